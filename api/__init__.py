@@ -1,0 +1,1 @@
+"""Way in: HTTP (REST, Git over HTTP) and the command line."""

@@ -1,0 +1,1 @@
+"""Way in: Git's pre-receive and post-receive."""

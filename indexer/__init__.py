@@ -1,0 +1,1 @@
+"""Way in: the projecting process (follow, reconcile, rebuild, verify)."""

@@ -1,0 +1,1 @@
+"""Ring 4: one folder a technology; only bootstrap imports it."""

@@ -1,0 +1,1 @@
+"""Ring 1: values, rules and events. No I/O, no async, no driver."""

@@ -1,0 +1,40 @@
+"""What a rule says about a place in a file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a diagnostic weighs: an error refuses a change of the default branch, a warning is told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in a file: line and column count from 1, columns in characters."""
+
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. ``rule`` is a code of ``registry.domain.rules.RULES``; ``message`` says what and how to mend it."""
+
+    rule: str
+    message: str
+    path: str = ""
+    place: Place = Place()
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        mark = "" if self.severity is Severity.ERROR else "warning: "
+        return f"{self.path}:{self.place.line}:{self.place.column}: {mark}[{self.rule}] {self.message}"
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether any of them is an error."""
+    return any(d.severity is Severity.ERROR for d in diagnostics)

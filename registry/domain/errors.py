@@ -1,0 +1,150 @@
+"""The error tree. Services raise these; ``api/errors.py`` has the one table from error to status.
+
+PromptuaryError
+├── NotFound               RepositoryNotFound, TemplateNotFound, VersionNotFound, LabelNotFound, RevisionNotFound
+├── TemplateGone           deleted; knows its last version
+├── TemplateMoved          renamed; knows where to
+├── Conflict               RefMoved, RepositoryExists, WriteBusy
+├── PreconditionFailed     the state is not the one that the caller named (If-Match)
+├── PreconditionRequired   the caller named no state
+├── Refused                the gate said no; carries the diagnostics
+├── Denied                 the caller may see but not do this
+├── Unauthenticated        no key, or one that is unknown, expired or revoked
+├── BadRequest             a name, selector, cursor or query that cannot be read
+├── VariablesInvalid       the values do not fit the declaration; carries problems
+├── RenderFailed           the template cannot be rendered with these values
+├── RenderLimit            rendering took too much time or memory
+├── PayloadTooLarge
+└── Unavailable            a dependency is away, the disk is full or read-only
+"""
+
+from collections.abc import Sequence
+
+from registry.domain.diagnostics import Diagnostic
+
+
+class PromptuaryError(Exception):
+    """Something that the caller can understand and mend. The docstring is the default message."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+
+    @property
+    def message(self) -> str:
+        """What to tell the caller."""
+        return str(self.args[0])
+
+
+class NotFound(PromptuaryError):
+    """There is nothing of that name."""
+
+    def __init__(self, message: str = "", *, nearest: Sequence[str] = ()) -> None:
+        if nearest:
+            message = f"{message} Nearest: {', '.join(nearest)}."
+        super().__init__(message)
+        self.nearest = tuple(nearest)
+
+
+class RepositoryNotFound(NotFound):
+    """There is no such repository."""
+
+
+class TemplateNotFound(NotFound):
+    """There is no such template."""
+
+
+class VersionNotFound(NotFound):
+    """The template has no such version."""
+
+
+class LabelNotFound(NotFound):
+    """The template does not carry that label."""
+
+
+class RevisionNotFound(NotFound):
+    """No branch, tag or reachable commit has that name."""
+
+
+class TemplateGone(PromptuaryError):
+    """The template was deleted."""
+
+    def __init__(self, message: str, *, last_version: int) -> None:
+        super().__init__(message)
+        self.last_version = last_version
+
+
+class TemplateMoved(PromptuaryError):
+    """The template was renamed."""
+
+    def __init__(self, message: str, *, to: str) -> None:
+        super().__init__(message)
+        self.to = to
+
+
+class Conflict(PromptuaryError):
+    """The change does not fit the present state."""
+
+
+class RefMoved(Conflict):
+    """The ref moved meanwhile: fetch and try again."""
+
+
+class RepositoryExists(Conflict):
+    """A repository of that name exists."""
+
+
+class PreconditionFailed(PromptuaryError):
+    """The template changed since you read it."""
+
+    def __init__(self, message: str = "", *, etag: str | None = None, version: int | None = None) -> None:
+        super().__init__(message)
+        self.etag = etag
+        self.version = version
+
+
+class PreconditionRequired(PromptuaryError):
+    """Say which state you change: If-Match with the ETag that you read, or If-None-Match: * for a new template."""
+
+
+class Refused(PromptuaryError):
+    """The gate refused the change."""
+
+    def __init__(self, message: str, *, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(message)
+        self.diagnostics = tuple(diagnostics)
+
+
+class Denied(PromptuaryError):
+    """You may not do this."""
+
+
+class Unauthenticated(PromptuaryError):
+    """A valid API key is needed: Authorization: Bearer <key>."""
+
+
+class BadRequest(PromptuaryError):
+    """The request cannot be understood."""
+
+
+class VariablesInvalid(PromptuaryError):
+    """The variables do not fit the template's declaration."""
+
+    def __init__(self, message: str, *, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class RenderFailed(PromptuaryError):
+    """The template cannot be rendered with these values."""
+
+
+class RenderLimit(PromptuaryError):
+    """Rendering was stopped: it takes too much time or memory [render-limit]."""
+
+
+class PayloadTooLarge(PromptuaryError):
+    """The request body is larger than this server takes."""
+
+
+class Unavailable(PromptuaryError):
+    """The server cannot do this just now; nothing was changed. Try again later."""

@@ -1,0 +1,1 @@
+"""Ring 2: what the services need, as Protocols that speak the domain."""

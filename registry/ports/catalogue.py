@@ -1,0 +1,68 @@
+"""The read model, by noun. All calls are asynchronous and read one consistent state."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from registry.domain.catalogue import (
+    LabelMove,
+    Page,
+    SortBy,
+    TemplateEntry,
+    TemplateFilter,
+    VersionEntry,
+)
+from registry.domain.ids import BlobId, LabelName, RepositoryName, TemplateName
+
+
+class TemplateIndex(Protocol):
+    """Templates as they are now."""
+
+    async def find_template(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry | None:
+        """The template, deleted ones included; None where there never was one of that name."""
+        ...
+
+    async def list_templates(
+        self,
+        repository: RepositoryName,
+        where: TemplateFilter,
+        *,
+        sort: SortBy = SortBy.NAME,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[TemplateEntry]:
+        """A page of the templates that are not deleted, by the domain's sort key. Raises BadRequest for a cursor."""
+        ...
+
+    async def nearest_names(self, repository: RepositoryName, name: str, limit: int = 3) -> list[TemplateName]:
+        """The names most like a misspelt one, best first; empty where none is like it."""
+        ...
+
+    async def read_bodies(self, repository: RepositoryName, blobs: Sequence[BlobId]) -> dict[BlobId, str]:
+        """The source texts of blobs that versions use; absent ids are left out."""
+        ...
+
+
+class VersionIndex(Protocol):
+    """Versions and labels of templates."""
+
+    async def find_version(self, repository: RepositoryName, name: TemplateName, number: int) -> VersionEntry | None:
+        """One version, valid or not."""
+        ...
+
+    async def list_versions(
+        self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[VersionEntry]:
+        """A page of a template's versions, newest first, across deletions."""
+        ...
+
+    async def list_labels(
+        self, repository: RepositoryName, label: LabelName | None = None
+    ) -> dict[LabelName, dict[TemplateName, int]]:
+        """Where the labels point now: label → name → version. All labels where none is given."""
+        ...
+
+    async def label_history(
+        self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50
+    ) -> list[LabelMove]:
+        """The moves of a template's label, newest first."""
+        ...

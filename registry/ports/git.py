@@ -1,0 +1,144 @@
+"""Git, by noun: the repositories on this node, one repository's content, its history, and writing to it.
+
+The calls are synchronous: each takes well under a millisecond on a local repository, except where the docstring says
+"long", and a caller runs those in a thread. Handles are short-lived: open, use, close (``with``).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, Self
+
+from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
+from registry.domain.refs import Commit, Entry, RefUpdate, Signature, TreeChange
+
+
+class GitContent(Protocol):
+    """What a repository holds: refs, trees and blobs. All reads are by id, never by "current"."""
+
+    def refs(self) -> dict[RefName, CommitId]:
+        """Every branch, tag and merge-request ref, peeled to its commit; refs that point to no commit are left out."""
+        ...
+
+    def resolve(self, revision: str) -> CommitId | None:
+        """The commit of a full ref name, else a branch, else a tag, else a commit id of 7 to 40 digits; None if none.
+
+        Only names and ids: no ``~``, ``^``, ``@{}`` or ``:``.
+        """
+        ...
+
+    def entry(self, commit: CommitId, path: str) -> Entry | None:
+        """The file at a path of a commit's tree, or None."""
+        ...
+
+    def entries(self, commit: CommitId, prefix: str = "") -> Iterator[Entry]:
+        """Every file below a folder (``prompts/``) of a commit's tree, in tree order. Long on large trees."""
+        ...
+
+    def sizes(self, blobs: Iterable[BlobId]) -> dict[BlobId, int]:
+        """The sizes of blobs, without loading them; ids that are absent are left out."""
+        ...
+
+    def read(self, blobs: Sequence[BlobId]) -> Iterator[tuple[BlobId, bytes]]:
+        """The blobs' bytes, in the order asked for. Long for thousands (then it uses ``git cat-file --batch``)."""
+        ...
+
+
+class GitHistory(Protocol):
+    """How commits follow on one another."""
+
+    def commit(self, commit: CommitId) -> Commit:
+        """One commit. Raises RevisionNotFound."""
+        ...
+
+    def first_parents(self, tip: CommitId, stop: CommitId | None = None) -> list[CommitId] | None:
+        """The first-parent chain from after ``stop`` (from the root where None) up to ``tip``, oldest first.
+
+        None where ``stop`` is not on the chain: then the ref was rewritten.
+        """
+        ...
+
+    def changes(self, old: CommitId | None, new: CommitId) -> list[TreeChange]:
+        """The paths that differ between two commits' trees, descending only where tree ids differ."""
+        ...
+
+    def new_commits(self, tips: Sequence[CommitId], known: Sequence[CommitId]) -> list[CommitId]:
+        """The commits reachable from ``tips`` and from none of ``known``, oldest first. Long on imports."""
+        ...
+
+    def is_reachable(self, commit: CommitId, tips: Sequence[CommitId]) -> bool:
+        """Whether a commit can be reached from one of the tips."""
+        ...
+
+    def log(self, tip: CommitId, path: str, limit: int) -> list[Commit]:
+        """The commits on the way to ``tip`` that changed a path, newest first."""
+        ...
+
+
+class GitWriter(Protocol):
+    """Writing: objects first, unsynced; then one flush; then the ref moves by compare-and-swap."""
+
+    def write_commit(
+        self,
+        parent: CommitId | None,
+        changes: Mapping[str, bytes | None],
+        author: Signature,
+        committer: Signature,
+        message: str,
+    ) -> CommitId:
+        """A commit on ``parent`` with files written (bytes) or removed (None). No ref moves, nothing is flushed.
+
+        Only the trees on the changed paths are rebuilt. Removing a path that is not there is no error.
+        Raises Unavailable where the disk is full or read-only.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Makes all objects written so far durable. Raises Unavailable."""
+        ...
+
+    def move(self, update: RefUpdate) -> None:
+        """Moves a ref from ``update.old`` to ``update.new`` and makes that durable.
+
+        Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist), Unavailable on a full disk.
+        """
+        ...
+
+
+class GitStore(GitContent, GitHistory, GitWriter, Protocol):
+    """One open repository: content, history and writing on one handle."""
+
+    path: Path
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Repositories(Protocol):
+    """The bare repositories on this node."""
+
+    def names(self) -> list[RepositoryName]:
+        """Every repository, sorted."""
+        ...
+
+    def create(self, name: RepositoryName, *, default_branch: str = "main") -> None:
+        """Makes a bare repository in the files ref format with Promptuary's hooks and settings.
+
+        Raises RepositoryExists, BadRequest for a name that is none, Unavailable.
+        """
+        ...
+
+    def open(self, name: RepositoryName, *, quarantine: Path | None = None) -> GitStore:
+        """Opens a repository; ``quarantine`` names the folder with the objects of a push that is being judged.
+
+        A store opened with a quarantine reads only; its writing methods raise. Raises RepositoryNotFound.
+        """
+        ...
+
+    def path(self, name: RepositoryName) -> Path:
+        """Where the bare repository lies. Raises RepositoryNotFound."""
+        ...
+
+    def default_branch(self, name: RepositoryName) -> RefName:
+        """The full name of the default branch, fixed at init (HEAD)."""
+        ...

@@ -1,0 +1,1 @@
+"""Ring 3: the use cases, one noun a file."""
