@@ -1,0 +1,23 @@
+"""Which names a file's bytes include: the frozen expression that digests (``closure/v1``) rest on.
+
+It reads raw bytes and knows neither YAML nor templates, so that no upgrade of a parser ever moves a version number.
+It may find more than the template language does (a tag inside a comment); it must never find less, which the gate
+checks for every file. Changing anything here makes other digests and needs a ``closure/v2``.
+"""
+
+import re
+
+from registry.domain.ids import TemplateName
+
+_INCLUDE = re.compile(rb"""\{%[-+]?\s*include\s*(["'])([^"'\n]{1,400})\1""")
+_MARK = b"include"
+
+
+def raw_includes(data: bytes) -> frozenset[TemplateName]:
+    """The names that the bytes of one file include, as they are written there.
+
+    Bytes that are no UTF-8 become U+FFFD; names are not normalised and need not be well formed.
+    """
+    if _MARK not in data:
+        return frozenset()
+    return frozenset(TemplateName(found[1].decode("utf-8", "replace")) for found in _INCLUDE.findall(data))
