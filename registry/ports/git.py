@@ -12,8 +12,8 @@ from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import Commit, Entry, RefUpdate, Signature, TreeChange
 
 
-class GitContent(Protocol):
-    """What a repository holds: refs, trees and blobs. All reads are by id, never by "current"."""
+class GitTrees(Protocol):
+    """The refs and trees of a repository. All reads are by id, never by "current"."""
 
     def refs(self) -> dict[RefName, CommitId]:
         """Every branch, tag and merge-request ref, peeled to its commit; refs that point to no commit are left out."""
@@ -34,6 +34,14 @@ class GitContent(Protocol):
         """Every file below a folder (``prompts/``) of a commit's tree, in tree order. Long on large trees."""
         ...
 
+    def children(self, commit: CommitId, folder: str) -> list[str]:
+        """The paths of what lies directly in a folder (``""`` is the root), files and folders; empty where none."""
+        ...
+
+
+class GitBlobs(Protocol):
+    """The contents of a repository's files, by id."""
+
     def sizes(self, blobs: Iterable[BlobId]) -> dict[BlobId, int]:
         """The sizes of blobs, without loading them; ids that are absent are left out."""
         ...
@@ -41,6 +49,10 @@ class GitContent(Protocol):
     def read(self, blobs: Sequence[BlobId]) -> Iterator[tuple[BlobId, bytes]]:
         """The blobs' bytes, in the order asked for. Long for thousands (then it uses ``git cat-file --batch``)."""
         ...
+
+
+class GitContent(GitTrees, GitBlobs, Protocol):
+    """What a repository holds: refs, trees and blobs."""
 
 
 class GitHistory(Protocol):

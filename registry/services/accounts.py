@@ -1,0 +1,173 @@
+"""Users and API keys: making, checking, listing and revoking them."""
+
+import hashlib
+import os
+import secrets
+import time
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from registry.domain.access import Actor, ApiKey, Scope, User
+from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
+from registry.domain.ids import UserName
+from registry.ports.accounts import Keys, Users
+from registry.ports.clock import Clock
+
+KEY_PREFIX = "pmt_"
+"""What every key begins with, so that a secret scanner can recognise one."""
+
+CACHE_SECONDS = 2.0
+"""How long a checked key is trusted without asking SQL again: a revocation takes effect within this time."""
+
+CACHE_KEYS = 10_000
+ADMINISTRATOR = User(UserName("admin"), "Administrator", "admin@localhost")
+
+
+def hash_secret(secret: str) -> str:
+    """What is stored of a key. A key has 256 random bits, so a plain SHA-256 needs no salt and no stretching."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_secret() -> str:
+    """A new key: prefix, 43 random characters, 8 hexadecimal digits of checksum (CRC-32) against typing errors."""
+    body = KEY_PREFIX + secrets.token_urlsafe(32)
+    return f"{body}{zlib.crc32(body.encode()):08x}"
+
+
+def well_formed(secret: str) -> bool:
+    """Whether the prefix and checksum fit: what does not fit cannot be a key and needs no look-up."""
+    body, checksum = secret[:-8], secret[-8:]
+    return secret.startswith(KEY_PREFIX) and checksum == f"{zlib.crc32(body.encode()):08x}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    actor: Actor
+    until: float
+    expires: float | None
+
+
+class Accounts:
+    """Identifies callers by their API key and keeps the keys.
+
+    A key is looked up by its hash, never compared with another secret, so no timing says how near a guess was.
+    """
+
+    def __init__(self, *, users: Users, keys: Keys, clock: Clock, data: Path) -> None:
+        self._users = users
+        self._keys = keys
+        self._clock = clock
+        self._data = data
+        self._checked: dict[str, _Checked] = {}
+
+    def cached(self, secret: str) -> Actor | None:
+        """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
+        checked = self._checked.get(secret)
+        if checked is None or checked.until < time.monotonic():
+            return None
+        if checked.expires is not None and checked.expires <= self._clock.now().timestamp():
+            return None
+        return checked.actor
+
+    async def authenticate(self, secret: str) -> Actor:
+        """The actor of a key. Raises Unauthenticated for one that is malformed, unknown, expired or revoked."""
+        if actor := self.cached(secret):
+            return actor
+        self._checked.pop(secret, None)
+        if not secret.isascii() or not well_formed(secret):
+            raise Unauthenticated("That is no API key: keys begin with pmt_ and carry a checksum. Was it cut off?")
+        found = await self._keys.find(hash_secret(secret))
+        if found is None:
+            raise Unauthenticated("The API key is not known here. Make one with: promptuary key create")
+        key, user = found
+        now = self._clock.now()
+        if key.revoked_at is not None:
+            raise Unauthenticated(f"The API key {key.id} was revoked.")
+        if key.expires_at is not None and key.expires_at <= now:
+            raise Unauthenticated(f"The API key {key.id} expired at {key.expires_at.isoformat(timespec='seconds')}.")
+        actor = Actor(user.user, user.name, user.email, key.scope, key.id)
+        if len(self._checked) >= CACHE_KEYS:
+            self._checked.clear()
+        expires = key.expires_at.timestamp() if key.expires_at else None
+        self._checked[secret] = _Checked(actor, time.monotonic() + CACHE_SECONDS, expires)
+        return actor
+
+    async def create_key(
+        self,
+        *,
+        user: str | None = None,
+        scope: Scope = Scope.READ,
+        expires_in: timedelta | None = None,
+        note: str = "",
+    ) -> tuple[ApiKey, str]:
+        """Makes a key and returns it with its secret, which is not kept. A user who is new is made.
+
+        Without ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
+        """
+        owner = await self._owner(user)
+        if expires_in is not None and expires_in <= timedelta(0):
+            raise BadRequest("A key must expire in the future, for example in 90d.")
+        now = self._clock.now()
+        secret = new_secret()
+        key = ApiKey(
+            id=secrets.token_hex(6),
+            user=owner.user,
+            scope=scope,
+            hash=hash_secret(secret),
+            created_at=now,
+            expires_at=now + expires_in if expires_in else None,
+            note=note,
+        )
+        await self._keys.add(key)
+        return key, secret
+
+    async def list_keys(self, user: str | None = None) -> list[ApiKey]:
+        """All keys, or one user's, newest first."""
+        return await self._keys.list_keys(UserName(user) if user else None)
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Revokes a key. Raises NotFound."""
+        if not await self._keys.revoke(key_id, self._clock.now()):
+            raise NotFound(f"There is no API key {key_id!r}. List them with: promptuary key list")
+        self._checked = {s: c for s, c in self._checked.items() if c.actor.key_id != key_id}
+
+    async def ensure_administrator(self) -> Path:
+        """Sees to it that the first administrator has a key, in the file ``admin-key`` (0600); returns its path.
+
+        Raises Unavailable where the folder cannot be written.
+        """
+        path = self._data / "admin-key"
+        try:
+            if path.exists() and await self._keys.find(hash_secret(path.read_text().strip())):
+                return path
+            _, secret = await self.create_key(scope=Scope.ADMIN, note="first administrator")
+            temporary = path.with_name("admin-key.new")
+            temporary.unlink(missing_ok=True)
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secret + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error
+        return path
+
+    async def _owner(self, user: str | None) -> User:
+        if user is None:
+            owner = await self._users.first()
+            if owner is None:
+                owner = ADMINISTRATOR
+                await self._users.put(owner)
+            return owner
+        name = user.strip()
+        if not name or len(name) > 64 or not all(c.isalnum() or c in "._-" for c in name):
+            raise BadRequest(f"{user!r} is no user name: use 1 to 64 letters, digits, '.', '_' or '-'.")
+        found = await self._users.find(UserName(name))
+        if found is None:
+            if await self._users.first() is None:
+                await self._users.put(ADMINISTRATOR)
+            found = User(UserName(name), name, f"{name}@localhost")
+            await self._users.put(found)
+        return found

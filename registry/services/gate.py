@@ -1,0 +1,122 @@
+"""The gate: the one set of rules that every change of a ref passes, whichever way it came in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.domain.access import Actor
+from registry.domain.diagnostics import Diagnostic, Severity, has_errors
+from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.refs import RefUpdate
+from registry.domain.registry_file import RegistryRules, read_registry_file
+from registry.ports.git import GitStore, Repositories
+from registry.services.gate_content import ContentRules
+from registry.services.gate_files import check_commits
+from registry.services.gate_refs import check_refs
+from registry.services.tree_changes import RULES_PATH, read_file
+
+Progress = Callable[[str], None]
+
+
+def _silent(_line: str) -> None:
+    """Shows no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All or nothing: accepted, or refused with every reason. Warnings may stand in either."""
+
+    accepted: bool
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class Gate:
+    """Judges pushes (in Git's quarantine) and the server's own commits by the same rules."""
+
+    def __init__(self, *, git: Repositories, content: ContentRules) -> None:
+        self._git = git
+        self._content = content
+
+    async def judge(
+        self,
+        repository: RepositoryName,
+        updates: Sequence[RefUpdate],
+        actor: Actor,
+        *,
+        quarantine: Path | None = None,
+        progress: Progress = _silent,
+    ) -> Verdict:
+        """Judges the ref updates of one push together.
+
+        The rules in force are those of the default branch's tip before the push. Nothing is written.
+        """
+        with self._git.open(repository, quarantine=quarantine) as store:
+            default = self._git.default_branch(repository)
+            refs = store.refs()
+            rules = rules_at(store, refs.get(default))
+            found = check_refs(store, updates, refs=refs, default=default, rules=rules, actor=actor)
+            if has_errors(found):
+                return _verdict(found)
+            progress("checking files")
+            found += await check_commits(store, updates, refs=refs, rules=rules, actor=actor)
+            for update in updates:
+                if update.deletes or not update.ref.startswith("refs/heads/"):
+                    continue
+                found += await self._judge_branch(repository, store, update, default, refs.get(default), actor, rules, progress)
+        return _verdict(found)
+
+    async def judge_commit(
+        self, repository: RepositoryName, store: GitStore, update: RefUpdate, actor: Actor, *, rollback: bool = False
+    ) -> Verdict:
+        """Judges one commit of the server's own before its branch moves.
+
+        ``rollback`` marks a roll-back of a label, which no approval, check or freshness rule can refuse.
+        """
+        refs = store.refs()
+        default = self._git.default_branch(repository)
+        rules = rules_at(store, update.old if update.ref == default else refs.get(default))
+        known = {**refs, update.ref: update.old}
+        found = check_refs(store, [update], refs=known, default=default, rules=rules, actor=actor, rollback=rollback)
+        if not has_errors(found):
+            found += await check_commits(store, [update], refs=known, rules=rules, actor=actor)
+            found += await self._judge_branch(
+                repository, store, update, default, refs.get(default), actor, rules, _silent, rollback=rollback
+            )
+        return _verdict(found)
+
+    async def _judge_branch(
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        update: RefUpdate,
+        default: RefName,
+        default_tip: CommitId | None,
+        actor: Actor,
+        rules: RegistryRules,
+        progress: Progress,
+        *,
+        rollback: bool = False,
+    ) -> list[Diagnostic]:
+        """The default branch's tip must be valid; on other branches faults are told as warnings."""
+        if update.ref == default:
+            return await self._content.check_default(
+                repository, store, update, actor=actor, rules=rules, progress=progress, rollback=rollback
+            )
+        found = await self._content.check_draft(repository, store, default_tip, update, rules=rules)
+        return [_as_warning(diagnostic) for diagnostic in found]
+
+
+def rules_at(store: GitStore, commit: CommitId | None) -> RegistryRules:
+    """The rules of a commit's ``.registry.yaml``; a broken file gives the defaults, which open nothing."""
+    data = read_file(store, commit, RULES_PATH)
+    return read_registry_file(data).rules if data is not None else RegistryRules()
+
+
+def _as_warning(found: Diagnostic) -> Diagnostic:
+    return Diagnostic(found.rule, found.message, found.path, found.place, Severity.WARNING)
+
+
+def _verdict(found: Sequence[Diagnostic]) -> Verdict:
+    """One line a finding, in the order of the files; what two commits of a push say alike is said once."""
+    ordered = sorted(dict.fromkeys(found), key=lambda d: (d.severity is Severity.WARNING, d.path, d.place, d.rule))
+    return Verdict(not has_errors(found), tuple(ordered))

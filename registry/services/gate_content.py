@@ -1,0 +1,234 @@
+"""What a branch's tip must say: valid templates, closures, labels and rules, and passing offline tests."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from registry.domain.access import Actor
+from registry.domain.codeowners import check_codeowners
+from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
+from registry.domain.errors import RenderLimit
+from registry.domain.graph import Closure, TemplateGraph
+from registry.domain.ids import CommitId, RepositoryName, TemplateName
+from registry.domain.names import template_path
+from registry.domain.refs import RefUpdate
+from registry.domain.registry_file import RegistryRules, read_registry_file
+from registry.domain.versions import VersionState
+from registry.ports.git import GitStore
+from registry.ports.renderer import Renderer
+from registry.services.checking import Checked, Checker
+from registry.services.gate_labels import LabelChange, LabelRules
+from registry.services.states import Projected, States, graph_at
+from registry.services.tree_changes import (
+    OWNERS_PATH,
+    RULES_PATH,
+    Delta,
+    graph_changes,
+    read_all,
+    read_file,
+    sort_out,
+)
+
+TESTED_DEPENDENTS = 1_000
+"""How many templates that only depend on a changed partial have their offline tests run."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """A branch's new tip: what changed in it and the include graph's view of that, taken without an await."""
+
+    delta: Delta
+    changed: frozenset[TemplateName]
+    removed: frozenset[TemplateName]
+    closures: Mapping[TemplateName, Closure]
+
+
+class ContentRules:
+    """Judges what the tip of a branch says."""
+
+    def __init__(self, *, states: States, checker: Checker, renderer: Renderer, labels: LabelRules) -> None:
+        self._states = states
+        self._checker = checker
+        self._renderer = renderer
+        self._labels = labels
+
+    async def check_default(
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        update: RefUpdate,
+        *,
+        actor: Actor,
+        rules: RegistryRules,
+        progress: Progress,
+        rollback: bool = False,
+    ) -> list[Diagnostic]:
+        """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
+        old = None if update.creates else update.old
+        projected = await self._states.current(repository)
+        tip = _tip(store, projected, old, update.new)
+        progress(f"checking {len(tip.closures)} templates")
+        checked = await self._checker.check(store, tip.closures)
+        found = _told(tip, checked, rules)
+        found += _rule_files(store, update.new, tip.delta)
+        found += await self._labels.check(
+            repository,
+            store,
+            LabelChange(old, update.new, tip.delta, tip.removed, checked),
+            projected,
+            actor=actor,
+            rules=rules,
+            rollback=rollback,
+        )
+        if not has_errors(found):
+            found += await self._run_tests(tip, checked, progress)
+        found += await self._check_way(store, projected, old, update.new)
+        return found
+
+    async def check_draft(
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        default_tip: CommitId | None,
+        update: RefUpdate,
+        *,
+        rules: RegistryRules,
+    ) -> list[Diagnostic]:
+        """What would be wrong with a branch's tip if it were the default branch's next one."""
+        tip = _tip(store, await self._states.current(repository), default_tip, update.new)
+        checked = await self._checker.check(store, tip.closures)
+        return _told(tip, checked, rules) + _rule_files(store, update.new, tip.delta)
+
+    async def _run_tests(
+        self, tip: Tip, checked: Mapping[TemplateName, Checked], progress: Progress
+    ) -> list[Diagnostic]:
+        dependents = [name for name in checked if name not in tip.changed]
+        tested = [*tip.changed, *dependents[:TESTED_DEPENDENTS]]
+        if len(dependents) > TESTED_DEPENDENTS:
+            progress(f"{len(dependents)} templates depend on this change; the tests of {TESTED_DEPENDENTS} are run")
+        wanted = [n for n in tested if n in checked and checked[n].template and checked[n].template.tests]  # type: ignore[union-attr]  # the middle term rules None out
+        found: list[Diagnostic] = []
+        for start in range(0, len(wanted), 64):
+            part = wanted[start : start + 64]
+            for diagnostics in await asyncio.gather(*(self._test(name, checked[name]) for name in part)):
+                found += diagnostics
+            progress(f"tested {start + len(part)} of {len(wanted)} templates")
+        return found
+
+    async def _test(self, name: TemplateName, checked: Checked) -> list[Diagnostic]:
+        template, path = checked.template, template_path(name)
+        if template is None:
+            return []
+        try:
+            results = await self._renderer.run_tests(template, checked.partials)
+        except RenderLimit as error:
+            return [Diagnostic("render-limit", f"{error.message} Its offline tests did not end.", path)]
+        places = {test.name: test.place for test in template.tests}
+        return [
+            Diagnostic(
+                "render-limit" if "[render-limit]" in problem else "test-failed",
+                f"Test {result.name!r}: {problem}",
+                path,
+                places.get(result.name, Place()),
+            )
+            for result in results
+            if not result.passed
+            for problem in result.problems
+        ]
+
+    async def _check_way(
+        self, store: GitStore, projected: Projected, old: CommitId | None, new: CommitId
+    ) -> list[Diagnostic]:
+        """Warnings for the first-parent states before the tip that are broken: they take numbers marked invalid."""
+        chain = (store.first_parents(new, old) or [])[:-1]
+        if not chain:
+            return []
+        state = VersionState(graph_at(store, projected, old).overlay(()), projected.versions.numbers)
+        found: list[Diagnostic] = []
+        previous = old
+        for commit in chain:
+            delta = sort_out(store.changes(previous, commit))
+            bodies = read_all(store, delta.blobs())
+            step = state.step(graph_changes(delta.templates, bodies))
+            checked = await self._checker.check(store, {v.name: v.closure for v in step.versions}, bodies)
+            found += [
+                Diagnostic(
+                    "broken-on-the-way",
+                    f"In commit {commit[:10]} it is broken ({_first_error(checked[v.name])}); "
+                    f"version {v.number} will be marked invalid and never served.",
+                    template_path(v.name),
+                    severity=Severity.WARNING,
+                )
+                for v in step.versions
+                if checked[v.name].facts is None
+            ]
+            previous = commit
+        return found
+
+
+def _tip(store: GitStore, projected: Projected, old: CommitId | None, new: CommitId) -> Tip:
+    delta = sort_out(store.changes(old, new))
+    changes = graph_changes(delta.templates, read_all(store, delta.blobs()))
+    graph: TemplateGraph = graph_at(store, projected, old).overlay(changes)
+    changed = frozenset(change.name for change in changes if change.blob is not None)
+    removed = frozenset(change.name for change in changes if change.blob is None)
+    affected = graph.affected(changed | removed)
+    closures = {name: graph.closure(name) for name in sorted(affected) if graph.blob(name) is not None}
+    return Tip(delta, changed, removed, closures)
+
+
+def _told(tip: Tip, checked: Mapping[TemplateName, Checked], rules: RegistryRules) -> list[Diagnostic]:
+    """The findings of changed templates, and the errors of those that depend on them."""
+    found: list[Diagnostic] = []
+    for name, result in checked.items():
+        own = name in tip.changed
+        found += [d for d in result.diagnostics if own or d.severity is Severity.ERROR]
+        if own and result.facts is not None:
+            found += _limits(template_path(name), result, rules)
+    return found
+
+
+def _limits(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnostic]:
+    facts = checked.facts
+    found: list[Diagnostic] = []
+    if facts is None:
+        return found
+    if facts.tokens > rules.limits.tokens:
+        found.append(
+            Diagnostic(
+                "token-limit",
+                f"Its text has about {facts.tokens:,} tokens (an estimate); .registry.yaml allows "
+                f"{rules.limits.tokens:,} (limits.tokens). Shorten it or move parts into variables.",
+                path,
+            )
+        )
+    if facts.model is not None and not rules.model_allowed(facts.model):
+        found.append(
+            Diagnostic(
+                "model-not-allowed",
+                f"The model {facts.model} is not among those that .registry.yaml allows: "
+                f"{', '.join(rules.models_allow or ())}.",
+                path,
+            )
+        )
+    return found
+
+
+def _rule_files(store: GitStore, commit: CommitId, delta: Delta) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    if delta.rules is not None:
+        data = read_file(store, commit, RULES_PATH)
+        found += read_registry_file(data).diagnostics if data is not None else ()
+    if delta.owners is not None:
+        data = read_file(store, commit, OWNERS_PATH)
+        found += check_codeowners(data, OWNERS_PATH) if data is not None else ()
+    return found
+
+
+def _first_error(checked: Checked) -> str:
+    errors: Sequence[Diagnostic] = [d for d in checked.diagnostics if d.severity is Severity.ERROR]
+    return f"{errors[0].place.line}:{errors[0].place.column} [{errors[0].rule}]" if errors else "it has errors"
+
+

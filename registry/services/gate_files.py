@@ -1,0 +1,128 @@
+"""What holds for every file of every new commit, on every branch: paths, modes, sizes, secrets, identities.
+
+All of them can be read by ``?ref=`` once they are in the repository, so all of them are looked at.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from registry.domain.access import Actor
+from registry.domain.diagnostics import Diagnostic
+from registry.domain.ids import BlobId, CommitId, RefName
+from registry.domain.names import check_path, find_collisions, printable
+from registry.domain.refs import Commit, Entry, FileMode, RefUpdate
+from registry.domain.registry_file import RegistryRules
+from registry.domain.secrets import find_secrets
+from registry.ports.git import GitStore
+from registry.services.tree_changes import REGULAR
+
+FILES_AT_ONCE = 500
+SLICE_SECONDS = 0.005
+"""How long the gate works before the event loop gets its turn."""
+
+UNWANTED_MODES: Mapping[int, str] = {FileMode.SYMLINK: "a symbolic link", FileMode.SUBMODULE: "a submodule"}
+
+BINARY_PROBE = 8000
+"""A blob with a NUL in its first bytes is binary, as Git itself judges (buffer_is_binary)."""
+
+
+async def check_commits(
+    store: GitStore,
+    updates: Sequence[RefUpdate],
+    *,
+    refs: Mapping[RefName, CommitId],
+    rules: RegistryRules,
+    actor: Actor,
+) -> list[Diagnostic]:
+    """Checks what the new commits bring; each blob once, wherever it stands."""
+    tips = [update.new for update in updates if not update.deletes]
+    commits = await asyncio.to_thread(store.new_commits, tips, list(refs.values())) if tips else []
+    found: list[Diagnostic] = []
+    added: dict[tuple[str, int, BlobId], Entry] = {}
+    for commit_id in commits:
+        commit = store.commit(commit_id)
+        found += _identity(commit, rules, actor)
+        parent = commit.parents[0] if commit.parents else None
+        changes = store.changes(parent, commit_id)
+        added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
+        found += _collisions(store, commit_id, [c.new.path for c in changes if c.new is not None and c.old is None])
+        await asyncio.sleep(0)
+    found += _forms(added.values())
+    found += await _contents(store, [e for e in added.values() if e.mode in REGULAR], rules)
+    return found
+
+
+def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagnostic]:
+    if rules.commit_identity != "verified" or commit.committer.email.casefold() == actor.email.casefold():
+        return []
+    return [
+        Diagnostic(
+            "commit-identity",
+            f"Commit {commit.id[:10]} was committed as <{commit.committer.email}>, but you push as <{actor.email}>. "
+            f"Set your address (git config user.email {actor.email}) and commit again: git rebase --exec "
+            "'git commit --amend --no-edit --reset-author'.",
+        )
+    ]
+
+
+def _forms(entries: Iterable[Entry]) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    for entry in entries:
+        problem = check_path(entry.path)
+        if problem is not None:
+            found.append(problem)
+        if entry.mode in REGULAR:
+            continue
+        kind = UNWANTED_MODES.get(entry.mode, f"of mode {entry.mode:o}")
+        found.append(
+            Diagnostic(
+                "file-mode",
+                f"It is {kind}; only regular files can be pushed. Put the file itself in its place.",
+                printable(entry.path),
+            )
+        )
+    return found
+
+
+def _collisions(store: GitStore, commit: CommitId, added: Sequence[str]) -> list[Diagnostic]:
+    """Names that differ by case or normal form only, in the folders that gained entries."""
+    if not added:
+        return []
+    folders = {""}
+    for path in added:
+        parts = path.split("/")
+        folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    paths = [child for folder in folders for child in store.children(commit, folder)]
+    return find_collisions(paths)
+
+
+async def _contents(store: GitStore, entries: Sequence[Entry], rules: RegistryRules) -> list[Diagnostic]:
+    """Sizes first, so that nothing large is loaded; then secrets in what is text."""
+    limit = rules.limits.file_bytes
+    sizes = store.sizes({entry.id for entry in entries})
+    found: list[Diagnostic] = []
+    paths: dict[BlobId, str] = {}
+    for entry in entries:
+        size = sizes.get(entry.id, 0)
+        if size > limit:
+            found.append(
+                Diagnostic(
+                    "file-size",
+                    f"It has {size:,} bytes; at most {limit:,} are taken (limits.file_bytes in .registry.yaml). "
+                    "Split it, or keep it elsewhere and name its address.",
+                    printable(entry.path),
+                )
+            )
+        else:
+            paths.setdefault(entry.id, entry.path)
+    blobs = list(paths)
+    turn = time.monotonic()
+    for start in range(0, len(blobs), FILES_AT_ONCE):
+        for blob, data in store.read(blobs[start : start + FILES_AT_ONCE]):
+            if b"\0" not in data[:BINARY_PROBE]:
+                found += find_secrets(data.decode("utf-8", "replace"), paths[blob])
+            if time.monotonic() - turn > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                turn = time.monotonic()
+    return found

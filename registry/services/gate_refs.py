@@ -1,0 +1,131 @@
+"""What a push may do to refs: which it may touch, how they are called, who may move them and how."""
+
+from collections.abc import Mapping, Sequence
+
+from registry.domain.access import Actor, Scope
+from registry.domain.diagnostics import Diagnostic
+from registry.domain.errors import RevisionNotFound
+from registry.domain.ids import CommitId, RefName
+from registry.domain.names import printable
+from registry.domain.refs import RefUpdate
+from registry.domain.registry_file import RegistryRules
+from registry.ports.git import GitStore
+
+PUSHABLE = ("refs/heads/", "refs/tags/")
+MAX_REF_BYTES = 255
+
+
+def check_refs(
+    store: GitStore,
+    updates: Sequence[RefUpdate],
+    *,
+    refs: Mapping[RefName, CommitId],
+    default: RefName,
+    rules: RegistryRules,
+    actor: Actor,
+    rollback: bool = False,
+) -> list[Diagnostic]:
+    """What is wrong with the ref updates themselves; ``refs`` are the tips before them."""
+    found: list[Diagnostic] = []
+    for update in updates:
+        problem = _form(update.ref) or _collision(update, refs)
+        if problem is None:
+            problem = _access(update, default, rules, actor, rollback=rollback)
+        if problem is None and not update.deletes:
+            problem = _movement(store, update, default, rules)
+        elif problem is None and update.ref == default:
+            problem = ("default-branch", "The default branch cannot be deleted: all version numbers follow from it.")
+        if problem is not None:
+            found.append(Diagnostic(problem[0], problem[1], printable(update.ref)))
+    return found
+
+
+def _form(ref: str) -> tuple[str, str] | None:
+    if not ref.startswith(PUSHABLE):
+        return (
+            "ref-not-allowed",
+            "Only branches (refs/heads/) and tags (refs/tags/) can be pushed; refs/merge-requests/ is the server's own.",
+        )
+    if len(ref.encode("utf-8", "surrogateescape")) > MAX_REF_BYTES:
+        return "ref-name", f"The ref's name is longer than {MAX_REF_BYTES} bytes; use a shorter one."
+    for component in ref.split("/")[2:]:
+        if component.startswith("-"):
+            return "ref-name", "A component of a ref's name must not begin with '-', which git reads as an option."
+        if not component.isprintable() or not component.isascii() and _has_surrogate(component):
+            return "ref-name", "The ref's name holds control characters or bytes that are no UTF-8; use another name."
+    return None
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _collision(update: RefUpdate, refs: Mapping[RefName, CommitId]) -> tuple[str, str] | None:
+    if not update.creates:
+        return None
+    folded = update.ref.casefold()
+    for ref in refs:
+        if ref != update.ref and ref.casefold() == folded:
+            return "ref-name", f"It differs from {printable(ref)} by case only; use that one, or another name."
+    return None
+
+
+def _access(
+    update: RefUpdate, default: RefName, rules: RegistryRules, actor: Actor, *, rollback: bool
+) -> tuple[str, str] | None:
+    if not actor.scope.includes(Scope.WRITE):
+        return "push-not-allowed", "Pushing needs a key of scope write; yours reads only."
+    if not update.ref.startswith("refs/heads/") or rollback:
+        return None
+    branch = update.ref.removeprefix("refs/heads/")
+    if rules.may_push(branch, actor.role):
+        return None
+    way_out = "push another branch" if update.ref == default else "use another branch"
+    return (
+        "push-not-allowed",
+        f"{branch} takes changes only through merge requests or from those whom .registry.yaml names under "
+        f"branches.{branch}.push; you are {actor.role}. Merge requests are not there yet: {way_out} and ask a maintainer.",
+    )
+
+
+def _movement(
+    store: GitStore, update: RefUpdate, default: RefName, rules: RegistryRules
+) -> tuple[str, str] | None:
+    """How the tip moves. The default branch moves along its first-parent chain only."""
+    new = _commit_of(store, update.new)
+    if new is None:
+        return "ref-target", "The ref must point to a commit, or to a tag of one."
+    if update.ref == default and new != update.new:
+        return "ref-target", "A branch must point to a commit, not to a tag."
+    if update.creates or not update.ref.startswith("refs/heads/"):
+        return None
+    if update.ref == default:
+        if store.first_parents(update.new, update.old) is not None:
+            return None
+        if store.is_reachable(update.old, [update.new]):
+            return (
+                "first-parent",
+                "The branch's present tip is not on the first-parent chain of what you push (a merge made by 'git pull'). "
+                "Put your commits on top instead: git pull --rebase, then push again; or push another branch.",
+            )
+        return (
+            "default-branch",
+            "The default branch cannot be rewritten: version numbers follow from its history. "
+            "Fetch and put your commits on top: git pull --rebase, then push again; to undo a change use git revert.",
+        )
+    branch = update.ref.removeprefix("refs/heads/")
+    if not rules.force_push_allowed(branch) and not store.is_reachable(update.old, [update.new]):
+        return (
+            "force-push",
+            f".registry.yaml does not allow {branch} to be rewritten (branches.{branch}.force_push). "
+            "Fetch and put your commits on top, or push another branch.",
+        )
+    return None
+
+
+def _commit_of(store: GitStore, object_id: CommitId) -> CommitId | None:
+    """The commit behind an object id: itself, or what an annotated tag names; None where it is neither."""
+    try:
+        return store.resolve(object_id)
+    except RevisionNotFound:
+        return None

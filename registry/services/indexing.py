@@ -1,0 +1,239 @@
+"""Keeping the read model equal to Git. Every hook, watch event and message is a hint; this compares and catches up."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from registry.domain.catalogue import PROJECTION_SCHEMA, ProjectionBatch
+from registry.domain.errors import Conflict, PromptuaryError, RefMoved, RevisionNotFound
+from registry.domain.events import RepositoryRebuilt
+from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.versions import VersionState
+from registry.ports.events import EventBus
+from registry.ports.git import GitStore, Repositories
+from registry.ports.projection import Projection
+from registry.services.checking import Checker
+from registry.services.projecting import BatchBuilder, events_of
+from registry.services.search_feed import SearchFeed
+from registry.services.states import Projected, States
+
+log = logging.getLogger(__name__)
+
+LINES_AT_MOST = 20
+"""How many "is live" lines a pusher is shown."""
+
+Progress = Callable[[int, int], None]
+"""Called with commits done and commits in all."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionReport:
+    """What a projection did: the commit it reached (None in an empty repository) and what to tell a pusher."""
+
+    commit: CommitId | None
+    lines: tuple[str, ...]
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """How far a repository's projection is. ``behind`` counts commits; None where the branch was rewritten."""
+
+    repository: RepositoryName
+    ref: RefName
+    tip: CommitId | None
+    indexed: CommitId | None
+    ordinal: int
+    behind: int | None
+    outbox: int
+    schema: int
+    updated_at: datetime | None
+
+
+class Indexing:
+    """Projects the default branch of every repository into catalogue and search index."""
+
+    def __init__(
+        self,
+        *,
+        git: Repositories,
+        projection: Projection,
+        states: States,
+        feed: SearchFeed,
+        checker: Checker,
+        events: EventBus,
+    ) -> None:
+        self._git = git
+        self._projection = projection
+        self._states = states
+        self._feed = feed
+        self._checker = checker
+        self._events = events
+        self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._feeding = asyncio.Lock()
+        self._ready = False
+
+    def ready(self) -> bool:
+        """Whether everything that was there at the start has been projected."""
+        return self._ready
+
+    async def poke(self, repository: RepositoryName) -> ProjectionReport:
+        """Projects up to the present tip of the default branch. Idempotent."""
+        started = time.perf_counter()
+        async with self._locks[repository]:
+            batches = await self._catch_up(repository, no_progress)
+        await self._drain()
+        spent = (time.perf_counter() - started) * 1000
+        return ProjectionReport(batches[-1].commit if batches else None, _live_lines(batches, spent), spent)
+
+    async def reconcile(self) -> None:
+        """Compares every repository's refs with what has been projected and catches up."""
+        failed = False
+        for repository in self._git.names():
+            try:
+                async with self._locks[repository]:
+                    await self._catch_up(repository, no_progress)
+            except PromptuaryError as error:
+                failed = True
+                log.warning("projection of %s failed, will be tried again: %s", repository, error.message)
+        await self._drain()
+        self._ready = self._ready or not failed
+
+    async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
+        """Makes catalogue and search index of a repository anew from Git alone; reads go on meanwhile."""
+        started = time.perf_counter()
+        async with self._locks[repository]:
+            self._states.forget(repository)
+            with self._git.open(repository) as store:
+                batches = await self._replay(repository, store, progress)
+        async with self._feeding:
+            await self._feed.refill(repository)
+        commit = batches[-1].commit if batches else None
+        if commit is not None:
+            await self._events.publish([RepositoryRebuilt(repository, commit)])
+        return ProjectionReport(commit, (), (time.perf_counter() - started) * 1000)
+
+    async def status(self, repository: RepositoryName | None = None) -> list[IndexStatus]:
+        """How far each repository is projected."""
+        depth = await self._feed.depth()
+        return [await self._status(name, depth) for name in ([repository] if repository else self._git.names())]
+
+    async def _status(self, repository: RepositoryName, depth: int) -> IndexStatus:
+        checkpoint = await self._projection.checkpoint(repository)
+        ref = self._git.default_branch(repository)
+        indexed = checkpoint.commit if checkpoint else None
+        with self._git.open(repository) as store:
+            tip = store.resolve(ref)
+            chain = _chain(store, tip, indexed) if tip else []
+        return IndexStatus(
+            repository=repository,
+            ref=ref,
+            tip=tip,
+            indexed=indexed,
+            ordinal=checkpoint.ordinal if checkpoint else 0,
+            behind=None if chain is None else len(chain),
+            outbox=depth,
+            schema=checkpoint.schema if checkpoint else PROJECTION_SCHEMA,
+            updated_at=checkpoint.updated_at if checkpoint else None,
+        )
+
+    async def _drain(self) -> None:
+        async with self._feeding:
+            await self._feed.drain()
+
+    async def _catch_up(self, repository: RepositoryName, progress: Progress) -> list[ProjectionBatch]:
+        """Projects what is missing; tries again where another process projected meanwhile."""
+        for _ in range(5):
+            try:
+                with self._git.open(repository) as store:
+                    return await self._follow(repository, store, progress)
+            except Conflict:
+                self._states.forget(repository)
+        raise RefMoved(f"The projection of {repository} keeps being moved by another process; try again.")
+
+    async def _follow(self, repository: RepositoryName, store: GitStore, progress: Progress) -> list[ProjectionBatch]:
+        refs = store.refs()
+        await self._projection.put_refs(repository, refs)
+        tip = refs.get(self._git.default_branch(repository))
+        if tip is None:
+            return []
+        state = await self._states.current(repository)
+        if state.commit == tip:
+            return []
+        chain = _chain(store, tip, state.commit)
+        if state.commit is None or chain is None:
+            return await self._replay(repository, store, progress)
+        return await self._project(repository, store, state, chain, state.commit, progress)
+
+    async def _replay(self, repository: RepositoryName, store: GitStore, progress: Progress) -> list[ProjectionBatch]:
+        """The full replay: from the root, into rows that replace everything there was."""
+        tip = store.resolve(self._git.default_branch(repository))
+        if tip is None:
+            await self._projection.drop(repository)
+            return []
+        chain = store.first_parents(tip) or []
+        return await self._project(repository, store, Projected(None, 0, VersionState()), chain, None, progress)
+
+    async def _project(
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        state: Projected,
+        chain: Sequence[CommitId],
+        expected: CommitId | None,
+        progress: Progress,
+    ) -> list[ProjectionBatch]:
+        ref = self._git.default_branch(repository)
+        builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store)
+        batches: list[ProjectionBatch] = []
+        done = 0
+        try:
+            while done < len(chain):
+                batch = await builder.build(state, chain[done:], expected)
+                done += len(batch.commits)
+                await self._projection.apply(batch)
+                expected = batch.commit
+                self._states.hold(repository, state)
+                await self._events.publish(events_of(batch))
+                progress(done, len(chain))
+                batches = [*batches[-1:], batch]
+        except BaseException:
+            # The state has gone further than what was written: read it anew next time.
+            self._states.forget(repository)
+            raise
+        return batches
+
+
+def _chain(store: GitStore, tip: CommitId, start: CommitId | None) -> list[CommitId] | None:
+    try:
+        return store.first_parents(tip, start)
+    except RevisionNotFound:
+        return None
+
+
+def _live_lines(batches: Sequence[ProjectionBatch], milliseconds: float) -> tuple[str, ...]:
+    """What is live now, in words for the pusher."""
+    lines: list[str] = []
+    for version in {v.name: v for batch in batches for v in batch.versions}.values():
+        because = f" because {version.cause} changed" if version.cause else ""
+        state = f"is live ({milliseconds:.0f} ms)" if version.valid else "is invalid and not served"
+        lines.append(f"{version.name} v{version.number} {state}{because}")
+    for batch in batches:
+        lines.extend(
+            f"{r.name} is now {r.moved_to}" if r.moved_to else f"{r.name} is deleted" for r in batch.removals
+        )
+        for move in batch.labels:
+            target = f"v{move.version}" if move.version is not None else "nothing"
+            lines.append(f"{move.label} of {move.name} is now {target}")
+    if len(lines) > LINES_AT_MOST:
+        more = len(lines) - LINES_AT_MOST
+        lines = [*lines[:LINES_AT_MOST], f"and {more} more"]
+    return tuple(lines)

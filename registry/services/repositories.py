@@ -1,0 +1,36 @@
+"""The repositories on this server: making, naming and seeding them."""
+
+import difflib
+
+from registry.domain.errors import RepositoryNotFound
+from registry.domain.ids import RepositoryName
+from registry.domain.names import repository_name
+from registry.ports.git import Repositories
+
+DEFAULT = RepositoryName("default")
+"""The repository that a fresh server has."""
+
+
+class RepositoryService:
+    """Which repositories there are."""
+
+    def __init__(self, *, git: Repositories) -> None:
+        self._git = git
+
+    def names(self) -> list[RepositoryName]:
+        """Every repository, sorted."""
+        return self._git.names()
+
+    def require(self, name: str) -> RepositoryName:
+        """The repository of that name. Raises RepositoryNotFound with the nearest names."""
+        known = self._git.names()
+        if name in known:
+            return RepositoryName(name)
+        nearest = difflib.get_close_matches(name, known, n=3)
+        raise RepositoryNotFound(f"There is no repository {name!r}.", nearest=nearest)
+
+    def create(self, name: str) -> RepositoryName:
+        """Makes a bare repository. Raises RepositoryExists, BadRequest, Unavailable."""
+        wanted = repository_name(name)
+        self._git.create(wanted)
+        return wanted

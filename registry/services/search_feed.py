@@ -1,0 +1,50 @@
+"""Feeds the search index from SQL alone, by the outbox, at least once."""
+
+from collections import defaultdict
+
+from registry.domain.catalogue import OutboxEntry
+from registry.domain.ids import RepositoryName
+from registry.ports.projection import Outbox
+from registry.ports.search_index import SearchIndex
+
+ENTRIES_AT_ONCE = 500
+
+
+class SearchFeed:
+    """Carries what the outbox names to the search index."""
+
+    def __init__(self, *, outbox: Outbox, index: SearchIndex) -> None:
+        self._outbox = outbox
+        self._index = index
+
+    async def drain(self) -> int:
+        """Feeds until the outbox is empty; says how many templates it fed. Raises Unavailable."""
+        fed = 0
+        while entries := await self._outbox.pending(ENTRIES_AT_ONCE):
+            await self._feed(entries)
+            fed += len(entries)
+        return fed
+
+    async def depth(self) -> int:
+        """How many templates wait to be fed."""
+        return await self._outbox.depth()
+
+    async def refill(self, repository: RepositoryName) -> int:
+        """Empties the index of a repository and feeds it anew; says how many templates."""
+        await self._index.clear(repository)
+        count = await self._outbox.fill(repository)
+        await self.drain()
+        return count
+
+    async def _feed(self, entries: list[OutboxEntry]) -> None:
+        documents = await self._outbox.documents(entries)
+        present = {(document.repository, document.name) for document in documents}
+        gone: defaultdict[RepositoryName, list[OutboxEntry]] = defaultdict(list)
+        for entry in entries:
+            if (entry.repository, entry.name) not in present:
+                gone[entry.repository].append(entry)
+        if documents:
+            await self._index.put(documents)
+        for repository, removed in gone.items():
+            await self._index.delete(repository, [e.name for e in removed], max(e.ordinal for e in removed))
+        await self._outbox.done(entries)

@@ -1,0 +1,31 @@
+"""Settings, read once from the environment: ``PROMPTUARY_DATA``, ``PROMPTUARY_PORT`` … The only reader of it."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is described in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", frozen=True)
+
+    data: Path = Path(".data")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    sample: bool = True
+    database_url: str | None = None
+    max_body_bytes: int = Field(default=1_048_576, gt=0)
+    max_push_bytes: int = Field(default=67_108_864, gt=0)
+    render_workers: int = Field(default=2, ge=1, le=64)
+    render_seconds: float = Field(default=2.0, gt=0)
+    reconcile_seconds: float = Field(default=30.0, gt=0)
+    answer_cache_bytes: int = Field(default=67_108_864, ge=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def sql_url(self) -> str:
+        """Where the catalogue is: ``database_url``, else a SQLite file in the data folder."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data.resolve() / 'catalogue.sqlite'}"
