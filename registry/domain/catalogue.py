@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Generic, TypeVar
+
+import orjson
 
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.graph import Change
@@ -178,10 +181,13 @@ class Removal:
 class ProjectionBatch:
     """What one transaction writes: rows, edges (in ``changes``), labels, outbox and checkpoint.
 
-    ``expected`` is the checkpoint that the batch continues, None for a full replay's first batch, which replaces
-    everything that the catalogue has of the repository. ``changes`` are the net changes of the include graph,
-    ``owners`` the owners that changed. Every name in ``versions``, ``removals``, ``labels`` and ``owners`` gets an
-    outbox entry with the batch's last ordinal.
+    ``expected`` is the checkpoint that the batch continues, None for a full replay's first batch. ``changes`` are the
+    net changes of the include graph, ``owners`` the owners that changed. Every name in ``versions``, ``removals``,
+    ``labels`` and ``owners`` gets an outbox entry with the batch's last ordinal.
+
+    A full replay replaces everything that the catalogue has of the repository. All its batches say ``replay`` (the
+    first may leave it out), and all but the last say not ``final``: what they write is staged, and readers see the
+    old rows until the final batch is committed, which also makes the outbox renew the search index.
     """
 
     repository: RepositoryName
@@ -197,16 +203,31 @@ class ProjectionBatch:
     owners: Mapping[TemplateName, tuple[str, ...]] = field(default_factory=dict)
     bodies: Mapping[BlobId, str] = field(default_factory=dict)
     rules: Json = None
+    replay: bool = False
+    final: bool = True
+
+
+class OutboxKind(StrEnum):
+    """What an outbox entry asks for: one document, or the begin and the end of a new search index."""
+
+    DOCUMENT = "document"
+    RENEW = "renew"
+    SWAP = "swap"
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A template whose search document has to be made anew (or removed)."""
+    """A template whose search document has to be made anew (or removed).
+
+    ``RENEW`` begins a new index for the repository, ``SWAP`` puts it in the old one's place; both have no name, and
+    what stands between them is every document of the new index.
+    """
 
     sequence: int
     repository: RepositoryName
     name: TemplateName
     ordinal: int
+    kind: OutboxKind = OutboxKind.DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +241,17 @@ class SearchDocument:
     body: str
     owners: tuple[str, ...] = ()
     labels: tuple[LabelName, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits over everything but the ordinal: equal where the index holds the same."""
+        facts = self.facts
+        content = (
+            self.name,
+            [facts.type, facts.description, facts.tags, facts.status, facts.replaced_by, facts.model],
+            [facts.variables, facts.tokens],
+            self.body,
+            self.owners,
+            sorted(self.labels),
+        )
+        return blake2b(orjson.dumps(content), digest_size=16).hexdigest()

@@ -18,12 +18,14 @@ class Projection(Protocol):
     async def apply(self, batch: ProjectionBatch) -> None:
         """Writes a batch in one transaction, checkpoint included.
 
-        Raises Conflict where the checkpoint is not ``batch.expected`` (somebody else projected meanwhile).
+        Batches of a full replay are staged beside what is live and take its place with the final one; a first batch
+        (``expected`` None) throws away what an unfinished replay left. Raises Conflict where the checkpoint of the
+        live or the staged rows is not ``batch.expected`` (somebody else projected meanwhile), Unavailable.
         """
         ...
 
     async def load_state(self, repository: RepositoryName) -> VersionState:
-        """What numbering needs to go on from the checkpoint."""
+        """What numbering needs to go on from the checkpoint of the live rows."""
         ...
 
     async def put_refs(self, repository: RepositoryName, refs: dict[RefName, CommitId]) -> None:
@@ -43,15 +45,21 @@ class Outbox(Protocol):
     """What still has to reach the search index; at least once."""
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
-        """The oldest entries, one a template: of several for one template only the newest counts."""
+        """The oldest entries, one a template: of several for one template only the newest counts.
+
+        Entries of one repository come in the order in which they must be done: RENEW, documents, SWAP.
+        """
         ...
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
-        """The documents of the entries' templates as the catalogue has them now; deleted ones are left out."""
+        """The documents of the entries' templates as the catalogue has them now.
+
+        Deleted templates and those without a valid version are left out: their documents have to go.
+        """
         ...
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
-        """Drops entries (and older ones of the same templates) after the search index has them."""
+        """Drops entries after the search index has them; newer ones of the same templates stay."""
         ...
 
     async def depth(self) -> int:
@@ -59,5 +67,5 @@ class Outbox(Protocol):
         ...
 
     async def fill(self, repository: RepositoryName) -> int:
-        """Makes an entry for every template of a repository (for a new search index); says how many."""
+        """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates."""
         ...

@@ -27,6 +27,13 @@ class SearchIndex(Protocol):
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
         ...
 
-    async def clear(self, repository: RepositoryName) -> None:
-        """Empties the index of a repository, before it is filled anew."""
+    async def renew(self, repository: RepositoryName) -> None:
+        """Begins an empty index beside the live one: puts and deletes go to it, searches see the old until ``swap``.
+
+        Begun again it is empty again. A repository that has no index yet needs neither.
+        """
+        ...
+
+    async def swap(self, repository: RepositoryName) -> None:
+        """Puts the index that was begun in the place of the old one, which is dropped. Nothing where none was begun."""
         ...
