@@ -30,6 +30,7 @@ _DEVICE = r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])"
 _IS_DEVICE = re.compile(rf"{_DEVICE} *(?:\..*)?", re.IGNORECASE | re.DOTALL)
 _ENCODED_CHARACTERS = re.compile(r'[<>:"|?*%]')
 _ESCAPE = re.compile(r"%([0-9A-F]{2})")
+_ANY_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 # Control characters, line separators, invisible and direction-changing signs, byte order marks, non-characters,
 # lone surrogates. A fixed list: categories of unicodedata change with the version of Python.
 _UNSEEN = re.compile(
@@ -38,9 +39,11 @@ _UNSEEN = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_PLAIN_SEGMENT = r"[a-z_][a-z0-9_-]{0,95}"
+# Most paths are such that one match proves them right: ASCII, or ASCII with Hangul syllables, which NFC leaves alone.
 _PLAIN_PATH = re.compile(
-    rf"prompts/(?:(?!{_DEVICE}/){_PLAIN_SEGMENT}/){{0,3}}(?!{_DEVICE}\.){_PLAIN_SEGMENT}\.prompt\.yaml"
+    rf"prompts/(?:(?!{_DEVICE}/)SEGMENT/){{0,3}}(?!{_DEVICE}\.)SEGMENT\.prompt\.yaml".replace(
+        "SEGMENT", r"(?:[a-z_][a-z0-9_-]{0,95}|[a-z_가-힣][a-z0-9_가-힣-]{0,31})"
+    )
 )
 _LABEL_PATH = re.compile(r"labels/[a-z][a-z0-9-]{0,62}(?:/(.+))?\.yaml", re.DOTALL)
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
@@ -162,8 +165,8 @@ def find_collisions(paths: Iterable[str]) -> list[Diagnostic]:
             first = spellings.setdefault(path_key(part), part)
             fits = first == part
             if not fits:
-                advice = "differs only in case or Unicode form, which some systems take for the same: rename one"
-                found.append(_finding("name-collision", part, f"{printable(first)} {advice}"))
+                advice = "only in case or Unicode form, which some systems take for the same: rename one of them"
+                found.append(_finding("name-collision", part, f"differs from {printable(first)} {advice}"))
         settled[part] = fits
         return fits
 
@@ -265,7 +268,7 @@ def _check_label_path(path: str) -> Diagnostic | None:
 
 def _check_encoded(path: str, encoded: str, suffix: str) -> Diagnostic | None:
     """What is wrong with the encoded name in a path: the name itself, or its encoding."""
-    name = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), encoded)
+    name = _ANY_ESCAPE.sub(lambda found: chr(int(found[1], 16)), encoded)
     problem = _check(name, suffix)
     if problem:
         return _finding("name-form", path, problem)
