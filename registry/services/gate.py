@@ -13,6 +13,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits
 from registry.services.gate_refs import check_refs
+from registry.services.indexing import Indexing
 from registry.services.tree_changes import RULES_PATH, read_file
 
 Progress = Callable[[str], None]
@@ -33,9 +34,10 @@ class Verdict:
 class Gate:
     """Judges pushes (in Git's quarantine) and the server's own commits by the same rules."""
 
-    def __init__(self, *, git: Repositories, content: ContentRules) -> None:
+    def __init__(self, *, git: Repositories, content: ContentRules, indexing: Indexing) -> None:
         self._git = git
         self._content = content
+        self._indexing = indexing
 
     async def judge(
         self,
@@ -50,6 +52,8 @@ class Gate:
 
         The rules in force are those of the default branch's tip before the push. Nothing is written.
         """
+        # Labels are judged by version numbers, so those of the present tip must be known.
+        await self._indexing.poke(repository)
         with self._git.open(repository, quarantine=quarantine) as store:
             default = self._git.default_branch(repository)
             refs = store.refs()
@@ -62,7 +66,9 @@ class Gate:
             for update in updates:
                 if update.deletes or not update.ref.startswith("refs/heads/"):
                     continue
-                found += await self._judge_branch(repository, store, update, default, refs.get(default), actor, rules, progress)
+                found += await self._judge_branch(
+                    repository, store, update, default, refs.get(default), actor, rules, progress
+                )
         return _verdict(found)
 
     async def judge_commit(

@@ -17,7 +17,7 @@ from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checked, Checker
-from registry.services.gate_labels import LabelChange, LabelRules
+from registry.services.gate_labels import Known, LabelRules
 from registry.services.states import Projected, States, graph_at
 from registry.services.tree_changes import (
     OWNERS_PATH,
@@ -73,18 +73,12 @@ class ContentRules:
         checked = await self._checker.check(store, tip.closures)
         found = _told(tip, checked, rules)
         found += _rule_files(store, update.new, tip.delta)
-        found += await self._labels.check(
-            repository,
-            store,
-            LabelChange(old, update.new, tip.delta, tip.removed, checked),
-            projected,
-            actor=actor,
-            rules=rules,
-            rollback=rollback,
+        found += await self._labels.check_removed(repository, store, update.new, tip.removed)
+        found += await self._check_way(
+            repository, store, projected, update, actor=actor, rules=rules, rollback=rollback
         )
         if not has_errors(found):
             found += await self._run_tests(tip, checked, progress)
-        found += await self._check_way(store, projected, old, update.new)
         return found
 
     async def check_draft(
@@ -139,33 +133,55 @@ class ContentRules:
         ]
 
     async def _check_way(
-        self, store: GitStore, projected: Projected, old: CommitId | None, new: CommitId
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        projected: Projected,
+        update: RefUpdate,
+        *,
+        actor: Actor,
+        rules: RegistryRules,
+        rollback: bool,
     ) -> list[Diagnostic]:
-        """Warnings for the first-parent states before the tip that are broken: they take numbers marked invalid."""
-        chain = (store.first_parents(new, old) or [])[:-1]
-        if not chain:
-            return []
-        state = VersionState(graph_at(store, projected, old).overlay(()), projected.versions.numbers)
+        """Walks the first-parent commits: labels must fit where they are set; broken states on the way are told."""
+        old = None if update.creates else update.old
+        chain = store.first_parents(update.new, old) or []
+        state = projected.versions
+        if len(chain) > 1:
+            # Stepping changes a state, so several commits are walked on a copy.
+            state = VersionState(graph_at(store, projected, old).overlay(()), projected.versions.numbers)
+        known = Known(state.numbers)
         found: list[Diagnostic] = []
         previous = old
         for commit in chain:
             delta = sort_out(store.changes(previous, commit))
-            bodies = read_all(store, delta.blobs())
-            step = state.step(graph_changes(delta.templates, bodies))
-            checked = await self._checker.check(store, {v.name: v.closure for v in step.versions}, bodies)
-            found += [
-                Diagnostic(
-                    "broken-on-the-way",
-                    f"In commit {commit[:10]} it is broken ({_first_error(checked[v.name])}); "
-                    f"version {v.number} will be marked invalid and never served.",
-                    template_path(v.name),
-                    severity=Severity.WARNING,
-                )
-                for v in step.versions
-                if checked[v.name].facts is None
-            ]
+            found += await self._labels.check_landing(
+                repository, store, delta, known, actor=actor, rules=rules, rollback=rollback
+            )
+            if commit != update.new:
+                found += await self._go_on(store, commit, delta, state, known)
             previous = commit
         return found
+
+    async def _go_on(
+        self, store: GitStore, commit: CommitId, delta: Delta, state: VersionState, known: Known
+    ) -> list[Diagnostic]:
+        """Counts the versions that a commit before the tip makes; warns of those that are broken."""
+        bodies = read_all(store, delta.blobs())
+        step = state.step(graph_changes(delta.templates, bodies))
+        checked = await self._checker.check(store, {v.name: v.closure for v in step.versions}, bodies)
+        known.pushed.update({(v.name, v.number): (v.digest, checked[v.name].facts) for v in step.versions})
+        return [
+            Diagnostic(
+                "broken-on-the-way",
+                f"In commit {commit[:10]} it is broken ({_first_error(checked[v.name])}); "
+                f"version {v.number} will be marked invalid and never served.",
+                template_path(v.name),
+                severity=Severity.WARNING,
+            )
+            for v in step.versions
+            if checked[v.name].facts is None
+        ]
 
 
 def _tip(store: GitStore, projected: Projected, old: CommitId | None, new: CommitId) -> Tip:
@@ -230,5 +246,3 @@ def _rule_files(store: GitStore, commit: CommitId, delta: Delta) -> list[Diagnos
 def _first_error(checked: Checked) -> str:
     errors: Sequence[Diagnostic] = [d for d in checked.diagnostics if d.severity is Severity.ERROR]
     return f"{errors[0].place.line}:{errors[0].place.column} [{errors[0].rule}]" if errors else "it has errors"
-
-

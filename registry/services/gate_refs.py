@@ -88,9 +88,7 @@ def _access(
     )
 
 
-def _movement(
-    store: GitStore, update: RefUpdate, default: RefName, rules: RegistryRules
-) -> tuple[str, str] | None:
+def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: RegistryRules) -> tuple[str, str] | None:
     """How the tip moves. The default branch moves along its first-parent chain only."""
     new = _commit_of(store, update.new)
     if new is None:

@@ -227,9 +227,7 @@ def _live_lines(batches: Sequence[ProjectionBatch], milliseconds: float) -> tupl
         state = f"is live ({milliseconds:.0f} ms)" if version.valid else "is invalid and not served"
         lines.append(f"{version.name} v{version.number} {state}{because}")
     for batch in batches:
-        lines.extend(
-            f"{r.name} is now {r.moved_to}" if r.moved_to else f"{r.name} is deleted" for r in batch.removals
-        )
+        lines.extend(f"{r.name} is now {r.moved_to}" if r.moved_to else f"{r.name} is deleted" for r in batch.removals)
         for move in batch.labels:
             target = f"v{move.version}" if move.version is not None else "nothing"
             lines.append(f"{move.label} of {move.name} is now {target}")

@@ -139,9 +139,7 @@ class BatchBuilder:
             if version.cause is None:
                 rows.bodies[version.blob] = bodies[version.blob].decode("utf-8", "replace")
 
-    def _owners_of(
-        self, state: Projected, rows: _Rows, *, everything: bool
-    ) -> Mapping[TemplateName, tuple[str, ...]]:
+    def _owners_of(self, state: Projected, rows: _Rows, *, everything: bool) -> Mapping[TemplateName, tuple[str, ...]]:
         blobs = state.versions.graph.blobs
         names = list(blobs) if everything else [v.name for v in rows.versions if v.cause is None]
         entry = self._store.entry(state.commit, OWNERS_PATH) if state.commit else None
@@ -185,9 +183,7 @@ def _commit_row(ordinal: int, commit: Commit) -> CommitRow:
     )
 
 
-def _label_moves(
-    change: TreeChange, bodies: Mapping[BlobId, bytes], ordinal: int, commit: Commit
-) -> list[LabelMove]:
+def _label_moves(change: TreeChange, bodies: Mapping[BlobId, bytes], ordinal: int, commit: Commit) -> list[LabelMove]:
     old = _label_entries(change.path, change.old, bodies)
     new = _label_entries(change.path, change.new, bodies)
     return [

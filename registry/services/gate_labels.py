@@ -1,0 +1,168 @@
+"""What a change may do to labels: who moves them, and to which versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from registry.domain.access import Actor
+from registry.domain.catalogue import Facts
+from registry.domain.diagnostics import Diagnostic
+from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
+from registry.domain.labels import LabelFile, LabelTarget, label_path, read_labels
+from registry.domain.refs import Entry
+from registry.domain.registry_file import RegistryRules
+from registry.domain.template import Status
+from registry.ports.catalogue import VersionIndex
+from registry.ports.git import GitStore
+from registry.services.tree_changes import REGULAR, Delta, read_all, read_file
+
+
+@dataclass(slots=True)
+class Known:
+    """The versions there are before a commit lands: the last numbers, and those that the same push has just made."""
+
+    numbers: Mapping[TemplateName, int]
+    pushed: dict[tuple[TemplateName, int], tuple[Digest, Facts | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    digest: Digest
+    valid: bool
+    status: Status
+
+
+class LabelRules:
+    """The gate's rules for label files."""
+
+    def __init__(self, *, versions: VersionIndex) -> None:
+        self._versions = versions
+
+    async def check_landing(
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        delta: Delta,
+        known: Known,
+        *,
+        actor: Actor,
+        rules: RegistryRules,
+        rollback: bool,
+    ) -> list[Diagnostic]:
+        """What is wrong with the labels that one first-parent commit sets; ``known`` is the state before it."""
+        found: list[Diagnostic] = []
+        for change in delta.labels:
+            old, new = _read(store, change.path, change.old), _read(store, change.path, change.new)
+            if new is not None:
+                found += new.diagnostics
+            before = old.entries if old else {}
+            after = new.entries if new else {}
+            file = new or old
+            moved = [name for name in before.keys() | after.keys() if _target(before, name) != _target(after, name)]
+            if file is None or not moved:
+                continue
+            found += _may_move(file.label, change.path, actor, rules, rollback=rollback)
+            for name in sorted(moved):
+                if target := after.get(name):
+                    found += await self._fits(repository, known, file.label, change.path, name, target, rules)
+        return found
+
+    async def check_removed(
+        self, repository: RepositoryName, store: GitStore, tip: CommitId, removed: frozenset[TemplateName]
+    ) -> list[Diagnostic]:
+        """Templates that are gone at the tip while a label still names them."""
+        if not removed:
+            return []
+        found: list[Diagnostic] = []
+        for label, targets in (await self._versions.list_labels(repository)).items():
+            for name in sorted(removed & targets.keys()):
+                path = label_path(label, name)
+                data = read_file(store, tip, path)
+                target = read_labels(data, path).entries.get(name) if data is not None else None
+                if target is not None:
+                    message = (
+                        f"{name} is removed or renamed, but the label {label} still names it. "
+                        f"Move or drop the label in the same commit."
+                    )
+                    found.append(Diagnostic("label-in-use", message, path, target.place))
+        return found
+
+    async def _fits(
+        self,
+        repository: RepositoryName,
+        known: Known,
+        label: LabelName,
+        path: str,
+        name: TemplateName,
+        target: LabelTarget,
+        rules: RegistryRules,
+    ) -> list[Diagnostic]:
+        last = known.numbers.get(name, 0)
+        if last == 0:
+            rule, message = "label-unknown-template", f"There is no template {name} with a version before this commit."
+        elif not 1 <= target.version <= last:
+            rule = "label-unknown-version"
+            message = (
+                f"{name} has the versions 1 to {last} before this commit, no {target.version}. "
+                "A label names a version that exists already: push the change first, then move the label."
+            )
+        else:
+            version = await self._version(repository, known, name, target.version)
+            problem = _unfit(name, target, version, protected=rules.is_protected(label))
+            if problem is None:
+                return []
+            rule, message = problem
+        return [Diagnostic(rule, message, path, target.place)]
+
+    async def _version(
+        self, repository: RepositoryName, known: Known, name: TemplateName, number: int
+    ) -> _Version | None:
+        if (name, number) in known.pushed:
+            digest, facts = known.pushed[name, number]
+            return _Version(digest, facts is not None, facts.status if facts else Status.ACTIVE)
+        entry = await self._versions.find_version(repository, name, number)
+        return _Version(entry.digest, entry.valid, entry.status) if entry else None
+
+
+def _unfit(
+    name: TemplateName, target: LabelTarget, version: _Version | None, *, protected: bool
+) -> tuple[str, str] | None:
+    number = target.version
+    if version is None or not version.valid:
+        return "label-invalid-version", f"Version {number} of {name} is invalid; a label names a valid version."
+    if target.digest_prefix is not None and not version.digest.startswith(target.digest_prefix):
+        return (
+            "label-digest",
+            f"Version {number} of {name} has the digest {version.digest[:8]}, not {target.digest_prefix}: somebody's "
+            "change took that number. Look at its versions and set the label again.",
+        )
+    if protected and version.status is Status.DRAFT:
+        return "label-draft", f"Version {number} of {name} is a draft, which cannot carry a protected label."
+    return None
+
+
+def _may_move(label: LabelName, path: str, actor: Actor, rules: RegistryRules, *, rollback: bool) -> list[Diagnostic]:
+    if rollback:
+        allowed, verb = rules.may_roll_back(label, actor.role), "roll back"
+    else:
+        allowed, verb = rules.may_move(label, actor.role), "move"
+    if not allowed:
+        message = f"As {actor.role} you may not {verb} the label {label} (labels.{label} in .registry.yaml)."
+        return [Diagnostic("label-not-allowed", message, path)]
+    if not rollback and rules.needs_review(label):
+        message = (
+            f"The label {label} moves only by a reviewed merge request (labels.{label}.review in .registry.yaml), "
+            "and merge requests are not there yet. Rolling back is allowed."
+        )
+        return [Diagnostic("label-review", message, path)]
+    return []
+
+
+def _read(store: GitStore, path: str, entry: Entry | None) -> LabelFile | None:
+    if entry is None or entry.mode not in REGULAR:
+        return None
+    return read_labels(read_all(store, [entry.id])[entry.id], path)
+
+
+def _target(entries: Mapping[TemplateName, LabelTarget], name: TemplateName) -> int | None:
+    target = entries.get(name)
+    return target.version if target else None

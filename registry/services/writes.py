@@ -1,0 +1,201 @@
+"""Every write of the server's own is a commit. Waiting writes join: one turn gates and commits them one on the other,
+flushes their objects once, moves the branch once and projects once; one that fails drops out alone.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from registry.domain.access import Actor
+from registry.domain.diagnostics import Diagnostic, Severity
+from registry.domain.errors import PromptuaryError, RefMoved, Refused, RevisionNotFound, Unavailable
+from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
+from registry.domain.refs import RefUpdate, Signature
+from registry.ports.clock import Clock
+from registry.ports.git import GitStore, Repositories
+from registry.services.gate import Gate
+from registry.services.indexing import Indexing
+from registry.services.states import States
+
+log = logging.getLogger(__name__)
+
+WRITES_IN_A_TURN = 32
+ATTEMPTS = 5
+"""How often a turn starts again because a push moved the branch meanwhile."""
+
+WAITING_AT_MOST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What an edit starts from: the open repository, and the branch's tip (None for a branch without commits)."""
+
+    store: GitStore
+    commit: CommitId | None
+    branch: RefName
+
+
+Edit = Callable[[Base], Mapping[str, bytes | None]]
+"""A pure function from the tip's tree to the files that change; it may raise, and may run again on a newer tip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a write; ``changed`` is False where the tree was as wanted already and no commit was made."""
+
+    commit: CommitId
+    changed: bool
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(slots=True)
+class _Write:
+    edit: Edit
+    actor: Actor
+    message: str
+    rollback: bool
+    answer: asyncio.Future[Committed]
+
+
+@dataclass(slots=True)
+class _Queue:
+    waiting: deque[_Write] = field(default_factory=deque)
+    worker: asyncio.Task[None] | None = None
+
+
+class Writes:
+    """Takes edits and answers when they are committed, durable and projected."""
+
+    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, states: States, clock: Clock) -> None:
+        self._git = git
+        self._gate = gate
+        self._indexing = indexing
+        self._states = states
+        self._clock = clock
+        self._queues: dict[tuple[RepositoryName, RefName], _Queue] = {}
+
+    async def submit(
+        self,
+        repository: RepositoryName,
+        branch: RefName,
+        edit: Edit,
+        *,
+        actor: Actor,
+        message: str,
+        rollback: bool = False,
+    ) -> Committed:
+        """Commits an edit on a branch and waits until it is durable and readable.
+
+        Raises what the edit raises, Refused with the gate's diagnostics, RefMoved where pushes keep winning,
+        Unavailable where the disk is full or too many writes wait. On any of them nothing was changed.
+        """
+        queue = self._queues.setdefault((repository, branch), _Queue())
+        if len(queue.waiting) >= WAITING_AT_MOST:
+            raise Unavailable("Too many writes are waiting; nothing was changed. Try again in a moment.")
+        answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        queue.waiting.append(_Write(edit, actor, message, rollback, answer))
+        if queue.worker is None or queue.worker.done():
+            queue.worker = asyncio.create_task(self._work(repository, branch, queue))
+        # A caller that gives up must not undo what is under way for others.
+        return await asyncio.shield(answer)
+
+    async def close(self) -> None:
+        """Waits until every accepted write is answered."""
+        await asyncio.gather(*(q.worker for q in self._queues.values() if q.worker), return_exceptions=True)
+
+    async def _work(self, repository: RepositoryName, branch: RefName, queue: _Queue) -> None:
+        while queue.waiting:
+            turn = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), WRITES_IN_A_TURN))]
+            try:
+                await self._turn(repository, branch, turn)
+            except PromptuaryError as error:
+                _fail(turn, error)
+            except Exception:
+                log.exception("a write turn on %s failed", repository)
+                _fail(turn, Unavailable("The write failed inside the server; it was logged. Try again."))
+
+    async def _turn(self, repository: RepositoryName, branch: RefName, turn: list[_Write]) -> None:
+        for attempt in range(ATTEMPTS):
+            with self._git.open(repository) as store:
+                try:
+                    accepted = await self._commit(repository, store, branch, turn)
+                except RefMoved:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    continue
+            if any(done.changed for _, done in accepted):
+                await self._project(repository)
+            for write, done in accepted:
+                if not write.answer.done():
+                    write.answer.set_result(done)
+            return
+
+    async def _project(self, repository: RepositoryName) -> None:
+        """The commit is durable by now: a failing projection is caught up later and must not look like a lost write."""
+        try:
+            await self._indexing.poke(repository)
+        except PromptuaryError as error:
+            log.warning("projection of %s is late: %s", repository, error.message)
+
+    async def _commit(
+        self, repository: RepositoryName, store: GitStore, branch: RefName, turn: list[_Write]
+    ) -> list[tuple[_Write, Committed]]:
+        """Commits the writes one on the other and moves the branch once. Raises RefMoved, Unavailable."""
+        start = _tip(store, branch)
+        tip = start
+        accepted: list[tuple[_Write, Committed]] = []
+        for write in turn:
+            if write.answer.done():
+                continue
+            try:
+                done = await self._commit_one(repository, store, branch, tip, write)
+            except PromptuaryError as error:
+                write.answer.set_exception(error)
+                continue
+            accepted.append((write, done))
+            tip = done.commit
+        if tip is not None and tip != start:
+            await asyncio.to_thread(store.flush)
+            store.move(RefUpdate(branch, start or ZERO_COMMIT, tip))
+        return accepted
+
+    async def _commit_one(
+        self, repository: RepositoryName, store: GitStore, branch: RefName, tip: CommitId | None, write: _Write
+    ) -> Committed:
+        changes = write.edit(Base(store, tip, branch))
+        if tip is not None and not _differs(store, tip, changes):
+            return Committed(tip, changed=False)
+        signature = Signature(write.actor.name, write.actor.email, self._clock.now())
+        commit = store.write_commit(tip, changes, signature, signature, write.message)
+        update = RefUpdate(branch, tip or ZERO_COMMIT, commit)
+        verdict = await self._gate.judge_commit(repository, store, update, write.actor, rollback=write.rollback)
+        if not verdict.accepted:
+            errors = [d for d in verdict.diagnostics if d.severity is Severity.ERROR]
+            raise Refused(f"The change was refused: {errors[0].message}", diagnostics=verdict.diagnostics)
+        return Committed(commit, changed=True, warnings=verdict.diagnostics)
+
+
+def _tip(store: GitStore, branch: RefName) -> CommitId | None:
+    try:
+        return store.resolve(branch)
+    except RevisionNotFound:
+        return None
+
+
+def _differs(store: GitStore, tip: CommitId, changes: Mapping[str, bytes | None]) -> bool:
+    """Whether the tip's tree is not yet as wanted."""
+    for path, data in changes.items():
+        entry = store.entry(tip, path)
+        if (entry is None) != (data is None):
+            return True
+        if entry is not None and next(iter(store.read([entry.id])))[1] != data:
+            return True
+    return False
+
+
+def _fail(turn: list[_Write], error: PromptuaryError) -> None:
+    for write in turn:
+        if not write.answer.done():
+            write.answer.set_exception(error)
