@@ -75,6 +75,7 @@ class Variable:
     properties: Mapping[str, "Variable"] = field(default_factory=dict)
     untrusted: bool = False
     sensitive: bool = False
+    place: Place = field(default=Place(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
