@@ -83,7 +83,9 @@ class Text:
     """One template string of the file, and where its first character stands.
 
     ``pointer`` is its JSON pointer in the document (``/messages/0/content``); ``block`` says that it was written as
-    a block scalar, whose lines are the file's own lines, indented by ``indent`` columns.
+    a block scalar, whose lines are the file's own lines, indented by ``indent`` columns. Of folded and escaped strings
+    ``segments`` holds runs (line, column, line of the file, column of the file), sorted; within a run characters stand
+    side by side in both.
     """
 
     source: str
@@ -91,11 +93,15 @@ class Text:
     place: Place = Place()
     block: bool = False
     indent: int = 0
+    segments: tuple[tuple[int, int, int, int], ...] = ()
 
     def place_of(self, line: int, column: int = 1) -> Place:
-        """The file's place for line and column (from 1) of this string, exact for block scalars."""
+        """The file's place for line and column (from 1) of this string, exact for what can be seen."""
         if self.block:
             return Place(self.place.line + line - 1, self.indent + column)
+        if self.segments:
+            run = next((s for s in reversed(self.segments) if s[:2] <= (line, column)), None)
+            return Place(run[2], run[3] + (column - run[1] if line == run[0] else 0)) if run else self.place
         return self.place if line > 1 else Place(self.place.line, self.place.column + column - 1)
 
 

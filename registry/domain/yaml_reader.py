@@ -61,6 +61,11 @@ class YamlDocument:
         spot, key = find_spot(self.root, pointer)
         return Place() if spot is None else _place(key.start_mark if key is not None else start_of(spot), self.text)
 
+    def source_of(self, pointer: str) -> str:
+        """What the file says for the scalar at a JSON pointer, before it was read as a number or truth value."""
+        spot, _ = find_spot(self.root, pointer)
+        return "" if spot is None or isinstance(spot, tuple) else str(spot.value)
+
     def string_places(self, pointer: str) -> StringPlaces:
         """Where the characters of the string at a JSON pointer stand."""
         spot, _ = find_spot(self.root, pointer)
