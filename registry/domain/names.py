@@ -45,7 +45,7 @@ _PLAIN_PATH = re.compile(
         "SEGMENT", r"(?:[a-z_][a-z0-9_-]{0,95}|[a-z_가-힣][a-z0-9_가-힣-]{0,31})"
     )
 )
-_LABEL_PATH = re.compile(r"labels/[a-z][a-z0-9-]{0,62}(?:/(.+))?\.yaml", re.DOTALL)
+_LABEL_WORD = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _GIT_FOLDER = re.compile(r"\.git[ .]*|git~[0-9]+", re.IGNORECASE)
 
@@ -256,14 +256,14 @@ def _check_template_path(path: str, rest: str) -> Diagnostic | None:
 
 
 def _check_label_path(path: str) -> Diagnostic | None:
-    found = _LABEL_PATH.fullmatch(path)
-    if not found or path == "labels/latest.yaml" or path.startswith("labels/latest/"):
-        advice = (
-            "only label files lie below labels/: labels/<label>.yaml for the top folder, labels/<label>/<folder>.yaml "
-            "for others; a label is a lower-case letter, then up to 62 of a-z, 0-9 and dash, and not latest"
-        )
-        return _finding("path-form", path, advice)
-    return None if found[1] is None else _check_encoded(path, found[1], "")
+    label, _, folder = path[len(LABELS) :].removesuffix(".yaml").partition("/")
+    if not path.endswith(".yaml") or path.endswith("/.yaml"):
+        advice = "labels/<label>.yaml for the top folder, labels/<label>/<folder>.yaml for the others"
+        return _finding("path-form", path, f"only label files lie below labels/: {advice}")
+    if not _LABEL_WORD.fullmatch(label) or label == "latest":
+        advice = "use a lower-case letter, then up to 62 of a-z, 0-9 and dash; not latest, which is built in"
+        return _finding("label-word", path, f"{printable(label)} is no label: {advice}")
+    return _check_encoded(path, folder, "") if folder else None
 
 
 def _check_encoded(path: str, encoded: str, suffix: str) -> Diagnostic | None:
