@@ -201,7 +201,7 @@ def test_it_looks_like_a_real_companys(final: State) -> None:
     assert len({n.rpartition("/")[0] for n in names}) >= 8
     assert len(korean) * 3 >= len(names)
     assert "고객지원/환불-안내" in names
-    assert all(300 <= len(text_of(final, n).encode()) <= 4096 for n in names)
+    assert all(250 <= len(text_of(final, n).encode()) <= 4096 for n in names)
     assert len({commit.author_email for commit in COMMITS}) >= 3
     assert {label for label, _ in final.labels} == {"production", "staging"}
 

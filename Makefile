@@ -1,0 +1,54 @@
+# What one does with this repository. Needs Python 3.11 or newer, git and make; everything else goes into .venv/.
+
+PORT ?= 8000
+DATA ?= .data
+JOBS ?= 2
+ARGS ?=
+PYTHON ?=
+export PYTHON
+
+BIN := .venv/bin
+PACKAGES := registry indexer api hooks tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit soak lint bench format clean run-env dev-env
+
+help: ## Show this list
+	@echo "make <target>, one of:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: run-env ## Serve a registry on http://127.0.0.1:8000 until Ctrl-C (PORT=8123 DATA=some/folder)
+	@exec env PROMPTUARY_PORT="$(PORT)" PROMPTUARY_DATA="$(DATA)" $(BIN)/promptuary serve
+
+test: lint ## Everything that has to be green: lint and all tests but the long ones (JOBS=2, ARGS=-x)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not soak" $(ARGS)
+
+test-unit: dev-env ## The tests that start no server, in seconds (ARGS="-k korean")
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m "not e2e and not crash and not soak" $(ARGS)
+
+soak: dev-env ## The long form of the crash tests
+	$(BIN)/pytest -m soak $(ARGS)
+
+lint: dev-env ## ruff, mypy, import contracts, and the sample repository
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/promptuary validate sample-repo
+
+bench: dev-env ## Measure against the floors of this machine (ARGS="--help")
+	$(BIN)/python -m bench $(ARGS)
+
+format: dev-env ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove .venv and caches; DATA stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/out
+	find $(PACKAGES) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+run-env:
+	@scripts/venv run
+
+dev-env:
+	@scripts/venv dev
