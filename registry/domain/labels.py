@@ -5,7 +5,6 @@ last segments of names, each with a version (``triage: 12``), or with a version 
 (``triage: {version: 12, digest: 3f9ac1d2}``), which then must both fit.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from registry.domain.ids import LabelName, TemplateName
 from registry.domain.label_edits import entry_text, set_entry
 from registry.domain.names import LABELS, check_name, check_path, decode_segment, encode_segment, folder_of, printable
 from registry.domain.template import Json
+from registry.domain.wording import shown
 from registry.domain.yaml_reader import YamlDocument, read_yaml
 
 LATEST = LabelName("latest")
@@ -181,8 +181,7 @@ def _is_version(value: Json) -> bool:
 
 
 def _not_a_version(value: Json) -> str:
-    shown = "nothing" if value is None else json.dumps(value, ensure_ascii=False)[:40]
-    return f"{shown} is no version: {_SHAPE}"
+    return f"{shown(value)} is no version: {_SHAPE}"
 
 
 def _form(path: str, place: Place, message: str) -> Diagnostic:

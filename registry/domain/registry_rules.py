@@ -1,0 +1,154 @@
+"""The repository's own rules, as values: who may push, move labels and roll back, and what templates may be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from registry.domain.access import Role
+from registry.domain.ids import LabelName, TemplateName
+from registry.domain.limits import Limits
+
+Roles = frozenset[Role]
+
+
+class Compatibility(StrEnum):
+    """How a changed template must fit its callers."""
+
+    BACKWARD = "backward"
+    FORWARD = "forward"
+    FULL = "full"
+    NONE = "none"
+
+
+class CommitIdentity(StrEnum):
+    """Whether the committer's e-mail has to be the pusher's."""
+
+    OFF = "off"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRule:
+    """What a merge request into a branch needs."""
+
+    approvals: int = 0
+    owners: bool = False
+    resolved: bool = False
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRule:
+    """The rule of the branches that a pattern names; ``push`` lists roles, each with those above it."""
+
+    push: Roles = frozenset({Role.AUTHOR})
+    force_push: bool = False
+    merge: MergeRule = MergeRule()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """The rule of a protected label. ``review``: only a merge request may move it; ``rollback`` may do only that."""
+
+    move: Roles = frozenset({Role.MAINTAINER})
+    review: bool = False
+    rollback: Roles = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CompatibilityRule:
+    """The default, and what holds in folders: the nearest on a template's path."""
+
+    default: Compatibility = Compatibility.BACKWARD
+    folders: Mapping[str, Compatibility] = field(default_factory=dict)
+
+
+_FREE_BRANCH = BranchRule(force_push=True)
+_FREE_LABEL = LabelRule(move=frozenset({Role.AUTHOR}))
+_CLOSED_BRANCH = BranchRule(push=frozenset())
+_CLOSED_LABEL = LabelRule(move=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRules:
+    """What ``.registry.yaml`` says; the defaults are those of a repository without one.
+
+    Administrators may always push, move and roll back, so that no file locks everybody out. ``closed`` rules are those
+    of a file that cannot be read: only administrators may do anything, no history is rewritten, no model is allowed.
+    """
+
+    default_label: LabelName | None = None
+    branches: Mapping[str, BranchRule] = field(default_factory=dict)
+    labels: Mapping[LabelName, LabelRule] = field(default_factory=dict)
+    compatibility: CompatibilityRule = CompatibilityRule()
+    commit_identity: CommitIdentity = CommitIdentity.OFF
+    limits: Limits = field(default_factory=Limits)
+    allowed_models: tuple[str, ...] | None = None
+    closed: bool = False
+
+    def branch_rule(self, branch: str) -> BranchRule:
+        """The rule of a branch (``main``, not its full ref name).
+
+        An entry of exactly that name comes first, then the first pattern in the file that fits (``release/*``; ``*``
+        takes slashes too). A branch without an entry is free: authors push to it, and may rewrite it.
+        """
+        if self.closed:
+            return _CLOSED_BRANCH
+        exact = self.branches.get(branch)
+        if exact is not None:
+            return exact
+        fitting = (rule for pattern, rule in self.branches.items() if fnmatchcase(branch, pattern))
+        return next(fitting, _FREE_BRANCH)
+
+    def may_push(self, branch: str, role: Role) -> bool:
+        """Whether a role may push to a branch, or write to it over REST."""
+        return _allows(self.branch_rule(branch).push, role)
+
+    def force_push_allowed(self, branch: str) -> bool:
+        """Whether who may push may also rewrite or delete the branch; the default branch never, whatever this says."""
+        return self.branch_rule(branch).force_push
+
+    def label_rule(self, label: LabelName) -> LabelRule:
+        """The rule of a label; one without an entry is free: authors move it."""
+        return _CLOSED_LABEL if self.closed else self.labels.get(label, _FREE_LABEL)
+
+    def is_protected(self, label: LabelName) -> bool:
+        """Whether the label has an entry; drafts cannot carry it."""
+        return self.closed or label in self.labels
+
+    def may_move(self, label: LabelName, role: Role) -> bool:
+        """Whether a role may set, move or drop a label. Ask ``needs_review`` too."""
+        return _allows(self.label_rule(label).move, role)
+
+    def needs_review(self, label: LabelName) -> bool:
+        """Whether only a merge request may move the label."""
+        return self.label_rule(label).review
+
+    def may_roll_back(self, label: LabelName, role: Role) -> bool:
+        """Whether a role may take a label back to a version that it had; who may move it may."""
+        rule = self.label_rule(label)
+        return _allows(rule.rollback | rule.move, role)
+
+    def compatibility_of(self, name: TemplateName) -> Compatibility:
+        """What holds for a template: its nearest folder's entry, else the default."""
+        folder = name
+        while folder:
+            folder = TemplateName(folder.rpartition("/")[0])
+            found = self.compatibility.folders.get(folder)
+            if found is not None:
+                return found
+        return self.compatibility.default
+
+    def model_allowed(self, reference: str | None) -> bool:
+        """Whether a template may name a model (``openai/gpt-4o``); naming none is always allowed."""
+        if reference is None:
+            return True
+        if self.closed:
+            return False
+        return self.allowed_models is None or any(fnmatchcase(reference, pattern) for pattern in self.allowed_models)
+
+
+def _allows(roles: Roles, role: Role) -> bool:
+    """Whether a role is among those, or above one of them, or the administrator."""
+    return role is Role.ADMINISTRATOR or any(role.includes(needed) for needed in roles)
