@@ -24,10 +24,10 @@ _WORD_START = re.compile(r"(^|[-\s({\[<])(\w)")
 def _join(value: Json, separator: Json = "", attribute: Json = None) -> str:
     if value is None:
         return ""
-    if not isinstance(value, (list, tuple, dict, str)):
-        raise ValueError("join takes a list")
-    items = [_attribute(item, attribute) for item in value] if attribute is not None else list(value)
-    return canonical_text(separator).join(map(canonical_text, items))
+    if isinstance(value, (list, tuple, dict, str)):
+        items = [_attribute(item, attribute) for item in value] if attribute is not None else list(value)
+        return canonical_text(separator).join(map(canonical_text, items))
+    raise ValueError("join takes a list")
 
 
 def _attribute(item: Json, path: Json) -> Json:
@@ -73,9 +73,9 @@ def _directive(found: re.Match[str], kind: str | None, argument: Json) -> str:
         return f"{pattern}s" % canonical_text(argument)
     if kind is None or kind not in "dixXoeEfFgG":
         raise ValueError(f"format does not know %{kind or ''}")
-    if not isinstance(argument, (int, float)):
-        raise ValueError(f"%{kind} takes a number")
-    return f"{pattern}{kind}" % argument
+    if isinstance(argument, (int, float)):
+        return f"{pattern}{kind}" % argument
+    raise ValueError(f"%{kind} takes a number")
 
 
 def _tojson(value: Json, indent: Json = None) -> str:
