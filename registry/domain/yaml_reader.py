@@ -128,12 +128,14 @@ class _Reader:
         if type(event) is StreamEndEvent:
             return None, None
         if event.version is not None or event.tags:
-            self.find("yaml-directive", "Directives (%) are not allowed: remove the line.", event.start_mark)
+            self.find("yaml-directive", "directives (%) are not allowed: remove the line", event.start_mark)
         result = self.node(self.next(), 0)
         self.next()
         event = self.next()
         if type(event) is DocumentStartEvent:
-            self.find("yaml-documents", "A second document begins here: a file holds one; remove it.", event.start_mark)
+            self.find(
+                "yaml-documents", "a second document begins here and a file holds one: remove it", event.start_mark
+            )
         return result
 
     def find(self, rule: str, message: str, mark: Any) -> None:
@@ -148,13 +150,13 @@ class _Reader:
         if kind is ScalarEvent:
             return self.scalar(event), event
         if kind is not MappingStartEvent and kind is not SequenceStartEvent:
-            message = "An alias (*) is not allowed: write the value out, or move what is shared into a partial."
+            message = "an alias (*) is not allowed: write the value out, or move what is shared into a partial"
             self.find("yaml-alias", message, event.start_mark)
             return None, event
         if event.anchor is not None or event.tag is not None:
             self.marked(event)
         if depth >= MAX_DEPTH:
-            message = f"The file is nested deeper than {MAX_DEPTH} levels: make it flatter."
+            message = f"the file is nested deeper than {MAX_DEPTH} levels: make it flatter"
             self.find("yaml-depth", message, event.start_mark)
             raise _Stop
         value, children = self.mapping(depth + 1) if kind is MappingStartEvent else self.sequence(depth + 1)
@@ -211,18 +213,18 @@ class _Reader:
             try:
                 return resolve_plain(text)
             except NumberOutOfRange:
-                message = f"{text[:40]} is a number that cannot be stored exactly: put it into quotes if it is a text."
+                message = f"{text[:40]} is a number that cannot be stored exactly: put it into quotes if it is a text"
                 self.find("yaml-number", message, event.start_mark)
         elif self.escapes and "\0" in text:
-            self.find("yaml-encoding", "The text holds the escape of NUL: remove it.", event.start_mark)
+            self.find("yaml-encoding", "the text holds the escape of NUL: remove it", event.start_mark)
         return text
 
     def marked(self, event: Any) -> None:
         """Refuse the anchor or tag of a node."""
         if event.anchor is not None:
-            self.find("yaml-anchor", "An anchor (&) is not allowed: remove it.", event.start_mark)
+            self.find("yaml-anchor", "an anchor (&) is not allowed: remove it", event.start_mark)
         if event.tag is not None:
-            self.find("yaml-tag", f"A tag ({event.tag[:40]}) is not allowed: remove it.", event.start_mark)
+            self.find("yaml-tag", f"a tag ({event.tag[:40]}) is not allowed: remove it", event.start_mark)
 
     def key(self, event: Any, depth: int) -> str | None:
         """The key that begins with ``event``, None where it is no string at all."""
@@ -235,7 +237,7 @@ class _Reader:
         if not key or key[0] in CORE_FIRST:
             self.check_plain_key(key, event)
         if self.escapes and "\0" in key:
-            self.find("yaml-encoding", "The key holds the escape of NUL: remove it.", event.start_mark)
+            self.find("yaml-encoding", "the key holds the escape of NUL: remove it", event.start_mark)
         return key
 
     def check_plain_key(self, key: str, event: Any) -> None:
@@ -248,26 +250,28 @@ class _Reader:
         except NumberOutOfRange:
             pass
         message = (
-            f'The key {key[:40]} is no string: put it into quotes: "{key[:40]}".' if key else "A key is missing here."
+            f'the key {key[:40]} is no string: put it into quotes: "{key[:40]}"'
+            if key
+            else "a key is missing here: write one before the colon"
         )
         self.find("yaml-key", message, event.start_mark)
 
     def odd_key(self, event: Any, depth: int) -> None:
         """Refuse a key that is a list, a mapping or an alias; everything in it is read and reported."""
-        message = "A key must be a string, not a list, a mapping or an alias."
+        message = "a key must be a string, not a list, a mapping or an alias: write it as text"
         index = event.start_mark.index
         if self.text[max(index - 1, 0) : index + 1] == "{{":
-            message = 'YAML reads "{{" as a mapping: put the text into quotes, or into a block (|).'
+            message = 'YAML reads "{{" as a mapping: put the text into quotes, or into a block (|)'
         self.find("yaml-key", message, event.start_mark)
         self.node(event, depth)
 
     def duplicate(self, key: str, event: Any, first: Any) -> None:
         """Report a key that its mapping already has."""
-        message = f'The key "{key[:80]}" stands twice: first at line {first.start_mark.line + 1}. Remove one of them.'
+        message = f'the key "{key[:80]}" stands twice, first at line {first.start_mark.line + 1}: remove one of them'
         self.find("yaml-duplicate-key", message, event.start_mark)
 
     def too_many(self, event: Any) -> None:
         """Stop: the file has too many nodes."""
-        message = f"The file has more than {MAX_NODES:,} values: split it."
+        message = f"the file has more than {MAX_NODES:,} values: split it"
         self.find("yaml-nodes", message, event.start_mark)
         raise _Stop

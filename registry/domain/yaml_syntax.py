@@ -44,7 +44,7 @@ def explain(error: Any, text: str) -> tuple[str, Place]:
     opened = getattr(error, "context_mark", None)
     if opened is not None and opened.line + 1 < place.line:
         meaning = f"{meaning} (it began at line {opened.line + 1})"
-    return f"This is no YAML: {meaning}.", place
+    return f"this is no YAML: {meaning}", place
 
 
 def line_of(text: str, number: int) -> str:

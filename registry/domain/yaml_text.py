@@ -25,8 +25,8 @@ def decode(data: bytes, path: str, max_bytes: int) -> tuple[str, list[Diagnostic
     """The text, or "" with what is wrong with the bytes (``file-size``, ``yaml-encoding``)."""
     if len(data) > max_bytes:
         message = (
-            f"The file has {len(data):,} bytes; at most {max_bytes:,} are allowed. "
-            "Split it into partials, or move long examples out of it."
+            f"the file has {len(data):,} bytes, and at most {max_bytes:,} are allowed: "
+            "split it into partials, or move long examples out of it"
         )
         return "", [Diagnostic("file-size", message, path)]
     try:
@@ -45,18 +45,18 @@ def decode(data: bytes, path: str, max_bytes: int) -> tuple[str, list[Diagnostic
 def _what(character: str, offset: int) -> str:
     name = _NAMES.get(character, f"the control character U+{ord(character):04X}")
     if character == "\ufeff" and offset == 0:
-        return "The file begins with a byte order mark: save it as UTF-8 without BOM."
+        return "the file begins with a byte order mark: save it as UTF-8 without BOM"
     if character == "\r":
-        return "A lone carriage return is no line end here: save the file with LF or CRLF line ends."
-    return f"The file holds {name} here: remove it."
+        return "a lone carriage return is no line end here: save the file with LF or CRLF line ends"
+    return f"the file holds {name} here: remove it"
 
 
 def _not_utf8(data: bytes, path: str, offset: int) -> Diagnostic:
     place = _place(data[:offset].decode("utf-8", "replace"))
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return Diagnostic("yaml-encoding", "The file is UTF-16: save it as UTF-8.", path, Place())
+        return Diagnostic("yaml-encoding", "the file is UTF-16: save it as UTF-8", path, Place())
     return Diagnostic(
-        "yaml-encoding", f"The byte 0x{data[offset]:02X} here is no UTF-8: save the file as UTF-8.", path, place
+        "yaml-encoding", f"the byte 0x{data[offset]:02X} here is no UTF-8: save the file as UTF-8", path, place
     )
 
 
