@@ -1,0 +1,112 @@
+"""One open repository: content and history from its parts, and writing."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+import pygit2
+
+from registry.adapters.git.durability import flush_objects
+from registry.adapters.git.errors import driver_errors
+from registry.adapters.git.history import History
+from registry.adapters.git.ref_moves import move_ref
+from registry.adapters.git.tree_edit import TreeEditor
+from registry.domain.errors import Denied
+from registry.domain.ids import CommitId
+from registry.domain.refs import RefUpdate, Signature
+
+
+class Pygit2Store(History):
+    """GitStore on pygit2. A handle belongs to one task at a time and is closed after it.
+
+    With ``quarantine`` the objects of a push that is being judged are seen too, and nothing can be written: libgit2
+    would move refs to objects that Git is about to throw away.
+    """
+
+    def __init__(
+        self, path: Path, *, quarantine: Path | None = None, syncfs: Callable[[int], None] | None = None
+    ) -> None:
+        self.path = path
+        self.quarantine = quarantine
+        self._syncfs = syncfs
+        self._unflushed: list[str] = []
+        with driver_errors("open the repository", path):
+            self.repo = pygit2.Repository(str(path))
+            if quarantine is not None:
+                self.repo.odb.add_disk_alternate(str(quarantine))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.repo.free()
+
+    def write_commit(
+        self,
+        parent: CommitId | None,
+        changes: Mapping[str, bytes | None],
+        author: Signature,
+        committer: Signature,
+        message: str,
+    ) -> CommitId:
+        """A commit on ``parent`` with files written (bytes) or removed (None). No ref moves, nothing is flushed.
+
+        Raises RevisionNotFound for the parent, BadRequest for a path that no tree can hold, Conflict where a file
+        stands in the way of a folder or the reverse, Unavailable where the disk is full or read-only.
+        """
+        self._may_write()
+        tree = self.find_commit(parent).tree.id if parent is not None else None
+        with driver_errors("write a commit", self.path):
+            new = TreeEditor(self.repo, self._unflushed.append).apply(tree, changes)
+            commit = self.repo.create_commit(
+                None,
+                _to_driver(author),
+                _to_driver(committer),
+                message.replace("\0", ""),
+                new,
+                [pygit2.Oid(hex=parent)] if parent is not None else [],
+            )
+        self._unflushed.append(str(commit))
+        return CommitId(str(commit))
+
+    def flush(self) -> None:
+        """Makes all objects written so far durable. Raises Unavailable."""
+        self._may_write()
+        if not self._unflushed:
+            return
+        with driver_errors("flush the new objects to the disk", self.path):
+            flush_objects(self.path, self._unflushed, self._syncfs)
+        self._unflushed.clear()
+
+    def move(self, update: RefUpdate) -> None:
+        """Moves, creates or deletes a ref by compare-and-swap and makes that durable.
+
+        Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist) or stays locked, RevisionNotFound
+        where ``new`` is no commit here, Unavailable where the disk refuses.
+        """
+        self._may_write()
+        if not update.deletes:
+            self.find_commit(update.new)
+        self.flush()  # a ref must never point to what a power cut can take away
+        move_ref(self.path, update, "promptuary")
+
+    def _may_write(self) -> None:
+        if self.quarantine is not None:
+            raise Denied("A push that is being judged can only be read.")
+
+
+def _to_driver(signature: Signature) -> pygit2.Signature:
+    """libgit2's signature; it refuses empty names and angle brackets."""
+    offset = signature.time.utcoffset()
+    minutes = int(offset.total_seconds() // 60) if offset is not None else 0
+    return pygit2.Signature(
+        _plain(signature.name) or "unknown",
+        _plain(signature.email) or "unknown",
+        int(signature.time.timestamp()),
+        minutes,
+    )
+
+
+def _plain(text: str) -> str:
+    encodable = text.encode("utf-8", "replace").decode()
+    return "".join(" " if sign in "<>\n\r\0" else sign for sign in encodable).strip(" .,:;\"'\\")
