@@ -16,7 +16,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     sample: bool = True
-    database_url: str | None = None
     max_body_bytes: int = Field(default=1_048_576, gt=0)
     max_push_bytes: int = Field(default=67_108_864, gt=0)
     render_workers: int = Field(default=2, ge=1, le=64)
@@ -26,6 +25,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
-    def sql_url(self) -> str:
-        """Where the catalogue is: ``database_url``, else a SQLite file in the data folder."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data.resolve() / 'catalogue.sqlite'}"
+    def repositories(self) -> Path:
+        """The folder of the bare repositories."""
+        return self.data.resolve() / "repositories"
+
+    @property
+    def catalogue(self) -> Path:
+        """The catalogue's SQLite file."""
+        return self.data.resolve() / "catalogue.sqlite"

@@ -8,7 +8,8 @@ from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Severity, has_errors
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
-from registry.domain.registry_file import RegistryRules, read_registry_file
+from registry.domain.registry_file import read_registry_file
+from registry.domain.registry_rules import RegistryRules
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits
@@ -113,9 +114,8 @@ class Gate:
 
 
 def rules_at(store: GitStore, commit: CommitId | None) -> RegistryRules:
-    """The rules of a commit's ``.registry.yaml``; a broken file gives the defaults, which open nothing."""
-    data = read_file(store, commit, RULES_PATH)
-    return read_registry_file(data).rules if data is not None else RegistryRules()
+    """The rules of a commit's ``.registry.yaml``; a broken file gives closed rules, which open nothing."""
+    return read_registry_file(read_file(store, commit, RULES_PATH)).rules
 
 
 def _as_warning(found: Diagnostic) -> Diagnostic:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.domain.access import Actor
-from registry.domain.codeowners import check_codeowners
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
 from registry.domain.errors import RenderLimit
 from registry.domain.graph import Closure, TemplateGraph
 from registry.domain.ids import CommitId, RepositoryName, TemplateName
 from registry.domain.names import template_path
 from registry.domain.refs import RefUpdate
-from registry.domain.registry_file import RegistryRules, read_registry_file
+from registry.domain.registry_file import read_registry_file
+from registry.domain.registry_rules import RegistryRules
 from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
@@ -20,7 +20,6 @@ from registry.services.checking import Checked, Checker
 from registry.services.gate_labels import Known, LabelRules
 from registry.services.states import Projected, States, graph_at
 from registry.services.tree_changes import (
-    OWNERS_PATH,
     RULES_PATH,
     Delta,
     graph_changes,
@@ -225,7 +224,7 @@ def _limits(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnosti
             Diagnostic(
                 "model-not-allowed",
                 f"The model {facts.model} is not among those that .registry.yaml allows: "
-                f"{', '.join(rules.models_allow or ())}.",
+                f"{', '.join(rules.allowed_models or ())}.",
                 path,
             )
         )
@@ -233,14 +232,10 @@ def _limits(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnosti
 
 
 def _rule_files(store: GitStore, commit: CommitId, delta: Delta) -> list[Diagnostic]:
-    found: list[Diagnostic] = []
-    if delta.rules is not None:
-        data = read_file(store, commit, RULES_PATH)
-        found += read_registry_file(data).diagnostics if data is not None else ()
-    if delta.owners is not None:
-        data = read_file(store, commit, OWNERS_PATH)
-        found += check_codeowners(data, OWNERS_PATH) if data is not None else ()
-    return found
+    """A ``.registry.yaml`` that changed must be readable."""
+    if delta.rules is None:
+        return []
+    return list(read_registry_file(read_file(store, commit, RULES_PATH)).diagnostics)
 
 
 def _first_error(checked: Checked) -> str:

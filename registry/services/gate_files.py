@@ -12,7 +12,7 @@ from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import BlobId, CommitId, RefName
 from registry.domain.names import check_path, find_collisions, printable
 from registry.domain.refs import Commit, Entry, FileMode, RefUpdate
-from registry.domain.registry_file import RegistryRules
+from registry.domain.registry_rules import RegistryRules
 from registry.domain.secrets import find_secrets
 from registry.ports.git import GitStore
 from registry.services.tree_changes import REGULAR

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from registry.domain import label_findings
 from registry.domain.access import Actor
 from registry.domain.catalogue import Facts
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import LabelFile, LabelTarget, label_path, read_labels
 from registry.domain.refs import Entry
-from registry.domain.registry_file import RegistryRules
+from registry.domain.registry_rules import RegistryRules
 from registry.domain.template import Status
 from registry.ports.catalogue import VersionIndex
 from registry.ports.git import GitStore
@@ -98,20 +99,17 @@ class LabelRules:
     ) -> list[Diagnostic]:
         last = known.numbers.get(name, 0)
         if last == 0:
-            rule, message = "label-unknown-template", f"There is no template {name} with a version before this commit."
-        elif not 1 <= target.version <= last:
-            rule = "label-unknown-version"
-            message = (
-                f"{name} has the versions 1 to {last} before this commit, no {target.version}. "
-                "A label names a version that exists already: push the change first, then move the label."
-            )
-        else:
-            version = await self._version(repository, known, name, target.version)
-            problem = _unfit(name, target, version, protected=rules.is_protected(label))
-            if problem is None:
-                return []
-            rule, message = problem
-        return [Diagnostic(rule, message, path, target.place)]
+            return [label_findings.unknown_template(path, target, name)]
+        if target.version > last:
+            return [label_findings.unknown_version(path, target, name, last)]
+        version = await self._version(repository, known, name, target.version)
+        if version is None or not version.valid:
+            return [label_findings.invalid_version(path, target, name)]
+        if target.digest_prefix is not None and not version.digest.startswith(target.digest_prefix):
+            return [label_findings.wrong_digest(path, target, name, version.digest)]
+        if rules.is_protected(label) and version.status is Status.DRAFT:
+            return [label_findings.draft_version(path, target, name, label)]
+        return []
 
     async def _version(
         self, repository: RepositoryName, known: Known, name: TemplateName, number: int
@@ -121,23 +119,6 @@ class LabelRules:
             return _Version(digest, facts is not None, facts.status if facts else Status.ACTIVE)
         entry = await self._versions.find_version(repository, name, number)
         return _Version(entry.digest, entry.valid, entry.status) if entry else None
-
-
-def _unfit(
-    name: TemplateName, target: LabelTarget, version: _Version | None, *, protected: bool
-) -> tuple[str, str] | None:
-    number = target.version
-    if version is None or not version.valid:
-        return "label-invalid-version", f"Version {number} of {name} is invalid; a label names a valid version."
-    if target.digest_prefix is not None and not version.digest.startswith(target.digest_prefix):
-        return (
-            "label-digest",
-            f"Version {number} of {name} has the digest {version.digest[:8]}, not {target.digest_prefix}: somebody's "
-            "change took that number. Look at its versions and set the label again.",
-        )
-    if protected and version.status is Status.DRAFT:
-        return "label-draft", f"Version {number} of {name} is a draft, which cannot carry a protected label."
-    return None
 
 
 def _may_move(label: LabelName, path: str, actor: Actor, rules: RegistryRules, *, rollback: bool) -> list[Diagnostic]:

@@ -8,7 +8,7 @@ from registry.domain.errors import RevisionNotFound
 from registry.domain.ids import CommitId, RefName
 from registry.domain.names import printable
 from registry.domain.refs import RefUpdate
-from registry.domain.registry_file import RegistryRules
+from registry.domain.registry_rules import RegistryRules
 from registry.ports.git import GitStore
 
 PUSHABLE = ("refs/heads/", "refs/tags/")
@@ -44,20 +44,17 @@ def _form(ref: str) -> tuple[str, str] | None:
     if not ref.startswith(PUSHABLE):
         return (
             "ref-not-allowed",
-            "Only branches (refs/heads/) and tags (refs/tags/) can be pushed; refs/merge-requests/ is the server's own.",
+            "Only branches (refs/heads/) and tags (refs/tags/) can be pushed; "
+            "refs/merge-requests/ is the server's own.",
         )
     if len(ref.encode("utf-8", "surrogateescape")) > MAX_REF_BYTES:
         return "ref-name", f"The ref's name is longer than {MAX_REF_BYTES} bytes; use a shorter one."
     for component in ref.split("/")[2:]:
         if component.startswith("-"):
             return "ref-name", "A component of a ref's name must not begin with '-', which git reads as an option."
-        if not component.isprintable() or not component.isascii() and _has_surrogate(component):
+        if not component.isprintable():
             return "ref-name", "The ref's name holds control characters or bytes that are no UTF-8; use another name."
     return None
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _collision(update: RefUpdate, refs: Mapping[RefName, CommitId]) -> tuple[str, str] | None:
@@ -84,41 +81,45 @@ def _access(
     return (
         "push-not-allowed",
         f"{branch} takes changes only through merge requests or from those whom .registry.yaml names under "
-        f"branches.{branch}.push; you are {actor.role}. Merge requests are not there yet: {way_out} and ask a maintainer.",
+        f"branches.{branch}.push; you are {actor.role}. "
+        f"Merge requests are not there yet: {way_out} and ask a maintainer.",
     )
 
 
 def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: RegistryRules) -> tuple[str, str] | None:
-    """How the tip moves. The default branch moves along its first-parent chain only."""
+    """How the tip moves: any way for tags and free branches, along its first-parent chain for the default branch."""
     new = _commit_of(store, update.new)
-    if new is None:
-        return "ref-target", "The ref must point to a commit, or to a tag of one."
-    if update.ref == default and new != update.new:
-        return "ref-target", "A branch must point to a commit, not to a tag."
+    if new is None or (new != update.new and update.ref.startswith("refs/heads/")):
+        return "ref-target", "A branch must point to a commit, a tag to a commit or to an annotated tag of one."
     if update.creates or not update.ref.startswith("refs/heads/"):
         return None
     if update.ref == default:
-        if store.first_parents(update.new, update.old) is not None:
-            return None
-        if store.is_reachable(update.old, [update.new]):
-            return (
-                "first-parent",
-                "The branch's present tip is not on the first-parent chain of what you push (a merge made by 'git pull'). "
-                "Put your commits on top instead: git pull --rebase, then push again; or push another branch.",
-            )
-        return (
-            "default-branch",
-            "The default branch cannot be rewritten: version numbers follow from its history. "
-            "Fetch and put your commits on top: git pull --rebase, then push again; to undo a change use git revert.",
-        )
+        return _default_movement(store, update)
     branch = update.ref.removeprefix("refs/heads/")
-    if not rules.force_push_allowed(branch) and not store.is_reachable(update.old, [update.new]):
+    if rules.force_push_allowed(branch) or store.is_reachable(update.old, [update.new]):
+        return None
+    return (
+        "force-push",
+        f".registry.yaml does not allow {branch} to be rewritten (branches.{branch}.force_push). "
+        "Fetch and put your commits on top, or push another branch.",
+    )
+
+
+def _default_movement(store: GitStore, update: RefUpdate) -> tuple[str, str] | None:
+    if store.first_parents(update.new, update.old) is not None:
+        return None
+    if store.is_reachable(update.old, [update.new]):
         return (
-            "force-push",
-            f".registry.yaml does not allow {branch} to be rewritten (branches.{branch}.force_push). "
-            "Fetch and put your commits on top, or push another branch.",
+            "first-parent",
+            "The branch's present tip is not on the first-parent chain of what you push "
+            "(a merge made by 'git pull'). Put your commits on top instead: git pull --rebase, then push again; "
+            "or push another branch.",
         )
-    return None
+    return (
+        "default-branch",
+        "The default branch cannot be rewritten: version numbers follow from its history. "
+        "Fetch and put your commits on top: git pull --rebase, then push again; to undo a change use git revert.",
+    )
 
 
 def _commit_of(store: GitStore, object_id: CommitId) -> CommitId | None:

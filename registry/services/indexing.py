@@ -5,7 +5,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from registry.domain.catalogue import PROJECTION_SCHEMA, ProjectionBatch
@@ -114,11 +114,8 @@ class Indexing:
             self._states.forget(repository)
             with self._git.open(repository) as store:
                 batches = await self._replay(repository, store, progress)
-        async with self._feeding:
-            await self._feed.refill(repository)
+        await self._drain()
         commit = batches[-1].commit if batches else None
-        if commit is not None:
-            await self._events.publish([RepositoryRebuilt(repository, commit)])
         return ProjectionReport(commit, (), (time.perf_counter() - started) * 1000)
 
     async def status(self, repository: RepositoryName | None = None) -> list[IndexStatus]:
@@ -171,16 +168,19 @@ class Indexing:
         chain = _chain(store, tip, state.commit)
         if state.commit is None or chain is None:
             return await self._replay(repository, store, progress)
-        return await self._project(repository, store, state, chain, state.commit, progress)
+        return await self._project(repository, store, state, chain, progress)
 
     async def _replay(self, repository: RepositoryName, store: GitStore, progress: Progress) -> list[ProjectionBatch]:
-        """The full replay: from the root, into rows that replace everything there was."""
+        """The full replay: from the root, beside the live rows, which it replaces with its last batch."""
         tip = store.resolve(self._git.default_branch(repository))
         if tip is None:
             await self._projection.drop(repository)
             return []
         chain = store.first_parents(tip) or []
-        return await self._project(repository, store, Projected(None, 0, VersionState()), chain, None, progress)
+        state = Projected(None, 0, VersionState())
+        batches = await self._project(repository, store, state, chain, progress, replay=True)
+        await self._events.publish([RepositoryRebuilt(repository, batches[-1].commit)])
+        return batches
 
     async def _project(
         self,
@@ -188,27 +188,30 @@ class Indexing:
         store: GitStore,
         state: Projected,
         chain: Sequence[CommitId],
-        expected: CommitId | None,
         progress: Progress,
+        *,
+        replay: bool = False,
     ) -> list[ProjectionBatch]:
+        """Writes batch after batch; returns the last ones, for what a pusher is told."""
         ref = self._git.default_branch(repository)
         builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store)
         batches: list[ProjectionBatch] = []
         done = 0
         try:
             while done < len(chain):
-                batch = await builder.build(state, chain[done:], expected)
+                batch = await builder.build(state, chain[done:])
                 done += len(batch.commits)
+                batch = replace(batch, replay=replay, final=done == len(chain))
                 await self._projection.apply(batch)
-                expected = batch.commit
-                self._states.hold(repository, state)
-                await self._events.publish(events_of(batch))
+                if not replay:
+                    await self._events.publish(events_of(batch))
                 progress(done, len(chain))
                 batches = [*batches[-1:], batch]
         except BaseException:
             # The state has gone further than what was written: read it anew next time.
             self._states.forget(repository)
             raise
+        self._states.hold(repository, state)
         return batches
 
 

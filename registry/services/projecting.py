@@ -59,8 +59,9 @@ class BatchBuilder:
         self._store = store
         self._owners: LRUCache[BlobId, Owners] = LRUCache(4)
 
-    async def build(self, state: Projected, chain: Sequence[CommitId], expected: CommitId | None) -> ProjectionBatch:
+    async def build(self, state: Projected, chain: Sequence[CommitId]) -> ProjectionBatch:
         """The next batch from ``state`` along ``chain``; moves ``state`` on to the batch's last commit."""
+        expected = state.commit
         deltas = await self._deltas(state.commit, chain)
         bodies = read_all(self._store, (blob for _, delta in deltas for blob in delta.blobs()))
         rows = _Rows()

@@ -1,8 +1,9 @@
 """Feeds the search index from SQL alone, by the outbox, at least once."""
 
 from collections import defaultdict
+from itertools import groupby
 
-from registry.domain.catalogue import OutboxEntry
+from registry.domain.catalogue import OutboxEntry, OutboxKind
 from registry.domain.ids import RepositoryName
 from registry.ports.projection import Outbox
 from registry.ports.search_index import SearchIndex
@@ -21,7 +22,8 @@ class SearchFeed:
         """Feeds until the outbox is empty; says how many templates it fed. Raises Unavailable."""
         fed = 0
         while entries := await self._outbox.pending(ENTRIES_AT_ONCE):
-            await self._feed(entries)
+            for kind, run in groupby(entries, key=lambda entry: entry.kind):
+                await self._feed(kind, list(run))
             fed += len(entries)
         return fed
 
@@ -29,14 +31,17 @@ class SearchFeed:
         """How many templates wait to be fed."""
         return await self._outbox.depth()
 
-    async def refill(self, repository: RepositoryName) -> int:
-        """Empties the index of a repository and feeds it anew; says how many templates."""
-        await self._index.clear(repository)
-        count = await self._outbox.fill(repository)
-        await self.drain()
-        return count
+    async def _feed(self, kind: OutboxKind, entries: list[OutboxEntry]) -> None:
+        if kind is OutboxKind.DOCUMENT:
+            await self._feed_documents(entries)
+        for entry in entries:
+            if kind is OutboxKind.RENEW:
+                await self._index.renew(entry.repository)
+            elif kind is OutboxKind.SWAP:
+                await self._index.swap(entry.repository)
+        await self._outbox.done(entries)
 
-    async def _feed(self, entries: list[OutboxEntry]) -> None:
+    async def _feed_documents(self, entries: list[OutboxEntry]) -> None:
         documents = await self._outbox.documents(entries)
         present = {(document.repository, document.name) for document in documents}
         gone: defaultdict[RepositoryName, list[OutboxEntry]] = defaultdict(list)
@@ -47,4 +52,3 @@ class SearchFeed:
             await self._index.put(documents)
         for repository, removed in gone.items():
             await self._index.delete(repository, [e.name for e in removed], max(e.ordinal for e in removed))
-        await self._outbox.done(entries)

@@ -1,5 +1,7 @@
-"""Every write of the server's own is a commit. Waiting writes join: one turn gates and commits them one on the other,
-flushes their objects once, moves the branch once and projects once; one that fails drops out alone.
+"""Every write of the server's own is a commit, and waiting writes join.
+
+One turn gates and commits them one on the other, flushes their objects once, moves the branch once and projects once;
+one that fails drops out alone.
 """
 
 import asyncio

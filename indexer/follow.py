@@ -1,0 +1,49 @@
+"""Following Git while the server runs: watch events are hints, the reconciler on a timer is the promise."""
+
+import asyncio
+import contextlib
+import logging
+
+from indexer.watch import watch_refs
+from registry.bootstrap import Registry
+from registry.domain.errors import PromptuaryError
+from registry.domain.ids import RepositoryName
+
+log = logging.getLogger(__name__)
+
+
+async def run(registry: Registry) -> None:
+    """Reconciles at once and on a timer, and projects a repository when its refs change, until cancelled."""
+    watcher = asyncio.create_task(_watch(registry))
+    try:
+        while True:
+            await _try(registry, None)
+            await asyncio.sleep(registry.settings.reconcile_seconds)
+    finally:
+        watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
+
+
+async def _watch(registry: Registry) -> None:
+    """Where watching fails the timer alone remains."""
+    try:
+        while True:
+            async for touched in watch_refs(registry.settings.repositories, registry.git.names()):
+                for repository in sorted(touched & set(registry.git.names())):
+                    await _try(registry, repository)
+    except OSError as error:
+        log.warning("cannot watch refs (%s); they are compared every %s s", error, registry.settings.reconcile_seconds)
+
+
+async def _try(registry: Registry, repository: RepositoryName | None) -> None:
+    """One attempt; what fails is tried again by the next."""
+    try:
+        if repository is None:
+            await registry.indexing.reconcile()
+        else:
+            await registry.indexing.poke(repository)
+    except PromptuaryError as error:
+        log.warning("projecting failed and is tried again: %s", error.message)
+    except Exception:
+        log.exception("projecting failed and is tried again")

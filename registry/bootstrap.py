@@ -1,0 +1,146 @@
+"""THE composition root: settings in, a registry out. The only place that knows the adapters."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.adapters.git import LocalRepositories
+from registry.adapters.local.clock import SystemClock
+from registry.adapters.local.render_pool import ProcessRenderer
+from registry.adapters.memory.event_bus import MemoryEventBus
+from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.domain.errors import Unavailable
+from registry.ports.events import EventBus
+from registry.ports.git import Repositories
+from registry.ports.renderer import Renderer
+from registry.services.accounts import Accounts
+from registry.services.checking import Checker
+from registry.services.gate import Gate
+from registry.services.gate_content import ContentRules
+from registry.services.gate_labels import LabelRules
+from registry.services.indexing import Indexing
+from registry.services.labels import Labels
+from registry.services.repositories import RepositoryService
+from registry.services.revisions import Revisions
+from registry.services.search import Search
+from registry.services.search_feed import SearchFeed
+from registry.services.states import States
+from registry.services.template_edits import TemplateEdits
+from registry.services.template_source import TemplateSource
+from registry.services.templates import Templates
+from registry.services.verifying import Verifying
+from registry.services.versions import Versions
+from registry.services.writes import Writes
+from registry.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything that a way in needs."""
+
+    settings: Settings
+    git: Repositories
+    renderer: Renderer
+    events: EventBus
+    accounts: Accounts
+    repositories: RepositoryService
+    templates: Templates
+    edits: TemplateEdits
+    versions: Versions
+    labels: Labels
+    search: Search
+    gate: Gate
+    writes: Writes
+    indexing: Indexing
+    verifying: Verifying
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
+    """The embedded tier: SQLite, search in it, everything else in this process.
+
+    Raises Unavailable where the data folder cannot be used. On leaving, accepted writes are finished first.
+    """
+    _make_folder(settings.data)
+    git = LocalRepositories(settings.repositories, hook_command=hook_command())
+    renderer = ProcessRenderer(workers=settings.render_workers, deadline=settings.render_seconds)
+    database = await Database.open(settings.catalogue)
+    try:
+        registry = _compose(settings, git, renderer, database)
+        yield registry
+        await registry.writes.close()
+    finally:
+        await renderer.close()
+        await database.close()
+
+
+def _compose(settings: Settings, git: Repositories, renderer: ProcessRenderer, database: Database) -> Registry:
+    clock, events, checker = SystemClock(), MemoryEventBus(), Checker()
+    templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
+    projection, outbox, index = SqlProjection(database), SqlOutbox(database), Fts5SearchIndex(database)
+    states = States(projection=projection)
+    indexing = Indexing(
+        git=git,
+        projection=projection,
+        states=states,
+        feed=SearchFeed(outbox=outbox, index=index),
+        checker=checker,
+        events=events,
+    )
+    content = ContentRules(states=states, checker=checker, renderer=renderer, labels=LabelRules(versions=versions))
+    gate = Gate(git=git, content=content, indexing=indexing)
+    writes = Writes(git=git, gate=gate, indexing=indexing, states=states, clock=clock)
+    return Registry(
+        settings=settings,
+        git=git,
+        renderer=renderer,
+        events=events,
+        accounts=Accounts(users=SqlUsers(database), keys=SqlKeys(database), clock=clock, data=settings.data),
+        repositories=RepositoryService(git=git),
+        templates=Templates(
+            templates=templates,
+            versions=versions,
+            projection=projection,
+            source=TemplateSource(),
+            revisions=Revisions(git=git, templates=templates, versions=versions),
+            renderer=renderer,
+        ),
+        edits=TemplateEdits(git=git, writes=writes, states=states, templates=templates, versions=versions),
+        versions=Versions(templates=templates, versions=versions),
+        labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
+        search=Search(index=index),
+        gate=gate,
+        writes=writes,
+        indexing=indexing,
+        verifying=Verifying(
+            git=git,
+            templates=templates,
+            versions=versions,
+            projection=projection,
+            outbox=outbox,
+            index=index,
+            checker=checker,
+        ),
+    )
+
+
+def hook_command() -> str:
+    """The promptuary program beside this Python, which hooks run for a push that no server receives."""
+    beside = Path(sys.executable).with_name("promptuary")
+    return str(beside) if beside.exists() else shutil.which("promptuary") or "promptuary"
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Unavailable(f"The data folder {data} cannot be made: {error.strerror}. Set PROMPTUARY_DATA.") from error

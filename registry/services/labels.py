@@ -1,0 +1,133 @@
+"""Labels: where they point, their history, moving them and rolling them back. Each move is a commit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from registry.domain.access import Actor, Scope
+from registry.domain.catalogue import LabelMove
+from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
+from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
+from registry.domain.labels import label_path, read_labels, write_label
+from registry.ports.catalogue import TemplateIndex, VersionIndex
+from registry.ports.git import Repositories
+from registry.services.tree_changes import read_file
+from registry.services.writes import Base, Writes
+
+
+@dataclass(frozen=True, slots=True)
+class LabelWritten:
+    """Where a label points after a move; None where it was dropped or did not exist."""
+
+    commit: CommitId
+    label: LabelName
+    name: TemplateName
+    version: int | None
+    previous: int | None
+
+
+class Labels:
+    """The labels of a repository's default branch."""
+
+    def __init__(self, *, git: Repositories, templates: TemplateIndex, versions: VersionIndex, writes: Writes) -> None:
+        self._git = git
+        self._templates = templates
+        self._versions = versions
+        self._writes = writes
+
+    async def list_labels(
+        self, repository: RepositoryName, label: LabelName | None = None
+    ) -> dict[LabelName, dict[TemplateName, int]]:
+        """Where labels point: label → name → version."""
+        return await self._versions.list_labels(repository, label)
+
+    async def history(
+        self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50
+    ) -> list[LabelMove]:
+        """The moves of a template's label, newest first. Raises LabelNotFound where it never carried the label."""
+        moves = await self._versions.label_history(repository, label, name, limit)
+        if not moves:
+            raise LabelNotFound(f"{name} never carried the label {label!r}.")
+        return moves
+
+    async def move(
+        self,
+        repository: RepositoryName,
+        label: LabelName,
+        name: TemplateName,
+        version: int | None,
+        *,
+        actor: Actor,
+        message: str | None = None,
+    ) -> LabelWritten:
+        """Points a label to a version, or drops it (None).
+
+        Raises TemplateNotFound, VersionNotFound, LabelNotFound (dropping one that is not there), Refused, Denied.
+        """
+        actor.require(Scope.WRITE)
+        await self._require(repository, name, version)
+        words = f"Move {label} of {name} to version {version}" if version is not None else f"Drop {label} of {name}"
+        return await self._commit(repository, label, name, version, actor, message or words)
+
+    async def roll_back(
+        self,
+        repository: RepositoryName,
+        label: LabelName,
+        name: TemplateName,
+        *,
+        to: int | None,
+        reason: str,
+        actor: Actor,
+    ) -> LabelWritten:
+        """Points a label back to a version that it had: ``to``, or the one before the present.
+
+        It needs the right to roll back and nothing else. Raises LabelNotFound, BadRequest where the label never had
+        that version or had none before, Refused, Denied.
+        """
+        actor.require(Scope.WRITE)
+        moves = await self.history(repository, label, name, limit=1000)
+        had = [move.version for move in moves if move.version is not None]
+        present = moves[0].version
+        if to is None:
+            to = next((version for version in had if version != present), None)
+            if to is None:
+                raise BadRequest(f"{label} of {name} has no earlier version to roll back to.")
+        if to not in had:
+            past = ", ".join(str(v) for v in dict.fromkeys(had))
+            raise BadRequest(f"{label} of {name} never was at version {to}; it was at: {past}.")
+        message = f"Roll {label} of {name} back to version {to}\n\n{reason.strip() or 'No reason was given.'}"
+        return await self._commit(repository, label, name, to, actor, message, rollback=True)
+
+    async def _require(self, repository: RepositoryName, name: TemplateName, version: int | None) -> None:
+        entry = await self._templates.find_template(repository, name)
+        if entry is None or (entry.deleted and version is not None):
+            nearest = await self._templates.nearest_names(repository, name)
+            raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+        if version is not None and not 1 <= version <= entry.version:
+            raise VersionNotFound(f"{name} has no version {version}; its versions are 1 to {entry.version}.")
+
+    async def _commit(
+        self,
+        repository: RepositoryName,
+        label: LabelName,
+        name: TemplateName,
+        version: int | None,
+        actor: Actor,
+        message: str,
+        *,
+        rollback: bool = False,
+    ) -> LabelWritten:
+        path = label_path(label, name)
+        previous: int | None = None
+
+        def edit(base: Base) -> Mapping[str, bytes | None]:
+            nonlocal previous
+            data = read_file(base.store, base.commit, path)
+            target = read_labels(data, path).entries.get(name) if data is not None else None
+            previous = target.version if target else None
+            if target is None and version is None:
+                raise LabelNotFound(f"{name} does not carry the label {label!r}.")
+            return {path: write_label(data, name, version)}
+
+        branch = self._git.default_branch(repository)
+        done = await self._writes.submit(repository, branch, edit, actor=actor, message=message, rollback=rollback)
+        return LabelWritten(done.commit, label, name, version, previous)

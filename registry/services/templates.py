@@ -1,0 +1,220 @@
+"""Reading templates: by label, version, revision or default; listing; rendering."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
+from registry.domain.errors import (
+    LabelNotFound,
+    TemplateGone,
+    TemplateMoved,
+    TemplateNotFound,
+    VersionNotFound,
+)
+from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
+from registry.domain.registry_file import read_registry_file
+from registry.domain.registry_rules import RegistryRules
+from registry.domain.rendering import Rendered
+from registry.domain.selectors import Selector
+from registry.domain.template import Json, Status, Template
+from registry.ports.catalogue import TemplateIndex, VersionIndex
+from registry.ports.projection import Projection
+from registry.ports.renderer import Renderer
+from registry.services.revisions import Revisions
+from registry.services.template_source import Loaded, TemplateSource
+
+ANSWER_FORMAT = 1
+"""Part of every ETag: raised when the same state is answered in another form."""
+
+LATEST = LabelName("latest")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRead:
+    """One state of a template, with all that is needed to use it.
+
+    ``version`` is None for a state read by ``ref`` that is no version. ``labels`` are those that point to this
+    version. ``reference`` (``support/triage@12#3f9ac1d2``) is what an application should log.
+    """
+
+    name: TemplateName
+    version: int | None
+    commit: CommitId
+    digest: Digest
+    labels: tuple[LabelName, ...]
+    selector_label: LabelName | None
+    source: str
+    document: Mapping[str, Any]
+    partials: Mapping[TemplateName, str]
+    status: Status
+    replaced_by: str | None
+    updated_at: datetime
+    author_name: str
+    author_email: str
+    message: str
+    etag: str
+    reference: str | None
+    cause: TemplateName | None = None
+    moved_from: TemplateName | None = None
+
+
+def make_etag(version: int | None, digest: str, state: str = "") -> str:
+    """An opaque tag over version, digest, label state and answer format: a revert has an old digest, a new version."""
+    told = hashlib.sha256(f"{state}\0{ANSWER_FORMAT}".encode()).hexdigest()[:8]
+    return f'"{f"v{version}" if version is not None else "r"}.{digest[:16]}.{told}"'
+
+
+@lru_cache(64)
+def parse_rules(text: str | None) -> RegistryRules:
+    """The rules of a ``.registry.yaml``; None gives the defaults."""
+    return read_registry_file(text.encode() if text is not None else None).rules
+
+
+class Templates:
+    """The templates of the default branch, and of any revision."""
+
+    def __init__(
+        self,
+        *,
+        templates: TemplateIndex,
+        versions: VersionIndex,
+        projection: Projection,
+        source: TemplateSource,
+        revisions: Revisions,
+        renderer: Renderer,
+    ) -> None:
+        self._templates = templates
+        self._versions = versions
+        self._projection = projection
+        self._source = source
+        self._revisions = revisions
+        self._renderer = renderer
+
+    async def list_templates(
+        self,
+        repository: RepositoryName,
+        where: TemplateFilter,
+        *,
+        sort: SortBy = SortBy.NAME,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[TemplateEntry]:
+        """A page of the templates of the default branch. Raises BadRequest for a cursor that is none."""
+        return await self._templates.list_templates(repository, where, sort=sort, limit=limit, cursor=cursor)
+
+    async def read(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> TemplateRead:
+        """The state that the selector names.
+
+        Raises TemplateNotFound (with the nearest names), TemplateMoved, TemplateGone, LabelNotFound,
+        VersionNotFound, RevisionNotFound. Never falls back to another state.
+        """
+        entry, version, loaded = await self._find(repository, name, selector)
+        labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
+        if selector.ref is not None or selector.at is not None:
+            labels = ()
+        return _answer(version, loaded, labels, selector)
+
+    async def render(
+        self,
+        repository: RepositoryName,
+        name: TemplateName,
+        selector: Selector,
+        values: Mapping[str, Json],
+        *,
+        strict: bool = False,
+    ) -> tuple[TemplateRead, Template, Rendered]:
+        """Renders what the selector names. Raises as ``read``, and VariablesInvalid, RenderFailed, RenderLimit."""
+        _, version, loaded = await self._find(repository, name, selector)
+        rendered = await self._renderer.render(loaded.template, loaded.partial_templates, values, strict=strict)
+        return _answer(version, loaded, (), selector), loaded.template, rendered
+
+    async def _find(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector
+    ) -> tuple[TemplateEntry, VersionEntry, Loaded]:
+        entry = await self._templates.find_template(repository, name)
+        if selector.ref is not None or selector.at is not None:
+            version, bodies = await self._revisions.read(repository, name, selector)
+            loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
+            return entry or TemplateEntry(name, 0, None, None, None), version, loaded
+        if entry is None:
+            nearest = await self._templates.nearest_names(repository, name)
+            raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+        number = await self._number(repository, entry, selector)
+        found = await self._versions.find_version(repository, name, number)
+        if found is None:
+            raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {entry.version}.")
+        if not found.valid:
+            reason = f": {found.diagnostics[0]}" if found.diagnostics else ""
+            raise VersionNotFound(f"Version {number} of {name} is invalid and never served{reason}")
+        return entry, found, await self._load(repository, found)
+
+    async def _number(self, repository: RepositoryName, entry: TemplateEntry, selector: Selector) -> int:
+        if selector.version is not None:
+            return selector.version
+        if entry.deleted and entry.moved_to is not None:
+            raise TemplateMoved(f"{entry.name} was renamed to {entry.moved_to}.", to=entry.moved_to)
+        if entry.deleted:
+            message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
+            raise TemplateGone(message, last_version=entry.version)
+        if selector.label is not None:
+            return _labelled(entry, selector.label)
+        rules = parse_rules(await self._projection.rules(repository))
+        if rules.default_label is not None:
+            return _labelled(entry, rules.default_label)
+        if entry.default is None:
+            raise VersionNotFound(
+                f"{entry.name} has no valid version that is not a draft; "
+                f"ask for label=latest or version={entry.version}."
+            )
+        return entry.default
+
+    async def _load(self, repository: RepositoryName, version: VersionEntry) -> Loaded:
+        known = self._source.find(version.name, version.digest)
+        if known is not None:
+            return known
+        blobs = [blob for _, blob in version.closure if blob is not None]
+        return self._source.load(version.name, version.closure, await self._templates.read_bodies(repository, blobs))
+
+
+def _labelled(entry: TemplateEntry, label: LabelName) -> int:
+    if label == LATEST:
+        if entry.latest is None:
+            raise VersionNotFound(f"{entry.name} has no valid version.")
+        return entry.latest
+    if label not in entry.labels:
+        carried = ", ".join(f"{word} (version {n})" for word, n in sorted(entry.labels.items())) or "none"
+        raise LabelNotFound(
+            f"{entry.name} does not carry the label {label!r}; it carries: {carried}. "
+            f"Its newest valid version is {entry.latest}."
+        )
+    return entry.labels[label]
+
+
+def _answer(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ...], selector: Selector) -> TemplateRead:
+    number = version.number or None
+    state = f"{','.join(labels)}|{selector.label or ''}|{'' if number else version.commit}"
+    return TemplateRead(
+        name=version.name,
+        version=number,
+        commit=version.commit,
+        digest=version.digest,
+        labels=labels,
+        selector_label=selector.label,
+        source=loaded.source,
+        document=loaded.document,
+        partials=loaded.partials,
+        status=loaded.template.status,
+        replaced_by=loaded.template.replaced_by,
+        updated_at=version.committed_at,
+        author_name=version.author_name,
+        author_email=version.author_email,
+        message=version.subject,
+        etag=make_etag(number, version.digest, state),
+        reference=f"{version.name}@{number}#{version.digest[:8]}" if number else None,
+        cause=version.cause,
+        moved_from=version.moved_from,
+    )
