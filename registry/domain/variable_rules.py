@@ -10,7 +10,7 @@ import jsonschema_rs
 from registry.domain.binding import bind
 from registry.domain.errors import VariablesInvalid
 from registry.domain.rule_check import Check
-from registry.domain.template import MISSING, Json, Variable
+from registry.domain.template import MISSING, Json, Variable, VariableType
 from registry.domain.template_builder import escape_pointer
 from registry.domain.template_words import FUNCTIONS
 
@@ -19,6 +19,8 @@ RESERVED = frozenset({
     "for", "recursive", "loop", "self", "super", "caller", "varargs", "kwargs", "import", "include", "with", "set",
 })  # fmt: skip
 """Names that mean something else within a template."""
+
+_PLAIN = {VariableType.STRING: str, VariableType.INTEGER: int, VariableType.BOOLEAN: bool}
 
 
 def check_variables(check: Check) -> None:
@@ -50,6 +52,8 @@ def misfits(variable: Variable, value: Json) -> str | None:
 
     Patterns are tried with an engine that needs linear time: those that it does not know are left to the renderer.
     """
+    if _plainly_fits(variable, value):
+        return None
     try:
         bind({variable.name: _bare(variable)}, {variable.name: value})
     except VariablesInvalid as error:
@@ -57,6 +61,17 @@ def misfits(variable: Variable, value: Json) -> str | None:
     if variable.pattern is not None and isinstance(value, str) and not _may_match(variable.pattern, value):
         return f"does not match the pattern {variable.pattern}"
     return None
+
+
+def _plainly_fits(variable: Variable, value: Json) -> bool:
+    """Whether a value fits at first sight; false means that one has to look."""
+    if variable.min_length is not None or variable.max_length is not None or variable.pattern is not None:
+        return False
+    if variable.minimum is not None or variable.maximum is not None:
+        return False
+    if type(value) is not _PLAIN.get(variable.type):
+        return False
+    return variable.enum is None or value in variable.enum
 
 
 def _bare(variable: Variable) -> Variable:
@@ -132,8 +147,9 @@ def _check_values(check: Check, variable: Variable, pointer: str) -> None:
     """Enum, default and examples must be values that a caller could pass."""
     for inner, below in _all(variable, pointer):
         if inner.enum is not None:
-            open_ended = dataclasses.replace(inner, enum=None)
-            _check_each(check, "variable-enum", open_ended, inner.enum, f"{below}/enum")
+            if not all(_plainly_fits(inner, value) for value in inner.enum):
+                open_ended = dataclasses.replace(inner, enum=None)
+                _check_each(check, "variable-enum", open_ended, inner.enum, f"{below}/enum")
             _check_repeats(check, inner.enum, f"{below}/enum")
         _check_each(check, "variable-examples", inner, inner.examples, f"{below}/examples")
     if variable.default is not MISSING and variable.default is not None:

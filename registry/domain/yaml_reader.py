@@ -107,7 +107,8 @@ def clamp(place: Place, text: str) -> Place:
 
 
 def _place(mark: Any, text: str) -> Place:
-    return clamp(Place(mark.line + 1, mark.column + 1), text)
+    place = Place(mark.line + 1, mark.column + 1)
+    return place if mark.index < len(text) else clamp(place, text)
 
 
 class _Reader:

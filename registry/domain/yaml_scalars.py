@@ -12,15 +12,18 @@ CORE_FIRST = frozenset("~nNtTfF-+.0123456789")
 """A plain scalar that begins with anything else is a string."""
 
 _CORE = re.compile(
-    r"(?P<null>~|null|Null|NULL)"
-    r"|(?P<true>true|True|TRUE)"
-    r"|(?P<false>false|False|FALSE)"
-    r"|(?P<int>[-+]?[0-9]+)"
+    r"(?P<int>[-+]?[0-9]+)"
     r"|(?P<octal>0o[0-7]+)"
     r"|(?P<hexadecimal>0x[0-9a-fA-F]+)"
     r"|(?P<float>[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
     r"|(?P<infinite>[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
 )
+_WORDS = {
+    "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True,
+    "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_NUMERIC_FIRST = frozenset("-+.0123456789")
 _LONGEST_INTEGER = 25
 _INT64 = 1 << 63
 
@@ -33,17 +36,10 @@ def resolve_plain(text: str) -> Json:
     """What a plain (unquoted) scalar says. Raises NumberOutOfRange."""
     if not text:
         return None
-    if text[0] not in CORE_FIRST:
-        return text
+    if text[0] not in _NUMERIC_FIRST:
+        return _WORDS.get(text, text)
     found = _CORE.fullmatch(text)
-    if found is None:
-        return text
-    kind = found.lastgroup
-    if kind == "null":
-        return None
-    if kind in {"true", "false"}:
-        return kind == "true"
-    return _number(text, str(kind))
+    return text if found is None else _number(text, str(found.lastgroup))
 
 
 def _number(text: str, kind: str) -> Json:
