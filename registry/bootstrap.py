@@ -72,7 +72,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
     """
     _make_folder(settings.data)
     git = LocalRepositories(settings.repositories, hook_command=hook_command())
-    renderer = ProcessRenderer(workers=settings.render_workers, deadline=settings.render_seconds)
+    renderer = ProcessRenderer(processes=settings.render_workers, deadline=settings.render_seconds)
     database = await Database.open(settings.catalogue)
     try:
         registry = _compose(settings, git, renderer, database)
