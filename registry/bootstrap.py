@@ -33,6 +33,7 @@ from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
 from registry.services.search import Search
 from registry.services.search_feed import SearchFeed
+from registry.services.seeding import Seeding
 from registry.services.states import States
 from registry.services.template_edits import TemplateEdits
 from registry.services.template_source import TemplateSource
@@ -53,6 +54,7 @@ class Registry:
     events: EventBus
     accounts: Accounts
     repositories: RepositoryService
+    seeding: Seeding
     templates: Templates
     edits: TemplateEdits
     versions: Versions
@@ -106,6 +108,7 @@ def _compose(settings: Settings, git: Repositories, renderer: ProcessRenderer, d
         events=events,
         accounts=Accounts(users=SqlUsers(database), keys=SqlKeys(database), clock=clock, data=settings.data),
         repositories=RepositoryService(git=git),
+        seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=Templates(
             templates=templates,
             versions=versions,
