@@ -23,9 +23,14 @@ def run_test(template: Template, partials: Mapping[TemplateName, Template], test
     try:
         rendered = render(template, partials, test.variables, strict=True)
     except (VariablesInvalid, RenderFailed, RenderLimit) as failure:
-        problems = _failed(test, failure)
-    else:
-        problems = [problem for expected in test.expect for problem in _check(rendered, expected)]
+        return failed_test(test, failure)
+    problems = [problem for expected in test.expect for problem in _check(rendered, expected)]
+    return TestResult(test.name, not problems, tuple(problems))
+
+
+def failed_test(test: OfflineTest, failure: PromptuaryError) -> TestResult:
+    """The result of a test whose rendering failed so: passed only where it expects that ``error``."""
+    problems = _failed(test, failure)
     return TestResult(test.name, not problems, tuple(problems))
 
 

@@ -133,6 +133,8 @@ class _Renderer:
 def _failure(error: TemplateError, text: Text) -> RenderFailed | RenderLimit:
     if error.kind == "OutOfFuel" or "engine ran out of fuel" in str(error):
         return RenderLimit(f"{text.pointer}: rendering takes too many steps [render-limit]")
+    if "panic during rendering" in error.message:  # the engine's way of running out of memory
+        return RenderLimit(f"{text.pointer}: rendering takes too much memory [render-limit]")
     causes = _CAUSE.findall(str(error)) if error.kind == "BadInclude" else []
     if causes:  # a fault inside a partial is told as the partial's
         words, name, line = causes[-1]

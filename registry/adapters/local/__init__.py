@@ -1,0 +1,1 @@
+"""What runs on this machine alone: render workers and the clock."""

@@ -1,0 +1,109 @@
+"""A render worker: a child process that renders one template after the other, until its standard input ends.
+
+It speaks frames (four bytes of length, big-endian, then the payload) on one socket, its standard input. A request is
+a pickle, because the parent is trusted; an answer is JSON, because what happens in here is not: templates, values and
+patterns may be hostile. The worker limits its own memory, and an alarm kills it where the parent, gone or stuck,
+cannot. Kept light: it imports the domain's rendering and nothing else.
+"""
+
+import json
+import resource
+import signal
+import socket
+import sys
+from typing import Any
+
+from registry.adapters.local.render_frames import HEADER, Request, read_request
+from registry.domain.errors import RenderFailed, RenderLimit, VariablesInvalid
+from registry.domain.offline_tests import run_test, run_tests
+from registry.domain.rendering import TestResult, render
+
+READY = b"{}"
+_FAT = 128 * 1024
+"""Kibibytes of resident memory from which on a worker asks to be replaced: freed memory does not all go back."""
+
+
+def main(memory: int, deadline: float) -> None:
+    """Serves requests until the parent closes the socket. ``memory`` in bytes, ``deadline`` in seconds."""
+    _limit(memory)
+    with socket.socket(fileno=0) as channel:
+        _send(channel, READY)
+        while (request := _receive(channel)) is not None:
+            signal.setitimer(signal.ITIMER_REAL, deadline + 1)
+            answer = _answer(request)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(channel, answer)
+
+
+def _limit(memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def _answer(request: bytes) -> bytes:
+    try:
+        answer = _perform(read_request(request))
+        data = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    except MemoryError:
+        return b'{"error":"limit","message":"Rendering takes too much memory [render-limit]","leave":true}'
+    return data
+
+
+def _perform(request: Request) -> dict[str, Any]:
+    work, template, partials, more, strict = request
+    try:
+        if work == "render":
+            rendered = render(template, partials, more, strict=strict)
+            answer: dict[str, Any] = {
+                "messages": rendered.messages,
+                "text": rendered.text,
+                "ignored": rendered.ignored_variables,
+            }
+        elif work == "tests":
+            answer = {"tests": [_plain(result) for result in run_tests(template, partials)]}
+        else:
+            answer = {"tests": [_plain(run_test(template, partials, template.tests[more]))]}
+    except VariablesInvalid as error:
+        answer = {"error": "variables", "message": error.message, "problems": error.problems}
+    except RenderLimit as error:
+        answer = {"error": "limit", "message": error.message}
+    except RenderFailed as error:
+        answer = {"error": "failed", "message": error.message}
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a template brings about is its failure, not the worker's end
+        answer = {"error": "failed", "message": f"The template cannot be rendered ({type(error).__name__}: {error})"}
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _FAT:
+        answer["leave"] = True
+    return answer
+
+
+def _plain(result: TestResult) -> list[Any]:
+    return [result.name, result.passed, result.problems]
+
+
+def _send(channel: socket.socket, payload: bytes) -> None:
+    channel.sendall(len(payload).to_bytes(HEADER, "big") + payload)
+
+
+def _receive(channel: socket.socket) -> bytes | None:
+    header = _read(channel, HEADER)
+    return None if header is None else _read(channel, int.from_bytes(header, "big"))
+
+
+def _read(channel: socket.socket, length: int) -> bytes | None:
+    data = channel.recv(length)
+    if len(data) == length:
+        return data
+    pieces = bytearray(data)
+    while data and len(pieces) < length:
+        data = channel.recv(length - len(pieces))
+        pieces += data
+    return bytes(pieces) if len(pieces) == length else None
+
+
+def boot() -> None:
+    """What the child process runs: ``argv`` is memory, deadline."""
+    main(int(sys.argv[1]), float(sys.argv[2]))
