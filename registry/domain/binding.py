@@ -100,10 +100,9 @@ class _Binder:
             return f"is too large: at most {MAX_NODES} values, {MAX_DEPTH} deep, over all variables"
         if isinstance(value, str):
             return self._measure_text(value)
-        if isinstance(value, list):
-            return next((wrong for item in value if (wrong := self._measure(item, depth + 1))), None)
-        if isinstance(value, dict):
-            return next((wrong for pair in value.items() if (wrong := self._measure_pair(*pair, depth + 1))), None)
+        if isinstance(value, (list, dict)):
+            pairs = value.items() if isinstance(value, dict) else (("", item) for item in value)
+            return next((wrong for key, item in pairs if (wrong := self._measure_pair(key, item, depth + 1))), None)
         if isinstance(value, float) and not math.isfinite(value):
             return "holds NaN or an infinity, which JSON cannot say"
         if value is not None and not isinstance(value, (bool, int, float)):
