@@ -57,7 +57,7 @@ class Checker:
             part = missing[start : start + FILES_AT_ONCE]
             bodies = self._read(store, [pair for name in part for pair in closures[name]], known_bodies)
             for name in part:
-                found[name] = self._check_one(name, closures[name], bodies)
+                found[name] = self.check_one(name, closures[name], bodies)
             if len(missing) > FILES_AT_ONCE:
                 await asyncio.sleep(0)
         return found
@@ -76,7 +76,8 @@ class Checker:
             file = self._files[name, blob] = read_template(bodies[blob], template_path(name))
         return file
 
-    def _check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
+    def check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
+        """Judges one template; ``bodies`` holds every blob of the closure that is not known yet."""
         own: TemplateFile | None = None
         partials: dict[TemplateName, Template | None] = {}
         for member, blob in closure:

@@ -105,31 +105,10 @@ class ContentRules:
         found: list[Diagnostic] = []
         for start in range(0, len(wanted), 64):
             part = wanted[start : start + 64]
-            for diagnostics in await asyncio.gather(*(self._test(name, checked[name]) for name in part)):
+            for diagnostics in await asyncio.gather(*(failed_tests(self._renderer, n, checked[n]) for n in part)):
                 found += diagnostics
             progress(f"tested {start + len(part)} of {len(wanted)} templates")
         return found
-
-    async def _test(self, name: TemplateName, checked: Checked) -> list[Diagnostic]:
-        template, path = checked.template, template_path(name)
-        if template is None:
-            return []
-        try:
-            results = await self._renderer.run_tests(template, checked.partials)
-        except RenderLimit as error:
-            return [Diagnostic("render-limit", f"{error.message} Its offline tests did not end.", path)]
-        places = {test.name: test.place for test in template.tests}
-        return [
-            Diagnostic(
-                "render-limit" if "[render-limit]" in problem else "test-failed",
-                f"Test {result.name!r}: {problem}",
-                path,
-                places.get(result.name, Place()),
-            )
-            for result in results
-            if not result.passed
-            for problem in result.problems
-        ]
 
     async def _check_way(
         self,
@@ -201,11 +180,35 @@ def _told(tip: Tip, checked: Mapping[TemplateName, Checked], rules: RegistryRule
         own = name in tip.changed
         found += [d for d in result.diagnostics if own or d.severity is Severity.ERROR]
         if own and result.facts is not None:
-            found += _limits(template_path(name), result, rules)
+            found += check_limits(template_path(name), result, rules)
     return found
 
 
-def _limits(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnostic]:
+async def failed_tests(renderer: Renderer, name: TemplateName, checked: Checked) -> list[Diagnostic]:
+    """The offline tests of a template that do not pass, as findings; a rendering that hits a limit is one."""
+    template, path = checked.template, template_path(name)
+    if template is None:
+        return []
+    try:
+        results = await renderer.run_tests(template, checked.partials)
+    except RenderLimit as error:
+        return [Diagnostic("render-limit", f"{error.message} Its offline tests did not end.", path)]
+    places = {test.name: test.place for test in template.tests}
+    return [
+        Diagnostic(
+            "render-limit" if "[render-limit]" in problem else "test-failed",
+            f"Test {result.name!r}: {problem}",
+            path,
+            places.get(result.name, Place()),
+        )
+        for result in results
+        if not result.passed
+        for problem in result.problems
+    ]
+
+
+def check_limits(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnostic]:
+    """What a valid template says beyond what the repository's rules allow: tokens, models."""
     facts = checked.facts
     found: list[Diagnostic] = []
     if facts is None:
