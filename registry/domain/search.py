@@ -1,7 +1,8 @@
 """Search in the domain's words: the query, its answer, and the facets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from registry.domain.catalogue import Facts, TemplateFilter
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
@@ -10,13 +11,41 @@ FACETS = ("tag", "folder", "type", "status", "model", "owner", "label")
 """Each facet is a filter of the same name and a count in the answer. ``folder`` counts the folder and all above it."""
 
 
+def facet_values(
+    name: TemplateName, facts: Facts | None, owners: Iterable[str], labels: Iterable[str]
+) -> frozenset[tuple[str, str]]:
+    """The pairs (facet, value) under which a template is counted and filtered."""
+    values = [("folder", folder) for folder in _folder_and_above(name.rpartition("/")[0])]
+    values += [("owner", owner) for owner in owners]
+    values += [("label", label) for label in labels]
+    if facts is not None:
+        values += [("type", facts.type.value), ("status", facts.status.value)]
+        values += [("tag", tag) for tag in facts.tags]
+        if facts.model is not None:
+            values.append(("model", facts.model))
+    return frozenset(values)
+
+
+@lru_cache(maxsize=4096)
+def _folder_and_above(folder: str) -> tuple[str, ...]:
+    """A folder and all that hold it, outermost first: of ``a/b`` these are ``a`` and ``a/b``."""
+    places = [place for place, letter in enumerate(folder) if letter == "/"]
+    return (*(folder[:place] for place in places), folder) if folder else ()
+
+
+def filter_values(where: TemplateFilter) -> list[tuple[str, str]]:
+    """The pairs (facet, value) that a filter asks for, all of which must hold."""
+    asked = ((facet, getattr(where, facet)) for facet in FACETS)
+    return [(facet, str(value).strip("/") if facet == "folder" else str(value)) for facet, value in asked if value]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to look for. An empty ``text`` matches everything that passes the filter, sorted by name."""
 
     repository: RepositoryName
     text: str
-    filter: TemplateFilter = TemplateFilter()
+    filter: TemplateFilter = field(default_factory=TemplateFilter)
     limit: int = 20
     cursor: str | None = None
 

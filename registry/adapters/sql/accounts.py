@@ -1,0 +1,126 @@
+"""Users and API keys (``registry.ports.accounts``): what no other place holds, so every write waits for the disk."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.tables import keys, users
+from registry.adapters.sql.values import to_micros, to_time
+from registry.domain.access import ApiKey, Scope, User
+from registry.domain.errors import Conflict, NotFound
+from registry.domain.ids import UserName
+
+_FIND_USER = select(users).where(users.c.user == bindparam("wanted"))
+_FIRST_USER = select(users).order_by(users.c.id).limit(1)
+_KEYS = select(keys, users.c.user, users.c.name, users.c.email).join(users, users.c.id == keys.c.user_id)
+_FIND_KEY = _KEYS.where(keys.c.hash == bindparam("secret_hash"))
+_NEWEST = _KEYS.order_by(keys.c.created_at.desc(), keys.c.id)
+
+
+def _user_of(row: Row[Any]) -> User:
+    return User(user=row.user, name=row.name, email=row.email)
+
+
+def _key_of(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        user=row.user,
+        scope=Scope(row.scope),
+        hash=row.hash,
+        created_at=to_time(row.created_at),
+        expires_at=to_time(row.expires_at) if row.expires_at is not None else None,
+        revoked_at=to_time(row.revoked_at) if row.revoked_at is not None else None,
+        note=row.note,
+    )
+
+
+class SqlUsers:
+    """People and programs with a name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, user: UserName) -> User | None:
+        """The user of that name."""
+
+        def read(connection: Connection) -> User | None:
+            row = connection.execute(_FIND_USER, {"wanted": user}).one_or_none()
+            return _user_of(row) if row is not None else None
+
+        return await self._database.read(read)
+
+    async def first(self) -> User | None:
+        """The first administrator: the user that was made first."""
+
+        def read(connection: Connection) -> User | None:
+            row = connection.execute(_FIRST_USER).one_or_none()
+            return _user_of(row) if row is not None else None
+
+        return await self._database.read(read)
+
+    async def put(self, user: User) -> None:
+        """Adds or changes a user, durably."""
+        new = {"name": user.name, "email": user.email}
+
+        def write(connection: Connection) -> None:
+            changed = connection.execute(update(users).where(users.c.user == user.user).values(new))
+            if not changed.rowcount:
+                connection.execute(insert(users).values(user=user.user, **new))
+
+        await self._database.write(write, durable=True)
+
+
+class SqlKeys:
+    """API keys by the SHA-256 of their secret."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key: ApiKey) -> None:
+        """Stores a new key, durably. Raises NotFound where its user is unknown, Conflict where the key exists."""
+        row = {
+            "id": key.id,
+            "scope": str(key.scope),
+            "hash": key.hash,
+            "created_at": to_micros(key.created_at),
+            "expires_at": to_micros(key.expires_at) if key.expires_at is not None else None,
+            "revoked_at": to_micros(key.revoked_at) if key.revoked_at is not None else None,
+            "note": key.note,
+        }
+
+        def write(connection: Connection) -> None:
+            user = connection.execute(_FIND_USER, {"wanted": key.user}).one_or_none()
+            if user is None:
+                raise NotFound(f"There is no user {key.user}.")
+            taken = select(keys.c.id).where((keys.c.id == key.id) | (keys.c.hash == key.hash))
+            if connection.execute(taken).first() is not None:
+                raise Conflict(f"The key {key.id} exists.")
+            connection.execute(insert(keys).values(user_id=user.id, **row))
+
+        await self._database.write(write, durable=True)
+
+    async def find(self, secret_hash: str) -> tuple[ApiKey, User] | None:
+        """The key with that hash and its user; expired and revoked ones too, which the caller judges."""
+
+        def read(connection: Connection) -> tuple[ApiKey, User] | None:
+            row = connection.execute(_FIND_KEY, {"secret_hash": secret_hash}).one_or_none()
+            return (_key_of(row), _user_of(row)) if row is not None else None
+
+        return await self._database.read(read)
+
+    async def list_keys(self, user: UserName | None = None) -> list[ApiKey]:
+        """All keys, or one user's, newest first."""
+        statement = _NEWEST if user is None else _NEWEST.where(users.c.user == user)
+        return await self._database.read(lambda connection: [_key_of(row) for row in connection.execute(statement)])
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """Revokes a key, durably; False where there is none of that id. Revoked again it keeps its first time."""
+
+        def write(connection: Connection) -> bool:
+            mine = keys.c.id == key_id
+            connection.execute(update(keys).where(mine, keys.c.revoked_at.is_(None)).values(revoked_at=to_micros(at)))
+            return connection.execute(select(keys.c.id).where(mine)).first() is not None
+
+        return await self._database.write(write, durable=True)

@@ -1,0 +1,126 @@
+"""The one writer of templates, versions and labels (``registry.ports.projection.Projection``)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+
+from registry.adapters.sql.batch_rows import write_batch
+from registry.adapters.sql.builds import LIVE_BUILD, repository_id, sweep_some
+from registry.adapters.sql.dialect import upsert
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.tables import builds, outbox, refs, repositories, templates
+from registry.adapters.sql.template_index import live_build
+from registry.adapters.sql.values import from_json, to_micros, to_time
+from registry.domain.catalogue import Checkpoint, ProjectionBatch
+from registry.domain.graph import Change, TemplateGraph
+from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
+from registry.domain.versions import VersionState
+
+_GRAPH = select(
+    templates.c.name, func.lower(func.hex(templates.c.blob)), templates.c.includes, templates.c.version
+).where(templates.c.build_id == live_build)
+
+
+class SqlProjection:
+    """Projects into builds: batches of a replay into a staged one, all others into the live one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
+        """How far the default branch has been projected; None where it never was."""
+
+        def read(connection: Connection) -> Checkpoint | None:
+            row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
+            if row is None:
+                return None
+            return Checkpoint(
+                repository=repository,
+                ref=row.ref,
+                commit=row.commit,
+                ordinal=row.ordinal,
+                schema=row.schema,
+                updated_at=to_time(row.updated_at),
+            )
+
+        return await self._database.read(read)
+
+    async def apply(self, batch: ProjectionBatch) -> None:
+        """Writes a batch in one transaction, checkpoint included. Raises Conflict, Unavailable.
+
+        Beginning and ending a replay also sweeps dead builds, in transactions of their own.
+        """
+        await self._database.write(lambda connection: write_batch(connection, batch))
+        if batch.expected is None or (batch.replay and batch.final):
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        while await self._database.write(sweep_some):
+            pass
+
+    async def load_state(self, repository: RepositoryName) -> VersionState:
+        """What numbering needs to go on from the checkpoint of the live rows."""
+
+        def read(connection: Connection) -> VersionState:
+            rows = connection.execute(_GRAPH, {"repository": repository}).all()
+
+            def changes() -> Iterator[Change]:
+                none: frozenset[str] = frozenset()
+                for name, blob, includes, _ in rows:
+                    if blob:
+                        yield Change(name, BlobId(blob), frozenset(from_json(includes)) if includes else none)  # type: ignore[arg-type]  # the column holds names
+
+            return VersionState(TemplateGraph(changes()), {name: version for name, _, _, version in rows})
+
+        return await self._database.read(read)
+
+    async def put_refs(self, repository: RepositoryName, refs_now: dict[RefName, CommitId]) -> None:
+        """Records the tips of all refs: new ones, moved ones and those that are gone."""
+
+        def write(connection: Connection) -> None:
+            number = repository_id(connection, repository)
+            rows = connection.execute(select(refs).where(refs.c.repository_id == number))
+            known = {row.ref: row.commit for row in rows}
+            now = to_micros(datetime.now(UTC))
+            moved = [
+                {"repository_id": number, "ref": ref, "commit": commit, "updated_at": now}
+                for ref, commit in refs_now.items()
+                if known.get(ref) != commit
+            ]
+            gone = [{"number": number, "gone": ref} for ref in known.keys() - refs_now.keys()]
+            if moved:
+                connection.execute(upsert(refs), moved)
+            if gone:
+                statement = delete(refs).where(refs.c.repository_id == bindparam("number"))
+                connection.execute(statement.where(refs.c.ref == bindparam("gone")), gone)
+
+        await self._database.write(write)
+
+    async def rules(self, repository: RepositoryName) -> object:
+        """The parsed ``.registry.yaml`` of the checkpoint as the last batch gave it, or None."""
+
+        def read(connection: Connection) -> object:
+            row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
+            return from_json(row.rules) if row is not None else None
+
+        return await self._database.read(read)
+
+    async def drop(self, repository: RepositoryName) -> None:
+        """Forgets everything about a repository that Git no longer has; readers see none of it from the start."""
+        mine = repositories.c.name == repository
+        number = select(repositories.c.id).where(mine).scalar_subquery()
+
+        def hide(connection: Connection) -> None:
+            connection.execute(update(repositories).where(mine).values(live_build=None, staged_build=None))
+            connection.execute(delete(outbox).where(outbox.c.repository_id == number))
+            connection.execute(delete(refs).where(refs.c.repository_id == number))
+
+        def forget(connection: Connection) -> None:
+            unused = repositories.c.live_build.is_(None) & repositories.c.staged_build.is_(None)
+            kept = select(builds.c.id).where(builds.c.repository_id == number).exists()
+            connection.execute(delete(repositories).where(mine, unused, ~kept))
+
+        await self._database.write(hide)
+        await self._sweep()
+        await self._database.write(forget)

@@ -1,0 +1,267 @@
+"""All tables (SQLAlchemy Core, no ORM); ``docs/catalogue.md`` has the picture and says which query uses which index.
+
+Everything that is projected hangs on a *build*: a repository has one live build, and during a full replay a staged one
+beside it, so readers never see half a replay. Ids of commits, blobs and digests are stored as bytes, times as
+microseconds since 1970 in UTC, lists and mappings as JSON text.
+
+Full-text tables are virtual and belong to SQLite alone: ``dialect`` (names) and ``fts5`` (search) make them.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("live_build", Integer),
+    Column("staged_build", Integer),
+)
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("repository_id", ForeignKey("repositories.id"), nullable=False, index=True),
+    Column("ref", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # the number of a dropped build never comes back
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("commit", LargeBinary, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("author_email", Text, nullable=False),
+    Column("committed_at", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    PrimaryKeyConstraint("build_id", "ordinal"),
+    sqlite_with_rowid=False,
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sort_key", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("latest", Integer),
+    Column("default_version", Integer),
+    Column("blob", LargeBinary),
+    Column("latest_blob", LargeBinary),
+    Column("includes", Text),
+    Column("deleted", Boolean, nullable=False),
+    Column("moved_to", Text),
+    Column("commit", LargeBinary),
+    Column("age", BigInteger, nullable=False),
+    Column("labels", Text),
+    Column("owners", Text),
+    Column("facts", Text),
+    Column("diagnostics", Text),
+    UniqueConstraint("build_id", "name"),
+)
+"""``age`` is minus the time of the last commit that counted, so that newest first and by name both ascend."""
+Index("ix_templates_by_name", templates.c.build_id, templates.c.deleted, templates.c.sort_key)
+Index("ix_templates_by_age", templates.c.build_id, templates.c.deleted, templates.c.age, templates.c.sort_key)
+
+template_values = Table(
+    "template_values",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("facet", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("sort_key", LargeBinary, nullable=False),
+    Column("template_id", Integer, nullable=False),
+    PrimaryKeyConstraint("build_id", "facet", "value", "sort_key"),
+    sqlite_with_rowid=False,
+)
+"""What a filter can ask for, of templates that are not deleted; ``folder`` stands there for every folder above."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("template_id", ForeignKey("templates.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    Column("status", Text),
+    Column("cause", Text),
+    Column("moved_from", Text),
+    Column("diagnostics", Text),
+    PrimaryKeyConstraint("template_id", "number"),
+    sqlite_with_rowid=False,
+)
+"""``status`` is null where the version is not valid."""
+
+closures = Table(
+    "closures",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("pairs", Text, nullable=False),
+    PrimaryKeyConstraint("build_id", "digest"),
+    sqlite_with_rowid=False,
+)
+"""Only closures of more than one template: any other is the version's own name and blob."""
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("build_id", "blob"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    PrimaryKeyConstraint("build_id", "label", "name"),
+    sqlite_with_rowid=False,
+)
+
+label_moves = Table(
+    "label_moves",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("version", Integer),
+    Column("previous", Integer),
+    Column("commit", LargeBinary, nullable=False),
+    Column("moved_at", BigInteger, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("author_email", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    PrimaryKeyConstraint("build_id", "label", "name", "ordinal"),
+    sqlite_with_rowid=False,
+)
+
+refs = Table(
+    "refs",
+    metadata,
+    Column("repository_id", ForeignKey("repositories.id"), nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("repository_id", "ref"),
+    sqlite_with_rowid=False,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("sequence", Integer, primary_key=True),
+    Column("repository_id", ForeignKey("repositories.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    UniqueConstraint("repository_id", "kind", "name"),
+    sqlite_autoincrement=True,  # a sequence that was done never comes back, so a late ``done`` drops nothing new
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("scope", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("note", Text, nullable=False),
+)
+
+search_indexes = Table(
+    "search_indexes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("repository", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    UniqueConstraint("repository", "live"),
+    sqlite_autoincrement=True,  # the number names the full-text table, and a dropped one never comes back
+)
+"""At most two a repository: the one that searches see, and the one that is being filled to take its place."""
+
+search_documents = Table(
+    "search_documents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index_id", ForeignKey("search_indexes.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sort_key", LargeBinary, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("index_id", "name"),
+)
+Index("ix_search_documents_by_name", search_documents.c.index_id, search_documents.c.sort_key)
+
+search_bodies = Table(
+    "search_bodies",
+    metadata,
+    Column("document_id", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The text that was indexed, compressed; kept apart so that ranking reads short rows only."""
+
+search_counts = Table(
+    "search_counts",
+    metadata,
+    Column("index_id", ForeignKey("search_indexes.id"), nullable=False),
+    Column("facet", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    PrimaryKeyConstraint("index_id", "facet", "value"),
+    sqlite_with_rowid=False,
+)
+"""How many documents have a facet's value: the counts where nothing is searched or filtered."""

@@ -1,0 +1,126 @@
+"""Templates as they are now (``registry.ports.catalogue.TemplateIndex``)."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from registry.adapters.sql import dialect, listing
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.tables import bodies, repositories, templates
+from registry.adapters.sql.values import from_diagnostics, from_facts, from_json, to_time
+from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
+from registry.domain.cursors import make_cursor, read_cursor
+from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
+from registry.domain.near_names import name_pieces, rank_near
+from registry.domain.search import filter_values
+
+_NEAR_CANDIDATES = 300
+_CHUNK = 500
+
+live_build = select(repositories.c.live_build).where(repositories.c.name == bindparam("repository")).scalar_subquery()
+"""The build that readers of ``:repository`` see; null where it was never projected."""
+
+_FIND = select(templates).where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
+_BODIES = select(bodies.c.blob, bodies.c.body).where(
+    bodies.c.build_id == live_build, bodies.c.blob.in_(bindparam("blobs", expanding=True))
+)
+_LIVE = select(repositories.c.live_build).where(repositories.c.name == bindparam("repository"))
+_AROUND = (
+    select(templates.c.name)
+    .where(templates.c.build_id == bindparam("build"), ~templates.c.deleted)
+    .where(templates.c.name >= bindparam("low"), templates.c.name < bindparam("high"))
+    .limit(_NEAR_CANDIDATES)
+)
+
+
+def entry_of(row: Row[Any]) -> TemplateEntry:
+    """The entry of a row of ``templates``."""
+    return TemplateEntry(
+        name=row.name,
+        version=row.version,
+        latest=row.latest,
+        default=row.default_version,
+        facts=from_facts(row.facts) if row.facts is not None else None,
+        labels=from_json(row.labels) or {},
+        owners=tuple(from_json(row.owners) or ()),
+        deleted=row.deleted,
+        moved_to=row.moved_to,
+        commit=CommitId(row.commit.hex()) if row.commit is not None else None,
+        updated_at=to_time(-row.age),
+        diagnostics=from_diagnostics(row.diagnostics),
+    )
+
+
+class SqlTemplateIndex:
+    """Templates of the live builds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_template(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry | None:
+        """The template, deleted ones included; None where there never was one of that name."""
+
+        def find(connection: Connection) -> TemplateEntry | None:
+            row = connection.execute(_FIND, {"repository": repository, "name": name}).one_or_none()
+            return entry_of(row) if row is not None else None
+
+        return await self._database.read(find)
+
+    async def list_templates(
+        self,
+        repository: RepositoryName,
+        where: TemplateFilter,
+        *,
+        sort: SortBy = SortBy.NAME,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[TemplateEntry]:
+        """A page of the templates that are not deleted, by the domain's sort key. Raises BadRequest for a cursor."""
+        request = ["templates", repository, asdict(where), sort]
+        after = listing.position(read_cursor(request, cursor, listing.KINDS[sort])) if cursor is not None else None
+        filters = filter_values(where)
+
+        def rows(connection: Connection) -> Sequence[Row[Any]]:
+            build = connection.execute(_LIVE, {"repository": repository}).scalar_one_or_none()
+            if build is None:
+                return ()
+            return listing.page_rows(connection, build, filters, sort, after, limit + 1)
+
+        found = await self._database.read(rows)
+        page = found[:limit]
+        more = make_cursor(request, listing.place_of(page[-1], sort)) if len(found) > limit else None
+        return Page(tuple(entry_of(row) for row in page), more)
+
+    async def nearest_names(self, repository: RepositoryName, name: str, limit: int = 3) -> list[TemplateName]:
+        """The names most like a misspelt one, best first; empty where none is like it."""
+
+        def candidates(connection: Connection) -> list[str]:
+            build = connection.execute(_LIVE, {"repository": repository}).scalar_one_or_none()
+            if build is None:
+                return []
+            found = []
+            for piece in name_pieces(name):
+                found += dialect.names_like(connection, build, [piece], _NEAR_CANDIDATES)
+                if len(found) >= _NEAR_CANDIDATES:
+                    break
+            folder, slash, last = name.rpartition("/")
+            low = folder + slash + last[:1]
+            around = {"build": build, "low": low, "high": low + "\U0010ffff"}
+            return [*found, *connection.execute(_AROUND, around).scalars()]
+
+        return rank_near(name, await self._database.read(candidates), limit)
+
+    async def read_bodies(self, repository: RepositoryName, blobs: Sequence[BlobId]) -> dict[BlobId, str]:
+        """The source texts of blobs that versions use; absent ids are left out."""
+
+        def read(connection: Connection) -> dict[BlobId, str]:
+            wanted = [bytes.fromhex(blob) for blob in dict.fromkeys(blobs)]
+            found: dict[BlobId, str] = {}
+            for start in range(0, len(wanted), _CHUNK):
+                chunk = {"repository": repository, "blobs": wanted[start : start + _CHUNK]}
+                found.update((BlobId(row.blob.hex()), row.body) for row in connection.execute(_BODIES, chunk))
+            return found
+
+        return await self._database.read(read)

@@ -1,0 +1,182 @@
+"""One template's row while a batch is written: what the row says before, and what the batch makes of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, select
+
+from registry.adapters.sql import dialect
+from registry.adapters.sql.tables import template_values, templates
+from registry.adapters.sql.values import from_facts, from_json, to_diagnostics, to_facts, to_json, to_list, to_micros
+from registry.domain.catalogue import CommitRow, Facts, LabelMove, Removal, VersionRow
+from registry.domain.graph import Change
+from registry.domain.ids import LabelName, TemplateName
+from registry.domain.korean import sort_key
+from registry.domain.search import facet_values
+from registry.domain.template import Status
+
+
+@dataclass(slots=True)
+class TemplateState:
+    """The columns of a row of ``templates``, as a batch changes them. ``id`` is 0 until the row is first saved."""
+
+    name: TemplateName
+    sort_key: bytes
+    id: int = 0
+    version: int = 0
+    latest: int | None = None
+    default: int | None = None
+    blob: bytes | None = None
+    latest_blob: bytes | None = None
+    includes: str | None = None
+    deleted: bool = False
+    moved_to: str | None = None
+    commit: bytes | None = None
+    age: int = 0
+    labels: dict[LabelName, int] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    facts: Facts | None = None
+    diagnostics: str | None = None
+    saved_values: frozenset[tuple[str, str]] = frozenset()
+
+    def add_version(self, row: VersionRow, commit: CommitRow) -> None:
+        """The template has a new version."""
+        self.version = row.number
+        self.deleted = False
+        self.moved_to = None
+        self._at(commit)
+        self.diagnostics = to_diagnostics(row.diagnostics)
+        if row.facts is not None:
+            self.latest = row.number
+            self.latest_blob = bytes.fromhex(row.blob)
+            self.facts = row.facts
+            if row.facts.status is not Status.DRAFT:
+                self.default = row.number
+
+    def remove(self, removal: Removal, commit: CommitRow) -> None:
+        """The template was deleted or renamed."""
+        self.deleted = True
+        self.moved_to = removal.moved_to
+        self.blob = None
+        self.includes = None
+        self.diagnostics = None
+        self._at(commit)
+
+    def _at(self, commit: CommitRow) -> None:
+        self.commit = bytes.fromhex(commit.commit)
+        self.age = -to_micros(commit.committed_at)
+
+    def change(self, change: Change) -> None:
+        """The template's place in the include graph."""
+        self.blob = bytes.fromhex(change.blob) if change.blob is not None else None
+        self.includes = to_list(sorted(change.includes))
+
+    def move_label(self, move: LabelMove) -> None:
+        """A label points to another version, or is dropped."""
+        if move.version is None:
+            self.labels.pop(move.label, None)
+        else:
+            self.labels[move.label] = move.version
+
+    def values(self) -> frozenset[tuple[str, str]]:
+        """What filters find the template by: nothing once it is deleted."""
+        return frozenset() if self.deleted else facet_values(self.name, self.facts, self.owners, self.labels)
+
+    def row(self, build: int) -> dict[str, Any]:
+        """The row as it is saved."""
+        return {
+            "id": self.id,
+            "build_id": build,
+            "name": self.name,
+            "sort_key": self.sort_key,
+            "version": self.version,
+            "latest": self.latest,
+            "default_version": self.default,
+            "blob": self.blob,
+            "latest_blob": self.latest_blob,
+            "includes": self.includes,
+            "deleted": self.deleted,
+            "moved_to": self.moved_to,
+            "commit": self.commit,
+            "age": self.age,
+            "labels": to_json(self.labels) if self.labels else None,
+            "owners": to_list(self.owners),
+            "facts": to_facts(self.facts) if self.facts is not None else None,
+            "diagnostics": self.diagnostics,
+        }
+
+
+_LOAD = select(templates).where(templates.c.build_id == bindparam("build"), dialect.one_of(templates.c.name, "names"))
+_SAVE = dialect.upsert(templates)
+_ADD_VALUES = dialect.insert_new(template_values)
+_DROP_VALUES = delete(template_values).where(
+    template_values.c.build_id == bindparam("build"),
+    template_values.c.facet == bindparam("of_facet"),
+    template_values.c.value == bindparam("of_value"),
+    template_values.c.sort_key == bindparam("key"),
+)
+
+
+def load_states(
+    connection: Connection, build: int, names: Iterable[TemplateName], new: Iterable[TemplateName]
+) -> dict[TemplateName, TemplateState]:
+    """The states of ``names`` as they are saved, and fresh ones for those of ``new`` that are not."""
+    wanted = {"build": build, "names": dialect.list_value(names)}
+    states = {row.name: _state_of(row) for row in connection.execute(_LOAD, wanted)}
+    for name in new:
+        if name not in states:
+            states[name] = TemplateState(name, sort_key(name))
+    return states
+
+
+def _state_of(row: Row[Any]) -> TemplateState:
+    state = TemplateState(
+        name=row.name,
+        sort_key=row.sort_key,
+        id=row.id,
+        version=row.version,
+        latest=row.latest,
+        default=row.default_version,
+        blob=row.blob,
+        latest_blob=row.latest_blob,
+        includes=row.includes,
+        deleted=row.deleted,
+        moved_to=row.moved_to,
+        commit=row.commit,
+        age=row.age,
+        labels=from_json(row.labels) or {},
+        owners=tuple(from_json(row.owners) or ()),
+        facts=from_facts(row.facts) if row.facts is not None else None,
+        diagnostics=row.diagnostics,
+    )
+    state.saved_values = state.values()
+    return state
+
+
+def save_states(connection: Connection, build: int, states: Sequence[TemplateState]) -> None:
+    """Writes the rows, and the values by which filters find them; new rows get their ids."""
+    if not states:
+        return
+    fresh = [state for state in states if not state.id]
+    for number, state in enumerate(fresh, dialect.next_id(connection, templates) if fresh else 0):
+        state.id = number
+    dialect.write_rows(connection, _SAVE, [state.row(build) for state in states])
+    dialect.add_names(connection, [(state.id, state.name) for state in fresh])
+    _save_values(connection, build, states)
+
+
+def _save_values(connection: Connection, build: int, states: Sequence[TemplateState]) -> None:
+    dropped, added = [], []
+    for state in states:
+        values = state.values()
+        if values == state.saved_values:
+            continue
+        for facet, value in state.saved_values - values:
+            dropped.append({"build": build, "of_facet": facet, "of_value": value, "key": state.sort_key})
+        for facet, value in values - state.saved_values:
+            row = {"build_id": build, "facet": facet, "value": value, "sort_key": state.sort_key}
+            added.append(row | {"template_id": state.id})
+        state.saved_values = values
+    dialect.write_rows(connection, _DROP_VALUES, dropped)
+    dialect.write_rows(connection, _ADD_VALUES, added)

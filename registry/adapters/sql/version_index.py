@@ -1,0 +1,145 @@
+"""Versions and labels of templates (``registry.ports.catalogue.VersionIndex``)."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, select
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.tables import closures, commits, label_moves, labels, templates, versions
+from registry.adapters.sql.template_index import live_build
+from registry.adapters.sql.values import from_diagnostics, from_json, to_time
+from registry.domain.catalogue import LabelMove, Page, VersionEntry
+from registry.domain.cursors import make_cursor, read_cursor
+from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RepositoryName, TemplateName
+from registry.domain.template import Status
+
+_VERSIONS = (
+    select(
+        templates.c.name,
+        versions,
+        commits.c.commit,
+        commits.c.author_name,
+        commits.c.author_email,
+        commits.c.committed_at,
+        commits.c.subject,
+        closures.c.pairs,
+    )
+    .join(versions, versions.c.template_id == templates.c.id)
+    .join(commits, and_(commits.c.build_id == templates.c.build_id, commits.c.ordinal == versions.c.ordinal))
+    .outerjoin(closures, and_(closures.c.build_id == templates.c.build_id, closures.c.digest == versions.c.digest))
+    .where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
+)
+_FIND = _VERSIONS.where(versions.c.number == bindparam("number"))
+_PAGE = (
+    _VERSIONS.where(versions.c.number < bindparam("before"))
+    .order_by(versions.c.number.desc())
+    .limit(bindparam("limit"))
+)
+_LABELS = select(labels).where(labels.c.build_id == live_build)
+_LABEL = _LABELS.where(labels.c.label == bindparam("label"))
+_MOVES = (
+    select(label_moves)
+    .where(label_moves.c.build_id == live_build)
+    .where(label_moves.c.label == bindparam("label"), label_moves.c.name == bindparam("name"))
+    .order_by(label_moves.c.ordinal.desc())
+    .limit(bindparam("limit"))
+)
+
+_ABOVE_ALL = 2**62
+
+
+def _version_of(row: Row[Any]) -> VersionEntry:
+    blob = BlobId(row.blob.hex())
+    return VersionEntry(
+        name=row.name,
+        number=row.number,
+        commit=CommitId(row.commit.hex()),
+        ordinal=row.ordinal,
+        digest=Digest(row.digest.hex()),
+        blob=blob,
+        closure=tuple((name, each) for name, each in from_json(row.pairs) or [(row.name, blob)]),
+        valid=row.status is not None,
+        status=Status(row.status) if row.status is not None else Status.ACTIVE,
+        committed_at=to_time(row.committed_at),
+        author_name=row.author_name,
+        author_email=row.author_email,
+        subject=row.subject,
+        cause=row.cause,
+        moved_from=row.moved_from,
+        diagnostics=from_diagnostics(row.diagnostics),
+    )
+
+
+def _move_of(row: Row[Any]) -> LabelMove:
+    return LabelMove(
+        label=row.label,
+        name=row.name,
+        version=row.version,
+        previous=row.previous,
+        commit=CommitId(row.commit.hex()),
+        ordinal=row.ordinal,
+        moved_at=to_time(row.moved_at),
+        author_name=row.author_name,
+        author_email=row.author_email,
+        subject=row.subject,
+    )
+
+
+class SqlVersionIndex:
+    """Versions and labels of the live builds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_version(self, repository: RepositoryName, name: TemplateName, number: int) -> VersionEntry | None:
+        """One version, valid or not."""
+        if not 0 < number < _ABOVE_ALL:
+            return None
+
+        def find(connection: Connection) -> VersionEntry | None:
+            wanted = {"repository": repository, "name": name, "number": number}
+            row = connection.execute(_FIND, wanted).one_or_none()
+            return _version_of(row) if row is not None else None
+
+        return await self._database.read(find)
+
+    async def list_versions(
+        self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[VersionEntry]:
+        """A page of a template's versions, newest first, across deletions."""
+        request = ["versions", repository, name]
+        before = read_cursor(request, cursor, (int,))[0] if cursor is not None else _ABOVE_ALL
+
+        def page(connection: Connection) -> list[VersionEntry]:
+            wanted = {"repository": repository, "name": name, "before": before, "limit": limit + 1}
+            return [_version_of(row) for row in connection.execute(_PAGE, wanted)]
+
+        found = await self._database.read(page)
+        more = make_cursor(request, [found[limit - 1].number]) if len(found) > limit else None
+        return Page(tuple(found[:limit]), more)
+
+    async def list_labels(
+        self, repository: RepositoryName, label: LabelName | None = None
+    ) -> dict[LabelName, dict[TemplateName, int]]:
+        """Where the labels point now: label → name → version. All labels where none is given."""
+
+        def read(connection: Connection) -> dict[LabelName, dict[TemplateName, int]]:
+            statement = _LABELS if label is None else _LABEL
+            wanted = {"repository": repository} | ({"label": label} if label is not None else {})
+            found: dict[LabelName, dict[TemplateName, int]] = {}
+            for row in connection.execute(statement, wanted):
+                found.setdefault(row.label, {})[row.name] = row.version
+            return found
+
+        return await self._database.read(read)
+
+    async def label_history(
+        self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50
+    ) -> list[LabelMove]:
+        """The moves of a template's label, newest first."""
+
+        def read(connection: Connection) -> list[LabelMove]:
+            wanted = {"repository": repository, "label": label, "name": name, "limit": limit}
+            return [_move_of(row) for row in connection.execute(_MOVES, wanted)]
+
+        return await self._database.read(read)
