@@ -11,7 +11,19 @@ import jsonschema_rs
 from registry.domain.schema_messages import MESSAGE_DEFINITIONS, MESSAGES
 from registry.domain.schema_settings import SETTING_DEFINITIONS
 from registry.domain.schema_variables import VARIABLE_DEFINITIONS, VARIABLES
-from registry.domain.schema_words import Schema, choice, closed, given, listing, opened, ref, string, when, without
+from registry.domain.schema_words import (
+    Schema,
+    both,
+    choice,
+    closed,
+    given,
+    listing,
+    opened,
+    ref,
+    string,
+    when,
+    without,
+)
 from registry.domain.template import Status, TemplateType
 
 SCHEMA_WORD = "prompt/v1"
@@ -47,8 +59,12 @@ SCHEMA: Schema = {  # read only: json_schema() gives copies away
     ),
     "patternProperties": {"^x-": {"description": "Your own keys."}},
     "allOf": [
-        when("type", ("chat",), {"required": ["messages"], **without(("text",), "belongs to templates of type text")}),
-        when("type", ("text",), {"required": ["text"], **without(("messages",), "belongs to templates of type chat")}),
+        when(
+            "type", ("chat",), both({"required": ["messages"]}, without(("text",), "belongs to templates of type text"))
+        ),
+        when(
+            "type", ("text",), both({"required": ["text"]}, without(("messages",), "belongs to templates of type chat"))
+        ),
         given(
             "replaced_by",
             {

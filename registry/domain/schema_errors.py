@@ -110,6 +110,8 @@ class _Finding:
         words = about.get("description", "") if isinstance(about, dict) else ""
         if isinstance(about, dict) and "const" in about:
             words = f"write {key}: {about['const']}"
+        if isinstance(about, dict) and "enum" in about:
+            words = f"write {key}: {' | '.join(map(str, about['enum']))}"
         said = self.comment or words.rstrip(".")
         return "missing-key", f'the key "{key}" is missing here' + (f": {said}" if said else "")
 

@@ -2,7 +2,19 @@
 
 from enum import StrEnum
 
-from registry.domain.schema_words import Schema, choice, closed, given, listing, opened, ref, string, when, without
+from registry.domain.schema_words import (
+    Schema,
+    both,
+    choice,
+    closed,
+    given,
+    listing,
+    opened,
+    ref,
+    string,
+    when,
+    without,
+)
 
 
 class Role(StrEnum):
@@ -50,7 +62,7 @@ def _media(kind: PartType) -> Schema:
     }
     by_data = given(
         "data",
-        {"required": ["media_type"], **without(("url",), f"cannot stand beside data: {_SOURCE}")},
+        both({"required": ["media_type"]}, without(("url",), f"cannot stand beside data: {_SOURCE}")),
         {"required": ["url"], "$comment": _SOURCE},
     )
     by_variable = without(("url", "data", "media_type"), f"cannot stand beside variable: {_SOURCE}")

@@ -6,6 +6,7 @@ from registry.domain.schema_messages import Role
 from registry.domain.schema_words import (
     Schema,
     boolean,
+    both,
     choice,
     closed,
     count,
@@ -148,17 +149,11 @@ SETTING_DEFINITIONS: dict[str, Schema] = {
         ),
         **given(
             "in",
-            {
-                "minProperties": 2,
-                "maxProperties": 2,
-                "$comment": "beside `in` stands one check, such as contains",
-                **no(("error",), "cannot stand beside `in`: a failed rendering has no messages"),
-            },
-            {
-                "minProperties": 1,
-                "maxProperties": 1,
-                "$comment": "each entry holds one check: write one entry for each",
-            },
+            both(
+                {"minProperties": 2, "maxProperties": 2, "$comment": "beside `in` stands one check, such as contains"},
+                no(("error",), "cannot stand beside `in`: a failed rendering has no messages"),
+            ),
+            {"minProperties": 1, "maxProperties": 1, "$comment": "each entry holds one check: write an entry for each"},
         ),
     },
 }

@@ -65,6 +65,11 @@ def given(key: str, then: Schema, otherwise: Schema | None = None) -> Schema:
     return branch if otherwise is None else {**branch, "else": otherwise}
 
 
+def both(*schemas: Schema) -> Schema:
+    """All of these hold; each keeps its own ``$comment``."""
+    return {"allOf": list(schemas)}
+
+
 def without(keys: tuple[str, ...], comment: str) -> Schema:
     """None of these keys; ``comment`` tells the writer where they belong."""
     return {"properties": dict.fromkeys(keys, False), "$comment": comment}
