@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from registry.domain.catalogue import Facts
-from registry.domain.diagnostics import Diagnostic, has_errors
+from registry.domain.diagnostics import Diagnostic, Severity, has_errors
 from registry.domain.ids import TemplateName
 from registry.domain.includes import raw_includes
 from registry.domain.limits import Limits
@@ -68,7 +68,8 @@ def _sorted(found: list[Diagnostic], path: str) -> tuple[Diagnostic, ...]:
     if len(kept) > MAX_SHOWN:
         more = f"{len(kept) - MAX_SHOWN + 1} more findings are not shown: mend the others first"
         last = kept[MAX_SHOWN - 1]
-        kept = [*kept[: MAX_SHOWN - 1], Diagnostic("too-many-findings", more, path, last.place)]
+        weight = Severity.ERROR if has_errors(kept) else Severity.WARNING
+        kept = [*kept[: MAX_SHOWN - 1], Diagnostic("too-many-findings", more, path, last.place, weight)]
     return tuple(dict.fromkeys(kept))
 
 
