@@ -85,6 +85,16 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
         await database.close()
 
 
+@asynccontextmanager
+async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
+    """The render processes alone, for files that lie in no registry."""
+    renderer = ProcessRenderer(workers=settings.render_workers, deadline=settings.render_seconds)
+    try:
+        yield renderer
+    finally:
+        await renderer.close()
+
+
 def _compose(settings: Settings, git: Repositories, renderer: ProcessRenderer, database: Database) -> Registry:
     clock, events, checker = SystemClock(), MemoryEventBus(), Checker()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)

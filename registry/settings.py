@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,3 +33,21 @@ class Settings(BaseSettings):
     def catalogue(self) -> Path:
         """The catalogue's SQLite file."""
         return self.data.resolve() / "catalogue.sqlite"
+
+
+class ClientSettings(BaseSettings):
+    """Where the command line finds a server: ``PROMPTUARY_URL`` and ``PROMPTUARY_KEY``."""
+
+    model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", frozen=True)
+
+    url: str = "http://127.0.0.1:8000"
+    key: SecretStr | None = None
+    repository: str = "default"
+
+
+class HookSettings(BaseSettings):
+    """What Git tells a hook that runs without a server: where the objects of the push wait (GIT_QUARANTINE_PATH)."""
+
+    model_config = SettingsConfigDict(env_prefix="GIT_", frozen=True)
+
+    quarantine_path: Path | None = None

@@ -1,0 +1,70 @@
+"""The program ``promptuary``."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from api.commands import index, key
+from api.commands.hook import hook
+from api.commands.init import init
+from api.commands.render import render
+from api.commands.serve import serve
+from api.commands.validate import validate
+
+HELP = """A Git-backed prompt registry with an indexing service.
+
+\b
+promptuary serve                            serve the registry, with a sample to look at
+promptuary validate .                       check the templates of a checkout
+promptuary render support/triage --var ticket="My card was charged twice"
+promptuary key create --scope write         make an API key
+
+Exit codes: 0 done, 1 the answer is no (faults found, refused, not there), 2 it could not be done as asked.
+Settings are read from PROMPTUARY_DATA, PROMPTUARY_PORT and others; see docs/settings.md.
+"""
+
+app = typer.Typer(
+    name="promptuary",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("serve")(serve)
+app.command("init")(init)
+app.command("validate")(validate)
+app.command("render")(render)
+app.add_typer(key.app, name="key")
+app.add_typer(index.app, name="index")
+app.command("hook", hidden=True)(hook)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"promptuary {version('promptuary')}")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has had enough (``| head``).
+        sys.stderr.close()
+        sys.exit(0)

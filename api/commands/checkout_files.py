@@ -1,0 +1,92 @@
+"""Finding and reading the files of a checkout on this disk."""
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.commands.output import UNUSABLE, fail
+
+PROMPTS = "prompts"
+SUFFIX = ".prompt.yaml"
+MAX_READ_BYTES = 16 * 1024 * 1024
+"""Files above this are not templates and not looked into; the gate's own limit is far lower."""
+
+
+@dataclass(slots=True)
+class FoundFiles:
+    """The files of a checkout by path, None for symbolic links, and those of them that were asked about."""
+
+    root: Path
+    files: dict[str, bytes | None]
+    wanted: list[str] = field(default_factory=list)
+
+    def shown(self, path: str) -> str:
+        """A path as the caller can open it from where they are."""
+        place = self.root / path
+        here = Path.cwd()
+        return str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
+
+
+def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
+    """The checkouts that the paths lie in, each read once. Ends the program where a path is not there."""
+    checkouts: dict[Path, FoundFiles] = {}
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            fail(f"{path}: there is no such file or folder", UNUSABLE)
+        place = path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
+        root = find_root(place)
+        if root not in checkouts:
+            checkouts[root] = FoundFiles(root, read_files(root))
+        found = checkouts[root]
+        inside = place.relative_to(root).as_posix()
+        chosen = [p for p in found.files if inside in {".", p} or p.startswith(f"{inside}/")]
+        if not chosen and place.is_file():
+            found.files[inside] = _read(place)
+            chosen = [inside]
+        found.wanted.extend(chosen)
+    return list(checkouts.values())
+
+
+def find_root(place: Path) -> Path:
+    """The checkout's root: the folder that holds ``prompts/`` above a template, a Git folder, or the folder itself."""
+    folders = [place, *place.parents] if place.is_dir() else list(place.parents)
+    for folder in folders:
+        if folder.name == PROMPTS:
+            return folder.parent
+        if (folder / PROMPTS).is_dir() or (folder / ".git").exists() or (folder / ".registry.yaml").is_file():
+            return folder
+    return folders[0]
+
+
+def read_files(root: Path) -> dict[str, bytes | None]:
+    """Every file below the root that Git would take, by its path with slashes."""
+    return {path: _read(root / path) for path in sorted(set(_git_files(root) or _walk(root)))}
+
+
+def _read(place: Path) -> bytes | None:
+    if place.is_symlink():
+        return None
+    try:
+        with place.open("rb") as file:
+            return file.read(MAX_READ_BYTES)
+    except OSError as error:
+        fail(f"{place}: cannot be read: {error.strerror}", UNUSABLE)
+
+
+def _git_files(root: Path) -> list[str]:
+    """What Git tracks or would add, empty where this is no checkout of Git or there is no git."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    paths = done.stdout.decode("utf-8", "surrogateescape").split("\0")
+    return [path for path in paths if path and ((root / path).is_file() or (root / path).is_symlink())]
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, names, files in os.walk(root):
+        names[:] = [name for name in names if name != ".git"]
+        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in files)

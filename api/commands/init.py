@@ -1,0 +1,42 @@
+"""``promptuary init``: makes another repository."""
+
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.output import Data, Json, run, settings_of, write_json
+
+if TYPE_CHECKING:
+    from registry.settings import Settings
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="Its name: a-z, 0-9, dot, dash, underscore.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make an empty repository with Promptuary's hooks; a running server serves it at once.
+
+    \b
+    promptuary init marketing
+    """
+    settings = settings_of(data)
+    path = run(_init(settings, name))
+    if as_json:
+        write_json({"name": name, "path": path, "git_path": f"/git/{name}.git"})
+        return
+    key = shlex.quote(str(settings.data.resolve() / "admin-key"))
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  (compared, not bound)
+    typer.echo(f"Made {name} in {path}. While the server runs, clone it with:")
+    typer.echo(
+        f'  git -c http.extraHeader="Authorization: Bearer $(cat {key})" clone '
+        f"http://{host}:{settings.port}/git/{name}.git"
+    )
+
+
+async def _init(settings: "Settings", name: str) -> str:
+    from registry.bootstrap import open_registry
+
+    async with open_registry(settings) as registry:
+        return str(registry.git.path(registry.repositories.create(name)))

@@ -1,0 +1,167 @@
+"""``promptuary key``: makes, lists and revokes API keys in the data folder, also while the server runs."""
+
+import re
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.output import UNUSABLE, Data, Json, console, fail, run, settings_of, write_json, write_table
+
+if TYPE_CHECKING:
+    from registry.domain.access import ApiKey
+    from registry.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
+
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdwy])")
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
+
+
+class KeyScope(StrEnum):
+    """What a key allows."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+@app.command("create")
+def create(
+    user: Annotated[
+        str | None,
+        typer.Option(help="Whose key it is; made if new. [default: the first administrator]", show_default=False),
+    ] = None,
+    scope: Annotated[KeyScope, typer.Option(help="What it allows; each includes those before it.")] = KeyScope.READ,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="How long it holds: 30m, 12h, 90d, 4w, 1y. [default: for ever]", show_default=False),
+    ] = None,
+    note: Annotated[str, typer.Option(help="What it is for.")] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API key and show it, once.
+
+    \b
+    promptuary key create
+    promptuary key create --user ci --scope write --expires 90d
+    PROMPTUARY_KEY=$(promptuary key create --json | jq -r .key)
+    """
+    expires_in = parse_duration(expires) if expires is not None else None
+    key, secret = run(_create(settings_of(data), user, scope.value, expires_in, note))
+    if as_json:
+        write_json({"key": secret, **_body(key)})
+        return
+    console(stderr=True).print(
+        f"A key of scope {key.scope} for {key.user}, id {key.id}, {_validity(key.expires_at)}. It is shown this once:"
+    )
+    typer.echo(secret)
+
+
+@app.command("list")
+def list_keys(
+    user: Annotated[str | None, typer.Option(help="Only this user's.", show_default=False)] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the keys, newest first; the keys themselves are not kept.
+
+    \b
+    promptuary key list
+    promptuary key list --user ci --json
+    """
+    keys = run(_list(settings_of(data), user))
+    if as_json:
+        write_json({"keys": [_body(key) for key in keys]})
+        return
+    write_table(
+        ("ID", "USER", "SCOPE", "MADE", "STATE", "NOTE"),
+        [(k.id, k.user, k.scope, _day(k.created_at), _state(k), k.note) for k in keys],
+    )
+
+
+@app.command("revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as list shows it.", metavar="ID")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Revoke a key. A running server takes it no longer within seconds.
+
+    \b
+    promptuary key revoke 3f9ac1d2b4e5
+    """
+    run(_revoke(settings_of(data), key_id))
+    if as_json:
+        write_json({"id": key_id, "revoked": True})
+    else:
+        typer.echo(f"Revoked {key_id}.")
+
+
+def parse_duration(text: str) -> timedelta:
+    """A duration such as ``90d``. Ends the program where it is none."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        fail(f"--expires {text!r} is no duration: write a number and m, h, d, w or y, such as 90d", UNUSABLE)
+    return int(found[1]) * _UNITS[found[2]]
+
+
+async def _create(
+    settings: "Settings", user: str | None, scope: str, expires_in: timedelta | None, note: str
+) -> tuple["ApiKey", str]:
+    from registry.bootstrap import open_registry
+    from registry.domain.access import Scope
+
+    async with open_registry(settings) as registry:
+        return await registry.accounts.create_key(user=user, scope=Scope(scope), expires_in=expires_in, note=note)
+
+
+async def _list(settings: "Settings", user: str | None) -> list["ApiKey"]:
+    from registry.bootstrap import open_registry
+
+    async with open_registry(settings) as registry:
+        return await registry.accounts.list_keys(user)
+
+
+async def _revoke(settings: "Settings", key_id: str) -> None:
+    from registry.bootstrap import open_registry
+
+    async with open_registry(settings) as registry:
+        await registry.accounts.revoke_key(key_id)
+
+
+def _body(key: "ApiKey") -> dict[str, object]:
+    return {
+        "id": key.id,
+        "user": key.user,
+        "scope": key.scope.value,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "note": key.note,
+    }
+
+
+def _day(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _validity(expires_at: datetime | None) -> str:
+    return f"valid until {_day(expires_at)} UTC" if expires_at else "without an end"
+
+
+def _state(key: "ApiKey") -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_day(key.revoked_at)}"
+    if key.expires_at is None:
+        return "valid"
+    expired = key.expires_at <= datetime.now(key.expires_at.tzinfo)
+    return f"{'expired' if expired else 'until'} {_day(key.expires_at)}"

@@ -1,0 +1,179 @@
+"""``promptuary render``: a template with values, from a file or checkout here, or from a server."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.commands.checkout_files import PROMPTS, SUFFIX, find_root, read_files
+from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, write_json
+
+if TYPE_CHECKING:
+    from registry.domain.ids import TemplateName
+    from registry.services.checkout import Checkout
+
+
+class BodyFormat(StrEnum):
+    """The request bodies that a rendering can be written as."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
+def render(
+    template: Annotated[str, typer.Argument(help="A file of a checkout, or a template's name.")],
+    var: Annotated[list[str] | None, typer.Option(help="A value, as name=text or name:=JSON.", metavar="K=V")] = None,
+    var_file: Annotated[
+        Path | None, typer.Option("--vars", help="A JSON file with an object of values; - is stdin.", metavar="FILE")
+    ] = None,
+    body_format: Annotated[
+        BodyFormat | None, typer.Option("--format", help="Write a request body for this provider.", show_default=False)
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse values that are not declared.")] = False,
+    label: Annotated[str | None, typer.Option(help="From the server: this label.", show_default=False)] = None,
+    version: Annotated[int | None, typer.Option(help="From the server: this version.", show_default=False)] = None,
+    ref: Annotated[
+        str | None, typer.Option(help="From the server: this branch, tag or commit.", show_default=False)
+    ] = None,
+    repository: Annotated[
+        str | None, typer.Option(help="On the server. [default: default]", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Render a template with values.
+
+    A file is rendered here, with its partials from the checkout; so is a name that the checkout around the current
+    folder has. Any other name, and whatever a label, version, ref or repository is given for, is asked of the server
+    at PROMPTUARY_URL with the key in PROMPTUARY_KEY.
+
+    \b
+    promptuary render prompts/support/triage.prompt.yaml --var ticket="My card was charged twice"
+    promptuary render support/triage --vars values.json --format openai
+    promptuary render support/triage --label production --var ticket=... --var retries:=3
+
+    Exit codes: 0 rendered, 1 the template or the values are wrong, 2 a file, address or argument cannot be used.
+    """
+    values = _values(var or [], var_file)
+    remote = {"label": label, "version": version, "ref": ref}
+    local = None
+    if repository is None and not any(remote.values()):
+        local = _local(template)
+    if local is not None:
+        answer = run(_render_here(*local, values, body_format, strict=strict))
+    else:
+        from api.commands.remote import render_remotely
+
+        answer = render_remotely(
+            template,
+            values,
+            repository=repository,
+            query={**remote, "format": body_format and body_format.value, "strict": "true" if strict else None},
+        )
+    if as_json or body_format is not None:
+        write_json(answer)
+    else:
+        _write_text(answer)
+
+
+def _values(given: list[str], file: Path | None) -> dict[str, Any]:
+    """The values of a file, and those of ``--var`` on top."""
+    import orjson
+
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+        except (OSError, orjson.JSONDecodeError) as error:
+            fail(f"--vars {file}: {error.strerror if isinstance(error, OSError) else error}", UNUSABLE)
+        if not isinstance(values, dict):
+            fail(f'--vars {file}: it must hold a JSON object: {{"ticket": "…"}}', UNUSABLE)
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.rstrip(":"):
+            fail(f"--var {pair!r}: write name=text, or name:=JSON for other types", UNUSABLE)
+        if not name.endswith(":"):
+            values[name] = text
+            continue
+        try:
+            values[name[:-1]] = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            fail(f"--var {pair!r}: what follows := must be JSON: {error}", UNUSABLE)
+    return values
+
+
+def _local(template: str) -> "tuple[Checkout, TemplateName] | None":
+    """The checkout and name that a file, or a name in the present checkout, means; None where it is neither."""
+    from registry.domain.names import template_name
+    from registry.services.checkout import Checkout
+
+    place = Path(template)
+    is_file = template.endswith(SUFFIX) or place.is_file()
+    if is_file:
+        if not place.is_file():
+            fail(f"{template}: there is no such file", UNUSABLE)
+        root = find_root(place.resolve())
+        inside = place.resolve().relative_to(root).as_posix()
+    else:
+        root = find_root(Path.cwd())
+        inside = f"{PROMPTS}/{template}{SUFFIX}"
+        if not (root / PROMPTS).is_dir():
+            return None
+    files = read_files(root)
+    if is_file and not inside.startswith(f"{PROMPTS}/"):
+        inside = f"{PROMPTS}/{place.name if place.name.endswith(SUFFIX) else place.name + SUFFIX}"
+        files[inside] = place.read_bytes()
+    name = template_name(inside) or _typed_name(template)
+    checkout = Checkout(files)
+    return (checkout, name) if name in checkout.names else None if not is_file else (checkout, name)
+
+
+def _typed_name(template: str) -> "TemplateName":
+    from registry.domain.errors import BadRequest
+    from registry.domain.names import parse_name
+
+    try:
+        return parse_name(template)
+    except BadRequest as error:
+        fail(error.message, UNUSABLE)
+
+
+async def _render_here(
+    checkout: "Checkout", name: "TemplateName", values: dict[str, Any], body_format: BodyFormat | None, *, strict: bool
+) -> dict[str, Any]:
+    from registry.bootstrap import open_renderer
+    from registry.domain.request_bodies import anthropic_body, openai_body
+
+    checked = checkout.template(name)
+    if checked.template is None or checked.facts is None:
+        lines = "\n".join(str(diagnostic) for diagnostic in checked.diagnostics)
+        fail(f"{name} has errors:\n{lines}", REFUSED)
+    async with open_renderer(settings_of()) as renderer:
+        rendered = await renderer.render(checked.template, checked.partials, values, strict=strict)
+    if body_format is BodyFormat.OPENAI:
+        return dict(openai_body(checked.template, rendered))
+    if body_format is BodyFormat.ANTHROPIC:
+        return dict(anthropic_body(checked.template, rendered))
+    return {
+        "name": name,
+        "messages": list(rendered.messages) if rendered.messages is not None else None,
+        "text": rendered.text,
+        "ignored_variables": list(rendered.ignored_variables),
+    }
+
+
+def _write_text(answer: dict[str, Any]) -> None:
+    """The text as it is; messages with their roles between."""
+    if answer.get("text") is not None:
+        typer.echo(answer["text"], nl=not str(answer["text"]).endswith("\n"))
+    for message in answer.get("messages") or []:
+        content = message.get("content")
+        typer.secho(f"--- {message['role']}", bold=True)
+        if isinstance(content, str):
+            typer.echo(content, nl=not content.endswith("\n"))
+        elif content is not None:
+            write_json(content)
+    ignored = answer.get("ignored_variables") or []
+    if ignored:
+        typer.echo(f"promptuary: not declared, so ignored: {', '.join(ignored)}", err=True)

@@ -1,0 +1,153 @@
+"""``promptuary validate``: checks a plain checkout as the gate would, with no server."""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.commands.checkout_files import PROMPTS, SUFFIX, FoundFiles, find_checkouts, find_root, read_files
+from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from registry.domain.diagnostics import Diagnostic
+    from registry.ports.renderer import Renderer
+    from registry.services.checkout import Judged
+
+
+def validate(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files or folders of a checkout; - reads one from stdin.")
+    ],
+    tests: Annotated[bool, typer.Option("--tests", help="Run the templates' offline tests too.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="With -: the template's name. [default: stdin]", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check templates, labels and rules of a checkout as the gate will, without a server.
+
+    Partials are looked up in the whole checkout, wherever the paths point. What needs the history (the versions that
+    labels name) is checked when you push.
+
+    \b
+    promptuary validate .
+    promptuary validate prompts/support --tests
+    git show HEAD:prompts/support/triage.prompt.yaml | promptuary validate - --name support/triage
+    promptuary validate . --json | jq .errors
+
+    Exit codes: 0 no errors, 1 errors were found, 2 a path cannot be read.
+    """
+    if "-" in paths and len(paths) > 1:
+        fail("- stands alone: standard input is one template", UNUSABLE)
+    if name is not None and paths != ["-"]:
+        fail("--name goes with - only: files have their names", UNUSABLE)
+    checkouts = [_from_stdin(name)] if paths == ["-"] else find_checkouts(Path(path) for path in paths)
+    judged = run(_judge(checkouts, tests=tests))
+    if as_json:
+        write_json(_body(checkouts, judged))
+    else:
+        _write_text(checkouts, judged)
+    if any(each.errors for each in judged):
+        raise typer.Exit(REFUSED)
+
+
+def _from_stdin(name: str | None) -> FoundFiles:
+    from registry.domain.errors import BadRequest
+    from registry.domain.names import parse_name, template_path
+
+    try:
+        path = template_path(parse_name(name or "stdin"))
+    except BadRequest as error:
+        fail(error.message, UNUSABLE)
+    root = find_root(Path.cwd())
+    files = read_files(root) if (root / PROMPTS).is_dir() else {}
+    files[path] = sys.stdin.buffer.read()
+    return FoundFiles(root, files, [path])
+
+
+async def _judge(checkouts: Sequence[FoundFiles], *, tests: bool) -> "list[Judged]":
+    from registry.services.checkout import Checkout
+
+    async with _renderer(wanted=tests) as renderer:
+        return [await Checkout(_placed(found)).judge(_wanted(found), renderer=renderer) for found in checkouts]
+
+
+def _placed(found: FoundFiles) -> dict[str, bytes | None]:
+    """The files; a template outside ``prompts/`` (a lone file somewhere) is taken as if it lay there."""
+    return {_place(path): data for path, data in found.files.items()}
+
+
+def _wanted(found: FoundFiles) -> list[str]:
+    return [_place(path) for path in found.wanted]
+
+
+def _place(path: str) -> str:
+    lone = path.endswith(SUFFIX) and not path.startswith(f"{PROMPTS}/")
+    return f"{PROMPTS}/{path}" if lone and "/" not in path else path
+
+
+@asynccontextmanager
+async def _renderer(*, wanted: bool) -> "AsyncIterator[Renderer | None]":
+    if not wanted:
+        yield None
+        return
+    from registry.bootstrap import open_renderer
+
+    async with open_renderer(settings_of()) as renderer:
+        yield renderer
+
+
+def _shown(found: FoundFiles, path: str) -> str:
+    """The path as the caller can open it."""
+    lone = path.removeprefix(f"{PROMPTS}/")
+    return found.shown(path if path in found.files or lone not in found.files else lone)
+
+
+def _write_text(checkouts: Sequence[FoundFiles], judged: "Sequence[Judged]") -> None:
+    out = console()
+    for found, each in zip(checkouts, judged, strict=True):
+        for diagnostic in each.diagnostics:
+            _write_line(out, _shown(found, diagnostic.path), diagnostic)
+    files, templates = sum(j.files for j in judged), sum(j.templates for j in judged)
+    errors, warnings = sum(j.errors for j in judged), sum(j.warnings for j in judged)
+    counted = f"{_count(templates, 'template')} in {_count(files, 'file')}"
+    verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}" if errors or warnings else "no errors"
+    console(stderr=True).print(f"{counted}: {verdict}", style="red" if errors else "green")
+
+
+def _write_line(out: "Console", path: str, diagnostic: "Diagnostic") -> None:
+    """One line as the gate prints it, in colour on a terminal."""
+    from rich.text import Text
+
+    place = diagnostic.place
+    error = diagnostic.severity.value == "error"
+    line = Text(f"{path}:{place.line}:{place.column}: ", style="bold")
+    line.append("" if error else "warning: ", style="yellow")
+    line.append(f"[{diagnostic.rule}] ", style="red" if error else "yellow")
+    line.append(diagnostic.message, style="not bold")
+    out.print(line, soft_wrap=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _body(checkouts: Sequence[FoundFiles], judged: "Sequence[Judged]") -> dict[str, Any]:
+    from api.errors import diagnostic_body
+
+    return {
+        "files": sum(j.files for j in judged),
+        "templates": sum(j.templates for j in judged),
+        "errors": sum(j.errors for j in judged),
+        "warnings": sum(j.warnings for j in judged),
+        "diagnostics": [
+            {**diagnostic_body(diagnostic), "path": _shown(found, diagnostic.path)}
+            for found, each in zip(checkouts, judged, strict=True)
+            for diagnostic in each.diagnostics
+        ],
+    }

@@ -1,0 +1,82 @@
+"""What routes ask for: the registry, the caller with the scope needed, the repository, the name, the label."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from api.answer_cache import AnswerCache
+from api.gateway import ACTOR
+from registry.bootstrap import Registry
+from registry.domain.access import Actor, Scope
+from registry.domain.errors import Unauthenticated
+from registry.domain.ids import LabelName, RepositoryName, TemplateName
+from registry.domain.labels import parse_label
+from registry.domain.names import parse_name
+
+
+async def registry_of(request: Request) -> Registry:
+    """The registry that the application was made with."""
+    registry: Registry = request.app.state.registry
+    return registry
+
+
+async def answers_of(request: Request) -> AnswerCache:
+    """The hot path's answers; a route that writes bumps its repository in it."""
+    answers: AnswerCache = request.app.state.answers
+    return answers
+
+
+async def reader(request: Request) -> Actor:
+    """The caller. Raises Denied without the scope read."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if actor is None:
+        raise Unauthenticated
+    actor.require(Scope.READ)
+    return actor
+
+
+async def writer(actor: Annotated[Actor, Depends(reader)]) -> Actor:
+    """The caller. Raises Denied without the scope write."""
+    actor.require(Scope.WRITE)
+    return actor
+
+
+RegistryDep = Annotated[Registry, Depends(registry_of)]
+Answers = Annotated[AnswerCache, Depends(answers_of)]
+Reader = Annotated[Actor, Depends(reader)]
+Writer = Annotated[Actor, Depends(writer)]
+
+
+async def repository_of(
+    _caller: Reader,
+    registry: RegistryDep,
+    repository: Annotated[str, Path(description="The repository's name.", examples=["default"])],
+) -> RepositoryName:
+    """The repository in the path. Raises RepositoryNotFound."""
+    return registry.repositories.require(repository)
+
+
+async def name_of(
+    _caller: Reader,
+    name: Annotated[
+        str,
+        Path(
+            description="The template's name; its slashes stand in the path as they are.", examples=["support/triage"]
+        ),
+    ],
+) -> TemplateName:
+    """The template's name in the path, in NFC. Raises BadRequest."""
+    return parse_name(name)
+
+
+async def label_of(
+    _caller: Reader,
+    label: Annotated[str, Path(description="The label's word.", examples=["production"])],
+) -> LabelName:
+    """The label in the path. Raises BadRequest."""
+    return parse_label(label)
+
+
+Repository = Annotated[RepositoryName, Depends(repository_of)]
+Name = Annotated[TemplateName, Depends(name_of)]
+Label = Annotated[LabelName, Depends(label_of)]

@@ -1,0 +1,142 @@
+"""What happens to every request before a route sees it: its id, its key, its size, its encoding; and the last catch."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import unquote_to_bytes
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.answers import Answer
+from api.errors import INTERNAL, error_answer, make_problem
+from api.request_ids import HEADER as REQUEST_ID
+from api.request_ids import RequestIds
+from registry.domain.access import Actor
+from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
+from registry.services.accounts import Accounts
+
+log = logging.getLogger(__name__)
+
+ACTOR = "promptuary.actor"
+"""Where in the ASGI scope the identified caller stands."""
+ID = "promptuary.request_id"
+
+PUBLIC = frozenset({"/", "/livez", "/readyz", "/openapi.json", "/docs"})
+PUBLIC_FOLDERS = ("/docs/", "/schemas/")
+GIT_FOLDER = "/git/"
+
+
+class BodyTooLarge(HTTPException):
+    """Ends the reading of a body that is longer than allowed; becomes a 413."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"The request body is larger than the {limit} bytes that this server takes.")
+
+
+class Gateway:
+    """An ASGI application in front of the documented one and of Git's."""
+
+    def __init__(
+        self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, request_ids: RequestIds, max_body_bytes: int
+    ) -> None:
+        self._app = app
+        self._git = git
+        self._accounts = accounts
+        self._request_ids = request_ids
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it with a problem."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        elif scope["path"].startswith(GIT_FOLDER):
+            await self._git(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        request_id = self._request_ids.take(headers.get(REQUEST_ID))
+        reply = _Reply(send, request_id, head=scope["method"] == "HEAD")
+        scope = {**scope, ID: request_id.decode(), "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
+        try:
+            _check_path(scope)
+            if not is_public(scope["path"]):
+                scope[ACTOR] = await self._identify(headers.get(b"authorization", b""))
+            limited = self._limited(receive, headers.get(b"content-length"))
+            await self._app(scope, limited, reply)
+        except PromptuaryError as error:
+            await reply.answer(error_answer(error, instance=scope["path"], request_id=scope[ID]))
+        except Exception:
+            log.exception("request %s failed: %s %s", scope[ID], scope["method"], _loggable(scope["path"]))
+            if reply.started:
+                raise
+            detail = "An unexpected error; the server's log has it under this request's id."
+            await reply.answer(make_problem(INTERNAL, detail, instance=scope["path"], request_id=scope[ID]))
+
+    async def _identify(self, authorization: bytes) -> Actor:
+        scheme, _, secret = authorization.decode("latin-1").partition(" ")
+        if not authorization:
+            raise Unauthenticated
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("The Authorization header must be: Bearer <key>")
+        return await self._accounts.authenticate(secret.strip())
+
+    def _limited(self, receive: Receive, length: bytes | None) -> Receive:
+        if length is not None and length.isdigit() and int(length[:20]) > self._max_body_bytes:
+            raise PayloadTooLarge(str(BodyTooLarge(self._max_body_bytes).detail))
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > self._max_body_bytes:
+                    raise BodyTooLarge(self._max_body_bytes)
+            return message
+
+        return counted
+
+
+class _Reply:
+    """Sends what a route sends, with the request's id, and without a body where only the head was asked for."""
+
+    def __init__(self, send: Callable[[Message], Awaitable[None]], request_id: bytes, *, head: bool) -> None:
+        self._send = send
+        self._id = request_id
+        self._head = head
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message = {**message, "headers": [*message.get("headers", []), (REQUEST_ID, self._id)]}
+        elif self._head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    async def answer(self, answer: Answer) -> None:
+        await answer.send(self)
+
+
+def is_public(path: str) -> bool:
+    """Whether a path needs no key: health, documentation and schemas."""
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDERS)
+
+
+def _check_path(scope: Scope) -> None:
+    """Raises BadRequest for an address that is no UTF-8: servers decode it with question marks instead."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return
+    try:
+        unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("The address is not UTF-8 text: percent-encode names as UTF-8.") from error
+
+
+def _loggable(path: str) -> str:
+    return path.encode("unicode_escape").decode()[:500]

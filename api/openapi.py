@@ -1,0 +1,75 @@
+"""The OpenAPI 3.1 document: what FastAPI derives, made exact where it guesses."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.gateway import is_public
+from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
+
+DESCRIPTION = """\
+A Git-backed prompt registry: templates are files in Git, and every write here is a commit.
+
+**Keys.** Everything but `/livez`, `/readyz`, `/docs`, `/openapi.json` and `/schemas` needs
+`Authorization: Bearer <key>`; `promptuary key create` makes one.
+
+**Names** hold slashes and any language. They stand in the path as they are; percent-encoded UTF-8 works too.
+
+**Problems.** Every answer that is no success is `application/problem+json`; see [the types](/docs/errors).
+
+**Reading one's own writes.** A write answers after what it wrote can be read. `Promptuary-Commit` says which commit
+the answer has seen.
+
+**HEAD** works wherever GET does. `X-Request-Id` comes back as sent, or is made.
+"""
+
+TAGS = [
+    {"name": "templates", "description": "The prompt files of a repository's default branch."},
+    {"name": "versions", "description": "Every state that a template had."},
+    {"name": "render", "description": "A template with values: messages, text, or a provider's request body."},
+    {"name": "labels", "description": "Movable pointers from a word to a version."},
+    {"name": "search", "description": "Full text, facets and highlights."},
+    {"name": "index", "description": "How far the read model is behind Git."},
+    {"name": "repositories", "description": "The bare Git repositories on this server."},
+    {"name": "documentation", "description": "Schemas."},
+    {"name": "health", "description": "For load balancers and start-up scripts."},
+]
+
+_COMMIT = {"description": "The commit up to which this answer has seen Git.", "schema": {"type": "string"}}
+_REQUEST_ID = {"description": "This request's id.", "schema": {"type": "string"}}
+_SECURITY = "key"
+
+
+def build_openapi(app: FastAPI) -> dict[str, Any]:
+    """The document of an application's routes."""
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    for model in (ProblemBody, DiagnosticBody, FieldProblem):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema.pop("$defs", None)
+        schemas[model.__name__] = schema
+    document["components"]["securitySchemes"] = {
+        _SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `pmt_…`"}
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _complete(path, operation)
+    return document
+
+
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    """Adds what holds for every route, and takes out FastAPI's own guess at a 422."""
+    responses = operation["responses"]
+    guess = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if guess.get("$ref", "").endswith("/HTTPValidationError"):
+        del responses["422"]
+    for status, response in responses.items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = _REQUEST_ID
+        if status.startswith(("2", "3")) and "{repository}" in path and status != "308":
+            headers["Promptuary-Commit"] = _COMMIT
+    if not is_public(path):
+        operation["security"] = [{_SECURITY: []}]

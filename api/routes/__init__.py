@@ -1,0 +1,1 @@
+"""The documented routes, one noun a file."""

@@ -1,0 +1,32 @@
+"""Health: whether the process lives, and whether it is ready to be asked."""
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import RegistryDep
+from api.errors import RETRY_SECONDS
+from api.schemas.health import Alive, Ready
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def live() -> Alive:
+    """Answers as long as the process runs."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", responses={503: {"model": Ready, "description": "Not everything is projected yet."}})
+async def ready(registry: RegistryDep, response: Response) -> Ready:
+    """Whether everything that was there at the start can be read and searched."""
+    if registry.indexing.ready():
+        return Ready(status="ready", reasons=[])
+    response.status_code = 503
+    response.headers["retry-after"] = str(RETRY_SECONDS)
+    states = await registry.indexing.status()
+    reasons = [
+        f"{state.repository}: "
+        + ("to be projected from the beginning" if state.behind is None else f"{state.behind} commits to be projected")
+        for state in states
+        if state.behind != 0
+    ]
+    return Ready(status="starting", reasons=reasons or ["the projection is being compared with Git"])

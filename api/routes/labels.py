@@ -1,0 +1,97 @@
+"""Labels: where they point, how they came there, and moving them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.dependencies import Answers, Label, Name, RegistryDep, Repository, Writer
+from api.documented import READ, WRITE, problems
+from api.indexed import add_commit, indexed_commit
+from api.schemas.fields import QueryModel
+from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
+from api.template_reads import COMMIT_HEADER
+from registry.domain import errors as domain
+
+router = APIRouter(tags=["labels"])
+
+
+class DropQuery(QueryModel):
+    """What the commit says."""
+
+    message: str | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
+
+
+@router.get("/labels", responses=problems(*READ))
+async def list_labels(registry: RegistryDep, repository: Repository, response: Response) -> LabelList:
+    """Every label and the version of each template that it points to."""
+    add_commit(response, await indexed_commit(registry, repository))
+    return LabelList.from_domain(await registry.labels.list_labels(repository))
+
+
+@router.get("/labels/{label}", responses=problems(*READ, domain.LabelNotFound))
+async def read_label(registry: RegistryDep, repository: Repository, label: Label, response: Response) -> LabelTargets:
+    """Where one label points."""
+    add_commit(response, await indexed_commit(registry, repository))
+    found = (await registry.labels.list_labels(repository, label)).get(label)
+    if not found:
+        known = sorted(await registry.labels.list_labels(repository))
+        has = f"it has: {', '.join(known)}" if known else "it has none"
+        raise domain.LabelNotFound(f"No template of {repository} carries the label {label!r}; {has}.")
+    return LabelTargets(label=label, templates={str(name): number for name, number in found.items()})
+
+
+@router.get(
+    "/labels/{label}/{name:path}",
+    responses=problems(*READ, domain.TemplateNotFound, domain.LabelNotFound),
+)
+async def read_label_of_template(
+    registry: RegistryDep, repository: Repository, label: Label, name: Name, response: Response
+) -> LabelState:
+    """Where a template's label points, with its moves."""
+    add_commit(response, await indexed_commit(registry, repository))
+    await registry.versions.list_versions(repository, name, limit=1)  # says so where there is no such template either
+    version = (await registry.labels.list_labels(repository, label)).get(label, {}).get(name)
+    history = await registry.labels.history(repository, label, name)
+    return LabelState.from_domain(label, name, version, history)
+
+
+@router.put(
+    "/labels/{label}/{name:path}",
+    responses=problems(*WRITE, domain.TemplateNotFound, domain.VersionNotFound, 422),
+)
+async def move_label(
+    registry: RegistryDep,
+    caller: Writer,
+    repository: Repository,
+    label: Label,
+    name: Name,
+    body: LabelMoveRequest,
+    answers: Answers,
+    response: Response,
+) -> LabelAnswer:
+    """Moves a label to a version: one commit that changes the label's file."""
+    written = await registry.labels.move(repository, label, name, body.version, actor=caller, message=body.message)
+    answers.bump(repository)
+    response.headers[COMMIT_HEADER] = written.commit
+    return LabelAnswer.from_domain(written)
+
+
+@router.delete(
+    "/labels/{label}/{name:path}",
+    responses=problems(*WRITE, domain.TemplateNotFound, domain.LabelNotFound),
+)
+async def drop_label(
+    registry: RegistryDep,
+    caller: Writer,
+    repository: Repository,
+    label: Label,
+    name: Name,
+    query: Annotated[DropQuery, Query()],
+    answers: Answers,
+    response: Response,
+) -> LabelAnswer:
+    """Takes a label off a template: one commit."""
+    written = await registry.labels.move(repository, label, name, None, actor=caller, message=query.message)
+    answers.bump(repository)
+    response.headers[COMMIT_HEADER] = written.commit
+    return LabelAnswer.from_domain(written)

@@ -1,0 +1,16 @@
+"""The repositories on this server."""
+
+from fastapi import APIRouter
+
+from api.dependencies import Reader, RegistryDep
+from api.documented import problems
+from api.schemas.repositories import RepositoryList
+from registry.domain import errors as domain
+
+router = APIRouter(tags=["repositories"])
+
+
+@router.get("/repositories", responses=problems(domain.Unauthenticated, domain.Unavailable))
+async def list_repositories(registry: RegistryDep, _caller: Reader) -> RepositoryList:
+    """Every repository on this server."""
+    return RepositoryList.from_domain(registry.repositories.names())

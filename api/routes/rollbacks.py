@@ -1,0 +1,37 @@
+"""Rolling a label back."""
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import Answers, RegistryDep, Repository, Writer
+from api.documented import WRITE, problems
+from api.schemas.labels import LabelAnswer, RollbackRequest
+from api.template_reads import COMMIT_HEADER
+from registry.domain import errors as domain
+from registry.domain.labels import parse_label
+from registry.domain.names import parse_name
+
+router = APIRouter(tags=["labels"])
+
+
+@router.post(
+    "/rollbacks",
+    responses=problems(*WRITE, domain.TemplateNotFound, domain.LabelNotFound, domain.VersionNotFound, 422),
+)
+async def roll_back(
+    registry: RegistryDep,
+    caller: Writer,
+    repository: Repository,
+    body: RollbackRequest,
+    answers: Answers,
+    response: Response,
+) -> LabelAnswer:
+    """Rolls a label back to the version that it had before, or to an earlier one that it had.
+
+    No review, check or freshness rule stands in the way of a roll-back.
+    """
+    written = await registry.labels.roll_back(
+        repository, parse_label(body.label), parse_name(body.name), to=body.to, reason=body.reason, actor=caller
+    )
+    answers.bump(repository)
+    response.headers[COMMIT_HEADER] = written.commit
+    return LabelAnswer.from_domain(written)

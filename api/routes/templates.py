@@ -1,0 +1,205 @@
+"""Templates: listing, reading, writing and deleting."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.exceptions import HTTPException
+
+from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
+from api.documented import READ, STATE, WRITE, problems
+from api.indexed import add_commit, indexed_commit
+from api.schemas.fields import QueryModel, SelectorQuery
+from api.schemas.templates import (
+    DOCUMENT_EXAMPLE,
+    SOURCE_EXAMPLE,
+    ListQuery,
+    TemplateBody,
+    TemplateList,
+    TemplateWritten,
+)
+from api.template_reads import COMMIT_HEADER, read_answer
+from registry.domain import errors as domain
+from registry.domain.errors import BadRequest
+
+router = APIRouter(tags=["templates"])
+
+YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+_ETAG_HEADER = {"ETag": {"description": "Send it in If-Match to change this state.", "schema": {"type": "string"}}}
+_PUT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/yaml": {
+                "schema": {"type": "string", "description": "The file; stored byte for byte."},
+                "examples": {"a text template": {"value": SOURCE_EXAMPLE}},
+            },
+            "application/json": {
+                "schema": {"type": "object", "description": "The document; the file's comments and layout are kept."},
+                "examples": {"a chat template": {"value": DOCUMENT_EXAMPLE}},
+            },
+        },
+    }
+}
+
+IfMatch = Annotated[
+    str | None,
+    Header(description="The ETag of the state that you change, or `*`. Needed for a template that exists."),
+]
+IfNoneMatch = Annotated[str | None, Header(description="`*` to make a new template.")]
+
+
+class WriteQuery(QueryModel):
+    """What the commit says and where it goes."""
+
+    message: str | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
+    branch: str | None = Query(None, description="The branch; the default branch where absent.")
+
+
+class DeleteQuery(WriteQuery):
+    """The same, and what becomes of labels."""
+
+    drop_labels: bool = Query(False, description="Drop the labels that still name the template in the same commit.")
+
+
+@router.get("/templates", responses=problems(*READ))
+async def list_templates(
+    registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()], response: Response
+) -> TemplateList:
+    """Lists templates, filtered and sorted, in pages."""
+    add_commit(response, await indexed_commit(registry, repository))
+    page = await registry.templates.list_templates(
+        repository, query.filter(), sort=query.sort, limit=query.limit, cursor=query.cursor
+    )
+    return TemplateList.from_domain(page)
+
+
+@router.get(
+    "/templates/{name:path}",
+    response_model=TemplateBody,
+    responses={
+        200: {
+            "headers": _ETAG_HEADER,
+            "content": {
+                "application/yaml": {
+                    "schema": {"type": "string", "description": "The source alone."},
+                    "example": SOURCE_EXAMPLE,
+                }
+            },
+        },
+        304: {"description": "The state that If-None-Match names still holds.", "headers": _ETAG_HEADER},
+        **problems(*READ, *STATE),
+    },
+)
+async def read_template(
+    registry: RegistryDep,
+    repository: Repository,
+    name: Name,
+    query: Annotated[SelectorQuery, Query()],
+    request: Request,
+    if_none_match: Annotated[str | None, Header(description="ETags that you have; 304 if one still holds.")] = None,
+) -> Response:
+    """Reads a template by label, version or revision.
+
+    The answer comes from memory in most cases. `Accept: application/yaml` answers the source alone.
+    """
+    accept = request.headers.get("accept", "").encode("latin-1")
+    answer = await read_answer(registry, repository, name, query.selector(), accept)
+    return answer.matched((if_none_match or "").encode("latin-1")).response()
+
+
+@router.put(
+    "/templates/{name:path}",
+    openapi_extra=_PUT_BODY,
+    responses={
+        200: {"headers": _ETAG_HEADER},
+        201: {"model": TemplateWritten, "description": "A new template was made.", "headers": _ETAG_HEADER},
+        **problems(*WRITE, domain.RevisionNotFound, domain.PreconditionFailed, domain.PreconditionRequired, 415),
+    },
+)
+async def put_template(
+    registry: RegistryDep,
+    caller: Writer,
+    repository: Repository,
+    name: Name,
+    query: Annotated[WriteQuery, Query()],
+    answers: Answers,
+    request: Request,
+    response: Response,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> TemplateWritten:
+    """Writes a template: one commit, which passes the gate. Answers when it is committed, durable and readable."""
+    written = await registry.edits.put(
+        repository,
+        name,
+        await _read_body(request),
+        actor=caller,
+        message=query.message,
+        branch=query.branch,
+        if_match=if_match,
+        if_none_match=if_none_match,
+    )
+    answers.bump(repository)
+    response.status_code = 201 if written.created else 200
+    if written.etag:
+        response.headers["etag"] = written.etag
+    response.headers[COMMIT_HEADER] = written.commit
+    return TemplateWritten.from_domain(written)
+
+
+@router.delete(
+    "/templates/{name:path}",
+    responses=problems(
+        *WRITE,
+        domain.PreconditionFailed,
+        domain.PreconditionRequired,
+        domain.TemplateNotFound,
+        domain.RevisionNotFound,
+    ),
+)
+async def delete_template(
+    registry: RegistryDep,
+    caller: Writer,
+    repository: Repository,
+    name: Name,
+    query: Annotated[DeleteQuery, Query()],
+    answers: Answers,
+    response: Response,
+    if_match: IfMatch = None,
+) -> TemplateWritten:
+    """Deletes a template: one commit. Its versions stay readable by number."""
+    written = await registry.edits.delete(
+        repository,
+        name,
+        actor=caller,
+        message=query.message,
+        branch=query.branch,
+        if_match=if_match,
+        drop_labels=query.drop_labels,
+    )
+    answers.bump(repository)
+    response.headers[COMMIT_HEADER] = written.commit
+    return TemplateWritten.from_domain(written)
+
+
+async def _read_body(request: Request) -> bytes | dict[str, Any]:
+    """The template as sent: bytes of YAML, or a JSON object. Raises BadRequest and HTTPException (413, 415)."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    body = await request.body()
+    if kind in YAML_TYPES:
+        return body
+    if kind != "application/json":
+        raise HTTPException(
+            415,
+            f"The Content-Type is {kind or 'missing'}; templates are taken as application/yaml or application/json, "
+            "for example: curl -H 'Content-Type: application/yaml' --data-binary @triage.prompt.yaml",
+        )
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise BadRequest('The body must be a JSON object, the template\'s document: {"schema": "prompt/v1", …}')
+    return document

@@ -1,0 +1,72 @@
+"""Versions of a template."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from starlette.convertors import Convertor, register_url_convertor
+
+from api.dependencies import Name, RegistryDep, Repository
+from api.documented import READ, problems
+from api.indexed import add_commit, indexed_commit
+from api.schemas.fields import MAX_NUMBER, QueryModel
+from api.schemas.versions import Version, VersionList
+from registry.domain import errors as domain
+
+
+class NumberConvertor(Convertor[int]):
+    """A version's number as the last segment; no segment of a template's name is all digits."""
+
+    regex = "[1-9][0-9]{0,9}"
+
+    def convert(self, value: str) -> int:
+        """The number in the path."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """The path of the number."""
+        return str(value)
+
+
+register_url_convertor("number", NumberConvertor())
+
+router = APIRouter(tags=["versions"])
+
+
+class VersionsQuery(QueryModel):
+    """Which page."""
+
+    limit: int = Query(50, ge=1, le=500)
+    cursor: str | None = Query(None, description="`next_cursor` of the page before.")
+
+
+@router.get(
+    "/versions/{name:path}/{number:number}",
+    responses=problems(*READ, domain.TemplateNotFound, domain.VersionNotFound),
+)
+async def read_version(
+    registry: RegistryDep,
+    repository: Repository,
+    name: Name,
+    number: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")],
+    response: Response,
+) -> Version:
+    """One version of a template, valid or not, also of a deleted one."""
+    add_commit(response, await indexed_commit(registry, repository))
+    return Version.from_domain(await registry.versions.read(repository, name, number))
+
+
+@router.get(
+    "/versions/{name:path}",
+    responses=problems(*READ, domain.TemplateNotFound),
+)
+async def list_versions(
+    registry: RegistryDep,
+    repository: Repository,
+    name: Name,
+    query: Annotated[VersionsQuery, Query()],
+    response: Response,
+) -> VersionList:
+    """The versions of a template, newest first, across deletions."""
+    add_commit(response, await indexed_commit(registry, repository))
+    page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor)
+    return VersionList.from_domain(page)

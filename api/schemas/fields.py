@@ -1,0 +1,65 @@
+"""Models and values that several nouns use: the strict parent, selectors in a query, commits and examples."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry.domain.selectors import Selector, parse_selector
+
+COMMIT = "9c1f0a6d3b7e4c2f8a5d1e0b9c8f7a6d5e4c3b2a"
+DIGEST = "3f9ac1d2b4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f5061728394a5b6c7d8e9"
+ETAG = '"v13.3f9ac1d2b4e5f607.8c21d4e0"'
+TIME = "2025-03-14T09:26:53Z"
+NAME = "support/triage"
+
+MAX_NUMBER = 2_147_483_647
+"""The largest version number that is read from a request; real ones are small."""
+
+Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+
+
+class Body(BaseModel):
+    """An answer's or request's body: unknown fields are refused, so that a misspelt one is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answered(BaseModel):
+    """A body that this server writes. Readers should tolerate fields that are added later."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def example(**fields: Any) -> ConfigDict:
+    """The configuration that gives a model its example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+class QueryModel(BaseModel):
+    """Query parameters: an unknown one is refused, because a misspelt selector must not mean the default state."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SelectorQuery(QueryModel):
+    """Which state of the template: a label, a version or a Git revision; none means the repository's default."""
+
+    label: str | None = Field(None, description="A label such as `production`; `latest` is built in.")
+    version: Number | None = Field(None, description="A version's number. Stands alone.")
+    ref: str | None = Field(None, description="A branch, tag or reachable commit; with `label`: as it was there.")
+    at: str | None = Field(None, description="An RFC 3339 time: the state, or the label's state, as it was then.")
+
+    def selector(self) -> Selector:
+        """The domain's selector. Raises BadRequest."""
+        return parse_selector(label=self.label, version=self.version, ref=self.ref, at=self.at)
+
+
+class Author(Answered):
+    """Who wrote a commit."""
+
+    name: str
+    email: str
+
+
+Time = datetime

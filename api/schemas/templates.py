@@ -1,0 +1,228 @@
+"""Templates over HTTP."""
+
+from typing import Any
+
+from pydantic import Field
+
+from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryModel, Time, example
+from api.schemas.problems import DiagnosticBody
+from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
+from registry.domain.labels import parse_label
+from registry.domain.template import Status, TemplateType
+from registry.services.template_edits import Written
+
+SOURCE_EXAMPLE = "schema: prompt/v1\ntype: text\ntext: |\n  Answer in {{ language }}.\nvariables:\n  language: string\n"
+
+DOCUMENT_EXAMPLE = {
+    "schema": "prompt/v1",
+    "description": "Sorts one ticket into a queue.",
+    "type": "chat",
+    "tags": ["support", "triage"],
+    "variables": {"ticket": {"type": "string", "untrusted": True}},
+    "messages": [
+        {"role": "system", "content": 'You sort support tickets. {% include "partials/tone" %}\n'},
+        {"role": "user", "content": "<ticket>{{ ticket }}</ticket>"},
+    ],
+}
+
+SUMMARY_EXAMPLE = {
+    "name": NAME,
+    "version": 12,
+    "latest": 12,
+    "default": 12,
+    "type": "chat",
+    "description": "Sorts one ticket into a queue.",
+    "tags": ["support", "triage"],
+    "status": "active",
+    "replaced_by": None,
+    "model": "openai/gpt-4o-mini",
+    "variables": ["history", "language", "ticket"],
+    "tokens": 164,
+    "labels": {"production": 11},
+    "owners": ["@support-leads"],
+    "commit": COMMIT,
+    "updated_at": TIME,
+    "diagnostics": [],
+}
+
+
+class FilterQuery(QueryModel):
+    """Which templates: every parameter that is given must fit."""
+
+    tag: str | None = Field(None, description="Has this tag.")
+    folder: str | None = Field(None, description="Lies in this folder or below it.")
+    type: TemplateType | None = None
+    status: Status | None = None
+    model: str | None = Field(None, description="Is written for this model, as `provider/id`.")
+    owner: str | None = Field(None, description="Has this owner in CODEOWNERS.")
+    label: str | None = Field(None, description="Carries this label.")
+
+    def filter(self) -> TemplateFilter:
+        """The domain's filter. Raises BadRequest for a label that is none."""
+        return TemplateFilter(
+            folder=self.folder.strip("/") or None if self.folder else None,
+            tag=self.tag or None,
+            type=self.type,
+            status=self.status,
+            model=self.model or None,
+            owner=self.owner or None,
+            label=parse_label(self.label) if self.label else None,
+        )
+
+
+class ListQuery(FilterQuery):
+    """Which templates, in which order, and which page of them."""
+
+    sort: SortBy = Field(
+        SortBy.NAME, description="`name` (가나다 and numbers by value) or `-updated_at`, newest first."
+    )
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = Field(None, description="`next_cursor` of the page before.")
+
+
+class TemplateSummary(Answered):
+    """A template as lists show it: its newest valid version."""
+
+    model_config = example(**SUMMARY_EXAMPLE)
+
+    name: str
+    version: int = Field(description="The last number given, to a broken state too.")
+    latest: int | None = Field(description="The newest valid version; the fields below describe it.")
+    default: int | None = Field(description="The newest valid version that is no draft.")
+    type: str | None
+    description: str
+    tags: list[str]
+    status: str | None
+    replaced_by: str | None
+    model: str | None
+    variables: list[str]
+    tokens: int = Field(description="An estimate, over the template's own text.")
+    labels: dict[str, int]
+    owners: list[str]
+    commit: str | None
+    updated_at: Time | None
+    diagnostics: list[DiagnosticBody] = Field(
+        description="What is wrong with the file, where an older state is served."
+    )
+
+    @classmethod
+    def from_domain(cls, entry: TemplateEntry) -> "TemplateSummary":
+        """The body for an entry of the catalogue."""
+        facts = entry.facts
+        return cls(
+            name=entry.name,
+            version=entry.version,
+            latest=entry.latest,
+            default=entry.default,
+            type=facts.type.value if facts else None,
+            description=facts.description if facts else "",
+            tags=list(facts.tags) if facts else [],
+            status=facts.status.value if facts else None,
+            replaced_by=facts.replaced_by if facts else None,
+            model=facts.model if facts else None,
+            variables=list(facts.variables) if facts else [],
+            tokens=facts.tokens if facts else 0,
+            labels={str(label): number for label, number in entry.labels.items()},
+            owners=list(entry.owners),
+            commit=entry.commit,
+            updated_at=entry.updated_at,
+            diagnostics=[DiagnosticBody.from_domain(d) for d in entry.diagnostics],
+        )
+
+
+class TemplateList(Answered):
+    """A page of templates."""
+
+    model_config = example(templates=[SUMMARY_EXAMPLE], next_cursor="bmFtZTpzdXBwb3J0L3RyaWFnZQ")
+
+    templates: list[TemplateSummary]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+
+    @classmethod
+    def from_domain(cls, page: Page[TemplateEntry]) -> "TemplateList":
+        """The body for a page."""
+        return cls(templates=[TemplateSummary.from_domain(e) for e in page.items], next_cursor=page.next_cursor)
+
+
+TEMPLATE_EXAMPLE = {
+    "name": NAME,
+    "version": 12,
+    "commit": COMMIT,
+    "digest": DIGEST,
+    "labels": ["production"],
+    "reference": "support/triage@12#3f9ac1d2",
+    "source": SOURCE_EXAMPLE,
+    "document": DOCUMENT_EXAMPLE,
+    "partials": {"partials/tone": "schema: prompt/v1\ntype: text\ntext: Be brief.\n"},
+    "status": "active",
+    "replaced_by": None,
+    "updated_at": TIME,
+    "author": {"name": "Ada Park", "email": "ada@example.com"},
+    "message": "Shorten the tone partial",
+    "cause": "partials/tone",
+    "moved_from": None,
+}
+
+
+class TemplateBody(Answered):
+    """One state of a template."""
+
+    model_config = example(**TEMPLATE_EXAMPLE)
+
+    name: str
+    version: int | None = Field(description="Null for a state that is no version: one of another branch or tag.")
+    commit: str = Field(description="The commit that this state was read at.")
+    digest: str = Field(description="SHA-256 over the template and everything that it includes.")
+    labels: list[str] = Field(description="The labels that point to this version now.")
+    reference: str | None = Field(description="The string to log: name@version#digest.")
+    source: str = Field(description="The file as it stands in Git, byte for byte.")
+    document: dict[str, Any] = Field(description="The same, parsed.")
+    partials: dict[str, str] = Field(description="Everything that it includes, transitively: name to the file's text.")
+    status: str
+    replaced_by: str | None = Field(description="Deprecated: what to use instead.")
+    updated_at: Time = Field(description="When the commit of this state was made.")
+    author: Author
+    message: str = Field(description="The first line of that commit's message.")
+    cause: str | None = Field(description="The partial whose change made this version, if not the template's own file.")
+    moved_from: str | None = Field(description="The name that it had before, where this version renamed it.")
+
+
+WRITTEN_EXAMPLE = {
+    "name": NAME,
+    "version": 13,
+    "commit": COMMIT,
+    "digest": DIGEST,
+    "etag": ETAG,
+    "created": False,
+    "changed": True,
+    "warnings": [],
+}
+
+
+class TemplateWritten(Answered):
+    """What a write did. The commit is on the branch, and readable, when this is answered."""
+
+    model_config = example(**WRITTEN_EXAMPLE)
+
+    name: str
+    version: int | None = Field(description="The version that this write made; null on other branches.")
+    commit: str
+    digest: str | None = Field(description="Null where the template was deleted.")
+    etag: str | None = Field(description="What to send in If-Match with the next change.")
+    created: bool
+    changed: bool = Field(description="False where the file already was as sent: then no commit was made.")
+    warnings: list[DiagnosticBody]
+
+    @classmethod
+    def from_domain(cls, written: Written) -> "TemplateWritten":
+        """The body for what the service wrote."""
+        return cls(
+            name=written.name,
+            version=written.version,
+            commit=written.commit,
+            digest=written.digest or None,
+            etag=written.etag or None,
+            created=written.created,
+            changed=written.changed,
+            warnings=[DiagnosticBody.from_domain(d) for d in written.warnings],
+        )

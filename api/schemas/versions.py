@@ -1,0 +1,76 @@
+"""Versions over HTTP."""
+
+from pydantic import Field
+
+from api.schemas.fields import COMMIT, DIGEST, NAME, TIME, Answered, Author, Time, example
+from api.schemas.problems import DiagnosticBody
+from registry.domain.catalogue import Page, VersionEntry
+
+VERSION_EXAMPLE = {
+    "name": NAME,
+    "version": 12,
+    "commit": COMMIT,
+    "digest": DIGEST,
+    "reference": "support/triage@12#3f9ac1d2",
+    "valid": True,
+    "status": "active",
+    "committed_at": TIME,
+    "author": {"name": "Ada Park", "email": "ada@example.com"},
+    "subject": "Shorten the tone partial",
+    "cause": "partials/tone",
+    "moved_from": None,
+    "diagnostics": [],
+}
+
+
+class Version(Answered):
+    """One state of a template on the default branch."""
+
+    model_config = example(**VERSION_EXAMPLE)
+
+    name: str
+    version: int
+    commit: str
+    digest: str = Field(description="SHA-256 over the template and everything that it includes.")
+    reference: str = Field(description="The string to log: name@version#digest.")
+    valid: bool = Field(description="An invalid version has a number but is never served and cannot be labelled.")
+    status: str
+    committed_at: Time
+    author: Author
+    subject: str = Field(description="The first line of the commit's message.")
+    cause: str | None = Field(description="The partial whose change made this version, if not the template's own file.")
+    moved_from: str | None = Field(description="The name that the template had before, where this version renamed it.")
+    diagnostics: list[DiagnosticBody]
+
+    @classmethod
+    def from_domain(cls, entry: VersionEntry) -> "Version":
+        """The body for a version."""
+        return cls(
+            name=entry.name,
+            version=entry.number,
+            commit=entry.commit,
+            digest=entry.digest,
+            reference=f"{entry.name}@{entry.number}#{entry.digest[:8]}",
+            valid=entry.valid,
+            status=entry.status.value,
+            committed_at=entry.committed_at,
+            author=Author(name=entry.author_name, email=entry.author_email),
+            subject=entry.subject,
+            cause=entry.cause,
+            moved_from=entry.moved_from,
+            diagnostics=[DiagnosticBody.from_domain(d) for d in entry.diagnostics],
+        )
+
+
+class VersionList(Answered):
+    """A page of a template's versions, newest first."""
+
+    model_config = example(versions=[VERSION_EXAMPLE], next_cursor=None)
+
+    versions: list[Version]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+
+    @classmethod
+    def from_domain(cls, page: Page[VersionEntry]) -> "VersionList":
+        """The body for a page."""
+        return cls(versions=[Version.from_domain(entry) for entry in page.items], next_cursor=page.next_cursor)
