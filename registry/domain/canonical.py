@@ -1,7 +1,8 @@
 """Canonical text: how a value is printed, the same for every client.
 
-Strings as they are; integers in digits; numbers in their shortest form (as ECMAScript and RFC 8785 write them: ``1``,
-``2.5``, ``1e+21``); ``true`` and ``false``; nothing for null; compact JSON for lists and objects, keys in their order.
+Strings as they are; integers in digits; other numbers in their shortest form (as ECMAScript and RFC 8785 write them:
+``2.5``, ``1e-7``, ``1e+21``; integral ones below 10^21 with all their digits, as if they were integers); ``true`` and
+``false``; nothing for null; compact JSON for lists and objects, keys in their order.
 ``docs/rendering-vectors.json`` holds examples that every client has to meet.
 """
 
@@ -12,8 +13,8 @@ from decimal import Decimal
 
 from registry.domain.template import Json
 
-_EXACT = 2.0**53
-"""Up to here every integral float is exactly one integer."""
+_WRITTEN_OUT = 1e21
+"""Below this an integral float is printed, and seen by templates, as the integer that it is."""
 
 _quote = json.encoder.encode_basestring
 MAX_DEPTH = 200
@@ -37,16 +38,16 @@ def canonical_json(value: Json, indent: int | None = None) -> str:
 
 
 def canonical_number(value: float) -> str:
-    """The shortest decimal that reads back as the same number, in ECMAScript's notation."""
+    """The shortest decimal that reads back as the same number, in ECMAScript's notation; integers written out."""
     if not math.isfinite(value):
         raise ValueError("not a finite number")
-    if value == 0:
-        return "0"
+    if value.is_integer() and abs(value) < _WRITTEN_OUT:
+        return str(int(value))
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     text = "".join(map(str, digits))
     point = len(text) + int(exponent)  # where the decimal point stands, counted from the first digit
-    if 0 < point <= 21:
-        body = text.ljust(point, "0") if len(text) <= point else f"{text[:point]}.{text[point:]}"
+    if 0 < point <= 21 and point < len(text):
+        body = f"{text[:point]}.{text[point:]}"
     elif -6 < point <= 0:
         body = f"0.{'0' * -point}{text}"
     else:
@@ -55,9 +56,9 @@ def canonical_number(value: float) -> str:
 
 
 def canonical_value(value: Json) -> Json:
-    """A value as templates see it: integral floats (up to 2^53) become integers, at every depth; copied."""
+    """A value as templates see it: integral floats (below 10^21) become integers, at every depth; copied."""
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+        return int(value) if value.is_integer() and abs(value) < _WRITTEN_OUT else value
     if isinstance(value, list):
         return [canonical_value(item) for item in value]
     if isinstance(value, dict):

@@ -4,8 +4,8 @@ Each template string is rendered alone, after the YAML was read, so no value can
 This module runs in the render workers and is kept light: it imports neither yaml nor jsonschema.
 """
 
-import functools
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ FUEL = 1_000_000
 MAX_OUTPUT = 4 * 1_048_576
 """Characters of one rendering."""
 
+_thread = threading.local()
 _CAUSE = re.compile(r"^caused by: (.*) \(in (.+):([0-9]+)\)$", re.MULTILINE)
 # What MiniJinja brings and the published lists do not have. A test compares this with the engine.
 _REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "safe", "striptags", "wordwrap")
@@ -86,6 +87,7 @@ class _Renderer:
         self.values = values
         self.written = 0
         self.environment = _environment()
+        self.environment.clear_templates()  # else it remembers the partials of the rendering before
         self.environment.loader = _loader(partials)
 
     def message(self, message: Message) -> dict[str, Json]:
@@ -163,9 +165,15 @@ def _no_escape(_name: str) -> bool:
     return False
 
 
-@functools.cache
 def _environment() -> Environment:
-    """The engine with its switches; one for the process, since making it takes as long as rendering."""
+    """This thread's engine: making one takes as long as rendering, and its loader belongs to one rendering."""
+    known: Environment | None = getattr(_thread, "environment", None)
+    if known is None:
+        known = _thread.environment = _new_environment()
+    return known
+
+
+def _new_environment() -> Environment:
     environment = Environment(
         debug=True,  # else errors do not name what is undefined; only their short form is told, never the values
         fuel=FUEL,

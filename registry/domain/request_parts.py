@@ -123,6 +123,6 @@ def _data(part: _Part, refusal: str) -> tuple[str, str]:
 def _read_data_address(url: str) -> tuple[str, str] | None:
     """Data and media type of ``data:<type>;base64,<data>``; None for every other address."""
     head, comma, data = url.partition(",")
-    if not comma or not head[:5].lower() == "data:" or not head.endswith(";base64"):
+    if not comma or head[:5].lower() != "data:" or not head.endswith(";base64"):
         return None
     return data, head[5:].partition(";")[0]

@@ -99,8 +99,8 @@ class _Tag:
         word = self.word
         if word in TAGS or word in CLOSING_TAGS:
             return True
-        if self.tokens[1].kind != "name":
-            return True  # MiniJinja says what is wrong
+        if self.tokens[1].kind != "name" or word.removeprefix("end") in REFUSED_TAGS.keys() - {word}:
+            return True  # MiniJinja, or the opening tag's finding, says what is wrong
         way_out = REFUSED_TAGS.get(word) or nearest(word, [*TAGS, *CLOSING_TAGS])
         self.find("tag-not-allowed", f"the tag {word} is not part of the template language: {way_out}", self.tokens[0])
         return False
