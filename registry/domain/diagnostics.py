@@ -1,7 +1,7 @@
 """What a rule says about a place in a file."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -29,6 +29,13 @@ class Diagnostic:
     path: str = ""
     place: Place = Place()
     severity: Severity = Severity.ERROR
+
+    def visible(self) -> "Diagnostic":
+        """The same with control characters and stray bytes of the path as escapes, fit for a terminal and for JSON."""
+        if self.path.isprintable():
+            return self
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.path)
+        return replace(self, path=shown)
 
     def __str__(self) -> str:
         mark = "" if self.severity is Severity.ERROR else "warning: "

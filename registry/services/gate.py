@@ -81,8 +81,9 @@ class Gate:
         """
         refs = store.refs()
         default = self._git.default_branch(repository)
-        rules = rules_at(store, update.old if update.ref == default else refs.get(default))
-        known = {**refs, update.ref: update.old}
+        # Within a turn of joined writes the branch has not moved yet: what counts is what the commit stands on.
+        known = refs if update.creates else {**refs, update.ref: update.old}
+        rules = rules_at(store, known.get(default))
         found = check_refs(store, [update], refs=known, default=default, rules=rules, actor=actor, rollback=rollback)
         if not has_errors(found):
             found += await check_commits(store, [update], refs=known, rules=rules, actor=actor)
@@ -125,4 +126,4 @@ def _as_warning(found: Diagnostic) -> Diagnostic:
 def _verdict(found: Sequence[Diagnostic]) -> Verdict:
     """One line a finding, in the order of the files; what two commits of a push say alike is said once."""
     ordered = sorted(dict.fromkeys(found), key=lambda d: (d.severity is Severity.WARNING, d.path, d.place, d.rule))
-    return Verdict(not has_errors(found), tuple(ordered))
+    return Verdict(not has_errors(found), tuple(d.visible() for d in ordered))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import BlobId, CommitId, RefName
-from registry.domain.names import check_path, find_collisions, printable
+from registry.domain.names import check_path, find_collisions
 from registry.domain.refs import Commit, Entry, FileMode, RefUpdate
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.secrets import find_secrets
@@ -79,7 +79,7 @@ def _forms(entries: Iterable[Entry]) -> list[Diagnostic]:
             Diagnostic(
                 "file-mode",
                 f"It is {kind}; only regular files can be pushed. Put the file itself in its place.",
-                printable(entry.path),
+                entry.path,
             )
         )
     return found
@@ -111,7 +111,7 @@ async def _contents(store: GitStore, entries: Sequence[Entry], rules: RegistryRu
                     "file-size",
                     f"It has {size:,} bytes; at most {limit:,} are taken (limits.file_bytes in .registry.yaml). "
                     "Split it, or keep it elsewhere and name its address.",
-                    printable(entry.path),
+                    entry.path,
                 )
             )
         else:

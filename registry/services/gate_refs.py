@@ -36,7 +36,7 @@ def check_refs(
         elif problem is None and update.ref == default:
             problem = ("default-branch", "The default branch cannot be deleted: all version numbers follow from it.")
         if problem is not None:
-            found.append(Diagnostic(problem[0], problem[1], printable(update.ref)))
+            found.append(Diagnostic(problem[0], problem[1], update.ref))
     return found
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from registry.domain.catalogue import PROJECTION_SCHEMA, ProjectionBatch
+from registry.domain.catalogue import PROJECTION_SCHEMA, Checkpoint, ProjectionBatch
 from registry.domain.errors import Conflict, PromptuaryError, RefMoved, RevisionNotFound
-from registry.domain.events import RepositoryRebuilt
+from registry.domain.events import Event, RepositoryRebuilt
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
 from registry.ports.events import EventBus
@@ -118,6 +118,10 @@ class Indexing:
         commit = batches[-1].commit if batches else None
         return ProjectionReport(commit, (), (time.perf_counter() - started) * 1000)
 
+    async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
+        """How far the repository has been projected; None where it never was. Changes whenever a read could."""
+        return await self._projection.checkpoint(repository)
+
     async def status(self, repository: RepositoryName | None = None) -> list[IndexStatus]:
         """How far each repository is projected."""
         depth = await self._feed.depth()
@@ -177,10 +181,7 @@ class Indexing:
             await self._projection.drop(repository)
             return []
         chain = store.first_parents(tip) or []
-        state = Projected(None, 0, VersionState())
-        batches = await self._project(repository, store, state, chain, progress, replay=True)
-        await self._events.publish([RepositoryRebuilt(repository, batches[-1].commit)])
-        return batches
+        return await self._project(repository, store, Projected(None, 0, VersionState()), chain, progress, replay=True)
 
     async def _project(
         self,
@@ -201,10 +202,10 @@ class Indexing:
             while done < len(chain):
                 batch = await builder.build(state, chain[done:])
                 done += len(batch.commits)
-                batch = replace(batch, replay=replay, final=done == len(chain))
+                batch = replace(batch, replay=replay, final=not replay or done == len(chain))
                 await self._projection.apply(batch)
-                if not replay:
-                    await self._events.publish(events_of(batch))
+                if batch.final:
+                    await self._events.publish(_news(batch))
                 progress(done, len(chain))
                 batches = [*batches[-1:], batch]
         except BaseException:
@@ -213,6 +214,13 @@ class Indexing:
             raise
         self._states.hold(repository, state)
         return batches
+
+
+def _news(batch: ProjectionBatch) -> list[Event]:
+    """What subscribers are told: each change, or, after a replay of many batches, to look at everything again."""
+    if batch.replay and batch.expected is not None:
+        return [RepositoryRebuilt(batch.repository, batch.commit)]
+    return events_of(batch)
 
 
 def _chain(store: GitStore, tip: CommitId, start: CommitId | None) -> list[CommitId] | None:

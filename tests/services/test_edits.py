@@ -18,13 +18,14 @@ from registry.domain.errors import (
 )
 from registry.domain.ids import RefName
 from registry.domain.selectors import Selector
+from registry.services.template_edits import Written
 from tests.pushing import ADMIN, AUTHOR, REPOSITORY, Pusher, text_template
 
 HELLO = text_template().encode()
 T = "prompts/{}.prompt.yaml"
 
 
-async def create(registry: Registry, name: str, source: bytes = HELLO):
+async def create(registry: Registry, name: str, source: bytes = HELLO) -> Written:
     return await registry.edits.put(REPOSITORY, name, source, actor=AUTHOR, if_none_match="*")
 
 
