@@ -1,0 +1,89 @@
+"""While the server runs, whatever moves a ref on disk is projected, with or without a hook."""
+
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from indexer import follow
+from registry.bootstrap import Registry, open_registry
+from registry.domain.catalogue import TemplateFilter
+from registry.domain.ids import RepositoryName
+from registry.settings import Settings
+from tests.pushing import REPOSITORY, Pusher, text_template
+
+T = "prompts/{}.prompt.yaml"
+
+
+@pytest.fixture
+async def following(tmp_path: Path) -> AsyncIterator[Registry]:
+    """A registry that follows; the timer is so slow that only watching can be what is seen."""
+    async with open_registry(Settings(data=tmp_path, reconcile_seconds=300)) as registry:
+        registry.git.create(REPOSITORY)
+        task = asyncio.create_task(follow.run(registry))
+        while not registry.indexing.ready():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # the kernel's watches are set up in a thread
+        yield registry
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def listed(registry: Registry, repository: RepositoryName, wanted: list[str]) -> bool:
+    """Whether the list of templates becomes what is wanted within five seconds."""
+    for _ in range(250):
+        page = await registry.templates.list_templates(repository, TemplateFilter())
+        if [entry.name for entry in page.items] == wanted:
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+def move(registry: Registry, repository: RepositoryName, *arguments: str) -> None:
+    subprocess.run(["git", "-C", registry.git.path(repository), *arguments], check=True, capture_output=True)
+
+
+async def test_a_ref_moved_without_a_hook_is_seen(following: Registry) -> None:
+    commit = Pusher(following).commit({T.format("a"): text_template()})
+    move(following, REPOSITORY, "update-ref", "refs/heads/main", commit)
+    assert await listed(following, REPOSITORY, ["a"])
+
+
+async def test_packed_refs_are_seen(following: Registry) -> None:
+    first = Pusher(following).commit({T.format("a"): text_template()})
+    move(following, REPOSITORY, "update-ref", "refs/heads/main", first)
+    assert await listed(following, REPOSITORY, ["a"])
+    move(following, REPOSITORY, "pack-refs", "--all")
+    second = Pusher(following).commit({T.format("b"): text_template("b {{ name }}")}, parent=first)
+    move(following, REPOSITORY, "update-ref", "refs/heads/main", second)
+    assert await listed(following, REPOSITORY, ["a", "b"])
+
+
+async def test_a_repository_made_later_is_followed_too(following: Registry) -> None:
+    other = RepositoryName("other")
+    following.git.create(other)
+    await asyncio.sleep(0.3)
+    commit = Pusher(following, other).commit({T.format("a"): text_template()})
+    move(following, other, "update-ref", "refs/heads/main", commit)
+    assert await listed(following, other, ["a"])
+
+
+async def test_the_timer_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deaf(_folder: Path, _names: object) -> AsyncIterator[set[RepositoryName]]:
+        raise OSError(28, "inotify watch limit reached")
+        yield set()
+
+    monkeypatch.setattr(follow, "watch_refs", deaf)
+    async with open_registry(Settings(data=tmp_path, reconcile_seconds=0.1)) as registry:
+        registry.git.create(REPOSITORY)
+        task = asyncio.create_task(follow.run(registry))
+        commit = Pusher(registry).commit({T.format("a"): text_template()})
+        move(registry, REPOSITORY, "update-ref", "refs/heads/main", commit)
+        assert await listed(registry, REPOSITORY, ["a"])
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
