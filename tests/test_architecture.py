@@ -6,6 +6,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -30,6 +31,11 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def place(path: Path, line: int = 1) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
@@ -52,7 +58,7 @@ def test_no_file_is_longer_than_one_thing_needs() -> None:
 def test_no_function_is_longer_than_a_screen() -> None:
     too_long = {}
     for path in python_files(*PACKAGES, "bench"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             docstring = node.body[0] if ast.get_docstring(node) is not None else None
@@ -71,14 +77,14 @@ def test_files_and_classes_are_named_after_what_they_are() -> None:
     for path in files:
         banned += [
             f"{place(path, node.lineno)} {node.name}"
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(parsed(path))
             if isinstance(node, ast.ClassDef) and node.name.endswith(BANNED_SUFFIXES)
         ]
     assert banned == []
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [place(p) for p in python_files(*PACKAGES) if ast.get_docstring(ast.parse(p.read_text())) is None]
+    silent = [place(p) for p in python_files(*PACKAGES) if ast.get_docstring(parsed(p)) is None]
     assert silent == []
 
 
@@ -88,7 +94,7 @@ def test_transactions_end_in_one_place() -> None:
         place(path, node.lineno)
         for path in python_files(*PACKAGES)
         if path != ROOT / "registry/adapters/sql/engine.py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "commit"
