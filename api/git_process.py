@@ -1,0 +1,168 @@
+"""Running ``git upload-pack`` and ``git receive-pack`` for one request, and streaming both ways at once."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.types import Send
+
+from api.git_body import BodyError, Disconnected, RequestBody
+
+log = logging.getLogger(__name__)
+
+_PIECE = 1 << 16
+_STDERR_BYTES = 1 << 14
+_SEND_SECONDS = 300.0  # a client that reads nothing for so long is gone
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+def git_environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a git process that serves a client: nothing of the server's own leaks in."""
+    return {
+        "PATH": os.pathsep.join(os.get_exec_path()),
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        **extra,
+    }
+
+
+@dataclass(slots=True)
+class PackProcess:
+    """One git process between a request body and a response.
+
+    ``must_finish`` is for receive-pack: once it runs it is never killed, because it may be moving refs. A client that
+    leaves early only ends its input (half a pack is refused by Git itself); what it got whole, it finishes.
+    """
+
+    arguments: Sequence[str]
+    path: Path
+    environment: Mapping[str, str]
+    body: RequestBody
+    send: Send
+    headers: Headers
+    must_finish: bool
+    started: bool = field(default=False, init=False)
+    gone: bool = field(default=False, init=False)
+    error: BodyError | None = field(default=None, init=False)
+
+    async def run(self) -> int:
+        """Runs to the end and gives the exit code. The response has been started if ``started`` says so."""
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *self.arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.path,
+            env=dict(self.environment),
+            start_new_session=True,  # Ctrl-C at the server's terminal must not hit a push in its middle
+        )
+        feeding = asyncio.create_task(self._feed(process))
+        complaints = asyncio.create_task(self._complaints(process))
+        try:
+            await self._pump(process)
+            code = await process.wait()
+        finally:
+            if process.returncode is None and not self.must_finish:
+                with suppress(ProcessLookupError):
+                    process.kill()
+            for task in (feeding, complaints):
+                task.cancel()
+            await asyncio.gather(feeding, complaints, return_exceptions=True)
+        if self.started and not self.gone:
+            await self._deliver({"type": "http.response.body", "body": b"", "more_body": False})
+        return code
+
+    async def _feed(self, process: asyncio.subprocess.Process) -> None:
+        """Body to process; then waits for the client to leave, which ends an upload-pack."""
+        stdin = process.stdin
+        assert stdin is not None
+        try:
+            async for piece in self.body.pieces():
+                stdin.write(piece)
+                await stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):  # git has made up its mind: it will say why
+            with suppress(Disconnected):
+                await self.body.drain()
+        except Disconnected:
+            self._leave(process)
+        except BodyError as error:
+            self.error = error
+            self._leave(process)
+        finally:
+            stdin.close()
+        if not self.gone and self.body.complete:
+            await self.body.gone()
+            self._leave(process)
+
+    def _leave(self, process: asyncio.subprocess.Process) -> None:
+        self.gone = self.error is None
+        if not self.must_finish and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+
+    async def _pump(self, process: asyncio.subprocess.Process) -> None:
+        """Process to response. Output nobody listens to is read all the same, so that git never waits for it."""
+        stdout = process.stdout
+        assert stdout is not None
+        while piece := await stdout.read(_PIECE):
+            if not self.started and not self.gone and self.error is None:
+                await self._deliver({"type": "http.response.start", "status": 200, "headers": list(self.headers)})
+                self.started = True
+            if self.started and not self.gone:
+                await self._deliver({"type": "http.response.body", "body": piece, "more_body": True})
+            if self.gone and not self.must_finish:
+                return
+
+    async def _deliver(self, message: dict[str, object]) -> None:
+        try:
+            await asyncio.wait_for(self.send(message), _SEND_SECONDS)
+        except (OSError, RuntimeError):  # the connection is closed, or too slow (TimeoutError)
+            self.gone = True
+
+    async def _complaints(self, process: asyncio.subprocess.Process) -> None:
+        """What git writes to its standard error goes to the server's log."""
+        assert process.stderr is not None
+        kept = b""
+        while piece := await process.stderr.read(_PIECE):
+            kept = (kept + piece)[:_STDERR_BYTES]
+        if kept.strip():
+            log.warning("git %s: %s", _service(self.arguments), kept.decode(errors="replace").strip())
+
+
+async def run_short(
+    arguments: Sequence[str], path: Path, environment: Mapping[str, str], *, seconds: float
+) -> tuple[int, bytes]:
+    """Exit code and output of a git process that needs no input. Raises TimeoutError after ``seconds``."""
+    process = await asyncio.create_subprocess_exec(
+        "git",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=path,
+        env=dict(environment),
+        start_new_session=True,
+    )
+    try:
+        out, complaints = await asyncio.wait_for(process.communicate(), seconds)
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+    if complaints.strip():
+        log.warning("git %s: %s", _service(arguments), complaints.decode(errors="replace").strip())
+    return process.returncode or 0, out
+
+
+def _service(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if word.endswith("-pack")), "")

@@ -1,0 +1,96 @@
+"""``promptuary hook pre-receive|post-receive``: the same gate for a push to the folder, with no server to ask.
+
+Git runs the hook in the repository. Who pushes is the user of the operating system; that user has no key and counts as
+an author, so what needs a maintainer, an administrator or an approval is done through the server.
+"""
+
+import asyncio
+import os
+import pwd
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hooks.ports import Indexer, Judge
+from hooks.protocol import clean_line, diagnostic_lines, parse_updates
+from registry.bootstrap import open_registry
+from registry.domain.access import Actor, Scope
+from registry.domain.errors import PromptuaryError
+from registry.domain.ids import RepositoryName, UserName
+from registry.domain.names import repository_name
+from registry.settings import HookSettings, Settings
+
+Write = Callable[[str], None]
+
+
+def run_hook(hook: str) -> int:
+    """Runs ``pre-receive`` or ``post-receive`` as Git starts them: in the repository, the updates on standard input.
+
+    The exit code: 0 lets a push in.
+    """
+    return asyncio.run(_run(hook, Path.cwd(), sys.stdin.buffer.read()))
+
+
+async def _run(hook: str, folder: Path, stdin: bytes) -> int:
+    try:
+        async with open_registry(Settings()) as registry:
+            if hook == "post-receive":
+                return await post_receive(registry.indexing, folder, write=_tell)
+            quarantine = HookSettings().quarantine_path
+            return await pre_receive(registry.gate, folder, stdin, quarantine=quarantine, write=_tell)
+    except PromptuaryError as error:
+        _tell(f"promptuary: {clean_line(error.message)}")
+        return 0 if hook == "post-receive" else 1
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def system_actor() -> Actor:
+    """The user of the operating system, as an author."""
+    try:
+        entry = pwd.getpwuid(os.getuid())
+        login, name = entry.pw_name, entry.pw_gecos.split(",")[0]
+    except KeyError:  # a container may run under a number without a name
+        login, name = f"uid-{os.getuid()}", ""
+    return Actor(UserName(login), name or login, f"{login}@{socket.gethostname()}", Scope.WRITE)
+
+
+def repository_of(folder: Path) -> RepositoryName:
+    """The name of the repository that a hook runs in. Raises BadRequest where the folder is none of a server's."""
+    return repository_name(folder.resolve().name.removesuffix(".git"))
+
+
+async def pre_receive(
+    gate: Judge, folder: Path, stdin: bytes, *, quarantine: Path | None, write: Write, actor: Actor | None = None
+) -> int:
+    """Judges the push whose updates stand in ``stdin``; 0 lets it in. Every other end refuses it."""
+    try:
+        verdict = await gate.judge(
+            repository_of(folder), tuple(parse_updates(stdin)), actor or system_actor(), quarantine=quarantine
+        )
+    except PromptuaryError as error:
+        write(f"promptuary: {clean_line(error.message)}")
+        return 1
+    except ValueError:
+        write("promptuary: this hook is run by git receive-pack, which tells it what is pushed")
+        return 1
+    for line in diagnostic_lines(verdict.diagnostics):
+        write(clean_line(line))
+    if not verdict.accepted:
+        write("promptuary: the push was refused, nothing was changed")
+    return 0 if verdict.accepted else 1
+
+
+async def post_receive(indexing: Indexer, folder: Path, *, write: Write) -> int:
+    """Projects what was pushed and prints what is live. The push is in already, so this never fails it."""
+    try:
+        report = await indexing.poke(repository_of(folder))
+    except PromptuaryError as error:
+        write(f"promptuary: the push is in, but not live yet: {clean_line(error.message)}")
+        return 0
+    for line in report.lines:
+        write(clean_line(line))
+    return 0

@@ -1,0 +1,218 @@
+"""The server's end of a push: a private folder with two FIFOs, through which the hooks ask and are answered.
+
+The folder is the credential: whoever can open it (mode 0700) is a hook of the push that it was made for. Repository
+and actor are the server's own memory of that push; of what the hook says only the ref updates and the place of the
+quarantine count, and the latter only inside the repository.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hooks.ports import Indexer, Judge, Report
+from hooks.protocol import (
+    OK,
+    REFUSED,
+    REQUEST_BYTES,
+    Request,
+    diagnostic_lines,
+    is_complete,
+    option_lines,
+    parse_request,
+    pieces,
+)
+from registry.domain.access import Actor
+from registry.domain.errors import PromptuaryError
+from registry.domain.ids import RepositoryName
+
+log = logging.getLogger(__name__)
+
+_QUIET_SECONDS = 1.0  # a push that is judged faster shows no progress
+_REPORT_SECONDS = 10.0  # how long a pusher waits to see what is live
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """The server's memory of a push that it serves."""
+
+    repository: RepositoryName
+    path: Path
+    actor: Actor
+
+
+@asynccontextmanager
+async def gate_folder(push: Push, *, gate: Judge, indexing: Indexer, parent: Path | None = None) -> AsyncIterator[Path]:
+    """The folder to name in ``PROMPTUARY_GATE`` of a ``git receive-pack``; its hooks are answered until it is left.
+
+    ``parent`` is where the folder is made, the system's temporary folder where None. Raises OSError.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="promptuary-push-", dir=parent))
+    try:
+        channel = _Channel(folder)
+        answering = asyncio.create_task(_Answerer(push, gate, indexing, channel).serve())
+        try:
+            yield folder
+        finally:
+            answering.cancel()
+            with suppress(asyncio.CancelledError):
+                await answering
+            channel.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Channel:
+    """The two FIFOs. Both are open for reading and writing, so that neither side ever waits for the other to open."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("request", "answer"):
+            os.mkfifo(folder / name, 0o600)
+        self._request = os.open(folder / "request", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._answer = os.open(folder / "answer", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    async def receive(self) -> bytes:
+        """The next request, whole. Raises ValueError for one that is too long."""
+        data = bytearray()
+        while not is_complete(data):
+            try:
+                data += os.read(self._request, 1 << 16)
+            except BlockingIOError:
+                await self._readable()
+            if len(data) > REQUEST_BYTES:
+                raise ValueError("the push has too many refs")
+        return bytes(data)
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_reader(self._request, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._request)
+
+    async def send(self, lines: Iterable[str]) -> None:
+        """Writes lines, waiting while the hook is slow to read."""
+        for piece in pieces(lines):
+            await self._write(piece)
+
+    async def decide(self, verdict: str) -> None:
+        """Writes the last line."""
+        await self._write(f"{verdict}\n".encode())
+
+    async def _write(self, piece: bytes) -> None:
+        while True:
+            try:
+                os.write(self._answer, piece)  # up to PIPE_BUF: all or nothing
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+    def close(self) -> None:
+        """Closes the server's ends; a hook that still waits then reads the end and refuses."""
+        os.close(self._request)
+        os.close(self._answer)
+
+
+class _Answerer:
+    """Answers the hooks of one push: pre-receive once, then post-receive."""
+
+    def __init__(self, push: Push, gate: Judge, indexing: Indexer, channel: _Channel) -> None:
+        self._push = push
+        self._gate = gate
+        self._indexing = indexing
+        self._channel = channel
+        self._news: list[str] = []
+
+    async def serve(self) -> None:
+        """Answers until cancelled. Whatever goes wrong is a refusal, with the reason in the server's log."""
+        while True:
+            accepted = False
+            try:
+                request = parse_request(await self._channel.receive())
+                accepted = await self._answer(request)
+            except PromptuaryError as error:
+                await self._channel.send([f"promptuary: {error.message}"])
+            except ValueError as error:
+                await self._channel.send([f"promptuary: {error}"])
+            except Exception:
+                log.exception("judging a push to %s failed", self._push.repository)
+                await self._channel.send(["promptuary: the server made a mistake; its log says which"])
+            await self._channel.decide(OK if accepted else REFUSED)
+
+    async def _answer(self, request: Request) -> bool:
+        if request.hook == "pre-receive":
+            return await self._judge(request)
+        if request.hook == "post-receive":
+            return await self._report()
+        raise ValueError(f"the server knows no hook {request.hook}")
+
+    async def _judge(self, request: Request) -> bool:
+        quarantine = request.quarantine
+        if quarantine is not None and quarantine.resolve().parent != (self._push.path / "objects").resolve():
+            raise ValueError("the quarantine lies outside the repository")
+        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+
+        def tell(line: str) -> None:
+            loop.call_soon_threadsafe(self._news.append, line)  # the gate may work in a thread
+
+        telling = asyncio.create_task(self._tell_progress())
+        try:
+            verdict = await self._gate.judge(
+                self._push.repository,
+                request.updates,
+                self._push.actor,
+                quarantine=quarantine,
+                progress=tell,
+            )
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
+        log.info(
+            "push to %s by %s: %s, %d refs, %d diagnostics, %.0f ms",
+            self._push.repository,
+            self._push.actor.user,
+            "accepted" if verdict.accepted else "refused",
+            len(request.updates),
+            len(verdict.diagnostics),
+            (time.monotonic() - started) * 1000,
+        )
+        await self._channel.send([*option_lines(request.options), *diagnostic_lines(verdict.diagnostics)])
+        return verdict.accepted
+
+    async def _tell_progress(self) -> None:
+        """Sends the newest news once a second: each message costs the hook a process."""
+        self._news.clear()
+        while True:
+            await asyncio.sleep(_QUIET_SECONDS)
+            if self._news:
+                newest = self._news[-1]
+                self._news.clear()
+                await self._channel.send([f"promptuary: {newest}"])
+
+    async def _report(self) -> bool:
+        """Pokes the indexer and tells what is live; the projection goes on when the pusher has waited enough."""
+        poke: asyncio.Task[Report] = asyncio.ensure_future(self._indexing.poke(self._push.repository))
+        poke.add_done_callback(_retrieve)
+        try:
+            report = await asyncio.wait_for(asyncio.shield(poke), _REPORT_SECONDS)
+        except TimeoutError:
+            return False
+        await self._channel.send(report.lines)
+        return True
+
+
+def _retrieve(poke: asyncio.Task[Report]) -> None:
+    """Logs what an unawaited projection raised; the reconciler will try again."""
+    if not poke.cancelled() and (error := poke.exception()) is not None:
+        log.warning("projection after a push failed: %s", error)
