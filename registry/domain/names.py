@@ -7,6 +7,7 @@ percent-encoded in the path; every name has exactly one path, and a path with an
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest
@@ -204,6 +205,7 @@ def _check(name: str, suffix: str) -> str | None:
     return None
 
 
+@lru_cache(8192)  # label files and includes name the same segments again and again
 def _check_segment(segment: str, suffix: str) -> str | None:
     shown = printable(segment)
     problem = None

@@ -1,6 +1,7 @@
 """Checking templates with all that they include; gate and projection share the results by digest."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,11 +15,14 @@ from registry.domain.graph import Closure
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.names import template_path
 from registry.domain.template import Template
-from registry.domain.template_file import TemplateFile, read_template, template_facts
+from registry.domain.template_file import read_template, template_facts
 from registry.ports.git import GitContent
 
 FILES_AT_ONCE = 200
-"""How many files are read and checked before the event loop gets its turn."""
+"""How many templates are read from Git at once."""
+
+SLICE_SECONDS = 0.005
+"""How long files are parsed before the event loop gets its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,22 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file, judged alone: what is kept of it for the closures that it belongs to."""
+
+    template: Template | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+_Pair = tuple[TemplateName, BlobId]
+
+
 class Checker:
     """Reads and checks templates, remembering what it has seen by content."""
 
-    def __init__(self, *, files: int = 4096, results: int = 4096) -> None:
-        self._files: LRUCache[tuple[TemplateName, BlobId], TemplateFile] = LRUCache(files)
+    def __init__(self, *, files: int = 2048, results: int = 4096) -> None:
+        self._files: LRUCache[_Pair, _File] = LRUCache(files)
         self._checked: LRUCache[tuple[TemplateName, Closure], Checked] = LRUCache(results)
 
     async def check(
@@ -55,41 +70,48 @@ class Checker:
                 found[name] = known
         for start in range(0, len(missing), FILES_AT_ONCE):
             part = missing[start : start + FILES_AT_ONCE]
-            bodies = self._read(store, [pair for name in part for pair in closures[name]], known_bodies)
+            pairs = dict.fromkeys((n, b) for name in part for n, b in closures[name] if b is not None)
+            files = await self._read(store, list(pairs), known_bodies)
             for name in part:
-                found[name] = self.check_one(name, closures[name], bodies)
-            if len(missing) > FILES_AT_ONCE:
-                await asyncio.sleep(0)
+                found[name] = self._judge(name, closures[name], files)
+            await asyncio.sleep(0)
         return found
 
-    def _read(
-        self, store: GitContent, pairs: Sequence[tuple[TemplateName, BlobId | None]], known: Mapping[BlobId, bytes]
-    ) -> Mapping[BlobId, bytes]:
-        wanted = dict.fromkeys(
-            blob for name, blob in pairs if blob is not None and blob not in known and (name, blob) not in self._files
-        )
-        return {**known, **dict(store.read(list(wanted)))} if wanted else known
+    def check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
+        """Judges one template; ``bodies`` holds every blob of the closure."""
+        files = {(n, blob): self._file((n, blob), bodies[blob]) for n, blob in closure if blob is not None}
+        return self._judge(name, closure, files)
 
-    def _file(self, name: TemplateName, blob: BlobId, bodies: Mapping[BlobId, bytes]) -> TemplateFile:
-        file = self._files.get((name, blob))
+    async def _read(
+        self, store: GitContent, pairs: Sequence[_Pair], known: Mapping[BlobId, bytes]
+    ) -> dict[_Pair, _File]:
+        """The files, held by the caller so that none is lost from the cache while it is needed."""
+        held = {pair: file for pair in pairs if (file := self._files.get(pair)) is not None}
+        unread = dict.fromkeys(blob for name, blob in pairs if (name, blob) not in held and blob not in known)
+        bodies = {**known, **dict(store.read(list(unread)))} if unread else known
+        turn = time.monotonic()
+        for pair in pairs:
+            if pair not in held:
+                held[pair] = self._file(pair, bodies[pair[1]])
+                if time.monotonic() - turn > SLICE_SECONDS:
+                    await asyncio.sleep(0)
+                    turn = time.monotonic()
+        return held
+
+    def _file(self, pair: _Pair, body: bytes) -> _File:
+        file = self._files.get(pair)
         if file is None:
-            file = self._files[name, blob] = read_template(bodies[blob], template_path(name))
+            read = read_template(body, template_path(pair[0]))
+            file = self._files[pair] = _File(read.template, read.diagnostics)
         return file
 
-    def check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
-        """Judges one template; ``bodies`` holds every blob of the closure that is not known yet."""
-        own: TemplateFile | None = None
-        partials: dict[TemplateName, Template | None] = {}
-        for member, blob in closure:
-            if member == name and blob is not None:
-                own = self._file(name, blob, bodies)
-            else:
-                partials[member] = self._file(member, blob, bodies).template if blob is not None else None
-        if own is None:
-            raise AssertionError(f"the closure of {name} does not hold {name}")
+    def _judge(self, name: TemplateName, closure: Closure, files: Mapping[_Pair, _File]) -> Checked:
+        blobs = dict(closure)
+        own = files[name, own_blob] if (own_blob := blobs.pop(name)) is not None else _File(None, ())
+        partials = {n: files[n, blob].template if blob is not None else None for n, blob in blobs.items()}
         diagnostics = own.diagnostics
         if own.template is not None:
-            diagnostics += tuple(check_closure(name, own.path, own.template, partials))
+            diagnostics += tuple(check_closure(name, template_path(name), own.template, partials))
         sound = own.template is not None and not has_errors(diagnostics)
         checked = Checked(
             template=own.template,
