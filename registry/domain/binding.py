@@ -21,6 +21,8 @@ MAX_DEPTH = 64
 MAX_PROBLEMS = 100
 """How many problems are told; a list of a million wrong items is told by its first hundred."""
 
+_BIG = 2**63
+"""Integers beyond it would lose digits in the engine."""
 _T = VariableType
 _MEDIA = frozenset({_T.IMAGE, _T.FILE, _T.AUDIO})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -103,11 +105,7 @@ class _Binder:
         if isinstance(value, (list, dict)):
             pairs = value.items() if isinstance(value, dict) else (("", item) for item in value)
             return next((wrong for key, item in pairs if (wrong := self._measure_pair(key, item, depth + 1))), None)
-        if isinstance(value, float) and not math.isfinite(value):
-            return "holds NaN or an infinity, which JSON cannot say"
-        if value is not None and not isinstance(value, (bool, int, float)):
-            return f"holds a value of type {type(value).__name__}, which is no JSON"
-        return None
+        return _measure_scalar(value)
 
     def _measure_pair(self, key: Json, value: Json, depth: int) -> str | None:
         if not isinstance(key, str):
@@ -185,6 +183,16 @@ class _Binder:
                 self.check(f"{path}.{name}", inner, value[name], top)
             elif name not in value and inner.required:
                 self.problem(f"{path}.{name}", f"is missing: pass {_article(inner)}")
+
+
+def _measure_scalar(value: Json) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if -_BIG <= value < _BIG else "holds an integer of more than 64 bits: pass it as a string"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "holds NaN or an infinity, which JSON cannot say"
+    return f"holds a value of type {type(value).__name__}, which is no JSON"
 
 
 def _is_kind(kind: VariableType, value: Json) -> bool:

@@ -107,7 +107,7 @@ def _write_object(value: Mapping[Json, Json], pieces: list[str], indent: int | N
         pieces.append("{}")
         return
     pieces.append("{")
-    for index, (key, item) in enumerate(value.items()):
+    for index, (key, item) in enumerate(Mapping.items(value)):
         pieces.append(_between(index, indent, depth + 1))
         pieces.append(_quote(key if isinstance(key, str) else _scalar(key)))
         pieces.append(":" if indent is None else ": ")

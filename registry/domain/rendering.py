@@ -13,6 +13,7 @@ from minijinja import Environment, TemplateError
 
 from registry.domain.binding import bind, refuse_undeclared
 from registry.domain.canonical import canonical_text
+from registry.domain.engine_values import engine_value
 from registry.domain.errors import RenderFailed, RenderLimit
 from registry.domain.ids import TemplateName
 from registry.domain.template import Json, Message, Part, Placeholder, Template, Text
@@ -25,6 +26,7 @@ MAX_OUTPUT = 4 * 1_048_576
 """Characters of one rendering."""
 
 _thread = threading.local()
+_FILTER_FAULTS = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # what ours raise
 _CAUSE = re.compile(r"^caused by: (.*) \(in (.+):([0-9]+)\)$", re.MULTILINE)
 # What MiniJinja brings and the published lists do not have. A test compares this with the engine.
 _REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "safe", "striptags", "wordwrap")
@@ -85,6 +87,7 @@ class _Renderer:
 
     def __init__(self, partials: Mapping[TemplateName, Template], values: Mapping[str, Json]) -> None:
         self.values = values
+        self.scope = {name: engine_value(value) for name, value in values.items()}
         self.written = 0
         self.environment = _environment()
         self.environment.clear_templates()  # else it remembers the partials of the rendering before
@@ -119,12 +122,18 @@ class _Renderer:
             written = source
         else:
             try:
-                written = self.environment.render_str(source, **self.values)
+                written = self.environment.render_str(source, **self.scope)
             except TemplateError as error:
                 raise _failure(error, text) from error
             except MemoryError as error:
                 raise RenderLimit(f"{text.pointer}: rendering takes too much memory [render-limit]") from error
-            except (ValueError, TypeError, ArithmeticError, RecursionError) as error:  # from a filter of ours
+            except (
+                ValueError,
+                TypeError,
+                AttributeError,
+                ArithmeticError,
+                RecursionError,
+            ) as error:  # from a filter of ours
                 raise RenderFailed(f"{text.pointer}: {error}") from error
         self.written += len(written)
         if self.written > MAX_OUTPUT:

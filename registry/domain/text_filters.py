@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from registry.domain.canonical import canonical_json, canonical_text
+from registry.domain.engine_values import JsonList
 from registry.domain.template import Json
 
 MAX_WIDTH = 1000
@@ -25,7 +26,7 @@ def _join(value: Json, separator: Json = "", attribute: Json = None) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, tuple, dict, str)):
-        items = [_attribute(item, attribute) for item in value] if attribute is not None else list(value)
+        items = [_attribute(item, attribute) for item in value] if attribute is not None else [*value]
         return canonical_text(separator).join(map(canonical_text, items))
     raise ValueError("join takes a list")
 
@@ -130,7 +131,7 @@ TEXT_FILTERS: Mapping[str, Callable[..., Json]] = {
     "format": _format,
     "indent": _indent,
     "join": _join,
-    "lines": lambda value: canonical_text(value).splitlines(),
+    "lines": lambda value: JsonList(canonical_text(value).splitlines()),
     "lower": lambda value: canonical_text(value).lower(),
     "replace": _replace,
     "string": canonical_text,

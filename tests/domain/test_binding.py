@@ -27,7 +27,7 @@ def problems(values: dict[str, Json], **variables: Variable) -> list[tuple[str, 
     ("type_", "good", "bad"),
     [
         ("string", ["", "한글"], [1, True, None, ["a"], {"a": 1}]),
-        ("integer", [1, -3, 1.0, 2**70], [1.5, True, "1", None, [1]]),
+        ("integer", [1, -3, 1.0, 2**63 - 1], [2**63, -(2**70), 1.5, True, "1", None, [1]]),
         ("number", [1, 1.5, -0.0], [True, "1.5", None]),
         ("boolean", [True, False], [0, 1, "true", None]),
         ("array", [[], [1, "a"]], ["a", {"0": 1}, None]),
