@@ -33,7 +33,7 @@ def check_schema(
 ) -> tuple[list[Diagnostic], frozenset[tuple[str | int, ...]]]:
     """Everything that ``validator`` (compiled from ``schema``) finds in a document, each once, in no special order.
 
-    Beside it the entries that do not fit, by the first two keys of their place (one for an entry at the top).
+    Beside it the keys that lead to each value that does not fit.
     Codes: unknown-key, missing-key, misplaced-key, wrong-type, not-allowed-value, wrong-form, wrong-size, out-of-range.
     """
     if validator.is_valid(document.value):
@@ -43,7 +43,7 @@ def check_schema(
     for error in validator.iter_errors(document.value):
         finding = _Finding(document, path, schema, error)
         found.update(dict.fromkeys(finding.diagnostics()))
-        faulty.add(tuple(finding.keys[:2]))
+        faulty.add(tuple(finding.keys))
     return list(found), frozenset(faulty)
 
 

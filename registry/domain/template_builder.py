@@ -1,6 +1,6 @@
 """From a document that fits the schema to a Template. Entries with faults are left out, so that the rest is checked."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from registry.domain.schema_messages import MEDIA
@@ -22,7 +22,10 @@ from registry.domain.template import (
 from registry.domain.yaml_reader import YamlDocument
 
 Faulty = Collection[tuple[str | int, ...]]
-"""Keys and (key, name or index) of entries that do not fit the schema."""
+"""Entries that do not fit the schema: (key,), or (key, name or index) of variables, messages, tools and tests."""
+
+_LISTED = frozenset({"variables", "messages", "tools", "tests"})
+"""Where one faulty entry leaves the others sound."""
 
 _TEMPLATED = ("text", "content", "url")
 """Fields of parts that are template text."""
@@ -31,6 +34,11 @@ _TEMPLATED = ("text", "content", "url")
 def build_template(document: YamlDocument, faulty: Faulty = ()) -> Template:
     """The template that a document describes, without the entries in ``faulty``."""
     return _Builder(document, faulty).template()
+
+
+def faulty_entries(keys: Iterable[tuple[str | int, ...]]) -> Faulty:
+    """The entries to leave out, given the keys that lead to each value that does not fit the schema."""
+    return frozenset(each[:2] if each[0] in _LISTED else each[:1] for each in keys if each)
 
 
 def escape_pointer(key: str) -> str:

@@ -11,7 +11,7 @@ from registry.domain.prompt_schema import SCHEMA, json_schema, validator
 from registry.domain.rule_check import Check
 from registry.domain.schema_errors import check_schema
 from registry.domain.template import Json, Template
-from registry.domain.template_builder import build_template
+from registry.domain.template_builder import build_template, faulty_entries
 from registry.domain.template_rules import check_template
 from registry.domain.tokens import estimate_tokens
 from registry.domain.yaml_reader import read_yaml
@@ -48,9 +48,10 @@ def read_template(data: bytes, path: str, limits: Limits = DEFAULT_LIMITS) -> Te
     found = list(document.diagnostics)
     template: Template | None = None
     if document.complete:
-        told, faulty = check_schema(document, path, SCHEMA, validator())
+        told, wrong = check_schema(document, path, SCHEMA, validator())
         found += told
         if isinstance(document.value, dict):
+            faulty = faulty_entries(wrong)
             template = build_template(document, faulty)
             found += check_template(Check(path, document, template, faulty), includes)
     shown = _sorted(found, path)

@@ -84,7 +84,7 @@ class TestRefused:
             ("%YAML 1.1\n---\na: no\n", [("yaml-directive", 1, 1)]),
             ("a: 1\n---\nb: 2\n", [("yaml-documents", 2, 1)]),
             ("1: a\ntrue: b\nnull: c\n1e3: d\n", [("yaml-key", n, 1) for n in range(1, 5)]),
-            ("{: e}\n", [("yaml-key", 1, 2)]),
+            ("?\n: e\n", [("yaml-key", 1, 2)]),
             ("? [a]\n: 1\n", [("yaml-key", 1, 3)]),
             ("text: {{ name }}\n", [("yaml-key", 1, 8)]),
             ("a:\n\t- 1\n", [("yaml-syntax", 2, 1)]),
