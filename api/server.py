@@ -114,15 +114,13 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
 
 async def _seed(registry: Registry) -> None:
-    """Sets up the sample repository where there is none at all."""
-    if registry.repositories.names():
+    """Gives a fresh server its first repository, with the sample in it unless that is switched off."""
+    if not registry.seeding.needed():
         return
-    if not registry.settings.sample:
-        registry.repositories.create("default")
-        return
-    _say("Setting up the sample repository …")
     shown = _ShownProgress("pushed")
-    await registry.repositories.seed_sample(shown)
+    if registry.settings.sample:
+        _say("Setting up the sample repository …")
+    await registry.seeding.seed(sample=registry.settings.sample, progress=shown)
     shown.end()
 
 
@@ -165,7 +163,7 @@ async def _announcing(
 async def _wait_until_ready(registry: Registry) -> None:
     started = time.monotonic()
     told = started
-    while not registry.indexing.ready():  # noqa: ASYNC110  (asked for a few seconds at most, once in a process)
+    while not registry.indexing.ready():
         await asyncio.sleep(0.02)
         if time.monotonic() - told >= NOTICE_SECONDS:
             told = time.monotonic()
