@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from api import openapi
 from api.answer_cache import AnswerCache
 from api.gateway import Gateway
-from api.git_http import GitHttp
+from api.git_http import GitHttp, GitLimits
 from api.hot_reads import HotReads
 from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
@@ -33,7 +33,7 @@ def create_app(registry: Registry) -> HotReads:
     request_ids = RequestIds()
     gateway = Gateway(
         documented_app(registry, answers),
-        git=GitHttp(registry),
+        git=GitHttp(registry, limits=GitLimits(push_bytes=registry.settings.max_push_bytes)),
         accounts=registry.accounts,
         request_ids=request_ids,
         max_body_bytes=registry.settings.max_body_bytes,

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.gateway import is_public
 from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
+from api.schemas.render import Rendering
 
 DESCRIPTION = """\
 A Git-backed prompt registry: templates are files in Git, and every write here is a commit.
@@ -47,7 +48,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
-    for model in (ProblemBody, DiagnosticBody, FieldProblem):
+    for model in (ProblemBody, DiagnosticBody, FieldProblem, Rendering):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         schemas[model.__name__] = schema

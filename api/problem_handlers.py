@@ -14,6 +14,9 @@ from api.gateway import ID
 from registry.domain.errors import PromptuaryError, TemplateMoved
 
 
+METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Teaches an application to answer every error as a problem."""
     app.add_exception_handler(PromptuaryError, _domain_error)
@@ -53,20 +56,20 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if status == 404:
         detail = "There is nothing at this address; /docs lists what there is."
     elif status == 405:
-        headers["allow"] = ", ".join(_allowed(request))
+        headers = {"allow": ", ".join(_allowed(request))}
         detail = f"{request.method} is not allowed here; allowed are {headers['allow']}."
     kind = HTTP_PROBLEMS.get(status, INTERNAL)
     return make_problem(kind, detail, instance=path, request_id=request.scope[ID], headers=headers).response()
 
 
 def _allowed(request: Request) -> Sequence[str]:
-    """The methods of every route at this address; Starlette itself names those of the first one only."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return sorted(found | {"HEAD"} if "GET" in found else found)
+    """The methods that some route takes at this address; Starlette itself names those of the first route only."""
+    found = [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return sorted({*found, "HEAD"} if "GET" in found else found)
 
 
 def _field(location: Sequence[Any]) -> str:

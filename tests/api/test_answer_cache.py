@@ -1,0 +1,144 @@
+"""The cache of ready answers: never older than the last change, one maker at a time, bounded in bytes."""
+
+import asyncio
+from collections.abc import Hashable
+
+import pytest
+
+from api import answer_cache
+from api.answer_cache import AnswerCache
+from api.answers import Answer, make_answer
+from registry.domain.ids import RepositoryName
+
+R, OTHER = RepositoryName("default"), RepositoryName("other")
+KEY = (b"/x", b"", b"")
+
+
+class Source:
+    """Makes answers, and counts them."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.stamped = 0
+        self.stamp: Hashable = 1
+        self.status = 200
+        self.gate: asyncio.Event | None = None
+
+    async def make(self) -> Answer:
+        self.made += 1
+        number = self.made
+        if self.gate is not None:
+            await self.gate.wait()
+        return make_answer(b"%d" % number, status=self.status)
+
+    async def stamp_of(self, _: RepositoryName) -> Hashable:
+        self.stamped += 1
+        return self.stamp
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def cache(source: Source) -> AnswerCache:
+    return AnswerCache(max_bytes=10_000, stamp=source.stamp_of)
+
+
+async def test_what_was_made_is_found_until_the_repository_changes(cache: AnswerCache, source: Source) -> None:
+    assert cache.find(KEY) is None
+    first = await cache.fetch(R, KEY, source.make)
+    assert cache.find(KEY) is first
+    cache.bump(OTHER)
+    assert cache.find(KEY) is first
+    cache.bump(R)
+    assert cache.find(KEY) is None
+    assert (await cache.fetch(R, KEY, source.make)).body == b"2"
+
+
+async def test_many_who_ask_at_once_make_it_once(cache: AnswerCache, source: Source) -> None:
+    source.gate = asyncio.Event()
+    asking = [asyncio.create_task(cache.fetch(R, KEY, source.make)) for _ in range(20)]
+    await asyncio.sleep(0)
+    source.gate.set()
+    answers = await asyncio.gather(*asking)
+    assert {answer.body for answer in answers} == {b"1"}
+    assert source.stamped == 1
+
+
+async def test_who_asks_after_a_change_does_not_get_what_was_begun_before(cache: AnswerCache, source: Source) -> None:
+    source.gate = asyncio.Event()
+    before = asyncio.create_task(cache.fetch(R, KEY, source.make))
+    while not source.made:
+        await asyncio.sleep(0)
+    cache.bump(R)
+    after = asyncio.create_task(cache.fetch(R, KEY, source.make))
+    while source.made < 2:
+        await asyncio.sleep(0)
+    source.gate.set()
+    assert (await before).body == b"1"
+    assert (await after).body == b"2"
+    assert cache.find(KEY) is not None
+    assert cache.find(KEY).body == b"2"
+
+
+async def test_a_lost_event_is_noticed_within_the_backstop(
+    cache: AnswerCache, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_cache, "BACKSTOP_SECONDS", 0.02)
+    await cache.fetch(R, KEY, source.make)
+    await asyncio.sleep(0.03)
+    assert cache.find(KEY) is None
+    assert (await cache.fetch(R, KEY, source.make)).body == b"1", "the stamp is the same: the answer still holds"
+    source.stamp = 2
+    await asyncio.sleep(0.03)
+    assert (await cache.fetch(R, KEY, source.make)).body == b"2"
+
+
+async def test_failures_are_told_to_everybody_and_not_kept(cache: AnswerCache) -> None:
+    async def fail() -> Answer:
+        await asyncio.sleep(0)
+        raise LookupError("no")
+
+    results = await asyncio.gather(*(cache.fetch(R, KEY, fail) for _ in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [LookupError] * 3
+    assert len(cache) == 0
+
+
+async def test_only_successes_are_kept(cache: AnswerCache, source: Source) -> None:
+    source.status = 404
+    await cache.fetch(R, KEY, source.make)
+    assert cache.find(KEY) is None
+
+
+async def test_the_least_recently_used_go_first(cache: AnswerCache) -> None:
+    async def large() -> Answer:
+        return make_answer(b"x" * 2000)
+
+    keys = [(b"/%d" % number, b"", b"") for number in range(4)]
+    for key in keys[:3]:
+        await cache.fetch(R, key, large)
+    assert cache.find(keys[0]) is not None
+    await cache.fetch(R, keys[3], large)
+    assert cache.find(keys[1]) is None
+    assert cache.find(keys[0]) is not None
+    assert cache.size <= 10_000
+
+
+async def test_what_is_larger_than_the_cache_is_not_kept(cache: AnswerCache) -> None:
+    async def huge() -> Answer:
+        return make_answer(b"x" * 20_000)
+
+    assert len((await cache.fetch(R, KEY, huge)).body) == 20_000
+    assert (len(cache), cache.size) == (0, 0)
+
+
+async def test_a_caller_who_leaves_does_not_stop_the_others(cache: AnswerCache, source: Source) -> None:
+    source.gate = asyncio.Event()
+    leaving = asyncio.create_task(cache.fetch(R, KEY, source.make))
+    staying = asyncio.create_task(cache.fetch(R, KEY, source.make))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    source.gate.set()
+    assert (await staying).body == b"1"

@@ -1,0 +1,46 @@
+"""What many tests stand on: a real embedded registry in a temporary folder, empty or with a small repository."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from registry.bootstrap import Registry, open_registry
+from registry.settings import Settings
+from tests.stock import stock
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of a registry in a temporary folder."""
+    return Settings(data=tmp_path / "data", port=0, sample=False, render_workers=1)
+
+
+@pytest.fixture
+async def registry(settings: Settings) -> AsyncIterator[Registry]:
+    """An open registry without repositories."""
+    async with open_registry(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def stocked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the small repository of ``tests.stock``, made once; tests work on copies."""
+    folder = tmp_path_factory.mktemp("stocked") / "data"
+
+    async def make() -> None:
+        async with open_registry(Settings(data=folder, sample=False, render_workers=1)) as opened:
+            await stock(opened)
+
+    asyncio.run(make())
+    return folder
+
+
+@pytest.fixture
+async def stocked(settings: Settings, stocked_folder: Path) -> AsyncIterator[Registry]:
+    """A registry with the small repository of ``tests.stock``."""
+    shutil.copytree(stocked_folder, settings.data)
+    async with open_registry(settings) as opened:
+        yield opened
