@@ -26,6 +26,7 @@ MAX_OUTPUT = 4 * 1_048_576
 """Characters of one rendering."""
 
 _thread = threading.local()
+_ENGINES_OWN_LIMITS = ("is too large", "has too many elements")
 _FILTER_FAULTS = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # what ours raise
 _CAUSE = re.compile(r"^caused by: (.*) \(in (.+):([0-9]+)\)$", re.MULTILINE)
 # What MiniJinja brings and the published lists do not have. A test compares this with the engine.
@@ -146,6 +147,8 @@ def _failure(error: TemplateError, text: Text) -> RenderFailed | RenderLimit:
         return RenderLimit(f"{text.pointer}: rendering takes too many steps [render-limit]")
     if "panic during rendering" in error.message:  # the engine's way of running out of memory
         return RenderLimit(f"{text.pointer}: rendering takes too much memory [render-limit]")
+    if error.detail and error.detail.endswith(_ENGINES_OWN_LIMITS):
+        return RenderLimit(f"{text.pointer}, line {error.line}: {error.detail} [render-limit]")
     causes = _CAUSE.findall(str(error)) if error.kind == "BadInclude" else []
     if causes:  # a fault inside a partial is told as the partial's
         words, name, line = causes[-1]

@@ -36,7 +36,12 @@ class WorkerProcess:
     @classmethod
     async def start(cls, *, memory: int, deadline: float) -> Self:
         """Starts a worker and waits until it is ready. Raises WorkerLost, OSError."""
-        worker = await asyncio.to_thread(cls._spawn, memory, deadline)
+        spawning = asyncio.get_running_loop().run_in_executor(None, cls._spawn, memory, deadline)
+        try:
+            worker = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            spawning.add_done_callback(_end_unwanted)
+            raise
         try:
             async with asyncio.timeout(30):
                 await worker.receive()
@@ -113,3 +118,9 @@ class WorkerProcess:
         self.channel.close()
         self.process.kill()
         self.process.wait()
+
+
+def _end_unwanted(spawning: asyncio.Future[WorkerProcess]) -> None:
+    """Whoever wanted the worker was cancelled while it was being made."""
+    if not spawning.cancelled() and spawning.exception() is None:
+        spawning.result().end()
