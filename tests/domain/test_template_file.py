@@ -165,10 +165,10 @@ metadata: {api_key: x}
             ("tag-not-allowed", 13, 9),
             ("not-allowed-value", 14, 11),
             ("role-content", 17, 14),
-            ("tool-name", 18, 55),
+            ("tool-name", 18, 59),
             ("tool-choice", 19, 21),
-            ("test-variable", 21, 25),
-            ("test-pattern", 21, 66),
+            ("test-variable", 21, 27),
+            ("test-pattern", 21, 67),
             ("forbidden-field", 22, 12),
         ]
 
@@ -400,7 +400,7 @@ def _mutate(value: object, choose: st.DataObject) -> object:
         parent = parent[step]  # type: ignore[index]
     action = choose.draw(st.sampled_from(["replace", "remove", "rename"]))
     if action == "replace":
-        parent[steps[-1]] = choose.draw(ODD)  # type: ignore[index]
+        parent[steps[-1]] = copy.deepcopy(choose.draw(ODD))  # type: ignore[index]
     elif action == "remove":
         del parent[steps[-1]]  # type: ignore[attr-defined]
     elif isinstance(parent, dict):
