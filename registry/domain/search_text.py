@@ -1,6 +1,14 @@
-"""What is searched of a template's file: what people wrote, without the words of the format."""
+"""What is searched of a template, and the form in which it is compared: words in jamo with one space between them.
+
+Every adapter's index is made of ``folded`` text, and every query goes through it too: so nothing depends on case,
+width, normal form, accents or punctuation, and a phrase is a substring.
+"""
 
 import re
+import unicodedata
+from functools import lru_cache
+
+from registry.domain.korean import jamo
 
 _KEYS = (
     "schema|description|type|tags|status|replaced_by|variables|messages|text|role|content|placeholder|model|provider|"
@@ -26,6 +34,10 @@ _FORMAT = re.compile(
 _INDENTS = re.compile(r"^ +", re.MULTILINE)
 _EMPTY_LINES = re.compile(r"\n(?:[ -]*\n)+")
 
+_ASCII_SEPARATORS = re.compile(r"[\x00-/:-@\[-`{-\x7f]+")
+_OTHER_SEPARATORS = re.compile(r"[^\w ]+")
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+
 
 def searchable(source: str) -> str:
     """The text of a template file without the format's own keys and words, so that ``role`` finds no template of all.
@@ -34,3 +46,25 @@ def searchable(source: str) -> str:
     looks like the format (``role: user``) is lost to search.
     """
     return _EMPTY_LINES.sub("\n", _INDENTS.sub("", _FORMAT.sub("", source))).strip("\n")
+
+
+def folded(text: str) -> str:
+    """The words of a text in jamo, one space before, between and behind them; a text without words is one space.
+
+    Accents are dropped; whatever is no letter, digit or vowel sign separates words.
+    """
+    form = _ASCII_SEPARATORS.sub(" ", jamo(text))
+    if not form.isascii():
+        form = _OTHER_SEPARATORS.sub(_keep_marks, _ACCENTS.sub("", form))
+    return f" {' '.join(form.split())} "
+
+
+def _keep_marks(found: re.Match[str]) -> str:
+    """Vowel signs and the like, no letters to a regular expression, belong to their word; all else separates."""
+    return "".join(letter if unicodedata.category(letter)[0] == "M" else " " for letter in found[0])
+
+
+@lru_cache(maxsize=16_384)
+def folded_letter(letter: str) -> str:
+    """What one character of a text in NFC becomes within a word, syllables whole; empty for accents."""
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", jamo(letter)))

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Dialect,
     Table,
     TextClause,
+    Update,
     bindparam,
     func,
     literal_column,
@@ -58,7 +59,7 @@ def insert_new(table: Table) -> Insert:
 
 
 def write_rows(
-    connection: Connection, statement: Insert | Delete | TextClause, rows: Sequence[Mapping[str, Any]]
+    connection: Connection, statement: Insert | Update | Delete | TextClause, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Runs a statement for each row; every row has the same keys, and values that the driver takes as they are.
 

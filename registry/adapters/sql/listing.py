@@ -29,7 +29,7 @@ from sqlalchemy.sql import ColumnElement
 from registry.adapters.sql.tables import template_values, templates
 from registry.domain.catalogue import SortBy
 
-FEW = 1_000
+FEW = 2_000
 """Templates of a filter that are sorted at once for a page of the newest."""
 
 KINDS: dict[SortBy, tuple[type, ...]] = {SortBy.NAME: (str,), SortBy.UPDATED: (int, str)}

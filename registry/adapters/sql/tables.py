@@ -224,12 +224,11 @@ search_indexes = Table(
     "search_indexes",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("repository", Text, nullable=False),
-    Column("live", Boolean, nullable=False),
-    UniqueConstraint("repository", "live"),
-    sqlite_autoincrement=True,  # the number names the full-text table, and a dropped one never comes back
+    Column("repository", Text, nullable=False, index=True),
+    Column("role", Text, nullable=False),
+    sqlite_autoincrement=True,  # the number names the full-text tables, and a dropped one never comes back
 )
-"""At most two a repository: the one that searches see, and the one that is being filled to take its place."""
+"""``role`` is live (searches see it), next (being filled to take its place) or dead (being swept away)."""
 
 search_documents = Table(
     "search_documents",
@@ -240,8 +239,8 @@ search_documents = Table(
     Column("sort_key", LargeBinary, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("fingerprint", Text, nullable=False),
+    Column("facets", Text, nullable=False),
     Column("heading", Text, nullable=False),
-    Column("document", Text, nullable=False),
     UniqueConstraint("index_id", "name"),
 )
 Index("ix_search_documents_by_name", search_documents.c.index_id, search_documents.c.sort_key)
@@ -250,9 +249,11 @@ search_bodies = Table(
     "search_bodies",
     metadata,
     Column("document_id", Integer, primary_key=True),
+    Column("folded", Text, nullable=False),
+    Column("document", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-"""The text that was indexed, compressed; kept apart so that ranking reads short rows only."""
+"""The text that was indexed, folded for comparing and compressed for showing; kept apart from the short rows."""
 
 search_counts = Table(
     "search_counts",
@@ -260,7 +261,7 @@ search_counts = Table(
     Column("index_id", ForeignKey("search_indexes.id"), nullable=False),
     Column("facet", Text, nullable=False),
     Column("value", Text, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("documents", Integer, nullable=False),
     PrimaryKeyConstraint("index_id", "facet", "value"),
     sqlite_with_rowid=False,
 )

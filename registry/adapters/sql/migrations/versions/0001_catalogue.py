@@ -26,6 +26,8 @@ def upgrade() -> None:
     op.create_table(
         "search_bodies",
         sa.Column("document_id", sa.Integer(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_search_bodies")),
     )
@@ -33,11 +35,11 @@ def upgrade() -> None:
         "search_indexes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("repository", sa.Text(), nullable=False),
-        sa.Column("live", sa.Boolean(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_search_indexes")),
-        sa.UniqueConstraint("repository", "live", name=op.f("uq_search_indexes_repository_live")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_search_indexes_repository"), "search_indexes", ["repository"], unique=False)
     op.create_table(
         "users",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -105,7 +107,7 @@ def upgrade() -> None:
         sa.Column("index_id", sa.Integer(), nullable=False),
         sa.Column("facet", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("documents", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["index_id"], ["search_indexes.id"], name=op.f("fk_search_counts_index_id")),
         sa.PrimaryKeyConstraint("index_id", "facet", "value", name=op.f("pk_search_counts")),
         sqlite_with_rowid=False,
@@ -118,8 +120,8 @@ def upgrade() -> None:
         sa.Column("sort_key", sa.LargeBinary(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("facets", sa.Text(), nullable=False),
         sa.Column("heading", sa.Text(), nullable=False),
-        sa.Column("document", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["index_id"], ["search_indexes.id"], name=op.f("fk_search_documents_index_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_search_documents")),
         sa.UniqueConstraint("index_id", "name", name=op.f("uq_search_documents_index_id_name")),

@@ -1,0 +1,154 @@
+"""Full-text search in the catalogue's own file (``registry.ports.search_index.SearchIndex``), on FTS5."""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from registry.adapters.sql import dialect, search_store
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.search_listing import list_everything
+from registry.adapters.sql.search_ranking import Search, facet_page
+from registry.adapters.sql.tables import search_bodies, search_documents, templates
+from registry.adapters.sql.template_index import live_build
+from registry.adapters.sql.values import from_json
+from registry.domain.catalogue import SearchDocument
+from registry.domain.cursors import make_cursor, read_cursor
+from registry.domain.highlighting import Highlighter
+from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.search import Hit, Query, SearchPage, filter_values
+from registry.domain.search_terms import parse_terms
+
+_PAGE = (
+    select(search_documents.c.id, search_documents.c.name, search_bodies.c.document, search_bodies.c.body)
+    .join(search_bodies, search_bodies.c.document_id == search_documents.c.id)
+    .where(dialect.one_of(search_documents.c.id, "ids"))
+)
+_NOW = select(templates.c.name, templates.c.latest, templates.c.labels).where(
+    templates.c.build_id == live_build, dialect.one_of(templates.c.name, "names")
+)
+_FINGERPRINTS = select(search_documents.c.name, search_documents.c.fingerprint).where(
+    search_documents.c.index_id == bindparam("index")
+)
+_EMPTY = SearchPage(hits=(), total=0, facets=facet_page({}))
+
+Ranked = list[tuple[float, bytes, int]]
+"""Minus the score, the sort key and the number of each hit, best first: the order of pages."""
+
+
+class Fts5SearchIndex:
+    """Finds templates by words, begins of words and parts of words, in Korean too; see ``docs/search.md``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def search(self, query: Query) -> SearchPage:
+        """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away."""
+        request = ["search", query.repository, query.text, asdict(query.filter)]
+        after = None
+        if query.cursor is not None:
+            rank, key = read_cursor(request, query.cursor, (float, str))
+            after = (float(rank), str(key).encode())
+
+        def run(connection: Connection) -> SearchPage:
+            index = search_store.find_index(connection, query.repository, "live")
+            return _search(connection, index, query, request, after) if index is not None else _EMPTY
+
+        return await self._database.read(run)
+
+    async def put(self, documents: Sequence[SearchDocument]) -> None:
+        """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
+        newest: defaultdict[RepositoryName, dict[TemplateName, SearchDocument]] = defaultdict(dict)
+        for document in sorted(documents, key=lambda each: each.ordinal):
+            newest[document.repository][document.name] = document
+
+        def write(connection: Connection) -> None:
+            for repository, named in newest.items():
+                search_store.put_documents(connection, repository, list(named.values()))
+
+        if newest:
+            await self._database.write(write)
+
+    async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
+        """Removes documents whose ordinal is not higher."""
+        if names:
+            await self._database.write(
+                lambda connection: search_store.delete_documents(connection, repository, names, ordinal)
+            )
+
+    async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
+        """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
+
+        def read(connection: Connection) -> dict[TemplateName, str]:
+            index = search_store.find_index(connection, repository, "live")
+            rows = connection.execute(_FINGERPRINTS, {"index": index}) if index is not None else ()
+            return {row.name: row.fingerprint for row in rows}
+
+        return await self._database.read(read)
+
+    async def renew(self, repository: RepositoryName) -> None:
+        """Begins an empty index beside the live one; where there is none, puts go to the live one from the start."""
+        await self._database.write(lambda connection: search_store.renew_index(connection, repository))
+        await self._sweep()
+
+    async def swap(self, repository: RepositoryName) -> None:
+        """Puts the index that was begun in the place of the old one. Nothing where none was begun."""
+        await self._database.write(lambda connection: search_store.swap_index(connection, repository))
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        while await self._database.write(search_store.sweep_some):
+            pass
+
+
+def _search(
+    connection: Connection, index: int, query: Query, request: list[Any], after: tuple[float, bytes] | None
+) -> SearchPage:
+    terms = parse_terms(query.text)
+    if query.text.strip() and not terms:
+        return _EMPTY
+    filters = filter_values(query.filter)
+    if terms or filters:
+        found = Search(connection, index, terms, filters).run()
+    if not terms and (not filters or not found.exact):
+        known = found if filters else None
+        found, ranked = list_everything(connection, index, filters, query.limit + 1, after, known)
+    else:
+        ranked = sorted((-score, row.sort_key, row.id) for score, row in found.hits)
+        if after is not None:
+            ranked = [each for each in ranked if each[:2] > after]
+    page = ranked[: query.limit]
+    more = None
+    if len(ranked) > query.limit:
+        more = make_cursor(request, [float(page[-1][0]), page[-1][1].decode()])
+    hits = _hits(connection, query, page, Highlighter(terms)) if page else ()
+    return SearchPage(hits, found.total, facet_page(found.counts), exact=found.exact, next_cursor=more)
+
+
+def _hits(connection: Connection, query: Query, page: Ranked, highlighter: Highlighter) -> tuple[Hit, ...]:
+    rows = connection.execute(_PAGE, {"ids": dialect.list_value(number for _, _, number in page)})
+    by_id: dict[int, Any] = {row.id: row for row in rows}
+    names = dialect.list_value(row.name for row in by_id.values())
+    now = connection.execute(_NOW, {"repository": query.repository, "names": names})
+    catalogue = {row.name: (row.latest, from_json(row.labels) or {}) for row in now}
+    hits = []
+    for rank, _, number in page:
+        row = by_id[number]
+        stored = search_store.stored_of(row.document)
+        latest, labels = catalogue.get(row.name, (None, {}))
+        body = zlib.decompress(row.body).decode()
+        hits.append(
+            Hit(
+                name=row.name,
+                score=-rank,
+                latest=latest,
+                facts=stored.facts,
+                owners=stored.owners,
+                labels=labels,
+                highlights=highlighter.highlights(row.name, stored.facts, body),
+            )
+        )
+    return tuple(hits)

@@ -1,0 +1,227 @@
+"""Which documents a query finds, how good each is, and what the facets count.
+
+The full text gives a bounded set of candidates; their folded texts say in Python whether and how well each has the
+terms. The score of a term is the best of its forms over the fields: name before description before tags before body,
+a whole word before the begin of one before a part, and a form's own weight; a document's score is the sum over the
+terms. Weights are so far apart that a worse field never beats a better one.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from registry.adapters.sql import dialect, fts5
+from registry.adapters.sql.search_store import facet_token
+from registry.adapters.sql.tables import search_bodies, search_documents
+from registry.domain.search import FACETS
+from registry.domain.search_terms import Form, Look, Term
+
+BOUND = 1_000
+"""Candidates that are read, scored and counted; a query that has more is answered over so many of its best."""
+
+HEADING_BOUND = 500
+"""Of these, how many at most come for their heading."""
+
+COUNT_BOUND = 10_000
+"""How far the matches of a common word are counted."""
+
+FACET_VALUES = 100
+"""Values that a facet shows at most, the most frequent first."""
+
+_FIELDS = (1000.0, 300.0, 100.0)
+_BODY = 30.0
+_INITIALS = 400.0
+_WHOLE, _BEGIN, _PART = 1.0, 0.8, 0.6
+_ADJACENT = 0.5
+_ELSEWHERE = 0.01
+_OFTEN = 10
+
+_SHORT_ROWS = select(search_documents.c.id, search_documents.c.sort_key, search_documents.c.facets).where(
+    dialect.one_of(search_documents.c.id, "ids")
+)
+_ROWS = (
+    select(
+        search_documents.c.id,
+        search_documents.c.sort_key,
+        search_documents.c.facets,
+        search_documents.c.heading,
+        search_bodies.c.folded,
+    )
+    .join(search_bodies, search_bodies.c.document_id == search_documents.c.id)
+    .where(dialect.one_of(search_documents.c.id, "ids"))
+)
+
+Filters = Sequence[tuple[str, str]]
+Scored = tuple[float, Any]
+"""A document's score, and its row: id, sort key and facets at least."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What a query found: the documents that pass the filter, what the facets count, and whether that is all."""
+
+    hits: list[Scored] = field(default_factory=list)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    total: int = 0
+    exact: bool = True
+
+
+class Search:
+    """One query on one index within one transaction."""
+
+    def __init__(self, connection: Connection, index: int, terms: Sequence[Term], filters: Filters) -> None:
+        self._connection = connection
+        self._table = fts5.text_table(index)
+        self._headings = fts5.heading_table(index)
+        self._terms = terms
+        self._tokens = {facet: facet_token(facet, value) for facet, value in filters}
+        self._any_term = False
+
+    def run(self) -> Found:
+        """The hits, in no order, with facet counts. Where no document has all terms, those that have any are found."""
+        found = self._find()
+        if not found.total and len(self._terms) > 1:
+            self._any_term = True
+            found = self._find()
+        return found
+
+    def _find(self) -> Found:
+        tokens = list(self._tokens.values())
+        ids = self._ids(self._table, self._match(() if self._terms else tokens), BOUND + 1)
+        if len(ids) > BOUND:
+            return self._find_bounded(tokens)
+        scored = self._scored(ids)
+        found = Found(hits=_passing(scored, tokens), counts=_counted(_passing(scored, tokens)))
+        found.total = len(found.hits)
+        for facet in self._tokens:
+            found.counts[facet] = _counted(_passing(scored, self._others(facet)))[facet]
+        return found
+
+    def _find_bounded(self, tokens: list[str]) -> Found:
+        """A common word: the best headings, then whole words, then any, over a bounded set."""
+        expression = self._match(tokens)
+        ids: dict[int, None] = {}
+        if self._terms:
+            ids.update(dict.fromkeys(self._ids(self._headings, fts5.match_heading(self._terms), HEADING_BOUND)))
+            words = f"{expression} AND {fts5.match_words(self._terms)}"
+            ids.update(dict.fromkeys(self._ids(self._table, words, BOUND)))
+        if len(ids) < BOUND:
+            ids.update(dict.fromkeys(self._ids(self._table, expression, BOUND)))
+        found = Found(hits=_passing(self._scored(list(ids)[:BOUND]), tokens), exact=False)
+        found.counts = _counted(found.hits)
+        for facet in self._tokens:
+            wider = self._ids(self._table, self._match(self._others(facet)), BOUND)
+            found.counts[facet] = _counted(self._scored(wider))[facet]
+        found.total = max(len(found.hits), self._size(expression))
+        return found
+
+    def _match(self, tokens: Iterable[str]) -> str:
+        return fts5.match(self._terms, tokens, any_term=self._any_term)
+
+    def _others(self, facet: str) -> list[str]:
+        """What all filters but one ask for: a facet's counts do not mind its own filter."""
+        return [token for other, token in self._tokens.items() if other != facet]
+
+    def _ids(self, table: str, expression: str, limit: int) -> Sequence[int]:
+        if not expression:
+            return []
+        statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
+        return self._connection.exec_driver_sql(statement, (expression, limit)).scalars().all()
+
+    def _size(self, expression: str) -> int:
+        inner = f"SELECT 1 FROM {self._table} WHERE {self._table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
+        counted = self._connection.exec_driver_sql(f"SELECT count(*) FROM ({inner})", (expression, COUNT_BOUND))  # noqa: S608  (as above)
+        return int(counted.scalar_one())
+
+    def _scored(self, ids: Sequence[int]) -> list[Scored]:
+        """Of the documents those that have the terms, with their scores."""
+        listed = {"ids": dialect.list_value(ids)}
+        if not self._terms:
+            return [(0.0, row) for row in self._connection.execute(_SHORT_ROWS, listed).all()]
+        scorer = Scorer(self._terms, any_term=self._any_term)
+        scored = [(scorer.score(row[3], row[4]), row) for row in self._connection.execute(_ROWS, listed).all()]
+        return [each for each in scored if each[0]]
+
+
+class Scorer:
+    """Scores folded documents for a query."""
+
+    def __init__(self, terms: Sequence[Term], *, any_term: bool) -> None:
+        self._terms = [[(form, f" {form.text}", f" {form.text} ") for form in term.forms] for term in terms]
+        self._phrase = " ".join(term.forms[0].text for term in terms) if len(terms) > 1 else ""
+        self._any_term = any_term
+
+    def score(self, heading: str, text: str) -> float:
+        """How well a document has the terms; 0 where it lacks one (where any will do: where it has none)."""
+        fields = heading.split("\n")
+        total = 0.0
+        for forms in self._terms:
+            best = max(_heading_score(*form, fields) for form in forms)
+            body = max(_body_score(*form, text) for form in forms)
+            if not best and not body and not self._any_term:
+                return 0.0
+            # A term in two fields is a little better than in one, never as good as in a better field.
+            total += max(best, body) + _ELSEWHERE * min(best, body)
+        if self._phrase:
+            total += _ADJACENT * self._adjacent(fields, text)
+        return round(total, 3)
+
+    def _adjacent(self, fields: Sequence[str], text: str) -> float:
+        for weight, part in zip((*_FIELDS, _BODY), (*fields[:3], text), strict=True):
+            if self._phrase in part:
+                return weight
+        return 0.0
+
+
+def _heading_score(form: Form, begin: str, word: str, fields: Sequence[str]) -> float:
+    if form.look is Look.INITIALS:
+        return _INITIALS * form.weight if begin in fields[3] else 0.0
+    for weight, part in zip(_FIELDS, fields, strict=False):
+        found = _how(form, begin, word, part)
+        if found:
+            return weight * found
+    return 0.0
+
+
+def _body_score(form: Form, begin: str, word: str, text: str) -> float:
+    if form.look is Look.INITIALS:
+        return 0.0
+    found = _how(form, begin, word, text)
+    return _BODY * found + 0.3 * min(text.count(form.text), _OFTEN) * form.weight if found else 0.0
+
+
+def _how(form: Form, begin: str, word: str, part: str) -> float:
+    """How well a folded text has a form: as a word, the begin of one, a part; 0 where it has not."""
+    if form.text not in part:
+        return 0.0
+    if word in part:
+        return _WHOLE * form.weight
+    if begin in part:
+        return _BEGIN * form.weight
+    return _PART * form.weight if form.look is Look.ANYWHERE else 0.0
+
+
+def _passing(scored: Sequence[Scored], tokens: Iterable[str]) -> list[Scored]:
+    lines = [f"\n{token}\n" for token in tokens]
+    return [each for each in scored if all(line in each[1].facets for line in lines)] if lines else list(scored)
+
+
+def _counted(scored: Sequence[Scored]) -> dict[str, Counter[str]]:
+    tokens = Counter("".join([each[1].facets for each in scored]).split("\n"))
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
+    for token, count in tokens.items():
+        facet, tab, value = token.partition("\t")
+        if tab:
+            counts[facet][value] = count
+    return counts
+
+
+def facet_page(counts: Mapping[str, Mapping[str, int]]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """The most frequent values of every facet with their counts, most frequent first."""
+    return {
+        facet: tuple(sorted(counts.get(facet, {}).items(), key=lambda each: (-each[1], each[0]))[:FACET_VALUES])
+        for facet in FACETS
+    }

@@ -1,0 +1,237 @@
+"""Writing search indexes: documents in and out, and a new index beside the live one."""
+
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from registry.adapters.sql import dialect, fts5
+from registry.adapters.sql.tables import search_bodies, search_counts, search_documents, search_indexes
+from registry.adapters.sql.values import from_facts, to_facts
+from registry.domain.catalogue import Facts, SearchDocument
+from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.korean import sort_key
+from registry.domain.search import facet_values
+from registry.domain.search_text import folded
+
+_SWEEP = 2_000
+_LEVEL = 1
+
+_INDEX = select(search_indexes.c.id).where(
+    search_indexes.c.repository == bindparam("repository"), search_indexes.c.role == bindparam("role")
+)
+_KNOWN = (
+    select(search_documents, search_bodies.c.folded)
+    .outerjoin(search_bodies, search_bodies.c.document_id == search_documents.c.id)
+    .where(search_documents.c.index_id == bindparam("index"), dialect.one_of(search_documents.c.name, "names"))
+)
+_SAVE = dialect.upsert(search_documents)
+_SAVE_BODY = dialect.upsert(search_bodies)
+_ORDINAL = (
+    update(search_documents)
+    .where(search_documents.c.id == bindparam("number"))
+    .values(ordinal=bindparam("new_ordinal"))
+)
+_COUNT = dialect.insert(search_counts)
+_COUNT = _COUNT.on_conflict_do_update(
+    index_elements=["index_id", "facet", "value"],
+    set_={"documents": search_counts.c.documents + _COUNT.excluded["documents"]},
+)
+_EMPTY = delete(search_counts).where(search_counts.c.index_id == bindparam("index"), search_counts.c.documents <= 0)
+
+TOTAL = "total"
+"""The facet under which ``search_counts`` counts all documents."""
+
+
+class Stored(NamedTuple):
+    """What a row keeps of a document besides its text."""
+
+    facts: Facts
+    owners: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def stored_of(text: str) -> Stored:
+    """What the column ``document`` says."""
+    facts, owners, labels = orjson.loads(text)
+    return Stored(from_facts(facts), tuple(owners), tuple(labels))
+
+
+def find_index(connection: Connection, repository: RepositoryName, role: str) -> int | None:
+    """The number of the repository's index of a role."""
+    found: int | None = connection.execute(_INDEX, {"repository": repository, "role": role}).scalar_one_or_none()
+    return found
+
+
+def _make_index(connection: Connection, repository: RepositoryName, role: str) -> int:
+    row = insert(search_indexes).values(repository=repository, role=role).returning(search_indexes.c.id)
+    index = int(connection.execute(row).scalar_one())
+    fts5.create_tables(connection, index)
+    return index
+
+
+def _target(connection: Connection, repository: RepositoryName) -> int:
+    """Where documents go: the index that is being filled, else the live one, which is made where there is none."""
+    for role in ("next", "live"):
+        index = find_index(connection, repository, role)
+        if index is not None:
+            return index
+    return _make_index(connection, repository, "live")
+
+
+def put_documents(connection: Connection, repository: RepositoryName, documents: Sequence[SearchDocument]) -> None:
+    """Adds or replaces documents, each name once; older ones than what is there are ignored."""
+    index = _target(connection, repository)
+    wanted = {"index": index, "names": dialect.list_value(document.name for document in documents)}
+    known = {row.name: row for row in connection.execute(_KNOWN, wanted)}
+    fresh, touched = [], []
+    for document in documents:
+        row = known.get(document.name)
+        if row is None or (row.ordinal <= document.ordinal and row.fingerprint != document.fingerprint):
+            fresh.append(document)
+        elif row.ordinal < document.ordinal:
+            touched.append({"number": row.id, "new_ordinal": document.ordinal})
+    dialect.write_rows(connection, _ORDINAL, touched)
+    replaced = [known[document.name] for document in fresh if document.name in known]
+    counts = _take_out(connection, index, replaced)
+    counts.update(_put_in(connection, index, fresh, known))
+    _count(connection, index, counts)
+
+
+def delete_documents(
+    connection: Connection, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int
+) -> None:
+    """Removes the documents whose ordinal is not higher."""
+    index = _target(connection, repository)
+    wanted = {"index": index, "names": dialect.list_value(names)}
+    rows = [row for row in connection.execute(_KNOWN, wanted) if row.ordinal <= ordinal]
+    if not rows:
+        return
+    _count(connection, index, _take_out(connection, index, rows))
+    _forget(connection, [row.id for row in rows])
+
+
+def _values_of(name: TemplateName, stored: Stored) -> list[str]:
+    """The facet values of a document as ``facet TAB value``, in a fixed order."""
+    pairs = facet_values(name, stored.facts, stored.owners, stored.labels)
+    return sorted(facet_token(facet, value) for facet, value in pairs)
+
+
+def facet_token(facet: str, value: str) -> str:
+    """A facet's value in one line."""
+    return f"{facet}\t{' '.join(value.split())}"
+
+
+def _take_out(connection: Connection, index: int, rows: Sequence[Row[Any]]) -> Counter[str]:
+    """Takes documents out of the full text; says by how much the counts of their facet values change."""
+    counts: Counter[str] = Counter()
+    gone = []
+    for row in rows:
+        values = row.facets.split("\n")[1:-1]
+        gone.append((row.id, row.heading, fts5.indexed(row.heading, row.folded, values)))
+        counts.subtract([TOTAL, *values])
+    fts5.delete_rows(connection, index, gone)
+    return counts
+
+
+def _put_in(
+    connection: Connection, index: int, documents: Sequence[SearchDocument], known: Mapping[str, Row[Any]]
+) -> Counter[str]:
+    """Writes documents; says by how much the counts of their facet values change."""
+    counts: Counter[str] = Counter()
+    number = dialect.next_id(connection, search_documents)
+    rows, bodies, texts = [], [], []
+    for document in documents:
+        row = known.get(document.name)
+        if row is None:
+            own, number = number, number + 1
+        else:
+            own = row.id
+        stored = Stored(document.facts, document.owners, document.labels)
+        values = _values_of(document.name, stored)
+        heading = fts5.heading_of(document.name, document.facts.description, document.facts.tags)
+        text = folded(document.body)
+        texts.append((own, heading, fts5.indexed(heading, text, values)))
+        rows.append(_row(index, own, document, heading, values))
+        bodies.append(_body_row(own, document, text))
+        counts.update([TOTAL, *values])
+    dialect.write_rows(connection, _SAVE, rows)
+    dialect.write_rows(connection, _SAVE_BODY, bodies)
+    fts5.add_rows(connection, index, texts)
+    return counts
+
+
+def _row(index: int, number: int, document: SearchDocument, heading: str, values: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "index_id": index,
+        "name": document.name,
+        "sort_key": sort_key(document.name),
+        "ordinal": document.ordinal,
+        "fingerprint": document.fingerprint,
+        "facets": "\n".join(["", *values, ""]),
+        "heading": heading,
+    }
+
+
+def _body_row(number: int, document: SearchDocument, text: str) -> dict[str, Any]:
+    kept = [to_facts(document.facts), document.owners, document.labels]
+    body = zlib.compress(unicodedata.normalize("NFC", document.body).encode(), _LEVEL)
+    return {"document_id": number, "folded": text, "document": orjson.dumps(kept).decode(), "body": body}
+
+
+def _count(connection: Connection, index: int, counts: Counter[str]) -> None:
+    changed = [(*token.partition("\t")[::2], by) for token, by in counts.items() if by]
+    rows = [{"index_id": index, "facet": facet, "value": value, "documents": by} for facet, value, by in changed]
+    dialect.write_rows(connection, _COUNT, rows)
+    if any(by < 0 for _, _, by in changed):
+        connection.execute(_EMPTY, {"index": index})
+
+
+def _forget(connection: Connection, ids: Sequence[int]) -> None:
+    listed = {"ids": dialect.list_value(ids)}
+    connection.execute(delete(search_documents).where(dialect.one_of(search_documents.c.id, "ids")), listed)
+    connection.execute(delete(search_bodies).where(dialect.one_of(search_bodies.c.document_id, "ids")), listed)
+
+
+def renew_index(connection: Connection, repository: RepositoryName) -> None:
+    """Begins an empty index beside the live one, or the live one itself where there is none."""
+    if find_index(connection, repository, "live") is None:
+        _make_index(connection, repository, "live")
+        return
+    _retire(connection, repository, "next")
+    _make_index(connection, repository, "next")
+
+
+def swap_index(connection: Connection, repository: RepositoryName) -> None:
+    """Makes the index that was begun the live one."""
+    index = find_index(connection, repository, "next")
+    if index is not None:
+        _retire(connection, repository, "live")
+        connection.execute(update(search_indexes).where(search_indexes.c.id == index).values(role="live"))
+
+
+def _retire(connection: Connection, repository: RepositoryName, role: str) -> None:
+    mine = search_indexes.c.repository == repository, search_indexes.c.role == role
+    connection.execute(update(search_indexes).where(*mine).values(role="dead"))
+
+
+def sweep_some(connection: Connection) -> bool:
+    """Deletes some rows of a dead index, at last its tables; False where there is none."""
+    dead = select(search_indexes.c.id).where(search_indexes.c.role == "dead").limit(1)
+    index = connection.execute(dead).scalar_one_or_none()
+    if index is None:
+        return False
+    some = select(search_documents.c.id).where(search_documents.c.index_id == index).limit(_SWEEP)
+    ids = connection.execute(some).scalars().all()
+    if ids:
+        _forget(connection, ids)
+        return True
+    fts5.drop_tables(connection, index)
+    connection.execute(delete(search_counts).where(search_counts.c.index_id == index))
+    connection.execute(delete(search_indexes).where(search_indexes.c.id == index))
+    return True
