@@ -72,7 +72,7 @@ class Gateway:
         except Exception:
             log.exception("request %s failed: %s %s", scope[ID], scope["method"], _loggable(scope["path"]))
             if reply.started:
-                raise
+                return  # the answer of the innermost handler is on its way; a second one cannot be given
             detail = "An unexpected error; the server's log has it under this request's id."
             await reply.answer(make_problem(INTERNAL, detail, instance=scope["path"], request_id=scope[ID]))
 

@@ -22,6 +22,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(PromptuaryError, _domain_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:
@@ -60,6 +61,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         detail = f"{request.method} is not allowed here; allowed are {headers['allow']}."
     kind = HTTP_PROBLEMS.get(status, INTERNAL)
     return make_problem(kind, detail, instance=path, request_id=request.scope[ID], headers=headers).response()
+
+
+async def _unexpected(request: Request, _error: Exception) -> Response:
+    """What is our fault; the gateway logs it."""
+    detail = "An unexpected error; the server's log has it under this request's id."
+    return make_problem(INTERNAL, detail, instance=request.scope["path"], request_id=request.scope[ID]).response()
 
 
 def _allowed(request: Request) -> Sequence[str]:

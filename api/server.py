@@ -23,8 +23,6 @@ from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import Unavailable
 from registry.settings import Settings
 
-log = logging.getLogger("promptuary")
-
 GRACE_SECONDS = 10
 """How long requests under way may take to end after Ctrl-C."""
 
@@ -34,14 +32,19 @@ NOTICE_SECONDS = 1.0
 
 def run_server(settings: Settings) -> None:
     """Serves until a signal. Raises Unavailable where the port or the data folder cannot be used."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn's own lines say nothing that ours do not.
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+    _set_up_logging(settings.log_level.upper())
     listener = bind(settings.host, settings.port)
     try:
         uvloop.run(_serve(settings, listener))
     finally:
         listener.close()
+
+
+def _set_up_logging(level: str) -> None:
+    """Our own lines from ``level`` up, those of libraries from warnings up; all on standard error."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("api", "hooks", "indexer", "registry"):
+        logging.getLogger(name).setLevel(level)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -114,12 +117,12 @@ def _stop_on_signals(server: uvicorn.Server) -> None:
 
 
 async def _seed(registry: Registry) -> None:
-    """Gives a fresh server its first repository, with the sample in it unless that is switched off."""
+    """Makes the first repository where there is none, with the sample if that is wanted."""
     if not registry.seeding.needed():
         return
-    shown = _ShownProgress("pushed")
     if registry.settings.sample:
         _say("Setting up the sample repository …")
+    shown = _ShownProgress("pushed")
     await registry.seeding.seed(sample=registry.settings.sample, progress=shown)
     shown.end()
 
@@ -209,7 +212,7 @@ class _ShownProgress:
         self._shown = sys.stdout.isatty()
 
     def __call__(self, done: int, total: int) -> None:
-        if self._shown:
+        if self._shown and total > 1:
             sys.stdout.write(f"\r  {done} of {total} commits {self._done}")
             sys.stdout.flush()
 
