@@ -42,7 +42,7 @@ async def _try(registry: Registry, repository: RepositoryName | None) -> None:
         if repository is None:
             await registry.indexing.reconcile()
         else:
-            await registry.indexing.poke(repository)
+            await registry.indexing.follow(repository)
     except PromptuaryError as error:
         log.warning("projecting failed and is tried again: %s", error.message)
     except Exception:

@@ -79,6 +79,7 @@ class Indexing:
         self._events = events
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
+        self._untold: dict[RepositoryName, tuple[str, ...]] = {}
         self._ready = False
 
     def ready(self) -> bool:
@@ -86,21 +87,34 @@ class Indexing:
         return self._ready
 
     async def poke(self, repository: RepositoryName) -> ProjectionReport:
-        """Projects up to the present tip of the default branch. Idempotent."""
+        """Projects up to the present tip of the default branch. Idempotent.
+
+        The report tells also what ``follow`` has projected since the last poke: it may be faster than a push's hook.
+        """
         started = time.perf_counter()
         async with self._locks[repository]:
             batches = await self._catch_up(repository, no_progress)
+            earlier = self._untold.pop(repository, ())
         await self._drain()
         spent = (time.perf_counter() - started) * 1000
-        return ProjectionReport(batches[-1].commit if batches else None, _live_lines(batches, spent), spent)
+        lines = (*earlier, *_live_lines(batches, spent))
+        return ProjectionReport(batches[-1].commit if batches else None, lines, spent)
+
+    async def follow(self, repository: RepositoryName) -> None:
+        """Projects like ``poke``, for a hint that nobody waits for; the next poke tells what is live."""
+        started = time.perf_counter()
+        async with self._locks[repository]:
+            batches = await self._catch_up(repository, no_progress)
+            lines = _live_lines(batches, (time.perf_counter() - started) * 1000)
+            self._untold[repository] = (*self._untold.get(repository, ()), *lines)[:LINES_AT_MOST]
+        await self._drain()
 
     async def reconcile(self) -> None:
         """Compares every repository's refs with what has been projected and catches up."""
         failed = False
         for repository in self._git.names():
             try:
-                async with self._locks[repository]:
-                    await self._catch_up(repository, no_progress)
+                await self.follow(repository)
             except PromptuaryError as error:
                 failed = True
                 log.warning("projection of %s failed, will be tried again: %s", repository, error.message)

@@ -11,6 +11,8 @@ from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import TemplateFilter
 from registry.domain.errors import TemplateGone, TemplateMoved, TemplateNotFound
 from registry.domain.events import LabelMoved, TemplateChanged
+from registry.domain.ids import ZERO_COMMIT
+from registry.domain.refs import RefUpdate
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
 from registry.settings import Settings
@@ -164,3 +166,14 @@ async def test_any_history_in_any_batches_projects_to_what_git_says(
                 await registry.indexing.poke(REPOSITORY)
         await registry.indexing.poke(REPOSITORY)
         assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_the_pusher_is_told_what_a_watcher_was_faster_to_project(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land({T.format("a"): text_template()})
+    commit = pusher.commit({T.format("b"): text_template()}, parent=pusher.tip())
+    with registry.git.open(REPOSITORY) as store:
+        store.move(RefUpdate(MAIN, pusher.tip() or ZERO_COMMIT, commit))
+    await registry.indexing.follow(REPOSITORY)
+    (line,) = (await registry.indexing.poke(REPOSITORY)).lines
+    assert line.startswith("b v1 is live")
+    assert (await registry.indexing.poke(REPOSITORY)).lines == ()
