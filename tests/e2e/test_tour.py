@@ -26,11 +26,11 @@ class Ran:
     @property
     def answers(self) -> list[dict[str, Any]]:
         """The JSON objects that the block printed, in order."""
-        found, decoder, position = [], json.JSONDecoder(), self.output.find("{")
+        found, decoder, position = [], json.JSONDecoder(), self.output.find('{"')
         while position >= 0:
             value, end = decoder.raw_decode(self.output, position)
             found.append(value)
-            position = self.output.find("{", end)
+            position = self.output.find('{"', end)
         return found
 
 
@@ -62,7 +62,7 @@ class Shell:
     def run(self, block: str) -> Ran:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f'{block}\necho; echo "<<block ended $?>>"\n')
+        self._process.stdin.write(f"{block}\nprintf '\\n<<block ended %s>>\\n' $?\n")
         self._process.stdin.flush()
         lines: list[str] = []
         for line in self._process.stdout:
@@ -103,13 +103,11 @@ def the_mended_push_is_live_as_a_version_of_its_own(ran: Ran) -> None:
 
 @outcome
 def production_is_read_apart_from_the_newest(ran: Ran) -> None:
-    production, newest = ran.answers
-    assert (production["name"], production["version"]) == ("support/triage", 4)
-    assert "You sort the tickets" in production["source"]
-    assert newest["version"] == 5
-    assert "You sort the support tickets" in newest["source"]
-    assert "partials/tone" in newest["partials"]
-    assert newest["reference"].startswith("support/triage@5#")
+    production, newest = [line for line in ran.output.splitlines() if line]
+    assert production.startswith('{"name":"support/triage","version":4,')
+    assert '"labels":["production"' in production
+    assert newest.startswith('{"name":"support/triage","version":5,')
+    assert '"labels":[]' in newest
 
 
 @outcome
@@ -122,9 +120,9 @@ def it_is_rendered_and_a_missing_variable_is_named(ran: Ran) -> None:
 
 @outcome
 def korean_is_found_without_the_particle(ran: Ran) -> None:
-    (page,) = ran.answers
-    assert "고객지원/환불-안내" in [hit["name"] for hit in page["hits"]]
-    assert page["total"] >= len(page["hits"]) > 0
+    names = ran.output.split()
+    assert names[0] in {"고객지원/환불-안내", "partials/환불-기준"}
+    assert {"고객지원/환불-안내", "partials/환불-기준"} <= set(names)
 
 
 @outcome
