@@ -16,11 +16,13 @@ FRAGMENT = 160
 
 _LEAD = 40
 _SLACK = 24
-_MAX_MATCHES = 200
+_MAX_MATCHES = 40
 _GAP = r"[\W_]+"
 _WORD_BEGIN = r"(?<![^\W_])"
 _JOINER = "\u200d"
 _EXTENDS = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\u1160-\u11ff\ud7b0-\ud7fb\U000e0020-\U000e007f]")
+# Characters that folding leaves alone but for their case, which lets most texts be searched as they are.
+_PLAIN = re.compile("[\x00-\x7f가-힣一-鿿ぁ-ゖァ-ヺ、。〈-】“”‘’–—·→]*")
 _MAY_HAVE_ACCENTS = re.compile("[\u00c0-\u10ff\u1ab0-\u1fff]")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
 
@@ -92,7 +94,7 @@ def _ranges(pattern: re.Pattern[str], text: str) -> list[tuple[int, int, int]]:
     """Start, end and group of what a pattern finds in a text, in characters of the text as it is."""
     form = text.lower()
     places: list[int] | None = None
-    if len(form) != len(text) or form != normal(text) or not unicodedata.is_normalized("NFC", form) or _accented(form):
+    if not _PLAIN.fullmatch(text) and (len(form) != len(text) or form != normal(text) or _accented(form)):
         folds = [folded_letter(letter) for letter in text]
         form = "".join(folds)
         places = [place for place, fold in enumerate(folds) for _ in fold]
