@@ -11,18 +11,20 @@ from registry.domain.yaml_reader import YamlDocument
 
 @dataclass(slots=True)
 class Check:
-    """One file under the rules. ``template`` lacks the entries in ``faulty``; ``document`` has all."""
+    """One file under the rules. ``template`` lacks the entries in ``faulty``; ``document`` has all.
+
+    ``said`` is the document as a mapping, empty where it is none.
+    """
 
     path: str
     document: YamlDocument
     template: Template
     faulty: Faulty = ()
     found: list[Diagnostic] = field(default_factory=list)
+    said: Mapping[str, Json] = field(init=False)
 
-    @property
-    def said(self) -> Mapping[str, Json]:
-        """The document as a mapping."""
-        return self.document.value if isinstance(self.document.value, dict) else {}
+    def __post_init__(self) -> None:
+        self.said = self.document.value if isinstance(self.document.value, dict) else {}
 
     def say(self, rule: str, message: str, pointer: str, *, key: bool = False) -> None:
         """An error at the value (or key) that a JSON pointer names."""

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 import jsonschema_rs
+import orjson
 
 from registry.domain.names import check_name, template_name
 from registry.domain.rule_check import Check, leaves
@@ -23,6 +24,7 @@ _LOOKUP = re.compile(
     r"\$\{\{?\s*(?:env|secrets?|vars)\s*[.:]|\$env:|\$\{[A-Za-z_][A-Za-z0-9_]*\}|^\s*\$[A-Z_][A-Z0-9_]*\s*$"
     r"|\bos\.environ\b|\bprocess\.env\b|\bgetenv\(|^\s*(?:env|ENV)[:.][A-Za-z_]"
 )
+_HINT = re.compile(rb"\$|env|ENV|\{\{")
 _ADDRESS = re.compile(r"\s*(?:https?|wss?)://", re.IGNORECASE)
 _TAG = re.compile(r"[^\W_](?:[\w .:+&'()/-]*[\w)+])?")
 
@@ -141,6 +143,8 @@ def _check_key(check: Check, key: str, pointer: str, endpoints: frozenset[str]) 
 
 
 def _check_strings(check: Check, section: str, value: Json) -> None:
+    if _HINT.search(orjson.dumps(value)) is None:  # most sections hold nothing that asks for a closer look
+        return
     for pointer, _, inner in leaves(value, f"/{section}"):
         if not isinstance(inner, str):
             continue
