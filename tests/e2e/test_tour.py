@@ -72,9 +72,7 @@ class Shell:
         raise AssertionError(f"the shell ended early:\n{''.join(lines)}")
 
     def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(10)
+        self._process.communicate(timeout=10)
 
 
 @outcome
