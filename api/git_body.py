@@ -53,7 +53,8 @@ class RequestBody:
     async def _raw(self) -> AsyncIterator[bytes]:
         while not self.complete:
             try:
-                message = await asyncio.wait_for(self._receive(), self._idle_seconds)
+                async with asyncio.timeout(self._idle_seconds):  # wait_for of Python 3.11 can lose a cancellation
+                    message = await self._receive()
             except TimeoutError as error:
                 raise Disconnected from error
             if message["type"] == "http.disconnect":

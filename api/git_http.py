@@ -125,7 +125,8 @@ class GitHttp:
     async def _slot(self, request: GitRequest) -> AsyncIterator[None]:
         slots = self._pushes if request.writes and not request.advertise else self._fetches
         try:
-            await asyncio.wait_for(slots.acquire(), self._limits.wait_seconds)
+            async with asyncio.timeout(self._limits.wait_seconds):
+                await slots.acquire()
         except TimeoutError as error:
             raise Unavailable("The server is busy with other clones and pushes: try again in a moment.") from error
         try:

@@ -125,7 +125,8 @@ class PackProcess:
 
     async def _deliver(self, message: dict[str, object]) -> None:
         try:
-            await asyncio.wait_for(self.send(message), _SEND_SECONDS)
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self.send(message)
         except (OSError, RuntimeError):  # the connection is closed, or too slow (TimeoutError)
             self.gone = True
 
@@ -154,7 +155,8 @@ async def run_short(
         start_new_session=True,
     )
     try:
-        out, complaints = await asyncio.wait_for(process.communicate(), seconds)
+        async with asyncio.timeout(seconds):
+            out, complaints = await process.communicate()
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

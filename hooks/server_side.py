@@ -205,7 +205,8 @@ class _Answerer:
         poke: asyncio.Task[Report] = asyncio.ensure_future(self._indexing.poke(self._push.repository))
         poke.add_done_callback(_retrieve)
         try:
-            report = await asyncio.wait_for(asyncio.shield(poke), _REPORT_SECONDS)
+            async with asyncio.timeout(_REPORT_SECONDS):
+                report = await asyncio.shield(poke)
         except TimeoutError:
             return False
         await self._channel.send(report.lines)

@@ -110,7 +110,7 @@ class Server:
     """A real uvicorn on a port of its own, in a thread."""
 
     def __init__(self, root: Path) -> None:
-        git = LocalRepositories(root / "repositories", hook_command="/nowhere/promptuary", hook_limits=HookLimits(2, 6))
+        git = LocalRepositories(root / "repositories", hook_command="/nowhere/promptuary", hook_limits=HookLimits(3, 9))
         git.create(NAME)
         (root / "gates").mkdir()
         self.gates = root / "gates"
@@ -354,9 +354,9 @@ def test_warnings_are_printed_and_long_lists_cut(server: Server, alice: Client) 
 
 
 def test_progress_is_shown_when_the_gate_takes_its_time(server: Server, alice: Client) -> None:
-    server.registry.gate.delay = 3.6  # longer than a hook waits between two lines
+    server.registry.gate.delay = 4.6  # longer than a hook waits between two lines
     alice.commit({"slow": "x"})
-    assert "no answer from the server within 2 s" in alice("push", "origin", "main", check=False).stderr
+    assert "no answer from the server within 3 s" in alice("push", "origin", "main", check=False).stderr
     server.registry.gate.delay = 1.4
     assert "remote: promptuary: looking" in alice("push", "origin", "main").stderr
 

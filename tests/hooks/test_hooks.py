@@ -1,0 +1,374 @@
+"""The hooks: what the scripts do with every kind of server, and what the server does with every kind of script."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hooks.local import post_receive, pre_receive, system_actor
+from hooks.protocol import LINE_BYTES, Request, clean_line, is_complete, parse_request, pieces
+from hooks.server_side import Push, gate_folder
+from registry.adapters.git import LocalRepositories
+from registry.adapters.git.hook_files import HookLimits
+from registry.domain.access import Actor, Scope
+from registry.domain.diagnostics import Diagnostic, Place
+from registry.domain.errors import Unavailable
+from registry.domain.ids import CommitId, RefName, RepositoryName, UserName
+from registry.domain.refs import RefUpdate
+
+NAME = RepositoryName("default")
+ACTOR = Actor(UserName("hannah"), "한나", "hannah@example.org", Scope.WRITE)
+OLD, NEW = CommitId("1" * 40), CommitId("2" * 40)
+STDIN = f"{OLD} {NEW} refs/heads/main\n".encode()
+UPDATE = RefUpdate(RefName("refs/heads/main"), OLD, NEW)
+FOUND = Diagnostic("bad-word", "고치세요", "prompts/x.prompt.yaml", Place(3, 4))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    accepted: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    lines: tuple[str, ...]
+
+
+@dataclass
+class FixedGate:
+    """A gate with a fixed verdict that remembers what it was asked."""
+
+    verdict: Verdict = Verdict(accepted=True)
+    error: Exception | None = None
+    asked: list[tuple[Actor, tuple[RefUpdate, ...], Path | None]] = field(default_factory=list)
+
+    async def judge(
+        self,
+        repository: RepositoryName,
+        updates: Sequence[RefUpdate],
+        actor: Actor,
+        *,
+        quarantine: Path | None = None,
+        progress: Callable[[str], None] = print,
+    ) -> Verdict:
+        assert repository == NAME
+        self.asked.append((actor, tuple(updates), quarantine))
+        if self.error:
+            raise self.error
+        return self.verdict
+
+    async def poke(self, repository: RepositoryName) -> Report:
+        if self.error:
+            raise self.error
+        return Report(("support/triage v2 is live (5 ms)",))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git = LocalRepositories(
+        tmp_path / "data" / "repositories", hook_command=str(tmp_path / "promptuary"), hook_limits=HookLimits(1, 3)
+    )
+    git.create(NAME)
+    return git.path(NAME)
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {"PATH": os.pathsep.join(os.get_exec_path()), "GIT_CONFIG_NOSYSTEM": "1", **extra}
+
+
+async def run(repository: Path, hook: str, stdin: bytes = STDIN, **extra: str) -> tuple[int, str]:
+    """Runs a hook's script as Git does: in the repository, updates on its standard input."""
+    process = await asyncio.create_subprocess_exec(
+        str(repository / "hooks" / hook),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=repository,
+        env=environment(**extra),
+    )
+    out, _ = await process.communicate(stdin)
+    assert process.returncode is not None
+    return process.returncode, out.decode()
+
+
+async def served(repository: Path, gate: FixedGate, hook: str, stdin: bytes = STDIN, **extra: str) -> tuple[int, str]:
+    async with gate_folder(Push(NAME, repository, ACTOR), gate=gate, indexing=gate) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        result = await run(repository, hook, stdin, PROMPTUARY_GATE=str(folder), **extra)
+    assert not folder.exists()
+    return result
+
+
+async def test_an_accepted_push_says_nothing(repository: Path) -> None:
+    gate = FixedGate()
+    assert await served(repository, gate, "pre-receive") == (0, "")
+    assert gate.asked == [(ACTOR, (UPDATE,), None)]
+
+
+async def test_a_refused_push_prints_the_place(repository: Path) -> None:
+    code, out = await served(repository, FixedGate(Verdict(accepted=False, diagnostics=(FOUND,))), "pre-receive")
+    assert code == 1
+    assert out.splitlines() == [
+        "prompts/x.prompt.yaml:3:4: [bad-word] 고치세요",
+        "promptuary: the push was refused, nothing was changed",
+    ]
+
+
+async def test_a_thousand_long_lines_arrive_whole_and_in_order(repository: Path) -> None:
+    found = tuple(Diagnostic("r", f"{n} " + "가" * 400, f"p{n}") for n in range(1000))
+    code, out = await served(repository, FixedGate(Verdict(accepted=False, diagnostics=found)), "pre-receive")
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[:200] == [str(diagnostic) for diagnostic in found[:200]]
+    assert lines[200:] == ["... and 800 more", "promptuary: the push was refused, nothing was changed"]
+
+
+async def test_what_a_diagnostic_says_can_never_pass_for_the_verdict(repository: Path) -> None:
+    found = (Diagnostic("r", "x\nok\nok\r\x1b[2Jok", "p\nok"),)
+    code, out = await served(repository, FixedGate(Verdict(accepted=False, diagnostics=found)), "pre-receive")
+    assert code == 1
+    assert "\x1b" not in out
+    assert "ok" not in out.splitlines()
+
+
+async def test_thousands_of_refs_and_hostile_options_are_handed_over(repository: Path) -> None:
+    gate = FixedGate()
+    stdin = b"".join(f"{OLD} {NEW} refs/heads/{n}-한글\n".encode() for n in range(5000))
+    code, out = await served(
+        repository,
+        gate,
+        "pre-receive",
+        stdin,
+        GIT_PUSH_OPTION_COUNT="2",
+        GIT_PUSH_OPTION_0="a\nupdates\nok\n$(touch pwned)`touch pwned`'\"",
+        GIT_PUSH_OPTION_1="",
+    )
+    assert code == 0
+    assert len(gate.asked[0][1]) == 5000
+    assert "ok" not in out.splitlines()
+    assert not (repository / "pwned").exists()
+
+
+async def test_the_quarantine_must_lie_in_the_repository(repository: Path, tmp_path: Path) -> None:
+    inside = repository / "objects" / "tmp_objdir-incoming-x"
+    inside.mkdir()
+    gate = FixedGate()
+    assert (await served(repository, gate, "pre-receive", GIT_QUARANTINE_PATH=str(inside)))[0] == 0
+    assert gate.asked[-1][2] == inside
+    code, out = await served(repository, gate, "pre-receive", GIT_QUARANTINE_PATH=str(tmp_path))
+    assert (code, len(gate.asked)) == (1, 1)
+    assert "outside the repository" in out
+
+
+async def test_errors_refuse_with_a_reason(repository: Path) -> None:
+    code, out = await served(repository, FixedGate(error=Unavailable("Cannot read: the disk is full.")), "pre-receive")
+    assert (code, "promptuary: Cannot read: the disk is full." in out) == (1, True)
+    code, out = await served(repository, FixedGate(error=RuntimeError("secret detail")), "pre-receive")
+    assert (code, "secret" in out, "its log says" in out) == (1, False, True)
+    code, out = await served(repository, FixedGate(), "pre-receive", b"rubbish\n")
+    assert code == 1
+
+
+async def test_post_receive_reports_and_never_fails(repository: Path) -> None:
+    assert await served(repository, FixedGate(), "post-receive") == (0, "support/triage v2 is live (5 ms)\n")
+    code, out = await served(repository, FixedGate(error=RuntimeError("x")), "post-receive")
+    assert (code, "it will be live" in out) == (0, True)
+    code, out = await run(repository, "post-receive", PROMPTUARY_GATE="/nowhere")
+    assert (code, "it will be live" in out) == (0, True)
+
+
+async def test_one_folder_serves_both_hooks_of_a_push(repository: Path) -> None:
+    gate = FixedGate()
+    async with gate_folder(Push(NAME, repository, ACTOR), gate=gate, indexing=gate) as folder:
+        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(folder)))[0] == 0
+        assert (await run(repository, "post-receive", PROMPTUARY_GATE=str(folder)))[1].startswith("support/triage")
+
+
+async def within(seconds: float, repository: Path, folder: Path, said: str) -> None:
+    started = time.monotonic()
+    code, out = await run(repository, "pre-receive", PROMPTUARY_GATE=str(folder))
+    assert (code, said in out) == (1, True), out
+    assert time.monotonic() - started < seconds
+
+
+@pytest.fixture
+def pipes(tmp_path: Path) -> Path:
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    for name in ("request", "answer"):
+        os.mkfifo(folder / name)
+    return folder
+
+
+async def test_a_dead_server_refuses_within_the_limit(repository: Path, pipes: Path, tmp_path: Path) -> None:
+    await within(5, repository, pipes, "the server takes no questions")  # nobody has the pipes open
+    await within(3, repository, tmp_path / "absent", "is gone")
+    (tmp_path / "files").mkdir()
+    for name in ("request", "answer"):
+        (tmp_path / "files" / name).write_text("ok\n")  # files, not pipes
+    await within(3, repository, tmp_path / "files", "is gone")
+
+
+async def test_only_a_last_line_ok_lets_in(repository: Path, tmp_path: Path) -> None:
+    """Whatever else a server says before it hangs refuses."""
+    answers = {
+        b"ok\n": 0,
+        b"line\nok\n": 0,
+        b"refused\n": 1,
+        b"ok": 1,
+        b"ok\nmore\n": 1,
+        b"not ok\n": 1,
+        b"OK\n": 1,
+        b" ok\n": 1,
+        b"x\n": 1,
+    }
+
+    async def answered(number: int, answer: bytes) -> int:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in ("request", "answer"):
+            os.mkfifo(folder / name)
+        request, reply = (os.open(folder / name, os.O_RDWR | os.O_NONBLOCK) for name in ("request", "answer"))
+        try:
+            os.write(reply, answer)
+            return (await run(repository, "pre-receive", PROMPTUARY_GATE=str(folder)))[0]
+        finally:
+            os.close(request)
+            os.close(reply)
+
+    codes = await asyncio.gather(*(answered(number, answer) for number, answer in enumerate(answers)))
+    assert codes == list(answers.values())
+
+
+async def test_half_a_line_is_no_verdict(repository: Path, pipes: Path) -> None:
+    request, reply = (os.open(pipes / name, os.O_RDWR | os.O_NONBLOCK) for name in ("request", "answer"))
+    running = asyncio.create_task(run(repository, "pre-receive", PROMPTUARY_GATE=str(pipes)))
+    os.write(reply, b"this is not ")
+    await asyncio.sleep(0.5)
+    os.write(reply, b"ok\n")
+    code, out = await running
+    os.close(request)
+    os.close(reply)
+    assert (code, "this is not ok\n" in out) == (1, True)
+
+
+async def test_a_server_that_dies_while_it_judges_refuses_at_once(repository: Path, pipes: Path) -> None:
+    request, reply = (os.open(pipes / name, os.O_RDWR | os.O_NONBLOCK) for name in ("request", "answer"))
+    running = asyncio.create_task(run(repository, "pre-receive", PROMPTUARY_GATE=str(pipes)))
+    data = b""
+    while not is_complete(data):
+        with suppress(BlockingIOError):
+            data += os.read(request, 65536)
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    os.close(request)
+    os.close(reply)
+    code, _ = await running
+    assert code == 1
+    assert parse_request(data) == Request("pre-receive", None, (), (UPDATE,))
+
+
+async def test_a_server_that_talks_for_ever_is_ended(repository: Path, pipes: Path) -> None:
+    request, reply = (os.open(pipes / name, os.O_RDWR | os.O_NONBLOCK) for name in ("request", "answer"))
+    running = asyncio.create_task(run(repository, "pre-receive", PROMPTUARY_GATE=str(pipes)))
+    while not running.done():
+        os.write(reply, b"still looking\n")
+        await asyncio.sleep(0.2)
+    os.close(request)
+    os.close(reply)
+    code, out = running.result()
+    assert (code, "took more than 3 s" in out) == (1, True)
+
+
+async def test_perl_stands_in_where_there_is_no_timeout(repository: Path, pipes: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "dd", "cat", "date", "perl"):
+        found = shutil.which(tool)
+        if found is None:
+            pytest.skip(f"no {tool} here")
+        (tools / tool).symlink_to(found)
+    gate = FixedGate()
+    async with gate_folder(Push(NAME, repository, ACTOR), gate=gate, indexing=gate) as folder:
+        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(folder), PATH=str(tools)))[0] == 0
+    started = time.monotonic()
+    assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(pipes), PATH=str(tools)))[0] == 1
+    assert time.monotonic() - started < 5
+
+
+def program(tmp_path: Path, code: int) -> None:
+    """A stand-in for the promptuary program: it writes down how it was started."""
+    script = tmp_path / "promptuary"
+    script.write_text(
+        f'#!/bin/sh\n{{ echo "$@"; echo "$PROMPTUARY_DATA"; echo "$GIT_QUARANTINE_PATH"; cat; }} >"$0.log"\nexit {code}\n'
+    )
+    script.chmod(0o755)
+
+
+async def test_without_a_server_the_program_decides(repository: Path, tmp_path: Path) -> None:
+    for code in (0, 1, 7):
+        program(tmp_path, code)
+        assert (await run(repository, "pre-receive", GIT_QUARANTINE_PATH="/q"))[0] == code
+        told = (tmp_path / "promptuary.log").read_text().splitlines()
+        assert told == ["hook pre-receive", str(tmp_path / "data"), "/q", STDIN.decode().strip()]
+        assert (await run(repository, "post-receive"))[0] == 0
+
+
+async def test_without_a_server_and_without_the_program_nothing_gets_in(repository: Path, tmp_path: Path) -> None:
+    code, out = await run(repository, "pre-receive")
+    assert (code, "is not there" in out, "start it once" in out) == (1, True, True)
+    subprocess.run(["git", "config", "--unset", "promptuary.command"], cwd=repository, check=True)
+    assert (await run(repository, "pre-receive"))[0] == 1
+    assert (await run(repository, "post-receive"))[0] == 0
+
+
+async def test_the_gate_in_process(repository: Path) -> None:
+    lines: list[str] = []
+    gate = FixedGate()
+    assert await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append) == 0
+    actor, updates, _ = gate.asked[0]
+    assert (actor, updates, lines) == (system_actor(), (UPDATE,), [])
+    assert actor.scope is Scope.WRITE
+    gate = FixedGate(Verdict(accepted=False, diagnostics=(FOUND,)))
+    assert await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append) == 1
+    assert lines == [str(FOUND), "promptuary: the push was refused, nothing was changed"]
+    for stdin, error in ((b"rubbish", None), (STDIN, Unavailable("The disk is full."))):
+        gate = FixedGate(error=error)
+        assert await pre_receive(gate, repository, stdin, quarantine=None, write=lines.append) == 1
+    assert await post_receive(FixedGate(), repository, write=lines.append) == 0
+    assert await post_receive(FixedGate(error=Unavailable("x")), repository, write=lines.append) == 0
+    assert lines[-2:] == ["support/triage v2 is live (5 ms)", "promptuary: the push is in, but not live yet: x"]
+
+
+@given(st.binary())
+def test_no_bytes_break_the_parser(data: bytes) -> None:
+    with suppress(ValueError):
+        parse_request(data)
+    with suppress(ValueError):
+        parse_request(b"promptuary-gate/1 pre-receive\0quarantine=\0updates\0" + data + b"\0")
+
+
+@given(st.lists(st.text(), max_size=20))
+def test_pieces_hold_whole_lines_that_a_pipe_takes_undivided(lines: list[str]) -> None:
+    for piece in pieces(lines):
+        assert len(piece) <= 4096
+        assert piece.endswith(b"\n")
+        for line in piece.decode().split("\n")[:-1]:
+            assert line not in {"ok", "refused"}
+            assert line == "" or line.replace("\ufffd", " ").isprintable()
+
+
+def test_a_line_is_cut_between_characters() -> None:
+    cut = clean_line("가" * 5000)
+    assert len(cut.encode()) <= LINE_BYTES
+    assert cut.endswith("가…")
