@@ -1,0 +1,119 @@
+"""What is measured on: generated repositories and data folders with them, made once and reused."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.generator import Facts, generate_shown, read_facts
+from bench.product import REPOSITORY, clean_environment
+from registry.bootstrap import open_registry
+from registry.domain.ids import RepositoryName
+from registry.settings import Settings
+
+SEED = 1
+_STAMP = "bench.json"
+_SCHEMA_SOURCES = Path(__file__).parent.parent / "registry" / "adapters" / "sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many templates and versions the repositories have; ``--size`` scales all of them."""
+
+    small: int
+    small_versions: int
+    large: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where generated things lie, below ``out``."""
+
+    out: Path
+    console: Console
+
+    def repository(self, templates: int, versions: int = 0) -> Path:
+        """A generated bare repository, made where it is not there yet."""
+        versions = max(versions, templates)
+        target = self.out / f"{templates}-{versions}.git"
+        facts = read_facts(target)
+        if facts is None or (facts.templates, facts.versions, facts.seed) != (templates, versions, SEED):
+            self.out.mkdir(parents=True, exist_ok=True)
+            generate_shown(target, templates=templates, versions=versions, commits=None, seed=SEED)
+        return target
+
+    def folder(self, templates: int, versions: int = 0) -> Path:
+        """A data folder of the product with that repository, projected; not to be changed (see ``copy``)."""
+        source = self.repository(templates, versions)
+        facts = read_facts(source)
+        assert facts is not None
+        target = self.out / f"data-{source.stem}"
+        stamp = {"tip": facts.tip, "schema": _schema()}
+        if _read_stamp(target) != stamp:
+            self.console.print(f"preparing {target.name}: {facts.templates} templates, {facts.versions} versions …")
+            shutil.rmtree(target, ignore_errors=True)
+            asyncio.run(_fill(target, source))
+            (target / _STAMP).write_text(json.dumps(stamp), "utf-8")
+        return target
+
+    @contextmanager
+    def copy(self, templates: int, versions: int = 0) -> Iterator[Path]:
+        """A copy of such a folder that may be changed; it is removed afterwards."""
+        source = self.folder(templates, versions)
+        target = self.out / f"run-{source.name}"
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+        try:
+            yield target
+        finally:
+            shutil.rmtree(target, ignore_errors=True)
+
+
+async def _fill(target: Path, source: Path) -> None:
+    """Makes the repository by the product's own means, puts the generated objects into it, and projects them."""
+    async with open_registry(Settings(data=target, sample=False)) as registry:
+        repository = registry.repositories.create(REPOSITORY)
+        await registry.accounts.ensure_administrator()
+        await asyncio.to_thread(
+            subprocess.run,
+            ["git", "-C", str(registry.git.path(repository)), "fetch", "-q", str(source.resolve()), "+main:main"],
+            check=True,
+            env=clean_environment(),
+        )
+        await registry.indexing.poke(repository)
+
+
+def bare_path(data: Path) -> Path:
+    """The measured repository in a data folder."""
+    return data / "repositories" / f"{REPOSITORY}.git"
+
+
+def facts_of(data: Data, templates: int, versions: int = 0) -> Facts:
+    """What the generated repository of that size holds."""
+    facts = read_facts(data.repository(templates, versions))
+    assert facts is not None
+    return facts
+
+
+def repository_name() -> RepositoryName:
+    return RepositoryName(REPOSITORY)
+
+
+def _schema() -> str:
+    """Changes with the code that writes the catalogue, so that no figure is measured on an older one."""
+    sources = sorted(_SCHEMA_SOURCES.rglob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+
+
+def _read_stamp(target: Path) -> object:
+    try:
+        return json.loads((target / _STAMP).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
