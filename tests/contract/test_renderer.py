@@ -125,6 +125,17 @@ async def test_values_that_no_json_could_carry_are_refused_not_fatal(renderer: R
             )
 
 
+async def test_values_nested_too_deeply_are_refused_not_fatal(renderer: Renderer) -> None:
+    for depth in (100, 100_000):
+        deep: Json = []
+        for _ in range(depth):
+            deep = [deep]
+        with pytest.raises(VariablesInvalid):
+            await renderer.render(text("{{ a }}", variable("a", "array")), {}, {"a": deep})
+        while deep:  # taken apart by hand: the interpreter would do it by recursion
+            deep = deep.pop()
+
+
 async def test_large_values_and_answers(renderer: Renderer) -> None:
     big = "가" * 1_000_000
     assert (await renderer.render(text("{{ a }}", variable("a")), {}, {"a": big})).text == big
@@ -213,6 +224,18 @@ async def test_close_ends_the_workers_and_later_calls_are_refused() -> None:
         await pool.render(text("x"), {}, {})
 
 
+async def test_close_does_not_wait_for_who_is_at_work() -> None:
+    pool = ProcessRenderer(processes=1, deadline=30)
+    slow = text("{{ x }}", variable("x", pattern="^(a+)+$"))
+    waiting = [asyncio.create_task(pool.render(slow, {}, {"x": "a" * 40 + "b"})) for _ in range(3)]
+    await asyncio.sleep(0.4)
+    begin = time.perf_counter()
+    await pool.close()
+    assert time.perf_counter() - begin < 5
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+
+
 async def test_workers_that_do_not_start_are_not_tried_in_a_loop() -> None:
     pool = ProcessRenderer(memory=2**70)  # a limit that no system can set: the worker dies of it
     begin = time.perf_counter()
@@ -221,6 +244,8 @@ async def test_workers_that_do_not_start_are_not_tried_in_a_loop() -> None:
             await pool.render(text("x"), {}, {})
     assert time.perf_counter() - begin < 2
     assert pool._start_failures == 1
+    with pytest.raises(Unavailable):
+        await ProcessRenderer(memory=2**70).start()
     await pool.close()
 
 

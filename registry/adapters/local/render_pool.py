@@ -1,6 +1,7 @@
 """Rendering in child processes: a small pool of workers with limits of memory and time."""
 
 import asyncio
+import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -50,13 +51,23 @@ class ProcessRenderer:
     async def start(self) -> None:
         """Starts all workers. Raises Unavailable where they cannot be started."""
         wanted = self._processes - len(self._idle) - len(self._busy)
-        self._idle.extend(await asyncio.gather(*(self._start_worker() for _ in range(wanted))))
+        started = await asyncio.gather(*(self._start_worker() for _ in range(wanted)), return_exceptions=True)
+        self._idle.extend(worker for worker in started if isinstance(worker, WorkerProcess))
+        for failure in started:
+            if isinstance(failure, BaseException):
+                raise failure
 
     async def close(self) -> None:
         """Ends all workers; whoever still waits gets Unavailable."""
         self._closed = True
-        workers, self._idle = [*self._idle, *self._busy], []
-        await asyncio.gather(*(asyncio.to_thread(worker.end) for worker in workers))
+        for worker in self._busy:
+            worker.process.kill()
+        for _ in range(self._processes):  # until nobody is at work any more
+            await self._free.acquire()
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(asyncio.to_thread(worker.end) for worker in idle))
+        for _ in range(self._processes):
+            self._free.release()
 
     async def render(
         self,
@@ -68,8 +79,8 @@ class ProcessRenderer:
     ) -> Rendered:
         """Renders in a worker. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
         answer = await self._ask("render", template, partials, values, strict=strict)
-        messages = answer["messages"]
-        return Rendered(None if messages is None else tuple(messages), answer["text"], tuple(answer["ignored"]))
+        messages, text, ignored = answer.get("messages"), answer.get("text"), answer.get("ignored", ())
+        return Rendered(None if messages is None else tuple(messages), text, tuple(ignored))
 
     async def run_tests(self, template: Template, partials: Mapping[TemplateName, Template]) -> Sequence[TestResult]:
         """Runs the offline tests in a worker; one that hits a limit is a failed test. Raises Unavailable."""
@@ -111,10 +122,17 @@ class ProcessRenderer:
         finally:
             self._queued -= 1
         try:
-            answer = await self._exchange(self._writer.write(Request(work, template, partials, more, strict)))
+            answer = await self._exchange(self._frame(Request(work, template, partials, more, strict)))
         finally:
             self._free.release()
         return _checked(answer)
+
+    def _frame(self, request: Request) -> bytes:
+        try:
+            return self._writer.write(request)
+        except (RecursionError, pickle.PicklingError, TypeError, AttributeError) as error:
+            words = "are nested too deeply, or are no JSON"
+            raise VariablesInvalid(f"The variables {words}.", problems=[("variables", words)]) from error
 
     async def _exchange(self, frame: bytes) -> dict[str, Any]:
         if self._closed:
@@ -127,6 +145,8 @@ class ProcessRenderer:
                 answer = await worker.ask(frame)
             keep = not answer.pop("leave", False) and not self._closed
         except (WorkerLost, TimeoutError) as error:
+            if self._closed:
+                raise Unavailable("The renderer is closed.") from error
             raise RenderLimit(_STOPPED.format(self._deadline)) from error
         finally:
             self._busy.discard(worker)

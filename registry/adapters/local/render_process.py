@@ -101,7 +101,7 @@ class WorkerProcess:
                     if length > MAX_ANSWER:
                         raise WorkerLost("the render worker answered too much")
             answer = json.loads(received[HEADER:].decode("utf-8", "surrogatepass"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WorkerLost("the render worker gave no answer") from error
         if not isinstance(answer, dict):
             raise WorkerLost("the render worker gave no answer")
