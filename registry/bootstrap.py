@@ -74,28 +74,27 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
     """
     _make_folder(settings.data)
     git = LocalRepositories(settings.repositories, hook_command=hook_command())
-    renderer = ProcessRenderer(processes=settings.render_workers, deadline=settings.render_seconds)
-    database = await Database.open(settings.catalogue)
-    try:
-        registry = _compose(settings, git, renderer, database)
-        yield registry
-        await registry.writes.close()
-    finally:
-        await renderer.close()
-        await database.close()
+    async with open_renderer(settings) as renderer:
+        database = await Database.open(settings.catalogue)
+        try:
+            registry = _compose(settings, git, renderer, database)
+            yield registry
+            await registry.writes.close()
+        finally:
+            await database.close()
 
 
 @asynccontextmanager
 async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
     """The render processes alone, for files that lie in no registry."""
-    renderer = ProcessRenderer(workers=settings.render_workers, deadline=settings.render_seconds)
+    renderer = ProcessRenderer(processes=settings.render_workers, deadline=settings.render_seconds)
     try:
         yield renderer
     finally:
         await renderer.close()
 
 
-def _compose(settings: Settings, git: Repositories, renderer: ProcessRenderer, database: Database) -> Registry:
+def _compose(settings: Settings, git: Repositories, renderer: Renderer, database: Database) -> Registry:
     clock, events, checker = SystemClock(), MemoryEventBus(), Checker()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
     projection, outbox, index = SqlProjection(database), SqlOutbox(database), Fts5SearchIndex(database)

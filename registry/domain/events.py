@@ -14,7 +14,7 @@ class Event:
 
     @property
     def type(self) -> str:
-        """The event's name on the wire: ``template_changed``, ``label_moved`` …"""
+        """The event's name on the wire: ``template_changed``, ``label_moved`` and so on."""
         words = type(self).__name__
         return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(words))
 
