@@ -120,7 +120,7 @@ class WorkerProcess:
         self.process.wait()
 
 
-def _end_unwanted(spawning: asyncio.Future[WorkerProcess]) -> None:
+def _end_unwanted(spawning: asyncio.Future[Any]) -> None:
     """Whoever wanted the worker was cancelled while it was being made."""
     if not spawning.cancelled() and spawning.exception() is None:
         spawning.result().end()
