@@ -103,7 +103,7 @@ _PARTICLES: Final = tuple(
             )
             for text in words.split()
         ),
-        key=lambda particle: (len(particle.text), particle.text),
+        key=lambda particle: (-len(particle.text), particle.text),
     )
 )
 _ENDINGS: Final = tuple(particle.text for particle in _PARTICLES)
@@ -121,24 +121,23 @@ def particle_variants(word: str) -> list[str]:
     what it finds below what the word itself finds.
     """
     found: list[str] = []
-    layer = [normal(word)]
-    for _ in range(_MAX_PARTICLES):
-        layer = [stem for each in layer for stem in _stems(each)]
-        found += [stem for stem in layer if stem not in found]
-    return sorted(found, key=len, reverse=True)
+    stem = _stem(normal(word))
+    while stem is not None and len(found) < _MAX_PARTICLES:
+        found.append(stem)
+        stem = _stem(stem)
+    return found
 
 
-def _stems(word: str) -> list[str]:
-    """The stems that one particle off the end leaves."""
+def _stem(word: str) -> str | None:
+    """What the longest particle that can stand at the end leaves; None where there is none."""
     if not word.endswith(_ENDINGS):
-        return []
-    stems = []
+        return None
     for text, after in _PARTICLES:
         stem = word[: -len(text)]
         enough = 1 if len(text) > 1 or text in _SURE else 2
         if word.endswith(text) and len(stem) >= enough and _can_follow(stem[-1], after) and _whole(stem, text):
-            stems.append(stem)
-    return stems
+            return stem
+    return None
 
 
 def _can_follow(last: str, after: str) -> bool:
