@@ -80,6 +80,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
             registry = _compose(settings, git, renderer, database)
             yield registry
             await registry.writes.close()
+            await registry.indexing.close()
         finally:
             await database.close()
 

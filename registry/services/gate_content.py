@@ -66,7 +66,7 @@ class ContentRules:
     ) -> list[Diagnostic]:
         """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
         old = None if update.creates else update.old
-        projected = await self._states.current(repository)
+        projected = await self._states.nearest(repository)
         tip = _tip(store, projected, old, update.new)
         progress(f"checking {len(tip.closures)} templates")
         checked = await self._checker.check(store, tip.closures)
@@ -90,7 +90,7 @@ class ContentRules:
         rules: RegistryRules,
     ) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
-        tip = _tip(store, await self._states.current(repository), default_tip, update.new)
+        tip = _tip(store, await self._states.nearest(repository), default_tip, update.new)
         checked = await self._checker.check(store, tip.closures)
         return _told(tip, checked, rules) + _rule_files(store, update.new, tip.delta)
 

@@ -23,6 +23,9 @@ from registry.services.states import Projected, States
 
 log = logging.getLogger(__name__)
 
+FEEDING_SECONDS = 2.0
+"""How long a projection waits for the search index before it answers."""
+
 LINES_AT_MOST = 20
 """How many "is live" lines a pusher is shown."""
 
@@ -79,6 +82,7 @@ class Indexing:
         self._events = events
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
+        self._feeding_tasks: set[asyncio.Task[None]] = set()
         self._untold: dict[RepositoryName, tuple[str, ...]] = {}
         self._ready = False
 
@@ -118,7 +122,7 @@ class Indexing:
             except PromptuaryError as error:
                 failed = True
                 log.warning("projection of %s failed, will be tried again: %s", repository, error.message)
-        await self._drain()
+        await self._feed_all()
         self._ready = self._ready or not failed
 
     async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
@@ -128,7 +132,8 @@ class Indexing:
             self._states.forget(repository)
             with self._git.open(repository) as store:
                 batches = await self._replay(repository, store, progress)
-        await self._drain()
+        async with self._feeding:
+            await self._feed.drain()
         commit = batches[-1].commit if batches else None
         return ProjectionReport(commit, (), (time.perf_counter() - started) * 1000)
 
@@ -160,9 +165,26 @@ class Indexing:
             updated_at=checkpoint.updated_at if checkpoint else None,
         )
 
+    async def close(self) -> None:
+        """Waits for the feeding of the search index that is under way; what is left waits in the outbox."""
+        for task in list(self._feeding_tasks):
+            task.cancel()
+        await asyncio.gather(*self._feeding_tasks, return_exceptions=True)
+
     async def _drain(self) -> None:
+        """Feeds the search index; waits for that, but not for long where a rebuild keeps it busy."""
+        task = asyncio.create_task(self._feed_all())
+        self._feeding_tasks.add(task)
+        task.add_done_callback(self._feeding_tasks.discard)
+        await asyncio.wait([task], timeout=FEEDING_SECONDS)
+
+    async def _feed_all(self) -> None:
+        """What fails stays in the outbox: the reconciler tries it again."""
         async with self._feeding:
-            await self._feed.drain()
+            try:
+                await self._feed.drain()
+            except PromptuaryError as error:
+                log.warning("the search index is late: %s", error.message)
 
     async def _catch_up(self, repository: RepositoryName, progress: Progress) -> list[ProjectionBatch]:
         """Projects what is missing; tries again where another process projected meanwhile."""

@@ -41,6 +41,13 @@ class States:
             # Read again: another process may have projected between the two look-ups.
             self._held[repository] = Projected(checkpoint.commit, checkpoint.ordinal, versions)
 
+    async def nearest(self, repository: RepositoryName) -> Projected:
+        """A state to look at changes from: the held one, even where it runs ahead of the checkpoint just now.
+
+        Commit and versions always belong together, so any commit serves; read-only.
+        """
+        return self._held.get(repository) or await self.current(repository)
+
     def hold(self, repository: RepositoryName, state: Projected) -> None:
         """Keeps the state that a finished batch has reached."""
         self._held[repository] = state

@@ -97,6 +97,7 @@ class Writes:
         if len(queue.waiting) >= WAITING_AT_MOST:
             raise Unavailable("Too many writes are waiting; nothing was changed. Try again in a moment.")
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_retrieve)
         queue.waiting.append(_Write(edit, actor, message, rollback, answer))
         if queue.worker is None or queue.worker.done():
             queue.worker = asyncio.create_task(self._work(repository, branch, queue))
@@ -195,6 +196,12 @@ def _differs(store: GitStore, tip: CommitId, changes: Mapping[str, bytes | None]
         if entry is not None and next(iter(store.read([entry.id])))[1] != data:
             return True
     return False
+
+
+def _retrieve(answer: asyncio.Future[Committed]) -> None:
+    """Looks at an answer that its caller may have stopped waiting for, so that asyncio does not complain."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _fail(turn: list[_Write], error: PromptuaryError) -> None:
