@@ -1,0 +1,77 @@
+"""``python -m bench [figure …]``: measures the product beside the floors of this machine and prints the table.
+
+Data are generated once under bench/out (100,000 templates take some minutes) and used again.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.bench import Bench, Figure
+from bench.data import Data, Sizes
+from bench.figures import gates, lists, pushes, reads, rebuilds, renders, searches, servers, writes
+from bench.machine import describe, other_load
+from bench.rows import Row
+from bench.table import print_table, write_json, write_markdown
+from bench.wrk import WrkMissing
+
+FIGURES: dict[str, Figure] = {
+    "reads": reads.measure,
+    "writes": writes.measure,
+    "pushes": pushes.measure,
+    "gate": gates.measure,
+    "rebuild": rebuilds.measure,
+    "search": searches.measure,
+    "lists": lists.measure,
+    "render": renders.measure,
+    "memory": servers.measure_memory,
+    "start": servers.measure_start,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 where every figure is as good as it must be, 1 where one is not, 2 where one could not be measured."""
+    given = _parse(arguments)
+    console = Console() if sys.stdout.isatty() else Console(width=170)  # a log has no width of its own
+    sizes = Sizes(given.size, given.size * 5, given.large or given.size * 10)
+    bench = Bench(Data(given.out.resolve(), console), sizes, given.runs, console)
+    machine = describe()
+    console.print(f"{machine}; {other_load(0.5):.1f} cores busy with other work")
+    rows: list[Row] = []
+    failed = False
+    for name in given.figures or FIGURES:
+        started = time.monotonic()
+        console.print(f"{name} …")
+        try:
+            rows += FIGURES[name](bench)
+        except (WrkMissing, RuntimeError) as error:
+            failed = True
+            console.print(f"[red]{name} could not be measured:[/red] {error}", highlight=False)
+        console.print(f"{name}: {time.monotonic() - started:.0f} s")
+        if given.json:
+            write_json(given.json, machine, rows)
+    print_table(console, machine, rows, given.runs)
+    given.out.mkdir(parents=True, exist_ok=True)
+    write_markdown(given.out / "figures.md", machine, rows)
+    console.print(f"also in {given.out / 'figures.md'}")
+    if failed:
+        return 2
+    return 1 if any(row.verdict == "missed" for row in rows) else 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("figures", nargs="*", choices=[*FIGURES, []], metavar="figure", help=", ".join(FIGURES))
+    parser.add_argument("--size", type=int, default=10_000, help="templates of the smaller repository (10000)")
+    parser.add_argument("--large", type=int, default=0, help="templates of the larger one (ten times the smaller)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of which the median counts (5)")
+    parser.add_argument("--json", type=Path, help="a file for all that was measured")
+    parser.add_argument("--out", type=Path, default=Path("bench/out"), help="where generated data lie (bench/out)")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The fixed queries: chosen from the words of the generated templates by how many hold them."""
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+from bench.product import clean_environment
+
+RARE = 100
+COMMON = 20
+MOST_HITS = 1_000
+COMMON_SHARE = 0.10
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """``rare`` have 1 to 1,000 hits, ``common`` are in more than a tenth of the templates."""
+
+    rare: list[str]
+    common: list[str]
+
+
+def load_queries(repository: Path) -> Queries:
+    """The queries for a generated repository, kept beside it: the same each time."""
+    kept = repository.with_suffix(f".queries{_VERSION}.json")
+    if not kept.exists():
+        kept.write_text(json.dumps(asdict(choose(repository)), ensure_ascii=False, indent=1), "utf-8")
+    return Queries(**json.loads(kept.read_text("utf-8")))
+
+
+def choose(repository: Path) -> Queries:
+    """Chooses queries: words, prefixes and substrings, English and Korean by halves."""
+    random = Random(7)
+    seen: Counter[str] = Counter()
+    bodies: list[str] = []
+    for body in _bodies(repository):
+        text = body.casefold()
+        bodies.append(text)
+        seen.update(set(_words(text)))
+    once = sorted(word for word, count in seen.items() if 1 <= count <= MOST_HITS and len(word) > 1)
+    rare: list[str] = []
+    for is_korean in (False, True):
+        words = [word for word in once if word.isalpha() and word.isascii() is not is_korean]
+        # Words that few hold are most of all words: half of the queries get more hits.
+        often = [word for word in words if seen[word] >= 50]
+        short = 2 if is_korean else 4
+        drawn: dict[str, None] = {}
+        while len(drawn) < RARE // 2:
+            word = random.choice(often if len(drawn) % 2 and often else words)
+            kind = len(drawn) % 4
+            if kind == 1 and len(word) > short:
+                word = word[: random.randrange(short, len(word))]
+            elif kind == 2 and len(word) > short:
+                start = random.randrange(1, len(word) - short + 1)
+                word = word[start : start + max(short, len(word) // 2)]
+            if 1 <= _hits(word, bodies) <= MOST_HITS:
+                drawn[word] = None
+        rare += drawn
+    return Queries(rare, _common(seen, len(bodies)))
+
+
+def _common(seen: Counter[str], templates: int) -> list[str]:
+    words = [word for word, count in seen.most_common() if count > templates * COMMON_SHARE and len(word) > 2]
+    alphabetic = [word for word in words if word.isalpha()]
+    step = max(1, len(alphabetic) // COMMON)
+    return alphabetic[::step][:COMMON]
+
+
+def _hits(part: str, bodies: Iterable[str]) -> int:
+    """How many hold it anywhere; gives up soon after the limit."""
+    count = 0
+    for body in bodies:
+        if part in body:
+            count += 1
+            if count > MOST_HITS:
+                break
+    return count
+
+
+def _words(text: str) -> list[str]:
+    return "".join(sign if sign.isalpha() else " " for sign in text).split()
+
+
+def _bodies(repository: Path) -> Iterable[str]:
+    run = ["git", "-C", str(repository)]
+    environment = clean_environment()
+    listed = subprocess.run(
+        [*run, "ls-tree", "-r", "main", "prompts"], env=environment, check=True, capture_output=True, text=True
+    ).stdout
+    ids = "".join(f"{line.split()[2]}\n" for line in listed.splitlines())
+    done = subprocess.run(
+        [*run, "cat-file", "--batch"], input=ids.encode(), env=environment, check=True, capture_output=True
+    ).stdout
+    at = 0
+    while at < len(done):
+        end = done.index(b"\n", at)
+        size = int(done[at:end].split()[2])
+        yield done[end + 1 : end + 1 + size].decode()
+        at = end + size + 2
