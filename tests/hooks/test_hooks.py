@@ -211,7 +211,12 @@ def pipes(tmp_path: Path) -> Path:
 
 
 async def test_a_dead_server_refuses_within_the_limit(repository: Path, pipes: Path, tmp_path: Path) -> None:
-    await within(5, repository, pipes, "the server takes no questions")  # nobody has the pipes open
+    await within(5, repository, pipes, "no answer from the server")  # nobody has the pipes open
+    many = b"".join(f"{OLD} {NEW} refs/heads/{n}\n".encode() for n in range(2000))
+    code, out = await run(repository, "pre-receive", many, PROMPTUARY_GATE=str(pipes))
+    assert (code, "the server takes no questions" in out) == (1, True)
+    options = {"GIT_PUSH_OPTION_COUNT": "1", "GIT_PUSH_OPTION_0": "x" * 100_000}
+    assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(pipes), **options))[0] == 1
     await within(3, repository, tmp_path / "absent", "is gone")
     (tmp_path / "files").mkdir()
     for name in ("request", "answer"):

@@ -33,9 +33,23 @@ told() {
         printf 'option=%s\0' "$option"
         number=$((number + 1))
     done
-    printf 'updates\0'
-    cat
+    printf 'updates\0%s' "$2"
+    if [ "$3" = more ]; then cat; fi
     printf '\0'
+}
+
+# Hands the question over. A small one fits into the pipe, so it is written without starting a program: opened for
+# reading and writing, a pipe takes it even from a server that has just died (then no answer comes, which refuses).
+hand_over() {
+    updates=
+    while [ "${#updates}" -lt 12000 ] && IFS= read -r line; do
+        updates=$updates$line$newline
+    done
+    if [ "${#updates}" -lt 12000 ] && [ "${GIT_PUSH_OPTION_COUNT:-0}" = 0 ]; then
+        told "$1" "$updates" "" 1<>"$PROMPTUARY_GATE/request"
+    else
+        told "$1" "$updates" more | limited @LINE_SECONDS@ dd of="$PROMPTUARY_GATE/request" bs=65536 2>/dev/null
+    fi
 }
 
 # Asks the server; true only if its last line is "ok".
@@ -45,7 +59,7 @@ ask() {
         echo "promptuary: the server that served this push is gone" >&2
         return 1
     fi
-    if ! told "$1" | limited @LINE_SECONDS@ dd of="$PROMPTUARY_GATE/request" bs=65536 2>/dev/null; then
+    if ! hand_over "$1"; then
         echo "promptuary: the server takes no questions (waited @LINE_SECONDS@ s)" >&2
         return 1
     fi
