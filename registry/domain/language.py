@@ -19,6 +19,11 @@ from registry.domain.template_words import FUNCTIONS
 _CACHED_LENGTH = 8192
 """Longer strings are scanned each time: the cache is bounded in entries, and this bounds its bytes."""
 
+MAX_TAG_TOKENS = 1_000
+MAX_ELIFS = 200
+"""Per tag and per string. MiniJinja's compiler goes down one level of the stack for each operator of a chain and for
+each elif, without a limit of its own: some ten thousand of them end the process."""
+
 _PROBE = "promptuary_site_"
 
 
@@ -103,8 +108,13 @@ def _scan(source: str) -> Scan:
     findings = list(reading.findings)
     lines = {_place(source, at)[0] for _, _, at in findings}
     free: set[str] = set()
+    too_long = _too_long(tokens)
+    if too_long is not None:
+        return Scan(issues=(Issue("template-syntax", too_long[0], *_place(source, too_long[1])),))
     try:
-        free = _environment().undeclared_variables_in_str(source)
+        free = _environment().undeclared_variables_in_str(
+            source if stopped is None else source[: stopped + MAX_TAG_TOKENS]  # what was not read was not measured
+        )
     except TemplateError as error:
         at = _offset(source, error)
         if _place(source, at)[0] not in lines:
@@ -125,6 +135,21 @@ def _scan(source: str) -> Scan:
         {name: _place(source, firsts.get(name, 0)) for name in sorted(free)},
         frozenset(reading.assigned),
     )
+
+
+def _too_long(tokens: list[Token]) -> tuple[str, int] | None:
+    """What must not reach the compiler, as (message, offset), or None."""
+    begin = elifs = 0
+    for index, token in enumerate(tokens):
+        if token.kind == "begin":
+            begin = index
+        elif index - begin > MAX_TAG_TOKENS:
+            return f"this tag has more than {MAX_TAG_TOKENS} words and signs: split it with set", tokens[begin].at
+        elif index - begin == 1 and token.value == "elif":
+            elifs += 1
+            if elifs > MAX_ELIFS:
+                return f"there are more than {MAX_ELIFS} elif tags: look the value up in an object", tokens[begin].at
+    return None
 
 
 _scan_cached = functools.lru_cache(maxsize=4096)(_scan)

@@ -44,7 +44,7 @@ _PROPERTIES: dict[str, Schema] = {
     "tools": listing(ref("tool"), "Functions that the model may call.", maxItems=128),
     "tool_choice": ref("tool_choice"),
     "output": ref("output"),
-    "tests": listing(ref("test"), "Offline tests: rendered and checked, no model is called.", maxItems=200),
+    "tests": listing(ref("test"), "Offline tests: rendered and checked, no model is called.", maxItems=100),
     "metadata": opened("Whatever else you want to keep; never credentials or addresses."),
 }
 

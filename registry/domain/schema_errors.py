@@ -26,12 +26,14 @@ _SYNONYMS = {
 }  # fmt: skip
 _TRUTH = {"yes", "no", "on", "off", "y", "n", "true", "false"}
 _LISTED = 20
+_TOLD = 200
+"""More findings than these are not worded: a file full of faults must not keep the gate busy."""
 
 
 def check_schema(
     document: YamlDocument, path: str, schema: Schema, validator: jsonschema_rs.Draft202012Validator
 ) -> tuple[list[Diagnostic], frozenset[tuple[str | int, ...]]]:
-    """Everything that ``validator`` (compiled from ``schema``) finds in a document, each once, in no special order.
+    """What ``validator`` (compiled from ``schema``) finds in a document, each once, in no special order, at most 200.
 
     Beside it the keys that lead to each value that does not fit.
     Codes: unknown-key, missing-key, misplaced-key, wrong-type, not-allowed-value, wrong-form, wrong-size, out-of-range.
@@ -41,9 +43,9 @@ def check_schema(
     found: dict[Diagnostic, None] = {}
     faulty: set[tuple[str | int, ...]] = set()
     for error in validator.iter_errors(document.value):
-        finding = _Finding(document, path, schema, error)
-        found.update(dict.fromkeys(finding.diagnostics()))
-        faulty.add(tuple(finding.keys))
+        faulty.add(tuple(error.instance_path))
+        if len(found) < _TOLD:
+            found.update(dict.fromkeys(_Finding(document, path, schema, error).diagnostics()))
     return list(found), frozenset(faulty)
 
 
@@ -77,7 +79,7 @@ class _Finding:
         """The diagnostics that the error stands for."""
         name = self.kind.name
         if name == "additionalProperties":
-            return [self._unknown(key) for key in self.kind.unexpected]
+            return [self._unknown(key) for key in self.kind.unexpected[:_TOLD]]
         handlers: dict[str, Callable[[], tuple[str, str]]] = {
             "required": self._missing,
             "falseSchema": self._misplaced,

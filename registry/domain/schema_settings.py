@@ -126,7 +126,7 @@ SETTING_DEFINITIONS: dict[str, Schema] = {
             "name": string("What is shown when it fails.", minLength=1, maxLength=200),
             "description": string("Why it must hold."),
             "variables": opened("The values to render with."),
-            "expect": listing(ref("expectation"), "What must hold, all of it.", minItems=1, maxItems=100),
+            "expect": listing(ref("expectation"), "What must hold, all of it.", minItems=1, maxItems=50),
         },
         ("name", "expect"),
     ),
@@ -136,6 +136,7 @@ SETTING_DEFINITIONS: dict[str, Schema] = {
             "One check of the rendered text, or of the message that `in` names.",
             {
                 **{key: string(words, minLength=1) for key, words in TEXT_CHECKS.items()},
+                "matches": string(TEXT_CHECKS["matches"], minLength=1, maxLength=1000),
                 **{key: count(words) for key, words in COUNT_CHECKS.items()},
                 "error": string("Rendering must fail with a message that holds this text.", minLength=1),
                 "in": {

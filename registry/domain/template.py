@@ -4,6 +4,7 @@ Built by ``template_file.read_template`` only, so an instance is well formed by 
 alone can break has been checked. What needs other files (includes, labels) is checked by the closure rules.
 """
 
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -100,8 +101,11 @@ class Text:
         if self.block:
             return Place(self.place.line + line - 1, self.indent + column)
         if self.segments:
-            run = next((s for s in reversed(self.segments) if s[:2] <= (line, column)), None)
-            return Place(run[2], run[3] + (column - run[1] if line == run[0] else 0)) if run else self.place
+            after = bisect(self.segments, (line, column + 1))
+            if not after:
+                return self.place
+            begin, first, file_line, file_column = self.segments[after - 1]
+            return Place(file_line, file_column + (column - first if line == begin else 0))
         return self.place if line > 1 else Place(self.place.line, self.place.column + column - 1)
 
 

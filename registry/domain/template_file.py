@@ -67,7 +67,7 @@ def _sorted(found: list[Diagnostic], path: str) -> tuple[Diagnostic, ...]:
     kept = [d for d in found if d.place not in better or d.rule not in _SCHEMA_RULES]
     kept.sort(key=lambda d: (d.place, d.severity, d.rule, d.message))
     if len(kept) > MAX_SHOWN:
-        more = f"{len(kept) - MAX_SHOWN + 1} more findings are not shown: mend the others first"
+        more = f"only {MAX_SHOWN - 1} findings are shown, and there are more: mend these first"
         last = kept[MAX_SHOWN - 1]
         weight = Severity.ERROR if has_errors(kept) else Severity.WARNING
         kept = [*kept[: MAX_SHOWN - 1], Diagnostic("too-many-findings", more, path, last.place, weight)]

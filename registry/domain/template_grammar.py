@@ -35,6 +35,10 @@ class Reading:
     reassigned: set[str] = field(default_factory=set)
 
 
+_ENOUGH = 200
+"""Reading stops after so many findings: a text full of faults must not keep the gate busy."""
+
+
 def nearest(word: str, known: Collection[str]) -> str:
     """A hint at the known word that is most like this one, or at the page that lists them."""
     found = difflib.get_close_matches(word, known, 1)
@@ -46,7 +50,7 @@ def read_grammar(tokens: list[Token]) -> Reading:
     reading = Reading()
     macros = _macros(tokens)
     at = 0
-    while at < len(tokens):
+    while at < len(tokens) and len(reading.findings) < _ENOUGH:
         end = at + 1
         while end < len(tokens) and tokens[end].kind != "end":
             end += 1

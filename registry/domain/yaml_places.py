@@ -111,16 +111,17 @@ def _segments(text: str, value: str, offsets: Iterator[int]) -> tuple[Segment, .
     """Pairs the value's visible characters with those of the file: folding and escapes change white space only."""
     segments: list[Segment] = []
     line = column = 1
-    file_line, line_start, seen = 0, 0, 0
+    file_line, line_start, seen = 1, 0, 0
     previous: tuple[int, int] | None = None
     for character in value:
         if not character.isspace():
             offset = next(offsets, None)
             if offset is None:
                 break
-            if not file_line or text.find("\n", seen, offset) >= 0:
-                file_line = text.count("\n", 0, offset) + 1
-                line_start = text.rfind("\n", 0, offset) + 1
+            lines = text.count("\n", seen, offset)
+            if lines:
+                file_line += lines
+                line_start = text.rfind("\n", seen, offset) + 1
             seen = offset
             file_column = offset - line_start + 1
             if previous != (line, file_column - column):
