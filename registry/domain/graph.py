@@ -21,6 +21,7 @@ from typing import TypeAlias
 from registry.domain.ids import BlobId, Digest, TemplateName
 
 _NONE: frozenset[TemplateName] = frozenset()
+_MANY_SETS = 1_000
 
 Closure: TypeAlias = tuple[tuple[TemplateName, BlobId | None], ...]
 """The pairs (name, blob id or None where missing) that a template reaches, itself included, sorted by name."""
@@ -78,6 +79,8 @@ class TemplateGraph:
                 self._includes[name] = self._known_sets.setdefault(new, new)
             else:
                 del self._includes[name]
+        if len(self._known_sets) > 2 * len(self._includes) + _MANY_SETS:
+            self._known_sets = {known: known for known in self._includes.values()}
 
     def overlay(self, changes: Iterable[Change]) -> "TemplateGraph":
         """A view with ``changes`` on top; costs only as much as the changes. This graph must not change meanwhile."""
