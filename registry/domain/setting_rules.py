@@ -9,6 +9,7 @@ import orjson
 from registry.domain.names import check_name, template_name
 from registry.domain.rule_check import Check, leaves
 from registry.domain.template import Json
+from registry.domain.template_builder import escape_pointer
 
 _CREDENTIALS = frozenset({
     "apikey", "apitoken", "apisecret", "accesstoken", "accesskey", "accesskeyid", "authtoken", "authorization",
@@ -111,14 +112,35 @@ def _check_schemas(check: Check) -> None:
 
 
 def _check_schema(check: Check, schema: Json, pointer: str) -> None:
-    if schema.get("type", "object") != "object":
-        check.say("json-schema", "the schema must be of type object at its top", f"{pointer}/type")
     plain = {key: inner for key, inner in schema.items() if key != "$schema"}  # it would be fetched over the network
     try:
         jsonschema_rs.meta.validate(plain)
     except jsonschema_rs.ValidationError as error:
-        below = "".join(f"/{str(k).replace('~', '~0').replace('/', '~1')}" for k in error.instance_path)
-        check.say("json-schema", f"this is no JSON Schema (draft 2020-12): {error.message[:200]}", pointer + below)
+        below = "".join(f"/{escape_pointer(str(key))}" for key in error.instance_path)
+        words = error.message[:200] if "anyOf" not in error.message else "this value is not allowed here"
+        check.say("json-schema", f"this is no JSON Schema (draft 2020-12): {words}", pointer + below)
+        return
+    if schema.get("type", "object") != "object":
+        check.say("json-schema", "the schema must be of type object at its top", f"{pointer}/type")
+    for below, key, target in leaves(schema, ""):
+        if key == "$ref" and isinstance(target, str) and not _resolves(schema, target):
+            message = "a $ref must point to a place within this schema, such as #/$defs/name"
+            check.say("json-schema", message, pointer + below)
+
+
+def _resolves(schema: Json, target: str) -> bool:
+    """Whether a reference leads to a place of the schema; anchors are taken on trust."""
+    if not target.startswith("#"):
+        return False
+    for step in target[2:].split("/") if target.startswith("#/") else ():
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(schema, list) and key.isdecimal() and int(key) < len(schema):
+            schema = schema[int(key)]
+        elif isinstance(schema, dict) and key in schema:
+            schema = schema[key]
+        else:
+            return False
+    return True
 
 
 def _check_fields(check: Check, section: str, value: Json) -> None:

@@ -317,6 +317,22 @@ class TestRules:
         assert read(text("a", f"output: {{format: json_schema, name: a, schema: {schema}}}\n")).diagnostics == ()
         assert time.perf_counter() - started < 1
 
+    @pytest.mark.parametrize(
+        ("schema", "found"),
+        [
+            ('{type: object, properties: {a: {$ref: "#/$defs/a"}}, $defs: {a: {type: string}}}', None),
+            ('{properties: {a: {$ref: "#"}}}', None),
+            ('{properties: {a: {$ref: "#/$defs/b"}}}', (3, 74)),
+            ('{properties: {a: {$ref: "http://192.0.2.1/a"}}}', (3, 74)),
+            ("{type: array}", (3, 57)),
+            ("{type: [object, nothing]}", (3, 57)),
+            ("{properties: {a: {minLength: -1}}}", (3, 79)),
+        ],
+    )
+    def test_schemas_within(self, schema: str, found: tuple[int, int] | None) -> None:
+        output = f"output: {{format: json_schema, name: abc, schema: {schema}}}\n"
+        assert said(text("a", output)) == ([] if found is None else [("json-schema", *found)])
+
     @pytest.mark.parametrize("key", ["api_key", "apiKey", "API-KEY", "password", "client_secret", "authorization"])
     def test_credentials_at_any_depth(self, key: str) -> None:
         assert [r for r, _, _ in said(text("a", f"metadata: {{deep: [{{{key}: x}}]}}\n"))] == ["forbidden-field"]
