@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from api.gateway import is_public
 from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
-from api.schemas.render import Rendering
+from api.schemas.render import RENDERING_EXAMPLE, Rendering
 
 DESCRIPTION = """\
 A Git-backed prompt registry: templates are files in Git, and every write here is a commit.
@@ -52,6 +53,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         schemas[model.__name__] = schema
+    _restore_nulls(document)
     document["components"]["securitySchemes"] = {
         _SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `pmt_…`"}
     }
@@ -59,6 +61,23 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             _complete(path, operation)
     return document
+
+
+def _restore_nulls(document: dict[str, Any]) -> None:
+    """Puts the examples back as they were written: FastAPI takes every null out of a document."""
+    known = {model.__name__: model for model in _all_below(BaseModel)}
+    for name, schema in document["components"]["schemas"].items():
+        extra = known[name].model_config.get("json_schema_extra") if name in known else None
+        if isinstance(extra, dict) and "examples" in extra:
+            schema["examples"] = extra["examples"]
+    rendered = document["paths"]["/api/v1/repositories/{repository}/render/{name}"]["post"]["responses"]["200"]
+    rendered["content"]["application/json"]["examples"]["rendering"]["value"] = RENDERING_EXAMPLE
+
+
+def _all_below(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """The models of this API."""
+    below = {child for child in model.__subclasses__() if child.__module__.startswith("api.")}
+    return below.union(*(_all_below(child) for child in below))
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:

@@ -83,9 +83,15 @@ async def asset(file: str) -> Response:
     return Response(content, media_type=kind, headers={"cache-control": "public, max-age=86400"})
 
 
+class SchemaResponse(JSONResponse):
+    """A JSON Schema."""
+
+    media_type = "application/schema+json"
+
+
 @described.get(
     "/schemas/prompt-v1.json",
-    response_class=JSONResponse,
+    response_class=SchemaResponse,
     responses={
         200: {
             "description": "The JSON Schema of templates, exactly as it is enforced.",
@@ -96,4 +102,4 @@ async def asset(file: str) -> Response:
 )
 async def prompt_schema() -> Response:
     """The JSON Schema (2020-12) of a template file."""
-    return JSONResponse(json_schema(), media_type="application/schema+json")
+    return SchemaResponse(json_schema())

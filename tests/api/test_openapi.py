@@ -1,0 +1,160 @@
+"""The OpenAPI document is exact: every operation, every answer, every example."""
+
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from api.errors import TABLE
+from api.gateway import is_public
+from tests.api.conftest import Documented
+
+OPERATIONS = {
+    "/api/v1/repositories": {"get"},
+    "/api/v1/repositories/{repository}/templates": {"get"},
+    "/api/v1/repositories/{repository}/templates/{name}": {"get", "put", "delete"},
+    "/api/v1/repositories/{repository}/versions/{name}": {"get"},
+    "/api/v1/repositories/{repository}/versions/{name}/{number}": {"get"},
+    "/api/v1/repositories/{repository}/render/{name}": {"post"},
+    "/api/v1/repositories/{repository}/labels": {"get"},
+    "/api/v1/repositories/{repository}/labels/{label}": {"get"},
+    "/api/v1/repositories/{repository}/labels/{label}/{name}": {"get", "put", "delete"},
+    "/api/v1/repositories/{repository}/rollbacks": {"post"},
+    "/api/v1/repositories/{repository}/search": {"get"},
+    "/api/v1/repositories/{repository}/index": {"get"},
+    "/livez": {"get"},
+    "/readyz": {"get"},
+    "/schemas/prompt-v1.json": {"get"},
+}
+
+
+@pytest.fixture
+def document(documented: Documented) -> dict[str, Any]:
+    return documented.document
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, op) for path, methods in document["paths"].items() for method, op in methods.items()]
+
+
+def test_every_operation_is_there(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert {path: set(methods) for path, methods in document["paths"].items()} == OPERATIONS
+
+
+def test_every_operation_says_who_may_and_what_it_is(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        assert operation.get("security") == (None if is_public(path) else [{"key": []}]), path
+        assert operation["summary"], path
+        assert operation["description"], (path, method)
+        assert len({op["operationId"] for _, _, op in operations(document)}) == len(operations(document))
+
+
+def test_every_operation_documents_the_problems_that_it_can_answer(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        if is_public(path):
+            continue
+        statuses = set(operation["responses"])
+        assert {"401", "500", "503"} <= statuses, path
+        if "{repository}" in path:
+            assert {"400", "404"} <= statuses, path
+        if method in {"put", "delete"} or path.endswith("/rollbacks"):
+            assert {"403", "409", "413", "422"} <= statuses, path
+
+
+def test_no_operation_keeps_a_guess_of_the_framework(document: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in str(document)
+
+
+def test_every_answer_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    checked = 0
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            for kind, content in response.get("content", {}).items():
+                schema = content["schema"]
+                if not kind.endswith("json") or kind == "application/schema+json":
+                    continue
+                examples = [e["value"] for e in content.get("examples", {}).values()] or examples_of(document, schema)
+                assert examples, (path, method, status)
+                validator = jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]})
+                for example in examples:
+                    validator.validate(example)
+                    checked += 1
+    assert checked > 100
+
+
+def test_every_body_that_is_sent_has_an_example(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            examples = [e["value"] for e in content.get("examples", {}).values()]
+            examples = examples or examples_of(document, content["schema"])
+            assert examples, (path, method)
+            schema = {**content["schema"], "components": document["components"]}
+            for example in examples:
+                jsonschema_rs.Draft202012Validator(schema).validate(example)
+
+
+def test_every_parameter_is_described(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            told = parameter.get("description") or parameter["schema"]
+            assert told, (path, method, parameter["name"])
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [ref for value in node.values() for ref in references(value)]
+        return [ref for value in node for ref in references(value)] if isinstance(node, list) else []
+
+    for reference in set(references(document)):
+        target: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target[part]
+
+
+def test_problem_examples_are_those_of_the_table(document: dict[str, Any]) -> None:
+    names = {kind.name for kind in TABLE.values()}
+    shown = {
+        name
+        for _, _, operation in operations(document)
+        for response in operation["responses"].values()
+        for name in response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+    }
+    assert shown <= names | {"route-not-found", "invalid-body", "unsupported-media-type"}
+
+
+async def test_the_template_schema_is_published(anonymous: httpx.AsyncClient) -> None:
+    answer = await anonymous.get("/schemas/prompt-v1.json")
+    assert answer.headers["content-type"] == "application/schema+json"
+    jsonschema_rs.Draft202012Validator(answer.json())
+    assert answer.json()["$schema"].startswith("https://json-schema.org/draft/2020-12")
+
+
+async def test_the_documentation_page_has_nothing_inline(anonymous: httpx.AsyncClient) -> None:
+    page = await anonymous.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "<script>" not in page.text
+    assert "style=" not in page.text
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js", "icon.svg", "docs.css"):
+        assert (await anonymous.get(f"/docs/assets/{asset}")).status_code == 200
+    assert (await anonymous.get("/docs/assets/%2e%2e%2fapp.py")).status_code == 404
+    assert (await anonymous.get("/docs/assets/nothing")).status_code == 404
+
+
+async def test_the_error_page_has_a_place_for_each_type(anonymous: httpx.AsyncClient) -> None:
+    page = await anonymous.get("/docs/errors")
+    for kind in TABLE.values():
+        assert f'id="{kind.name}"' in page.text
+
+
+def examples_of(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: list[Any] = document["components"]["schemas"].get(name, schema).get("examples", [])
+    return found

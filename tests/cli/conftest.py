@@ -1,0 +1,73 @@
+"""The program as a process of its own, and a checkout to work in."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stock import FILES
+
+PROGRAM = [sys.executable, "-c", "from api.cli import main; main()"]
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run of the program came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its standard output as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Done]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment without the settings of whoever runs the tests."""
+    unwanted = ("PROMPTUARY_", "PYTHONDONTWRITEBYTECODE")  # compiling everything anew takes longer than most tests
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}  # noqa: TID251
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **more}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs the program in the temporary folder, on a data folder in it."""
+
+    def call(*arguments: str, stdin: str = "", cwd: Path = tmp_path, **more: str) -> Done:
+        done = subprocess.run(
+            [*PROGRAM, *arguments],
+            input=stdin.encode(),
+            capture_output=True,
+            cwd=cwd,
+            env=environment(**{"PROMPTUARY_DATA": str(tmp_path / "data"), **more}),
+            timeout=60,
+            check=False,
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert "Traceback" not in err, err
+        return Done(done.returncode, out, err)
+
+    return call
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with the files of ``tests.stock``, and a label."""
+    folder = tmp_path / "checkout"
+    for path, text in {**FILES, "labels/production/support.yaml": "triage: 1\n"}.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    return folder

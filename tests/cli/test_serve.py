@@ -1,0 +1,130 @@
+"""``promptuary serve`` as a user starts it: what it prints works, and it ends cleanly."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PROGRAM, Run, environment
+
+pytestmark = pytest.mark.e2e
+
+
+@contextmanager
+def served(data: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The running server and what it printed until it was ready."""
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", "--data", str(data), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    )
+    assert process.stdout is not None
+    printed = ""
+    try:
+        for line in process.stdout:
+            printed += line
+            if line.startswith("Ctrl-C"):
+                break
+        yield process, printed
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path, stocked_folder: Path) -> Path:
+    folder = tmp_path / "with space" / "data"
+    shutil.copytree(stocked_folder, folder)
+    return folder
+
+
+def wait_until_ready(address: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not become ready")
+
+
+def test_what_is_printed_works_and_shows_no_key(data: Path, tmp_path: Path) -> None:
+    with served(data) as (process, printed):
+        key = (data / "admin-key").read_text().strip()
+        assert (data / "admin-key").stat().st_mode & 0o777 == 0o600
+        assert key not in printed
+        address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert address is not None
+        wait_until_ready(address[0])
+        curl, clone = (line.strip() for line in printed.splitlines() if "admin-key" in line)
+        listed = subprocess.run(["sh", "-c", f"{curl} -sf"], capture_output=True, check=True, cwd=tmp_path)
+        assert len(json.loads(listed.stdout)["templates"]) == 3
+        subprocess.run(["sh", "-c", f"{clone} -q"], check=True, cwd=tmp_path)
+        assert (tmp_path / "default" / "prompts/고객지원/환불.prompt.yaml").is_file()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+
+
+def test_a_korean_name_as_typed_in_curl(data: Path) -> None:
+    with served(data) as (process, printed):
+        address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert address is not None
+        wait_until_ready(address[0])
+        key = (data / "admin-key").read_text().strip()
+        url = f"{address[0]}/api/v1/repositories/default/templates/고객지원/환불"
+        got = subprocess.run(
+            ["curl", "-sf", "-H", f"Authorization: Bearer {key}", url], capture_output=True, check=True
+        )
+        assert json.loads(got.stdout)["name"] == "고객지원/환불"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+def test_a_key_made_beside_the_server_works_at_once(data: Path, run: Run) -> None:
+    with served(data) as (_, printed):
+        address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert address is not None
+        wait_until_ready(address[0])
+        key = run("key", "create", "--scope", "read", "--data", str(data), "--json").json["key"]
+        rendered = run(
+            "render", "support/triage", "--label", "production", "--var", "ticket=Help", "--json",
+            PROMPTUARY_URL=address[0], PROMPTUARY_KEY=key,
+        )  # fmt: skip
+        assert (rendered.code, rendered.json["version"]) == (0, 1)
+        refused = run(
+            "render", "support/triage", "--label", "production", PROMPTUARY_URL=address[0], PROMPTUARY_KEY=key
+        )
+        assert (refused.code, "ticket" in refused.err) == (1, True)
+
+
+def test_a_port_in_use(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port))
+    assert (done.code, f"Port {port}" in done.err, "--port" in done.err) == (2, True, True)
+
+
+def test_a_data_folder_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"))
+    assert (done.code, "data folder" in done.err) == (2, True)
+    if os.geteuid() != 0:
+        (tmp_path / "closed").mkdir(mode=0o500)
+        assert run("serve", "--port", "0", "--data", str(tmp_path / "closed")).code == 2
