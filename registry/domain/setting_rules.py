@@ -10,6 +10,7 @@ from registry.domain.names import check_name, template_name
 from registry.domain.rule_check import Check, leaves
 from registry.domain.template import Json
 from registry.domain.template_builder import escape_pointer
+from registry.domain.wording import shown
 
 _CREDENTIALS = frozenset({
     "apikey", "apitoken", "apisecret", "accesstoken", "accesskey", "accesskeyid", "authtoken", "authorization",
@@ -117,7 +118,7 @@ def _check_schema(check: Check, schema: Json, pointer: str) -> None:
         jsonschema_rs.meta.validate(plain)
     except jsonschema_rs.ValidationError as error:
         below = "".join(f"/{escape_pointer(str(key))}" for key in error.instance_path)
-        words = error.message[:200] if "anyOf" not in error.message else "this value is not allowed here"
+        words = error.message[:200] if "anyOf" not in error.message else f"{shown(error.instance)} is not allowed here"
         check.say("json-schema", f"this is no JSON Schema (draft 2020-12): {words}", pointer + below)
         return
     if schema.get("type", "object") != "object":
