@@ -13,7 +13,6 @@ from api.errors import HTTP_PROBLEMS, INTERNAL, error_answer, make_problem, move
 from api.gateway import ID
 from registry.domain.errors import PromptuaryError, TemplateMoved
 
-
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 
 
