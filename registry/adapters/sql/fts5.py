@@ -1,14 +1,14 @@
 """SQLite's full text: two FTS5 tables for each search index, on trigrams of jamo.
 
 ``search_text_N`` has everything of a document, ``search_heading_N`` only name, description and tags, so that the best
-hits of a very common word are found without walking the long lists of bodies. Both keep neither text (contentless)
-nor positions (detail=none): they give candidates, which have every trigram of what is looked for, and the texts in
-``search_documents`` and ``search_bodies`` decide. That is a fifth of the size of an index with positions, and a third
-of the time to write it. Deleting gives FTS5 the very text that was added.
+hits of a very common word are found without walking the long lists of bodies. Both are contentless: the text stands
+once, folded, in ``search_documents`` and ``search_bodies``, and deleting gives FTS5 the very text that was added. They
+keep positions: without them the index is a fifth of the size, but in Korean, where few jamo make all trigrams, most
+documents that have every trigram of a word do not have the word.
 
 Words stand between single spaces, so one table answers for substrings (``refund``), begins of words (`` refund``) and
 whole words (`` refund ``), down to two letters. For queries of one letter, for initials and for facets there are marks
-of private characters in the text, each a trigram of its own. Every trigram of a query is quoted: nothing that a user
+of private characters in the text, each a trigram of its own. Every string of a query is quoted: nothing that a user
 types is syntax here.
 """
 
@@ -22,8 +22,9 @@ from registry.domain.search_terms import Form, Look, Term
 from registry.domain.search_text import folded
 
 _TRIGRAM = 3
-_MAX_TRIGRAMS = 24
 _AUTOMERGE = 8
+_MERGE_PAGES = 500
+_MERGED = 2
 _START = "\U00108000"
 _INITIALS = "\U00108001"
 
@@ -43,7 +44,7 @@ def create_tables(connection: Connection, index: int) -> None:
     for table in (text_table(index), heading_table(index)):
         connection.exec_driver_sql(
             f"CREATE VIRTUAL TABLE {table} USING fts5"
-            "(text, content='', detail='none', columnsize=0, tokenize='trigram case_sensitive 1')"
+            "(text, content='', columnsize=0, tokenize='trigram case_sensitive 1')"
         )
         configure = f"INSERT INTO {table}({table}, rank) VALUES ('automerge', ?)"  # noqa: S608  (a name of ours)
         connection.exec_driver_sql(configure, (_AUTOMERGE,))
@@ -53,6 +54,25 @@ def drop_tables(connection: Connection, index: int) -> None:
     """Drops the two tables of an index."""
     for table in (text_table(index), heading_table(index)):
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+
+
+def merge_some(connection: Connection, index: int) -> bool:
+    """Merges some of what bulk writing left in pieces; False where all is one piece.
+
+    Pieces count alike whatever their size, so a few documents written after would make FTS5 merge large ones.
+    """
+    for table in (text_table(index), heading_table(index)):
+        # The first step of a merge of everything has a negative size; a step that merged nothing changes one row.
+        merge = f"INSERT INTO {table}({table}, rank) VALUES ('merge', ?)"  # noqa: S608  (a name of ours)
+        before = _changes(connection)
+        connection.exec_driver_sql(merge, (-_MERGE_PAGES,))
+        if _changes(connection) - before >= _MERGED:
+            return True
+    return False
+
+
+def _changes(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one())
 
 
 Row = tuple[int, str, str]
@@ -104,14 +124,14 @@ def facet_mark(value: str) -> str:
 
 
 def match(terms: Sequence[Term], values: Iterable[str] = (), *, any_term: bool = False) -> str:
-    """The expression for documents that may have every term (or any) and all the facet values."""
+    """The expression for documents that have every term (or any) and all the facet values."""
     found = [_either(_literal(form) for form in term.forms) for term in terms]
     parts = [f"({(' OR ' if any_term else ' AND ').join(found)})"] if found else []
-    return " AND ".join(parts + [_all_of(facet_mark(value)) for value in values])
+    return " AND ".join(parts + [_quoted(facet_mark(value)) for value in values])
 
 
 def match_heading(terms: Sequence[Term]) -> str:
-    """The expression for headings that may have every term; empty where a term has only forms that have marks."""
+    """The expression for headings that have every term; empty where a term has only forms that have marks."""
     found = []
     for term in terms:
         usable = [_literal(form) for form in term.forms if form.look is not Look.INITIALS]
@@ -123,9 +143,9 @@ def match_heading(terms: Sequence[Term]) -> str:
 
 
 def match_words(terms: Sequence[Term]) -> str:
-    """The expression for documents that may have every term as a whole word; empty where a term is too short."""
+    """The expression for documents that have every term as a whole word; empty where a term is too short."""
     words = [f" {term.forms[0].text} " for term in terms]
-    return " AND ".join(_all_of(word) for word in words) if words else ""
+    return " AND ".join(map(_quoted, words))
 
 
 def _literal(form: Form) -> str:
@@ -138,11 +158,8 @@ def _literal(form: Form) -> str:
 
 
 def _either(literals: Iterable[str]) -> str:
-    return f"({' OR '.join(f'({_all_of(literal)})' for literal in dict.fromkeys(literals))})"
+    return f"({' OR '.join(map(_quoted, dict.fromkeys(literals)))})"
 
 
-def _all_of(literal: str) -> str:
-    """Every trigram of a literal, of a long one some, each quoted."""
-    trigrams = [literal[at : at + _TRIGRAM] for at in range(len(literal) - _TRIGRAM + 1)]
-    step = -(-len(trigrams) // _MAX_TRIGRAMS)
-    return " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in dict.fromkeys(trigrams[::step]))
+def _quoted(literal: str) -> str:
+    return '"' + literal.replace('"', '""') + '"'

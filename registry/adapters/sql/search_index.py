@@ -95,7 +95,12 @@ class Fts5SearchIndex:
         await self._sweep()
 
     async def swap(self, repository: RepositoryName) -> None:
-        """Puts the index that was begun in the place of the old one. Nothing where none was begun."""
+        """Puts the index that was begun in the place of the old one. Nothing where none was begun.
+
+        What bulk writing left in pieces is merged first, in small transactions.
+        """
+        while await self._database.write(lambda connection: search_store.merge_some(connection, repository)):
+            pass
         await self._database.write(lambda connection: search_store.swap_index(connection, repository))
         await self._sweep()
 

@@ -96,10 +96,12 @@ def put_documents(connection: Connection, repository: RepositoryName, documents:
         elif row.ordinal < document.ordinal:
             touched.append({"number": row.id, "new_ordinal": document.ordinal})
     dialect.write_rows(connection, _ORDINAL, touched)
-    replaced = [known[document.name] for document in fresh if document.name in known]
-    counts = _take_out(connection, index, replaced)
-    counts.update(_put_in(connection, index, fresh, known))
+    gone, counts = _taken_out([known[document.name] for document in fresh if document.name in known])
+    texts = _put_in(connection, index, fresh, known, counts)
     _count(connection, index, counts)
+    # Last, and together: another statement in between would make FTS5 write what it holds as a piece of its own.
+    fts5.delete_rows(connection, index, gone)
+    fts5.add_rows(connection, index, texts)
 
 
 def delete_documents(
@@ -111,14 +113,16 @@ def delete_documents(
     rows = [row for row in connection.execute(_KNOWN, wanted) if row.ordinal <= ordinal]
     if not rows:
         return
-    _count(connection, index, _take_out(connection, index, rows))
+    gone, counts = _taken_out(rows)
+    _count(connection, index, counts)
     _forget(connection, [row.id for row in rows])
+    fts5.delete_rows(connection, index, gone)
 
 
-def _values_of(name: TemplateName, stored: Stored) -> list[str]:
+def _values_of(document: SearchDocument) -> list[str]:
     """The facet values of a document as ``facet TAB value``, in a fixed order."""
-    pairs = facet_values(name, stored.facts, stored.owners, stored.labels)
-    return sorted(facet_token(facet, value) for facet, value in pairs)
+    pairs = facet_values(document.name, document.facts, document.owners, document.labels)
+    return sorted({facet_token(facet, value) for facet, value in pairs})
 
 
 def facet_token(facet: str, value: str) -> str:
@@ -126,23 +130,25 @@ def facet_token(facet: str, value: str) -> str:
     return f"{facet}\t{' '.join(value.split())}"
 
 
-def _take_out(connection: Connection, index: int, rows: Sequence[Row[Any]]) -> Counter[str]:
-    """Takes documents out of the full text; says by how much the counts of their facet values change."""
+def _taken_out(rows: Sequence[Row[Any]]) -> tuple[list[fts5.Row], Counter[str]]:
+    """What has to leave the full text, and by how much the counts of facet values change with it."""
     counts: Counter[str] = Counter()
     gone = []
     for row in rows:
         values = row.facets.split("\n")[1:-1]
         gone.append((row.id, row.heading, fts5.indexed(row.heading, row.folded, values)))
         counts.subtract([TOTAL, *values])
-    fts5.delete_rows(connection, index, gone)
-    return counts
+    return gone, counts
 
 
 def _put_in(
-    connection: Connection, index: int, documents: Sequence[SearchDocument], known: Mapping[str, Row[Any]]
-) -> Counter[str]:
-    """Writes documents; says by how much the counts of their facet values change."""
-    counts: Counter[str] = Counter()
+    connection: Connection,
+    index: int,
+    documents: Sequence[SearchDocument],
+    known: Mapping[str, Row[Any]],
+    counts: Counter[str],
+) -> list[fts5.Row]:
+    """Writes the rows of documents and adds their facet values to the counts; says what the full text has to get."""
     number = dialect.next_id(connection, search_documents)
     rows, bodies, texts = [], [], []
     for document in documents:
@@ -151,8 +157,7 @@ def _put_in(
             own, number = number, number + 1
         else:
             own = row.id
-        stored = Stored(document.facts, document.owners, document.labels)
-        values = _values_of(document.name, stored)
+        values = _values_of(document)
         heading = fts5.heading_of(document.name, document.facts.description, document.facts.tags)
         text = folded(document.body)
         texts.append((own, heading, fts5.indexed(heading, text, values)))
@@ -161,8 +166,7 @@ def _put_in(
         counts.update([TOTAL, *values])
     dialect.write_rows(connection, _SAVE, rows)
     dialect.write_rows(connection, _SAVE_BODY, bodies)
-    fts5.add_rows(connection, index, texts)
-    return counts
+    return texts
 
 
 def _row(index: int, number: int, document: SearchDocument, heading: str, values: Sequence[str]) -> dict[str, Any]:
@@ -213,6 +217,12 @@ def swap_index(connection: Connection, repository: RepositoryName) -> None:
     if index is not None:
         _retire(connection, repository, "live")
         connection.execute(update(search_indexes).where(search_indexes.c.id == index).values(role="live"))
+
+
+def merge_some(connection: Connection, repository: RepositoryName) -> bool:
+    """Merges a part of the index that is being filled, else of the live one; False where nothing is left to merge."""
+    index = find_index(connection, repository, "next") or find_index(connection, repository, "live")
+    return index is not None and fts5.merge_some(connection, index)
 
 
 def _retire(connection: Connection, repository: RepositoryName, role: str) -> None:

@@ -100,15 +100,16 @@ class SqlTemplateIndex:
             build = connection.execute(_LIVE, {"repository": repository}).scalar_one_or_none()
             if build is None:
                 return []
-            found = []
+            found: list[str] = []
             for piece in name_pieces(name):
                 found += dialect.names_like(connection, build, [piece], _NEAR_CANDIDATES)
                 if len(found) >= _NEAR_CANDIDATES:
                     break
             folder, slash, last = name.rpartition("/")
-            low = folder + slash + last[:1]
-            around = {"build": build, "low": low, "high": low + "\U0010ffff"}
-            return [*found, *connection.execute(_AROUND, around).scalars()]
+            for low in (folder + slash + last[:1], folder + slash):
+                around = {"build": build, "low": low, "high": low + "\U0010ffff"}
+                found += connection.execute(_AROUND, around).scalars()
+            return found
 
         return rank_near(name, await self._database.read(candidates), limit)
 

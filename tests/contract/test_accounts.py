@@ -1,0 +1,131 @@
+"""What every store of users and keys promises, run against SQLite."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.engine import Database
+from registry.domain.access import ApiKey, Scope, User
+from registry.domain.errors import Conflict, NotFound
+from registry.ports.accounts import Keys, Users
+
+KIM = User("kim", "Kim Minji", "kim@example.com")
+NOW = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
+KEY = ApiKey(id="k1", user="kim", scope=Scope.WRITE, hash="aa" * 32, created_at=NOW, note="ci 배포")
+ROOT = Path(__file__).parents[2]
+
+
+class Accounts(NamedTuple):
+    users: Users
+    keys: Keys
+
+
+@pytest.fixture(params=["sqlite"])
+async def accounts(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Accounts]:
+    database = await Database.open(tmp_path / "catalogue.db")
+    yield Accounts(SqlUsers(database), SqlKeys(database))
+    await database.close()
+
+
+async def test_a_user_is_added_then_changed(accounts: Accounts) -> None:
+    assert await accounts.users.find("kim") is None
+    await accounts.users.put(KIM)
+    await accounts.users.put(replace(KIM, email="new@example.com"))
+    assert await accounts.users.find("kim") == replace(KIM, email="new@example.com")
+
+
+async def test_the_first_user_stays_the_first(accounts: Accounts) -> None:
+    assert await accounts.users.first() is None
+    await accounts.users.put(User("zoe", "Zoe", "z@example.com"))
+    await accounts.users.put(User("abe", "Abe", "a@example.com"))
+    await accounts.users.put(User("zoe", "Zoe Z", "z@example.com"))
+    first = await accounts.users.first()
+    assert first is not None
+    assert first.user == "zoe"
+
+
+async def test_a_key_is_found_by_its_hash_with_its_user(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    expires = (NOW + timedelta(days=1)).astimezone(timezone(timedelta(hours=9)))
+    await accounts.keys.add(replace(KEY, expires_at=expires))
+    assert await accounts.keys.find(KEY.hash) == (replace(KEY, expires_at=expires), KIM)
+    assert await accounts.keys.find("bb" * 32) is None
+
+
+async def test_a_key_needs_a_user_and_is_added_once(accounts: Accounts) -> None:
+    with pytest.raises(NotFound, match="kim"):
+        await accounts.keys.add(KEY)
+    await accounts.users.put(KIM)
+    await accounts.keys.add(KEY)
+    for same in (replace(KEY, hash="cc" * 32), replace(KEY, id="k2")):
+        with pytest.raises(Conflict):
+            await accounts.keys.add(same)
+
+
+async def test_keys_are_listed_newest_first_and_by_user(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    await accounts.users.put(User("lee", "Lee", "l@example.com"))
+    for number, user in enumerate(("kim", "lee", "kim")):
+        at = NOW + timedelta(seconds=number)
+        await accounts.keys.add(ApiKey(f"k{number}", user, Scope.READ, f"{number:064x}", at))
+    assert [key.id for key in await accounts.keys.list_keys()] == ["k2", "k1", "k0"]
+    assert [key.id for key in await accounts.keys.list_keys("kim")] == ["k2", "k0"]
+    assert await accounts.keys.list_keys("nobody") == []
+
+
+async def test_a_revoked_key_is_still_found_and_keeps_its_first_time(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    await accounts.keys.add(KEY)
+    assert await accounts.keys.revoke("k1", NOW)
+    assert await accounts.keys.revoke("k1", NOW + timedelta(days=1))
+    assert not await accounts.keys.revoke("absent", NOW)
+    found = await accounts.keys.find(KEY.hash)
+    assert found is not None
+    assert found[0].revoked_at == NOW
+
+
+ADDER = """
+import asyncio, os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.engine import Database
+from registry.domain.access import ApiKey, Scope, User
+
+async def main():
+    database = await Database.open(Path(sys.argv[1]))
+    await SqlUsers(database).put(User("kim", "Kim", "k@example.com"))
+    await SqlKeys(database).add(ApiKey("k1", "kim", Scope.READ, "aa", datetime.now(UTC)))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.crash
+async def test_an_acknowledged_key_outlives_a_killed_process(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.db"
+    subprocess.run([sys.executable, "-c", ADDER, str(path), str(ROOT)], check=False, timeout=60)
+    database = await Database.open(path)
+    assert await SqlKeys(database).find("aa") is not None
+    await database.close()
+
+
+async def test_writes_of_accounts_wait_for_the_disk(tmp_path: Path) -> None:
+    """Seen from within: the setting under which the writing transaction runs (2 is FULL, 1 is NORMAL)."""
+    database = await Database.open(tmp_path / "catalogue.db")
+
+    def level(connection: object) -> int:
+        return connection.exec_driver_sql("PRAGMA synchronous").scalar_one()  # type: ignore[attr-defined]
+
+    assert await database.write(level, durable=True) == 2
+    assert await database.write(level) == 1
+    await database.close()

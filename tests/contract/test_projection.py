@@ -1,0 +1,395 @@
+"""What every projection and outbox promises, run against SQLite; with killed processes, full disks and two writers."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.domain.catalogue import PROJECTION_SCHEMA, OutboxKind, TemplateFilter
+from registry.domain.errors import Conflict, Unavailable
+from registry.ports.projection import Outbox, Projection
+from tests.projected import MAIN, History, plain_facts
+
+ROOT = Path(__file__).parents[2]
+
+
+class Store(NamedTuple):
+    database: Database
+    projection: Projection
+    outbox: Outbox
+    templates: SqlTemplateIndex
+    versions: SqlVersionIndex
+
+
+def store_of(database: Database) -> Store:
+    return Store(
+        database, SqlProjection(database), SqlOutbox(database), SqlTemplateIndex(database), SqlVersionIndex(database)
+    )
+
+
+@pytest.fixture(params=["sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    database = await Database.open(tmp_path / "catalogue.db")
+    yield store_of(database)
+    await database.close()
+
+
+async def names(store: Store) -> list[str]:
+    page = await store.templates.list_templates("default", TemplateFilter(), limit=500)
+    return [entry.name for entry in page.items]
+
+
+async def drain(store: Store) -> list[tuple[str, str]]:
+    entries = await store.outbox.pending()
+    await store.outbox.done(entries)
+    return [(entry.kind.value, entry.name) for entry in entries]
+
+
+async def test_the_checkpoint_is_the_last_batchs_commit(store: Store) -> None:
+    assert await store.projection.checkpoint("default") is None
+    history = History()
+    await store.projection.apply(history.commit({"a": "1"}, rules={"schema": "registry/v1"}))
+    batch = history.commit({"a": "2"}, rules={"default_label": "production"})
+    await store.projection.apply(batch)
+    checkpoint = await store.projection.checkpoint("default")
+    assert checkpoint is not None
+    assert (checkpoint.ref, checkpoint.commit, checkpoint.ordinal) == (MAIN, batch.commit, 2)
+    assert checkpoint.schema == PROJECTION_SCHEMA
+    assert await store.projection.rules("default") == {"default_label": "production"}
+    assert await store.projection.rules("elsewhere") is None
+
+
+async def test_a_batch_that_does_not_continue_the_checkpoint_is_refused_whole(store: Store) -> None:
+    history = History()
+    await store.projection.apply(history.commit({"a": "1"}))
+    batch = history.commit({"b": "1"})
+    await store.projection.apply(batch)
+    with pytest.raises(Conflict, match="another process"):
+        await store.projection.apply(batch)
+    with pytest.raises(Conflict):
+        await store.projection.apply(replace(batch, repository="never-projected"))
+    assert await names(store) == ["a", "b"]
+
+
+async def test_the_state_goes_on_where_the_projection_stands(store: Store) -> None:
+    history = History()
+    include = '{% include "p" %}'
+    for files in ({"a": include, "p": "1", "gone": "x"}, {"p": "2"}, {"gone": None}):
+        await store.projection.apply(history.commit(files))
+    state = await store.projection.load_state("default")
+    assert state.numbers == history.state.numbers
+    assert dict(state.graph.blobs) == dict(history.state.graph.blobs)
+    assert state.graph.digest("a") == history.state.graph.digest("a")
+    assert state.graph.includers("p") == {"a"}
+    assert (await store.projection.load_state("elsewhere")).numbers == {}
+
+
+async def test_readers_see_the_old_rows_until_a_replay_is_whole(store: Store) -> None:
+    history = History()
+    await store.projection.apply(history.commit({"old": "1", "both": "1"}, labels={("prod", "old"): 1}))
+    again = History(seed="again")
+    await store.projection.apply(again.commit({"new": "1"}, replay=True, final=False))
+    middle = again.commit({"both": "1"}, labels={("prod", "new"): 1}, replay=True, final=False)
+    await store.projection.apply(middle)
+    assert await names(store) == ["both", "old"]
+    assert await store.versions.list_labels("default") == {"prod": {"old": 1}}
+    await store.projection.apply(history.commit({"both": "2"}))  # the live rows go on meanwhile
+    with pytest.raises(Conflict):
+        await store.projection.apply(replace(middle, replay=True))
+    last = again.commit({"both": "3"}, replay=True)
+    await store.projection.apply(last)
+    assert await names(store) == ["both", "new"]
+    assert await store.versions.list_labels("default") == {"prod": {"new": 1}}
+    checkpoint = await store.projection.checkpoint("default")
+    assert checkpoint is not None
+    assert checkpoint.commit == last.commit
+    await store.projection.apply(again.commit({"new": "2"}))
+    assert (await store.projection.load_state("default")).numbers == {"new": 2, "both": 2}
+
+
+async def test_a_replay_leaves_nothing_of_what_it_replaced(store: Store) -> None:
+    for turn in range(3):
+        history = History(seed=str(turn))
+        await store.projection.apply(history.commit({f"a{turn}": "1"}, replay=True, final=False))  # begun, given up
+        history = History(seed=f"{turn} again")
+        batch = history.commit({f"b{turn}": '{% include "x" %}'}, labels={("prod", f"b{turn}"): 1}, final=True)
+        await store.projection.apply(batch)
+
+    def count(connection: object) -> dict[str, int]:
+        tables = ("builds", "templates", "versions", "template_values", "bodies", "closures", "commits", "labels")
+        run = connection.exec_driver_sql  # type: ignore[attr-defined]
+        return {table: run(f"SELECT count(*) FROM {table}").scalar_one() for table in (*tables, "template_names")}
+
+    rows = await store.database.read(count)
+    assert rows == dict.fromkeys(rows, 1) | {"template_values": 3}
+
+
+async def test_the_outbox_asks_once_for_a_template_however_often_it_changed(store: Store) -> None:
+    history = History()
+    await store.projection.apply(history.commit({"a": "1", "b": "1"}))
+    assert await drain(store) == [("renew", ""), ("document", "a"), ("document", "b"), ("swap", "")]
+    await store.projection.apply(history.commit({"b": "2"}))
+    await store.projection.apply(history.commit({"a": "2"}, labels={("prod", "b"): 2}))
+    await store.projection.apply(history.commit({"b": None}))
+    entries = await store.outbox.pending()
+    assert [(entry.name, entry.ordinal) for entry in entries] == [("a", 3), ("b", 4)]
+    assert await store.outbox.depth() == 2
+    assert [document.name for document in await store.outbox.documents(entries)] == ["a"]
+
+
+async def test_what_was_asked_meanwhile_outlives_a_late_done(store: Store) -> None:
+    history = History()
+    await store.projection.apply(history.commit({"a": "1"}))
+    await drain(store)
+    await store.projection.apply(history.commit({"a": "2"}))
+    slow = await store.outbox.pending()
+    await store.projection.apply(history.commit({"a": "3"}))
+    await store.outbox.done(slow)
+    assert [entry.ordinal for entry in await store.outbox.pending()] == [3]
+
+
+async def test_a_document_is_the_newest_valid_version_with_its_people_and_labels(store: Store) -> None:
+    history = History()
+    facts = plain_facts(description="Sorts", tags=("t",))
+    source = "schema: prompt/v1\ntype: text\ntext: |\n  Hello there\n"
+    batch = history.commit({"a": source}, facts={"a": facts}, owners={"a": ("@x",)}, labels={("prod", "a"): 1})
+    await store.projection.apply(batch)
+    await store.projection.apply(history.commit({"a": "broken", "never": "broken"}))
+    entries = [entry for entry in await store.outbox.pending() if entry.kind is OutboxKind.DOCUMENT]
+    (document,) = await store.outbox.documents(entries)
+    assert (document.name, document.ordinal, document.facts) == ("a", 2, facts)
+    assert (document.owners, document.labels, document.body) == (("@x",), ("prod",), "Hello there")
+
+
+async def test_filling_asks_for_a_whole_new_index(store: Store) -> None:
+    history = History()
+    await store.projection.apply(history.commit({"b": "1", "a": "1", "gone": "1"}))
+    await store.projection.apply(history.commit({"gone": None}))
+    await drain(store)
+    assert await store.outbox.fill("default") == 2
+    assert await drain(store) == [("renew", ""), ("document", "a"), ("document", "b"), ("swap", "")]
+    assert await store.outbox.fill("elsewhere") == 0
+
+
+async def test_a_dropped_repository_is_as_if_it_had_never_been(store: Store) -> None:
+    history = History()
+    await store.projection.apply(history.commit({"a": "1"}))
+    await store.projection.put_refs("default", {MAIN: history.tip})
+    await store.projection.drop("default")
+    await store.projection.drop("never-was")
+    assert await store.projection.checkpoint("default") is None
+    assert await store.templates.find_template("default", "a") is None
+    assert await store.outbox.depth() == 0
+    await store.projection.apply(History().commit({"b": "1"}))
+    assert await names(store) == ["b"]
+
+
+async def test_refs_that_are_gone_are_forgotten(store: Store) -> None:
+    await store.projection.put_refs("default", {MAIN: "1" * 40, "refs/heads/x": "2" * 40})
+    await store.projection.put_refs("default", {MAIN: "3" * 40})
+    rows = await store.database.read(lambda c: c.exec_driver_sql('SELECT ref, "commit" FROM refs').all())
+    assert [tuple(row) for row in rows] == [(MAIN, "3" * 40)]
+
+
+async def test_two_processes_write_in_turns(tmp_path: Path) -> None:
+    """Two connections to one file, each projecting its own repository at once: both get all their batches in."""
+    databases = [await Database.open(tmp_path / "catalogue.db") for _ in range(2)]
+    histories = [History("one"), History("two")]
+
+    async def project(store: Store, history: History) -> None:
+        for number in range(25):
+            await store.projection.apply(history.commit({f"t{number}": "x"}))
+
+    await asyncio.gather(*map(project, map(store_of, databases), histories))
+    for repository in ("one", "two"):
+        state = await store_of(databases[0]).projection.load_state(repository)
+        assert len(state.numbers) == 25
+    for database in databases:
+        await database.close()
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.projection import SqlProjection
+from tests.projected import History, plain_facts
+
+async def main():
+    database = await Database.open(Path(sys.argv[1]))
+    projection = SqlProjection(database)
+    turn = 0
+    while True:
+        history = History(seed=str(turn))
+        for number in range(6):
+            tag = plain_facts(tags=(f"{turn}-{number}",))
+            files = {f"t{each}": f"{turn} {number}" for each in range(40)}
+            batch = history.commit(files, facts=dict.fromkeys(files, tag), replay=number < 4, final=number >= 3)
+            await projection.apply(batch)
+            print(turn, number, flush=True)
+        turn += 1
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.crash
+async def test_a_killed_writer_leaves_one_whole_state(tmp_path: Path) -> None:
+    """Killed anywhere within replays and batches, what a reopened file shows is one batch's state, whole."""
+    path = tmp_path / "catalogue.db"
+    await (await Database.open(path)).close()
+    for _ in range(5):
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(ROOT)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(random.uniform(0.0, 0.25))
+        child.send_signal(signal.SIGKILL)
+        told = [line.split() for line in child.stdout.read().decode().splitlines() if line.count(" ") == 1]
+        child.wait()
+        child.stdout.close()
+        database = await Database.open(path)
+        store = store_of(database)
+        checkpoint = await store.projection.checkpoint("default")
+        page = await store.templates.list_templates("default", TemplateFilter(), limit=100)
+        await assert_whole(store, checkpoint, page)
+        final = [(int(turn), int(number)) for turn, number in told if int(number) >= 3]
+        if final:
+            assert checkpoint is not None
+            assert shown(page) >= final[-1]
+        await store.projection.apply(History(seed="after").commit({"after": "x"}))
+        assert await names(store) == ["after"]
+        await database.close()
+
+
+def shown(page: object) -> tuple[int, int]:
+    """The turn and the number of the batch whose state a page shows."""
+    turn, _, number = page.items[0].facts.tags[0].partition("-")  # type: ignore[attr-defined]
+    return int(turn), int(number)
+
+
+async def assert_whole(store: Store, checkpoint: object, page: object) -> None:
+    items = page.items  # type: ignore[attr-defined]
+    if items and items[0].name == "after":
+        assert len(items) == 1
+        return
+    if checkpoint is None:
+        assert not items
+        return
+    assert len(items) == 40
+    assert len({entry.facts.tags for entry in items}) == 1
+    assert {entry.version for entry in items} == {checkpoint.ordinal}  # type: ignore[attr-defined]
+    tagged = await store.templates.list_templates("default", TemplateFilter(tag=items[0].facts.tags[0]), limit=100)
+    assert len(tagged.items) == 40
+    assert not await store.database.read(lambda c: c.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB; where none can be mounted, the test is left out (the limit of file size is tested beside)."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    command = [str(mount), "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
+    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("no tmpfs can be mounted by this user")
+    yield folder
+    subprocess.run([str(unmount), folder], check=False, capture_output=True)
+
+
+async def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: Path) -> None:
+    database = await Database.open(small_disk / "catalogue.db")
+    store = store_of(database)
+    history = History()
+    await store.projection.apply(history.commit({"a": "1"}))
+
+    async def fill_up() -> None:
+        for number in range(20):
+            await store.projection.apply(history.commit({f"b{number}": os.urandom(300_000).hex()}))
+
+    with pytest.raises(Unavailable, match="disk is full"):
+        await fill_up()
+    before = await names(store)
+    assert before[0] == "a"
+    await database.close()
+    again = await Database.open(small_disk / "catalogue.db")
+    assert await names(store_of(again)) == before
+    await again.close()
+
+
+LIMITED = """
+import asyncio, os, resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.projection import SqlProjection
+from registry.domain.errors import Unavailable
+from tests.projected import History
+
+async def main():
+    database = await Database.open(Path(sys.argv[1]))
+    projection, history = SqlProjection(database), History()
+    await projection.apply(history.commit({"a": "1"}))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+    try:
+        for number in range(20):
+            await projection.apply(history.commit({f"b{number}": os.urandom(300_000).hex()}))
+    except Unavailable as error:
+        print(error.message)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_limit_of_file_size_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.db"
+    command = [sys.executable, "-c", LIMITED, str(path), str(ROOT)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "cannot be used" in told.stdout
+    database = await Database.open(path)
+    assert (await names(store_of(database)))[0] == "a"
+    await database.close()
+
+
+async def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be"):
+        await Database.open(tmp_path / "no-folder" / "catalogue.db")
+    (tmp_path / "text.db").write_text("this is no database at all, but some text" * 100)
+    with pytest.raises(Unavailable, match="not a database"):
+        await Database.open(tmp_path / "text.db")
+
+
+async def test_a_closed_catalogue_says_so(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "catalogue.db")
+    await database.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await SqlProjection(database).checkpoint("default")
+
+
+async def test_a_cancelled_query_stops(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "catalogue.db", readers=1)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await database.read(lambda connection: connection.exec_driver_sql(endless).scalar())
+    async with asyncio.timeout(5):
+        assert await SqlProjection(database).checkpoint("default") is None
+    await database.close()
