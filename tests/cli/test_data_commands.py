@@ -59,8 +59,8 @@ def test_what_cannot_be_done_is_one_line(run: Run, arguments: list[str], word: s
     assert word in done.err
 
 
-def test_settings_that_cannot_be_used(run: Run) -> None:
-    done = run("index", "status", PROMPTUARY_PORT="many")
+def test_settings_that_cannot_be_used(process: Run) -> None:
+    done = process("index", "status", PROMPTUARY_PORT="many")
     assert (done.code, "PROMPTUARY_PORT" in done.err) == (2, True)
 
 
@@ -73,9 +73,9 @@ def test_indexes_are_rebuilt_and_verified(run: Run, stocked_folder: Path) -> Non
     assert "main" in run("index", "status", "--data", str(stocked_folder)).out
 
 
-def test_help_and_version(run: Run) -> None:
-    assert "promptuary validate ." in run("--help").out
-    assert run("--version").out.startswith("promptuary 0.")
+def test_help_and_version(run: Run, process: Run) -> None:
+    assert "promptuary validate ." in process("--help").out
+    assert process("--version").out.startswith("promptuary 0.")
     for command in ("serve", "validate", "render", "key create", "index verify"):
         done = run(*command.split(), "--help")
         assert (done.code, "promptuary " in done.out) == (0, True), command

@@ -112,19 +112,19 @@ def test_a_key_made_beside_the_server_works_at_once(data: Path, run: Run) -> Non
         assert (refused.code, "ticket" in refused.err) == (1, True)
 
 
-def test_a_port_in_use(run: Run) -> None:
+def test_a_port_in_use(process: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = run("serve", "--port", str(port))
+        done = process("serve", "--port", str(port))
     assert (done.code, f"Port {port}" in done.err, "--port" in done.err) == (2, True, True)
 
 
-def test_a_data_folder_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_used(process: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"))
+    done = process("serve", "--port", "0", "--data", str(tmp_path / "file" / "data"))
     assert (done.code, "data folder" in done.err) == (2, True)
     if os.geteuid() != 0:
         (tmp_path / "closed").mkdir(mode=0o500)
-        assert run("serve", "--port", "0", "--data", str(tmp_path / "closed")).code == 2
+        assert process("serve", "--port", "0", "--data", str(tmp_path / "closed")).code == 2
