@@ -1,6 +1,7 @@
 """The fixed queries: chosen from the words of the generated templates by how many hold them."""
 
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ RARE = 100
 COMMON = 20
 MOST_HITS = 1_000
 COMMON_SHARE = 0.10
-_VERSION = 1
+_VERSION = 2
+_KEY_OR_TAG = re.compile(r"^\s*(- )?[a-z_]+:( |$)|[{}<]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ def choose(repository: Path) -> Queries:
     random = Random(7)
     seen: Counter[str] = Counter()
     bodies: list[str] = []
-    for body in _bodies(repository):
-        text = body.casefold()
+    for body in read_bodies(repository):
+        text = searched_text(body).casefold()
         bodies.append(text)
         seen.update(set(_words(text)))
     once = sorted(word for word, count in seen.items() if 1 <= count <= MOST_HITS and len(word) > 1)
@@ -82,11 +84,19 @@ def _hits(part: str, bodies: Iterable[str]) -> int:
     return count
 
 
+def searched_text(file: str) -> str:
+    """What a reader would look for: descriptions and texts, without the file's keys, includes and variables."""
+    kept = [line.removeprefix("description: ") for line in file.split("\n") if line.startswith("description: ")]
+    kept += [line for line in file.split("\n") if line.startswith("  ") and not _KEY_OR_TAG.search(line)]
+    return "\n".join(kept)
+
+
 def _words(text: str) -> list[str]:
     return "".join(sign if sign.isalpha() else " " for sign in text).split()
 
 
-def _bodies(repository: Path) -> Iterable[str]:
+def read_bodies(repository: Path) -> Iterable[str]:
+    """The text of every template file at the tip."""
     run = ["git", "-C", str(repository)]
     environment = clean_environment()
     listed = subprocess.run(

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.bench import Bench, shown
 from bench.machine import wait_for_quiet
 from bench.product import Client, api, serving
-from bench.queries import Queries, _bodies, load_queries
+from bench.queries import Queries, load_queries, read_bodies
 from bench.rows import Row, at_most, middle, percentile
 
 _PAGE = 20
@@ -93,7 +93,7 @@ def _floor_index(source: Path, target: Path) -> sqlite3.Connection:
         target.unlink(missing_ok=True)
         connection = sqlite3.connect(target)
         connection.execute("create virtual table text using fts5(body, tokenize = 'trigram')")
-        connection.executemany("insert into text values (?)", ((body,) for body in _bodies(source)))
+        connection.executemany("insert into text values (?)", ((body,) for body in read_bodies(source)))
         connection.commit()
         connection.execute("insert into text(text) values ('optimize')")
         connection.commit()
