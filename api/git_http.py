@@ -116,11 +116,6 @@ class GitHttp:
         except PromptuaryError as error:
             await _say(send, 503, error.message, [(b"retry-after", b"5")])
 
-    async def finish(self, seconds: float) -> None:
-        """Waits for the pushes that are under way, at the server's end; at most so many seconds."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
-
     @asynccontextmanager
     async def _slot(self, request: GitRequest) -> AsyncIterator[None]:
         slots = self._pushes if request.writes and not request.advertise else self._fetches

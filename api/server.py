@@ -86,6 +86,7 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with open_registry(settings) as registry:
+        await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
         key_path = await registry.accounts.ensure_administrator()
         await _seed(registry)
         config = uvicorn.Config(

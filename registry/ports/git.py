@@ -154,3 +154,10 @@ class Repositories(Protocol):
     def default_branch(self, name: RepositoryName) -> RefName:
         """The full name of the default branch, fixed at init (HEAD)."""
         ...
+
+    def prepare(self) -> None:
+        """Brings every repository's hooks and settings up to this version and sweeps what crashes left.
+
+        For the start of a server. A repository that cannot be prepared is logged; the others go on.
+        """
+        ...
