@@ -28,8 +28,8 @@ class Accounts(NamedTuple):
 
 
 @pytest.fixture(params=["sqlite"])
-async def accounts(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Accounts]:
-    database = await Database.open(tmp_path / "catalogue.db")
+async def accounts(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Accounts]:
+    database = await Database.open(catalogue_path)
     yield Accounts(SqlUsers(database), SqlKeys(database))
     await database.close()
 

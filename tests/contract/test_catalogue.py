@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -32,8 +33,8 @@ class Catalogue(NamedTuple):
 
 
 @pytest.fixture(params=["sqlite"])
-async def catalogue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Catalogue]:
-    database = await Database.open(tmp_path / "catalogue.db")
+async def catalogue(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Catalogue]:
+    database = await Database.open(catalogue_path)
     yield Catalogue(SqlTemplateIndex(database), SqlVersionIndex(database), SqlProjection(database))
     await database.close()
 
@@ -181,9 +182,12 @@ async def test_names_sort_by_the_domains_key_and_times_newest_first(catalogue: C
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-async def test_pages_make_up_the_whole_list_while_others_write(tmp_path: Path, data: st.DataObject) -> None:
+async def test_pages_make_up_the_whole_list_while_others_write(
+    migrated: Path, tmp_path: Path, data: st.DataObject
+) -> None:
     """Whatever is added, changed or removed between two pages: no item twice, and none that stayed is skipped."""
-    database = await Database.open(tmp_path / f"{random.getrandbits(64):x}.db")
+    path = shutil.copy(migrated, tmp_path / f"{random.getrandbits(64):x}.db")
+    database = await Database.open(Path(path))
     catalogue = Catalogue(SqlTemplateIndex(database), SqlVersionIndex(database), SqlProjection(database))
     name = st.sampled_from(
         [f"{folder}{letter}{n}" for folder in ("", "f/", "가/") for letter in "aB나" for n in (1, 2, 10)]

@@ -43,8 +43,8 @@ def store_of(database: Database) -> Store:
 
 
 @pytest.fixture(params=["sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    database = await Database.open(tmp_path / "catalogue.db")
+async def store(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Store]:
+    database = await Database.open(catalogue_path)
     yield store_of(database)
     await database.close()
 

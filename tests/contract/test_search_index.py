@@ -1,0 +1,397 @@
+"""What every search index promises, run against FTS5: what is found, in which order, and how it is shown."""
+
+import asyncio
+import random
+import unicodedata
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from registry.adapters.sql import search_ranking
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.domain.catalogue import OutboxKind, SearchDocument, TemplateFilter
+from registry.domain.errors import BadRequest
+from registry.domain.search import FACETS, Query, SearchPage
+from registry.domain.search_text import folded
+from registry.domain.template import Status, TemplateType
+from registry.ports.search_index import SearchIndex
+from tests.projected import History, plain_facts
+
+
+class Engine(NamedTuple):
+    index: SearchIndex
+    database: Database
+
+
+@pytest.fixture(params=["sqlite"])
+async def engine(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Engine]:
+    database = await Database.open(catalogue_path)
+    yield Engine(Fts5SearchIndex(database), database)
+    await database.close()
+
+
+@pytest.fixture
+def index(engine: Engine) -> SearchIndex:
+    return engine.index
+
+
+def document(
+    name: str, body: str = "", ordinal: int = 1, repository: str = "default", **facts: object
+) -> SearchDocument:
+    owners = facts.pop("owners", ())
+    labels = facts.pop("labels", ())
+    return SearchDocument(repository, name, ordinal, plain_facts(**facts), body, owners, labels)  # type: ignore[arg-type]
+
+
+async def found(index: SearchIndex, text: str, **where: object) -> list[str]:
+    page = await index.search(Query("default", text, TemplateFilter(**where), limit=100))  # type: ignore[arg-type]
+    return [hit.name for hit in page.hits]
+
+
+async def pages(index: SearchIndex, query: Query) -> list[SearchPage]:
+    all_pages = [await index.search(query)]
+    while (cursor := all_pages[-1].next_cursor) is not None:
+        all_pages.append(await index.search(Query(query.repository, query.text, query.filter, query.limit, cursor)))
+    return all_pages
+
+
+KOREAN = {
+    "bare": "환불",
+    "object": "고객이 환불을 원하면 답한다",
+    "topic": "환불은 삼 일 안에",
+    "apart": "이것은 환불 요청 안내문",
+    "together": "이것은 환불요청 안내문",
+    "other": "배송 조회를 도와준다",
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("환불", {"bare", "object", "topic", "apart", "together"}),
+        ("환불을", {"bare", "object", "topic", "apart", "together"}),
+        ("환불은", {"bare", "object", "topic", "apart", "together"}),
+        ("환불 요청", {"apart", "together"}),
+        ("환불요청", {"apart", "together"}),
+        ('"환불 요청"', {"apart"}),
+        ("배", {"other"}),  # one syllable begins a word
+        ("환부", {"bare", "object", "topic", "apart", "together"}),  # half typed
+        ("환ㅂ", {"bare", "object", "topic", "apart", "together"}),
+        ("화", {"bare", "object", "topic", "apart", "together"}),
+        ("ㅎ", {"bare", "object", "topic", "apart", "together"}),
+        ("조회", {"other"}),
+        ("불요", {"together"}),
+        ("없는말", set()),
+    ],
+)
+async def test_korean_words_are_found_however_they_are_written(
+    index: SearchIndex, query: str, expected: set[str]
+) -> None:
+    await index.put([document(f"t/{name}", body) for name, body in KOREAN.items()])
+    for form in ("NFC", "NFD"):
+        assert set(await found(index, unicodedata.normalize(form, query))) == {f"t/{name}" for name in expected}, form
+
+
+async def test_text_in_nfd_is_found_by_nfc(index: SearchIndex) -> None:
+    await index.put([document("a", unicodedata.normalize("NFD", "환불 안내"))])
+    page = await index.search(Query("default", "환불"))
+    assert page.hits[0].highlights[0].fragment == "환불 안내"
+
+
+async def test_a_particle_is_stripped_as_a_lower_ranked_variant(index: SearchIndex) -> None:
+    await index.put([document("a", "환불은"), document("b", "환불을")])
+    assert await found(index, "환불을") == ["b", "a"]
+    assert await found(index, "환불은") == ["a", "b"]
+
+
+async def test_initials_find_names(index: SearchIndex) -> None:
+    await index.put([document("고객/환불 요청"), document("고객/배송"), document("x", "ㅎㅂ 라고 쓴 글")])
+    assert await found(index, "ㅎㅂ") == ["고객/환불 요청", "x"]
+    assert await found(index, "ㅎㅂㅇㅊ") == ["고객/환불 요청"]
+    assert await found(index, "ㄱㄱ") == ["고객/배송", "고객/환불 요청"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("refund", {"a", "b", "c"}),
+        ("REFUND", {"a", "b", "c"}),
+        ("fun", {"a", "b", "c"}),
+        ("re", {"a", "b", "c"}),
+        ("r", {"a", "b", "c"}),
+        ("ef", set()),  # two letters are looked for at the begin of words
+        ("refund order", {"a", "b"}),
+        ('"refund order"', {"a"}),
+        ('"order refund"', set()),
+        ("gpt-4o", {"d"}),
+        ("order_id", {"d"}),
+        ("cafe", {"d"}),
+        ("ＣＡＦÉ", {"d"}),
+        ("...", set()),
+        ('""', set()),
+        ('"', set()),
+    ],
+)
+async def test_words_begins_parts_and_phrases_are_found(index: SearchIndex, query: str, expected: set[str]) -> None:
+    bodies = {"a": "A refund order.", "b": "Orders and Refunds", "c": "refunds", "d": "café: gpt-4o for {{ order_id }}"}
+    await index.put([document(name, body) for name, body in bodies.items()])
+    assert set(await found(index, query)) == expected
+
+
+async def test_where_no_template_has_all_words_those_with_some_are_found(index: SearchIndex) -> None:
+    await index.put([document("a", "apples and pears"), document("b", "apples"), document("c", "plums")])
+    assert await found(index, "apples pears") == ["a"]
+    assert await found(index, "apples melons") == ["a", "b"]
+
+
+async def test_better_fields_and_better_matches_come_first(index: SearchIndex) -> None:
+    ranked = [
+        document("1/refund"),
+        document("2/refunds"),
+        document("3/norefund"),
+        document("4/d", description="a refund"),
+        document("5/d", description="refunding"),
+        document("6/t", tags=("refund",)),
+        document("7/b", "one refund"),
+        document("8/b", "refunded"),
+        document("9/b", "prerefunding"),
+    ]
+    await index.put(random.sample(ranked, len(ranked)))
+    page = await index.search(Query("default", "refund"))
+    assert [hit.name for hit in page.hits] == [each.name for each in ranked]
+    scores = [hit.score for hit in page.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == len(scores)
+
+
+async def test_a_common_word_is_ranked_over_its_best_candidates(
+    index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound is lowered, so that a few dozen documents are many."""
+    for name, bound in (("BOUND", 20), ("HEADING_BOUND", 10)):
+        monkeypatch.setattr(search_ranking, name, bound)
+    await index.put(
+        [document(f"z/{n:03}", "the common word", tags=("rare",) if n % 25 == 0 else ()) for n in range(100)]
+    )
+    await index.put([document("zz/common"), document("zz/last", description="common")])
+    page = await index.search(Query("default", "common"))
+    assert [hit.name for hit in page.hits[:2]] == ["zz/common", "zz/last"]
+    assert (page.exact, page.total) == (False, 102)
+    narrowed = await index.search(Query("default", "common", TemplateFilter(tag="rare")))
+    assert [hit.name for hit in narrowed.hits] == ["z/000", "z/025", "z/050", "z/075"]
+    listed = await index.search(Query("default", "", TemplateFilter(folder="z"), limit=100))
+    assert [hit.name for hit in listed.hits] == [f"z/{n:03}" for n in range(100)]
+
+
+async def test_filters_narrow_and_facets_count(index: SearchIndex) -> None:
+    await index.put(
+        [
+            document("s/a", "word", tags=("x", "y"), model="m/1", owners=("@o",), labels=("prod",)),
+            document("s/d/b", "word", tags=("x",), type=TemplateType.TEXT),
+            document("c", "word", tags=("y",), status=Status.DRAFT),
+            document("d", "other", tags=("x",)),
+        ]
+    )
+    for text in ("word", ""):
+        page = await index.search(Query("default", text, TemplateFilter(tag="x", folder="s")))
+        assert {hit.name for hit in page.hits} == {"s/a", "s/d/b"}
+        assert page.total == 2
+        facets = {facet: dict(values) for facet, values in page.facets.items()}
+        assert tuple(facets) == FACETS
+        assert facets["tag"] == {"x": 2, "y": 1}  # its own filter does not narrow it: all in folder s
+        assert facets["folder"] == {"s": 2, "s/d": 1}  # of all with tag x
+        assert facets["type"] == {"chat": 1, "text": 1}
+        assert (facets["model"], facets["owner"], facets["label"]) == ({"m/1": 1}, {"@o": 1}, {"prod": 1})
+    tags = (await index.search(Query("default", "word"))).facets["tag"]
+    assert tags == (("x", 2), ("y", 2))
+    assert await found(index, "word", status=Status.DRAFT) == ["c"]
+    assert await found(index, "", label="prod", owner="@o", model="m/1", type=TemplateType.CHAT) == ["s/a"]
+
+
+async def test_the_counts_without_a_query_follow_every_change(index: SearchIndex) -> None:
+    async def tags() -> tuple[int, dict[str, int]]:
+        page = await index.search(Query("default", ""))
+        return page.total, dict(page.facets["tag"])
+
+    assert await tags() == (0, {})
+    await index.put([document("a", tags=("x",)), document("b", tags=("x", "y"))])
+    assert await tags() == (2, {"x": 2, "y": 1})
+    await index.put([document("b", tags=("z",), ordinal=2)])
+    assert await tags() == (2, {"x": 1, "z": 1})
+    await index.delete("default", ["a", "absent"], 3)
+    assert await tags() == (1, {"z": 1})
+
+
+async def test_highlights_are_ranges_of_what_was_written(index: SearchIndex) -> None:
+    body = "말머리 " * 60 + "고객의 환불요청을 받는다. " + "꼬리 " * 100 + "REFUND here"
+    await index.put([document("고객/환불", body, description="Refund policy", tags=("환불", "x"))])
+    page = await index.search(Query("default", '"환불" refund'))
+    parts = {
+        (light.field, light.fragment[start:end]) for light in page.hits[0].highlights for start, end in light.ranges
+    }
+    assert parts == {
+        ("name", "환불"),
+        ("description", "Refund"),
+        ("tags", "환불"),
+        ("body", "환불"),
+        ("body", "REFUND"),
+    }
+    fragments = [light.fragment for light in page.hits[0].highlights if light.field == "body"]
+    assert all(fragment in body and len(fragment) <= 200 for fragment in fragments)
+
+
+async def test_a_newer_document_wins_whenever_it_comes(index: SearchIndex) -> None:
+    await index.put([document("a", "newer", ordinal=5)])
+    await index.put([document("a", "older", ordinal=4)])
+    assert await found(index, "newer") == ["a"]
+    assert await found(index, "older") == []
+    await index.delete("default", ["a"], 4)
+    assert await found(index, "newer") == ["a"]
+    await index.put([document("a", "last", ordinal=5), document("a", "first", ordinal=4)])
+    assert await found(index, "last") == ["a"]
+    await index.delete("default", ["a"], 5)
+    assert await found(index, "last") == []
+
+
+async def test_fingerprints_tell_what_is_indexed(index: SearchIndex) -> None:
+    documents = [document("a", "one"), document("나", "two", tags=("t",))]
+    await index.put(documents)
+    assert await index.fingerprints("default") == {each.name: each.fingerprint for each in documents}
+    assert documents[0].fingerprint != document("a", "two").fingerprint
+    assert documents[0].fingerprint == document("a", "one", ordinal=9).fingerprint
+    assert await index.fingerprints("elsewhere") == {}
+
+
+async def test_a_new_index_is_filled_beside_the_live_one(index: SearchIndex) -> None:
+    await index.put([document("old", "word", ordinal=9)])
+    await index.renew("default")
+    await index.put([document("given-up", "word")])
+    await index.renew("default")
+    await index.put([document("new", "word"), document("old", "word again", ordinal=1)])
+    assert await found(index, "word") == ["old"]
+    await index.swap("default")
+    assert await found(index, "word") == ["new", "old"]
+    assert await found(index, "again") == ["old"]
+    await index.swap("default")
+    await index.put([document("new", "changed", ordinal=2)])
+    assert await found(index, "changed") == ["new"]
+    assert await index.fingerprints("default") != {}
+
+
+async def test_renewed_and_swapped_empty_it_is_empty(index: SearchIndex) -> None:
+    await index.put([document("a", "word")])
+    await index.renew("default")
+    await index.swap("default")
+    page = await index.search(Query("default", "word"))
+    assert (page.hits, page.total, page.exact) == ((), 0, True)
+
+
+async def test_repositories_do_not_find_each_other(index: SearchIndex) -> None:
+    await index.put([document("a", "word"), document("b", "word", repository="second")])
+    assert await found(index, "word") == ["a"]
+    assert (await index.search(Query("third", "word"))).total == 0
+
+
+async def test_hits_know_version_and_labels_of_the_catalogue(engine: Engine) -> None:
+    projection, outbox, history = SqlProjection(engine.database), SqlOutbox(engine.database), History()
+    await projection.apply(history.commit({"a": "text: word"}))
+    await projection.apply(history.commit({"a": "text: word two"}, labels={("prod", "a"): 1}))
+    entries = [entry for entry in await outbox.pending() if entry.kind is OutboxKind.DOCUMENT]
+    await engine.index.put(await outbox.documents(entries))
+    (hit,) = (await engine.index.search(Query("default", "word"))).hits
+    assert (hit.latest, dict(hit.labels)) == (2, {"prod": 1})
+
+
+async def test_pages_hold_every_hit_once_in_order(index: SearchIndex) -> None:
+    await index.put(
+        [document(f"f/{n}", "word " * (n % 3), description="word" if n % 4 == 0 else "") for n in range(40)]
+    )
+    for text in ("word", "", "f"):
+        whole = (await index.search(Query("default", text, limit=100))).hits
+        cut = [hit for page in await pages(index, Query("default", text, limit=7)) for hit in page.hits]
+        assert [(hit.name, hit.score) for hit in cut] == [(hit.name, hit.score) for hit in whole]
+    filtered = await pages(index, Query("default", "", TemplateFilter(folder="f"), limit=9))
+    assert sum(len(page.hits) for page in filtered) == 40
+
+
+async def test_a_cursor_that_is_none_is_a_bad_request(index: SearchIndex) -> None:
+    await index.put([document("a", "word"), document("b", "word")])
+    cursor = (await index.search(Query("default", "word", limit=1))).next_cursor
+    for text, given_cursor in (("word", "nonsense"), ("other", cursor)):
+        with pytest.raises(BadRequest, match="cursor"):
+            await index.search(Query("default", text, cursor=given_cursor))
+
+
+HOSTILE = [
+    'a" OR "b', "name:refund", "{name} : x", "NEAR(a b)", "a*", "^a", "-a", "a AND", "(", "')--", '" NOT "', "\\", "\x01",
+    "%", "_", "*", "🙂🙂🙂", "\U000f0000\U000f8000\U00100000", "\U00108000a\U00108000", "ㅎ" * 200, "가" * 500, "a " * 300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_nothing_typed_is_syntax(index: SearchIndex, text: str) -> None:
+    await index.put([document("safe", "nothing to see")])
+    page = await index.search(Query("default", text))
+    assert page.total == len(page.hits)
+    assert await found(index, "nothing") == ["safe"]
+
+
+WORDS = st.lists(
+    st.one_of(
+        st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=8),
+        st.text("가각힣환불요청고객ㅎㅂㅏabcÀé1２ＡßİﬁがΩς", min_size=1, max_size=6),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=WORDS, form=st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]), upper=st.booleans())
+@example(words=["İstanbul", "ΌΣΟΣ"], form="NFD", upper=True)
+@example(words=["환불을"], form="NFD", upper=False)
+def test_every_spelling_of_a_text_is_one(words: list[str], form: str, upper: bool) -> None:
+    """Whatever normal form and case a word is typed in, it is a part of the folded text that it was taken from."""
+    text = " ".join(words)
+    whole = folded(text)
+    assert folded(whole) == whole
+    for word in words:
+        typed = unicodedata.normalize(form, word)
+        assert folded(typed.swapcase() if upper and typed.isascii() else typed).strip() in whole
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=WORDS)
+async def test_each_word_finds_its_text_and_shows_where(index: SearchIndex, words: list[str]) -> None:
+    """Any word of a body finds it, and what is highlighted there is in the body as it was written."""
+    body = unicodedata.normalize("NFC", " ".join(words))
+    ordinal = random.getrandbits(40)
+    await index.delete("default", ["t"], 2**50)
+    await index.put([document("t", body, ordinal)])
+    for word in {word for word in words if folded(word).strip()}:
+        page = await index.search(Query("default", f'"{word}"'))
+        assert [hit.name for hit in page.hits] == ["t"], word
+        for light in page.hits[0].highlights:
+            assert light.field != "body" or light.fragment in body
+            assert all(0 <= start < end <= len(light.fragment) for start, end in light.ranges)
+
+
+async def test_searches_go_on_while_documents_change(index: SearchIndex) -> None:
+    await index.put([document(f"t{n}", "word") for n in range(20)])
+
+    async def change() -> None:
+        for turn in range(2, 12):
+            await index.put([document(f"t{n}", f"word {turn}", ordinal=turn) for n in range(20)])
+
+    async def look() -> None:
+        for _ in range(20):
+            assert (await index.search(Query("default", "word"))).total == 20
+
+    await asyncio.gather(change(), look(), look())
