@@ -28,6 +28,7 @@ from hooks.protocol import (
     parse_request,
     pieces,
 )
+from hooks.stale_locks import clear_locks
 from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
@@ -188,6 +189,8 @@ class _Answerer:
             (time.monotonic() - started) * 1000,
         )
         await self._channel.send([*option_lines(request.options), *diagnostic_lines(verdict.diagnostics)])
+        if verdict.accepted:
+            await clear_locks(self._push.path, (update.ref for update in request.updates))
         return verdict.accepted
 
     async def _tell_progress(self) -> None:

@@ -21,7 +21,7 @@ from registry.domain.refs import RefUpdate
 
 _SWITCH = threading.Lock()  # guards the switch, which belongs to the process
 _WAIT_SECONDS = 2.0
-_STALE_SECONDS = 20.0
+_STALE_SECONDS = 5.0
 _AUTHOR = ("Promptuary", "promptuary@localhost")  # who stands in the reflog; the commit says who wrote it
 
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _SUFFIX = ".git"
 _NEW = ".new-"
 _LEFT_BEHIND_SECONDS = 24 * 3600
-_STALE_LOCK_SECONDS = 20
+_STALE_LOCK_SECONDS = 5
 
 
 class LocalRepositories:

@@ -1,0 +1,246 @@
+"""kill -9 of server, hook and receive-pack at random points, under a load of pushes and API writes.
+
+No acknowledged commit is lost, the projection is Git's after a restart, ``git fsck`` is clean, and a push that nobody
+answered can be made again without harm.
+"""
+
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.running import NoAnswer, Running, children_of, commit, git, run_git, text_template
+
+KILLS, SOAK_KILLS = 20, 200
+VICTIMS = {
+    "server": None,
+    "receive-pack": re.compile(r"receive-pack"),
+    "hook": re.compile(r"sh \S*hooks/(pre|post)-receive|/hooks/(pre|post)-receive"),
+}
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    server = Running(tmp_path / "data", tmp_path / "server.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass
+class Load:
+    """Writers that go on until they are told to stop, and what they were promised."""
+
+    server: Running
+    folder: Path
+    stopping: threading.Event = field(default_factory=threading.Event)
+    promised: dict[str, int] = field(default_factory=dict)
+    """Template name -> the highest count in it that was acknowledged."""
+    commits: list[str] = field(default_factory=list)
+    """Every commit that was acknowledged."""
+    retried: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def start(self) -> list[threading.Thread]:
+        targets = [
+            (self._write, "api/one"),
+            (self._write, "api/two"),
+            (self._push, "pushed/one"),
+            (self._push, "pushed/two"),
+        ]
+        threads = [threading.Thread(target=self._run, args=target, daemon=True) for target in targets]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _run(self, work: Callable[[str], None], name: str) -> None:
+        try:
+            work(name)
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            self.faults.append(f"{name}: {error!r}")
+
+    def _write(self, name: str) -> None:
+        count = 0
+        while not self.stopping.is_set():
+            count += 1
+            try:
+                header = {"If_Match": "*"} if name in self.promised or count > 1 else {"If_None_Match": "*"}
+                status, _, answer = self.server.put(name, _text(name, count), **header)
+                if status in {412, 428}:  # the first write was in, only its answer was lost
+                    status, _, answer = self.server.put(name, _text(name, count), If_Match="*")
+                    if status in {412, 428, 404}:
+                        status, _, answer = self.server.put(name, _text(name, count), If_None_Match="*")
+            except NoAnswer:
+                time.sleep(0.05)
+                continue
+            if status in {200, 201}:
+                self.commits.append(answer["commit"])
+                self.promised[name] = count
+            elif status < 500 and status != 409:  # 409: a killed writer's lock stood in the way; nothing was changed
+                self.faults.append(f"{name}: {status} {answer}")
+                return
+
+    def _push(self, name: str) -> None:
+        clone = self.folder / f"{name.replace('/', '-')}.git"
+        git(self.folder, "init", "-q", "--bare", str(clone))
+        count = 0
+        path = f"prompts/{name}.prompt.yaml"
+        while not self.stopping.is_set():
+            fetched = run_git(clone, "fetch", "-q", self.server.git_url, "+refs/heads/main:refs/heads/main")
+            if fetched.returncode and b"couldn't find remote ref" not in fetched.stderr:
+                time.sleep(0.05)
+                continue
+            tip = run_git(clone, "rev-parse", "-q", "--verify", "refs/heads/main").stdout.decode().strip() or None
+            count += 1
+            made = commit(clone, tip, {path: _text(name, count)}, f"{name} {count}")
+            # What was not answered is pushed again as it is: it is in by now, or goes in, or somebody else was first.
+            for attempt in range(4):
+                pushed = run_git(clone, "push", "-q", self.server.git_url, f"{made}:refs/heads/main")
+                if pushed.returncode == 0:
+                    self.retried += attempt > 0
+                    self.commits.append(made)
+                    self.promised[name] = count
+                    break
+                if b"rejected" in pushed.stderr or self.stopping.is_set():
+                    break
+                time.sleep(0.1)
+
+
+def _text(name: str, count: int) -> str:
+    return text_template(f"{name} counts {count}")
+
+
+def _count(text: str) -> int:
+    found = re.search(r"counts (\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
+def _kill(server: Running, victim: str, luck: random.Random) -> bool:
+    """Kills the victim; False where none came along within a second."""
+    pattern = VICTIMS[victim]
+    if pattern is None:
+        server.kill()
+        return True
+    assert server.process is not None
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        found = [pid for pid, line in children_of(server.process.pid) if pattern.search(line)]
+        if found:
+            time.sleep(luck.choice((0, 0, 0.002, 0.01, 0.03)))
+            try:
+                os.kill(luck.choice(found), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            return True
+    return False
+
+
+def _assert_kept(server: Running, load: Load) -> None:
+    """What was acknowledged is in main; the counts are at least those that were promised."""
+    promised, commits = dict(load.promised), list(load.commits)
+    if not commits:
+        return
+    on_main = set(git(server.bare, "rev-list", "refs/heads/main").split())
+    lost = [each for each in commits if each not in on_main]
+    assert not lost, f"{len(lost)} acknowledged commits are lost: {lost[:5]}\n{server.tail()}"
+    for name, count in promised.items():
+        assert _count(git(server.bare, "show", f"main:prompts/{name}.prompt.yaml")) >= count
+
+
+def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[str, int]:
+    luck = random.Random(seed)
+    print(f"seed {seed}")  # noqa: T201 - a failure is repeated with it
+    load = Load(running, folder)
+    threads = load.start()
+    done = dict.fromkeys(VICTIMS, 0)
+    while sum(done.values()) < kills:
+        time.sleep(luck.uniform(0.05, 0.6))
+        victim = luck.choice(("server", "receive-pack", "hook", "receive-pack", "hook"))
+        if not _kill(running, victim, luck):
+            assert any(thread.is_alive() for thread in threads), load.faults
+            continue
+        done[victim] += 1
+        if victim == "server":
+            _assert_kept(running, load)
+            running.start()
+            running.wait_until_projected() if load.commits else None
+    load.stopping.set()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert load.faults == []
+    running.kill()
+    running.start()
+    _assert_kept(running, load)
+    for name in load.promised:
+        live = running.read(name, label="latest")
+        assert live["source"] == git(running.bare, "show", f"main:prompts/{name}.prompt.yaml")
+    running.assert_sound()
+    print(f"killed {done}; {len(load.commits)} commits were acknowledged, {load.retried} of them at a second try")  # noqa: T201
+    assert len(load.promised) == 4, f"a writer never came through: {load.promised}\n{running.tail()}"
+    _assert_still_works(running, folder)
+    return done
+
+
+def _assert_still_works(server: Running, folder: Path) -> None:
+    """No lock that a killed process left stands in the way of the next push and the next write."""
+    assert server.put("after/all", _text("after/all", 1), If_None_Match="*")[0] == 201
+    clone = folder / "pushed-one.git"
+    git(clone, "fetch", "-q", server.git_url, "+refs/heads/main:refs/heads/main")
+    made = commit(clone, server.main(), {"prompts/after/push.prompt.yaml": _text("after/push", 1)})
+    git(clone, "push", "-q", server.git_url, f"{made}:refs/heads/main")
+    assert server.read("after/push")["version"] == 1
+
+
+def _left_behind(server: Running) -> list[str]:
+    """Processes of a data folder whose server is gone."""
+    found = []
+    mark = f"PROMPTUARY_DATA={server.data}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("crash")
+def test_nothing_acknowledged_is_lost_by_kills_at_random_points(running: Running, tmp_path: Path) -> None:
+    done = _run_kills(running, tmp_path, KILLS, seed=random.SystemRandom().randrange(10**6))
+    assert sum(done.values()) == KILLS
+
+
+@pytest.mark.soak
+@pytest.mark.crash
+def test_nothing_acknowledged_is_lost_by_many_kills(running: Running, tmp_path: Path) -> None:
+    done = _run_kills(running, tmp_path, SOAK_KILLS, seed=random.SystemRandom().randrange(10**6))
+    assert min(done.values()) > SOAK_KILLS // 10
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("crash")
+def test_a_killed_server_leaves_no_process_behind(running: Running) -> None:
+    assert running.put("some/template", _text("some/template", 1), If_None_Match="*")[0] == 201
+    assert running.call("POST", "/api/v1/repositories/default/render/some/template", "{}", _JSON)[0] == 200
+    running.kill()
+    until = time.monotonic() + 10
+    while left := _left_behind(running):
+        assert time.monotonic() < until, left
+        time.sleep(0.1)
+    running.start()
+    assert running.read("some/template")["version"] == 1
+
+
+_JSON = {"Content-Type": "application/json"}
