@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def validate(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files or folders of a checkout; - reads one from stdin.")
+        list[str], typer.Argument(metavar="PATH", help="Files or folders of a checkout; - reads one from stdin.")
     ],
     tests: Annotated[bool, typer.Option("--tests", help="Run the templates' offline tests too.")] = False,
     name: Annotated[

@@ -128,3 +128,19 @@ def test_a_data_folder_that_cannot_be_used(process: Run, tmp_path: Path) -> None
     if os.geteuid() != 0:
         (tmp_path / "closed").mkdir(mode=0o500)
         assert process("serve", "--port", "0", "--data", str(tmp_path / "closed")).code == 2
+
+
+def test_the_commands_of_the_api_guide_work(data: Path, tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    script = "set -e\n" + "".join(blocks).replace("curl -s ", "curl -s --fail-with-body -w '\\n' ")
+    with served(data) as (_, printed):
+        address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert address is not None
+        wait_until_ready(address[0])
+        script = script.replace("http://127.0.0.1:8000", address[0]).replace(".data/", f"'{data}'/")
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(answers) >= 15
+    assert "Answer in two sentences" not in done.stdout

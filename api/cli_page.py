@@ -1,0 +1,64 @@
+"""Writes docs/cli.md from the commands' own help: ``python -m api.cli_page > docs/cli.md``."""
+
+import sys
+from typing import Any
+
+from typer.main import get_command
+
+from api.cli import app
+
+WIDTH = 100
+
+_INTRODUCTION = """\
+# The command line
+
+`promptuary` serves the registry, and works on its data folder, on checkouts and against a server. People get text and
+tables, coloured on a terminal only; programs get JSON with `--json`. Errors are one line on standard error.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | the answer is no: faults were found, something was refused or is not there |
+| 2 | it could not be carried out as asked: wrong arguments or settings, files or addresses that cannot be used |
+
+`serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
+`init` and `index` also while the server runs. `validate` and `render` need no server for files that lie here. `render`
+asks a server for anything else, and reads these variables for it:
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `PROMPTUARY_URL` | `http://127.0.0.1:8000` | the server's address |
+| `PROMPTUARY_KEY` | none | an API key; scope read is enough |
+| `PROMPTUARY_REPOSITORY` | `default` | the repository |
+
+In a pipeline of a repository that holds templates:
+
+```bash
+promptuary validate . --tests
+```
+
+What follows is each command's `--help` (`python -m api.cli_page` writes this page).
+"""
+
+
+def cli_page() -> str:
+    """The page as Markdown."""
+    return "\n".join([_INTRODUCTION, *_sections(get_command(app), "promptuary", None)])
+
+
+def _sections(command: Any, name: str, parent: Any) -> list[str]:
+    """A section for a command, and those of the commands below it."""
+    width = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = command.context_class(command, info_name=name, parent=parent, **{**command.context_settings, **width})
+    lines = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    below = getattr(command, "commands", {})
+    heading = context.command_path
+    found = [f"## {heading}\n\n```text\n{lines.strip()}\n```\n"]
+    for child, inner in below.items():
+        if not inner.hidden:
+            found += _sections(inner, child, context)
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write(cli_page())
