@@ -146,7 +146,7 @@ def _has(number: int, key: ColumnElement[bytes]) -> ColumnElement[bool]:
     )
 
 
-_SOME = select(func.count()).select_from(_leading(1).limit(FEW + 1).subquery())
+_SOME = select(func.count()).select_from(_leading(1).limit(FEW + 1).subquery("some"))
 
 
 def _count(connection: Connection, build: int, facet: str, value: str) -> int:

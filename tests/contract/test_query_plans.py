@@ -1,0 +1,123 @@
+"""No hot query reads a whole table: the plans that SQLite makes, which are those that ``docs/catalogue.md`` shows."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import Connection, event
+
+from registry.adapters.sql.accounts import SqlKeys
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.domain.catalogue import SearchDocument, SortBy, TemplateFilter
+from registry.domain.search import Query
+from tests.projected import History, blob_of, plain_facts
+
+PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
+SMALL = {
+    "repositories",
+    "builds",
+    "search_indexes",
+    "search_counts",
+    "outbox",
+    "json_each",
+    "CONSTANT",
+    "keys",
+    "some",
+    "n",
+}
+"""What may be walked: a row a repository, a line a facet value, a queue from its front, a list that the query brings."""
+
+
+class Hot(NamedTuple):
+    database: Database
+    statements: list[tuple[str, object]]
+
+
+@pytest.fixture
+async def hot(catalogue_path: Path) -> AsyncIterator[Hot]:
+    database = await Database.open(catalogue_path)
+    history = History()
+    facts = plain_facts(tags=("t",))
+    await SqlProjection(database).apply(history.commit({"f/a": "1"}, facts={"f/a": facts}, labels={("prod", "f/a"): 1}))
+    await Fts5SearchIndex(database).put([SearchDocument("default", "f/a", 1, facts, "some words")])
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, _x: object, _many: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            statements.append((statement, parameters))
+
+    for engine in (database._reading, database._writing):
+        event.listen(engine, "before_cursor_execute", note)
+    yield Hot(database, statements)
+    await database.close()
+
+
+LATER = History()
+LATER.commit({"f/a": "1"})
+
+QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
+    "find a template": lambda d: SqlTemplateIndex(d).find_template("default", "f/a"),
+    "list by name": lambda d: SqlTemplateIndex(d).list_templates("default", TemplateFilter()),
+    "list by name, filtered": lambda d: SqlTemplateIndex(d).list_templates(
+        "default", TemplateFilter(tag="t", folder="f")
+    ),
+    "list newest first": lambda d: SqlTemplateIndex(d).list_templates("default", TemplateFilter(), sort=SortBy.UPDATED),
+    "list newest first, filtered": lambda d: SqlTemplateIndex(d).list_templates(
+        "default", TemplateFilter(tag="t"), sort=SortBy.UPDATED
+    ),
+    "read bodies": lambda d: SqlTemplateIndex(d).read_bodies("default", [blob_of("1")]),
+    "nearest names": lambda d: SqlTemplateIndex(d).nearest_names("default", "f/aaaaaa"),
+    "find a version": lambda d: SqlVersionIndex(d).find_version("default", "f/a", 1),
+    "list versions": lambda d: SqlVersionIndex(d).list_versions("default", "f/a"),
+    "labels of a word": lambda d: SqlVersionIndex(d).list_labels("default", "prod"),
+    "history of a label": lambda d: SqlVersionIndex(d).label_history("default", "prod", "f/a"),
+    "find a key": lambda d: SqlKeys(d).find("aa"),
+    "read the checkpoint": lambda d: SqlProjection(d).checkpoint("default"),
+    "project a commit": lambda d: SqlProjection(d).apply(LATER.commit({"f/a": f"{LATER.ordinal}"})),
+    "take from the outbox": lambda d: SqlOutbox(d).pending(),
+    "search words": lambda d: Fts5SearchIndex(d).search(Query("default", "words")),
+    "search nothing": lambda d: Fts5SearchIndex(d).search(Query("default", "")),
+    "index a document": lambda d: Fts5SearchIndex(d).put([SearchDocument("default", "f/a", 2, plain_facts(), "new")]),
+}
+
+
+async def plan_of(hot: Hot, name: str) -> list[str]:
+    """The steps of everything that a query runs, each once."""
+    LATER.tip, LATER.ordinal = History().commit().commit, 1
+    hot.statements.clear()
+    await QUERIES[name](hot.database)
+    ran = list(hot.statements)
+
+    def explain(connection: Connection) -> list[str]:
+        steps = []
+        for statement, parameters in ran:
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps += [re.sub(r" (VIRTUAL TABLE INDEX) .*", r" \1", row.detail) for row in rows]
+        return list(dict.fromkeys(steps))
+
+    return await hot.database.read(explain)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_hot_query_walks_no_table(hot: Hot, name: str) -> None:
+    steps = await plan_of(hot, name)
+    assert steps
+    scanned = [step for step in steps if step.startswith("SCAN") and step.split()[1] not in SMALL]
+    assert [step for step in scanned if "VIRTUAL TABLE INDEX" not in step] == []
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_the_page_shows_the_plan_as_it_is(hot: Hot, name: str) -> None:
+    """After a change of a query or an index, copy what the assertion says into the page."""
+    shown = [
+        step for step in await plan_of(hot, name) if step.startswith(("SEARCH", "SCAN")) and "json_each" not in step
+    ]
+    section = f"**{name}**\n\n```text\n" + "\n".join(shown) + "\n```\n"
+    assert section in PAGE.read_text()
