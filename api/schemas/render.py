@@ -1,9 +1,10 @@
 """Rendering over HTTP."""
 
+import json
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from api.schemas.fields import COMMIT, DIGEST, NAME, Answered, Body, SelectorQuery, example
 from registry.domain.rendering import Rendered
@@ -30,6 +31,20 @@ class RenderRequest(Body):
     model_config = example(variables={"ticket": "My card was charged twice", "language": "en"})
 
     variables: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("variables")
+    @classmethod
+    def _sendable(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Python's JSON reader takes half surrogate pairs and NaN, which no JSON can carry on."""
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                "text holds half of a surrogate pair (\\ud800 to \\udfff): it is no Unicode text"
+            ) from error
+        except ValueError as error:
+            raise ValueError("NaN and Infinity are no JSON numbers") from error
+        return value
 
 
 RENDERING_EXAMPLE = {

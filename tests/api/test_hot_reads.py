@@ -33,28 +33,25 @@ PLAIN = [
 
 def shown(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
     """Everything but the request's id."""
-    headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+    varying = {"x-request-id", "content-length"}  # a problem's body holds the id
+    headers = {name: value for name, value in answer.headers.items() if name not in varying}
     body = (
         {k: v for k, v in answer.json().items() if k != "request_id"} if answer.content[:1] == b"{" else answer.content
     )
     return answer.status_code, headers, str(body).encode()
 
 
-@pytest.mark.parametrize("path", PLAIN)
 @pytest.mark.parametrize("headers", [{}, {"Accept": "application/yaml"}, {"If-None-Match": "*"}])
-async def test_both_ways_answer_alike(app: Any, keys: dict[str, str], path: str, headers: dict[str, str]) -> None:
-    with_key = {"Authorization": f"Bearer {keys['read']}", **headers}
+async def test_both_ways_answer_alike(app: Any, keys: dict[str, str], headers: dict[str, str]) -> None:
+    sent = {"Authorization": f"Bearer {keys['read']}", **headers}
     async with (
-        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test", headers=with_key) as hot,
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app._app), base_url="http://test", headers=with_key
-        ) as slow,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test", headers=sent) as hot,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=app._app), base_url="http://test", headers=sent) as slow,
     ):
-        documented = shown(await slow.get(f"{PATH}{path}"))
-        made, kept = shown(await hot.get(f"{PATH}{path}")), shown(await hot.get(f"{PATH}{path}"))
-    if documented[0] >= 400:
-        documented[1].pop("content-length"), made[1].pop("content-length"), kept[1].pop("content-length")
-    assert made == kept == documented
+        for path in PLAIN:
+            documented = shown(await slow.get(f"{PATH}{path}"))
+            made, kept = shown(await hot.get(f"{PATH}{path}")), shown(await hot.get(f"{PATH}{path}"))
+            assert made == kept == documented, path
 
 
 async def test_answers_are_kept(app: Any, client: httpx.AsyncClient) -> None:
