@@ -57,6 +57,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         fail(error.message, UNUSABLE)
     except PromptuaryError as error:
         fail(error.message)
+    except OSError as error:
+        fail(f"{error.filename or 'the system'}: {error.strerror or error}", UNUSABLE)
 
 
 def write_json(value: Any) -> None:

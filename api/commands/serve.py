@@ -35,3 +35,5 @@ def serve(
         run_server(settings)
     except PromptuaryError as error:
         fail(error.message, UNUSABLE)
+    except OSError as error:
+        fail(f"{error.filename or 'the system'}: {error.strerror or error}", UNUSABLE)
