@@ -188,6 +188,7 @@ async def test_a_common_word_is_ranked_over_its_best_candidates(
     assert [hit.name for hit in narrowed.hits] == ["z/000", "z/025", "z/050", "z/075"]
     listed = await index.search(Query("default", "", TemplateFilter(folder="z"), limit=100))
     assert [hit.name for hit in listed.hits] == [f"z/{n:03}" for n in range(100)]
+    assert dict(listed.facets["folder"]) == {"z": 100, "zz": 2}
 
 
 async def test_filters_narrow_and_facets_count(index: SearchIndex) -> None:

@@ -27,8 +27,9 @@ BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another process's write; a batch takes far less."""
 
 _READERS = 4
-_CACHE_KIB = 8_192
-_MMAP_BYTES = 67_108_864
+# Small on purpose: the system's cache serves all connections, and what each maps counts as this process's memory.
+_CACHE_KIB = 4_096
+_MMAP_BYTES = 16_777_216
 _WAL_LIMIT_BYTES = 67_108_864
 
 _REASONS = {

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from registry.adapters.sql import dialect, fts5
-from registry.adapters.sql.search_store import facet_token
+from registry.adapters.sql.search_store import all_counts, facet_token
 from registry.adapters.sql.tables import search_bodies, search_documents
 from registry.domain.search import FACETS
 from registry.domain.search_terms import Form, Look, Term
@@ -74,6 +74,7 @@ class Search:
 
     def __init__(self, connection: Connection, index: int, terms: Sequence[Term], filters: Filters) -> None:
         self._connection = connection
+        self._index = index
         self._table = fts5.text_table(index)
         self._headings = fts5.heading_table(index)
         self._terms = terms
@@ -113,10 +114,16 @@ class Search:
         found = Found(hits=_passing(self._scored(list(ids)[:BOUND]), tokens), exact=False)
         found.counts = _counted(found.hits)
         for facet in self._tokens:
-            wider = self._ids(self._table, self._match(self._others(facet)), BOUND)
-            found.counts[facet] = _counted(self._scored(wider))[facet]
+            found.counts[facet] = self._count_wider(facet)
         found.total = max(len(found.hits), self._size(expression))
         return found
+
+    def _count_wider(self, facet: str) -> Counter[str]:
+        """The counts of a facet without its own filter."""
+        wider = self._match(self._others(facet))
+        if not wider:
+            return all_counts(self._connection, self._index)[facet]
+        return _counted(self._scored(self._ids(self._table, wider, BOUND)))[facet]
 
     def _match(self, tokens: Iterable[str]) -> str:
         return fts5.match(self._terms, tokens, any_term=self._any_term)

@@ -15,7 +15,7 @@ from registry.adapters.sql.values import from_facts, to_facts
 from registry.domain.catalogue import Facts, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.korean import sort_key
-from registry.domain.search import facet_values
+from registry.domain.search import FACETS, facet_values
 from registry.domain.search_text import folded
 
 _SWEEP = 2_000
@@ -42,6 +42,8 @@ _COUNT = _COUNT.on_conflict_do_update(
     set_={"documents": search_counts.c.documents + _COUNT.excluded["documents"]},
 )
 _EMPTY = delete(search_counts).where(search_counts.c.index_id == bindparam("index"), search_counts.c.documents <= 0)
+
+_COUNTS = select(search_counts).where(search_counts.c.index_id == bindparam("index"))
 
 TOTAL = "total"
 """The facet under which ``search_counts`` counts all documents."""
@@ -194,6 +196,14 @@ def _count(connection: Connection, index: int, counts: Counter[str]) -> None:
     dialect.write_rows(connection, _COUNT, rows)
     if any(by < 0 for _, _, by in changed):
         connection.execute(_EMPTY, {"index": index})
+
+
+def all_counts(connection: Connection, index: int) -> dict[str, Counter[str]]:
+    """How many documents have each value of each facet, and under ``TOTAL`` how many there are."""
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in (TOTAL, *FACETS)}
+    for row in connection.execute(_COUNTS, {"index": index}):
+        counts[row.facet][row.value] = row.documents
+    return counts
 
 
 def _forget(connection: Connection, ids: Sequence[int]) -> None:
