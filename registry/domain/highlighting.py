@@ -16,7 +16,8 @@ FRAGMENT = 160
 
 _LEAD = 40
 _SLACK = 24
-_MAX_MATCHES = 40
+_MAX_MATCHES = 24
+_WINDOWS = 8
 _GAP = r"[\W_]+"
 _WORD_BEGIN = r"(?<![^\W_])"
 _JOINER = "\u200d"
@@ -119,7 +120,7 @@ def _cuts(text: str, ranges: Sequence[tuple[int, int, int]], fragments: int) -> 
     cuts: list[tuple[int, int]] = []
     waiting = list(ranges)
     while waiting and len(cuts) < fragments:
-        start, end = max((_window(text, each[0]) for each in waiting), key=lambda w: _worth(waiting, w))
+        start, end = max((_window(text, each[0]) for each in waiting[:_WINDOWS]), key=lambda w: _worth(waiting, w))
         cuts.append((start, end))
         waiting = [each for each in waiting if each[1] <= start or each[0] >= end]
     return [
