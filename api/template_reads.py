@@ -24,10 +24,11 @@ async def read_answer(
     # Before the read, so that the header never promises a commit that the body has not seen.
     checkpoint = await registry.indexing.checkpoint(repository)
     read = await registry.templates.read(repository, parse_name(name), selector)
-    headers = {"vary": "authorization, accept"}
+    headers: dict[str, str] = {}
     if checkpoint is not None:
         headers[COMMIT_HEADER] = checkpoint.commit
     if wants_yaml(accept):
+        headers["x-content-type-options"] = "nosniff"
         if read.version is not None:
             headers[VERSION_HEADER] = str(read.version)
         return make_answer(read.source.encode(), media_type=YAML, etag=yaml_etag(read.etag), headers=headers)
