@@ -282,6 +282,28 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def test_workers_of_a_large_parent_are_kept() -> None:
+    """Linux lets a child's highest memory begin with its parent's: a server of 200 MiB must not replace each worker."""
+    script = """if True:
+        import asyncio
+        from registry.adapters.local.render_pool import ProcessRenderer
+        from registry.domain.template import Template, TemplateType, Text
+
+        ballast = bytearray(b"x" * 220_000_000)
+
+        async def main():
+            async with ProcessRenderer(processes=1) as pool:
+                await pool.start()
+                before = [worker.process.pid for worker in pool._idle]
+                await pool.render(Template(TemplateType.TEXT, text=Text("hello", "/text")), {}, {})
+                assert [worker.process.pid for worker in pool._idle] == before
+
+        asyncio.run(main())
+        """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_it_works_under_uvloop_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     async def main() -> str | None:
         async with ProcessRenderer(processes=1, deadline=1) as pool:
