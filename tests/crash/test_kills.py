@@ -19,6 +19,7 @@ import pytest
 from tests.running import NoAnswer, Running, children_of, commit, git, run_git, text_template
 
 KILLS, SOAK_KILLS = 20, 200
+_OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
 VICTIMS = {
     "server": None,
     "receive-pack": re.compile(r"receive-pack"),
@@ -72,6 +73,8 @@ class Load:
         count = 0
         while not self.stopping.is_set():
             count += 1
+            # Without a pause the branch never stands still for as long as a push takes.
+            time.sleep(random.uniform(0.1, 0.6))
             try:
                 header = {"If_Match": "*"} if name in self.promised or count > 1 else {"If_None_Match": "*"}
                 status, _, answer = self.server.put(name, _text(name, count), **header)
@@ -110,7 +113,7 @@ class Load:
                     self.commits.append(made)
                     self.promised[name] = count
                     break
-                if b"rejected" in pushed.stderr or self.stopping.is_set():
+                if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
                     break
                 time.sleep(0.1)
 
@@ -164,8 +167,9 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
     threads = load.start()
     done = dict.fromkeys(VICTIMS, 0)
     while sum(done.values()) < kills:
-        time.sleep(luck.uniform(0.05, 0.6))
-        victim = luck.choice(("server", "receive-pack", "hook", "receive-pack", "hook"))
+        # Some pushes have to come through between two kills.
+        time.sleep(luck.uniform(0.05, 1.0))
+        victim = luck.choice(("server", "receive-pack", "hook"))
         if not _kill(running, victim, luck):
             assert any(thread.is_alive() for thread in threads), load.faults
             continue
@@ -174,6 +178,7 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
             _assert_kept(running, load)
             running.start()
             running.wait_until_projected() if load.commits else None
+    _wait_for_everybody(load)
     load.stopping.set()
     for thread in threads:
         thread.join(60)
@@ -190,6 +195,13 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
     assert len(load.promised) == 4, f"a writer never came through: {load.promised}\n{running.tail()}"
     _assert_still_works(running, folder)
     return done
+
+
+def _wait_for_everybody(load: Load) -> None:
+    """Until each writer has been answered once, which no kill may have prevented for good."""
+    until = time.monotonic() + 40
+    while len(load.promised) < 4 and time.monotonic() < until and not load.faults:
+        time.sleep(0.1)
 
 
 def _assert_still_works(server: Running, folder: Path) -> None:
