@@ -36,6 +36,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the projection keeps of a judged template; small, so that many are remembered."""
+
+    facts: Facts | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _File:
     """One file, judged alone: what is kept of it for the closures that it belongs to."""
 
@@ -49,9 +57,10 @@ _Pair = tuple[TemplateName, BlobId]
 class Checker:
     """Reads and checks templates, remembering what it has seen by content."""
 
-    def __init__(self, *, files: int = 2048, results: int = 4096) -> None:
+    def __init__(self, *, files: int = 2048, results: int = 2048, outcomes: int = 20_000) -> None:
         self._files: LRUCache[_Pair, _File] = LRUCache(files)
         self._checked: LRUCache[tuple[TemplateName, Closure], Checked] = LRUCache(results)
+        self._outcomes: LRUCache[tuple[TemplateName, Closure], Outcome] = LRUCache(outcomes)
 
     async def check(
         self,
@@ -75,6 +84,17 @@ class Checker:
             for name in part:
                 found[name] = self._judge(name, closures[name], files)
             await asyncio.sleep(0)
+        return found
+
+    async def outcomes(
+        self, store: GitContent, closures: Mapping[TemplateName, Closure], known_bodies: Mapping[BlobId, bytes]
+    ) -> dict[TemplateName, Outcome]:
+        """What ``check`` says, without the templates: what the gate has judged is not parsed again."""
+        found = {n: known for n, closure in closures.items() if (known := self._outcomes.get((n, closure))) is not None}
+        missing = {n: closure for n, closure in closures.items() if n not in found}
+        if missing:
+            checked = await self.check(store, missing, known_bodies)
+            found.update({n: Outcome(c.facts, c.diagnostics) for n, c in checked.items()})
         return found
 
     def check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
@@ -120,4 +140,5 @@ class Checker:
             diagnostics=diagnostics,
         )
         self._checked[name, closure] = checked
+        self._outcomes[name, closure] = Outcome(checked.facts, checked.diagnostics)
         return checked

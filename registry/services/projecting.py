@@ -121,7 +121,7 @@ class BatchBuilder:
             rows.labels.extend(_label_moves(change, bodies, state.ordinal, commit))
 
     async def _add_versions(self, rows: _Rows, ordinal: int, step: Step, bodies: Mapping[BlobId, bytes]) -> None:
-        checked = await self._checker.check(self._store, {v.name: v.closure for v in step.versions}, bodies)
+        outcomes = await self._checker.outcomes(self._store, {v.name: v.closure for v in step.versions}, bodies)
         for version in step.versions:
             rows.versions.append(
                 VersionRow(
@@ -131,10 +131,10 @@ class BatchBuilder:
                     digest=version.digest,
                     blob=version.blob,
                     closure=version.closure,
-                    facts=checked[version.name].facts,
+                    facts=outcomes[version.name].facts,
                     cause=version.cause,
                     moved_from=version.moved_from,
-                    diagnostics=checked[version.name].diagnostics,
+                    diagnostics=outcomes[version.name].diagnostics,
                 )
             )
             if version.cause is None:
