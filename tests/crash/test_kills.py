@@ -8,15 +8,17 @@ import os
 import random
 import re
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.running import NoAnswer, Running, children_of, commit, git, run_git, text_template
+from tests.running import NoAnswer, Running, children_of, clean_environment, commit, git, run_git, text_template
 
 KILLS, SOAK_KILLS = 20, 200
 _OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
@@ -256,3 +258,42 @@ def test_a_killed_server_leaves_no_process_behind(running: Running) -> None:
 
 
 _JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("crash")
+def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Running, tmp_path: Path) -> None:
+    """Killed before the gate has answered nothing is in; killed after the ref has moved all is; again helps in both."""
+    clone = tmp_path / "clone.git"
+    git(tmp_path, "init", "-q", "--bare", str(clone))
+    tip: str | None = None
+    unanswered = 0
+    for turn in range(8):
+        made = commit(clone, tip, {"prompts/pushed/again.prompt.yaml": _text("pushed/again", turn)})
+        push = subprocess.Popen(
+            ["git", "-C", str(clone), "push", "-q", running.git_url, f"{made}:refs/heads/main"],
+            env=clean_environment(),
+            stderr=subprocess.PIPE,
+        )
+        hook = re.compile(r"/?hooks/post-receive" if turn % 2 else r"/?hooks/pre-receive")
+        while push.poll() is None:
+            assert running.process is not None
+            below = list(children_of(running.process.pid))
+            if any(hook.search(line) for _, line in below):
+                for pid in [pid for pid, line in below if "receive-pack" in line]:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                break
+        push.communicate(timeout=60)
+        unanswered += push.returncode != 0
+        again = run_git(clone, "push", running.git_url, f"{made}:refs/heads/main")
+        if again.returncode:  # the killed one's lock, or its hook, may stand in the way for a moment
+            time.sleep(6)
+            again = run_git(clone, "push", running.git_url, f"{made}:refs/heads/main")
+        assert again.returncode == 0, again.stderr.decode()
+        assert running.main() == made
+        tip = made
+    running.wait_until_projected()
+    assert running.read("pushed/again")["version"] == 8
+    assert unanswered >= 2, "no push was killed in time"
+    running.assert_sound()
