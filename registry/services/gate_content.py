@@ -23,8 +23,8 @@ from registry.services.tree_changes import (
     RULES_PATH,
     Delta,
     graph_changes,
-    read_all,
     read_file,
+    read_many,
     sort_out,
 )
 
@@ -67,7 +67,7 @@ class ContentRules:
         """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
         old = None if update.creates else update.old
         projected = await self._states.nearest(repository)
-        tip = _tip(store, projected, old, update.new)
+        tip = await _tip(store, projected, old, update.new)
         progress(f"checking {len(tip.closures)} templates")
         checked = await self._checker.check(store, tip.closures)
         found = _told(tip, checked, rules)
@@ -90,7 +90,7 @@ class ContentRules:
         rules: RegistryRules,
     ) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
-        tip = _tip(store, await self._states.nearest(repository), default_tip, update.new)
+        tip = await _tip(store, await self._states.nearest(repository), default_tip, update.new)
         checked = await self._checker.check(store, tip.closures)
         return _told(tip, checked, rules) + _rule_files(store, update.new, tip.delta)
 
@@ -145,7 +145,7 @@ class ContentRules:
         self, store: GitStore, commit: CommitId, delta: Delta, state: VersionState, known: Known
     ) -> list[Diagnostic]:
         """Counts the versions that a commit before the tip makes; warns of those that are broken."""
-        bodies = read_all(store, delta.blobs())
+        bodies = await read_many(store, delta.blobs())
         step = state.step(graph_changes(delta.templates, bodies))
         checked = await self._checker.check(store, {v.name: v.closure for v in step.versions}, bodies)
         known.pushed.update({(v.name, v.number): (v.digest, checked[v.name].facts) for v in step.versions})
@@ -162,9 +162,10 @@ class ContentRules:
         ]
 
 
-def _tip(store: GitStore, projected: Projected, old: CommitId | None, new: CommitId) -> Tip:
-    delta = sort_out(store.changes(old, new))
-    changes = graph_changes(delta.templates, read_all(store, delta.blobs()))
+async def _tip(store: GitStore, projected: Projected, old: CommitId | None, new: CommitId) -> Tip:
+    delta = sort_out(await asyncio.to_thread(store.changes, old, new))
+    changes = graph_changes(delta.templates, await read_many(store, delta.blobs()))
+    # From here on without an await: the projected state may move on at any.
     graph: TemplateGraph = graph_at(store, projected, old).overlay(changes)
     changed = frozenset(change.name for change in changes if change.blob is not None)
     removed = frozenset(change.name for change in changes if change.blob is None)

@@ -44,10 +44,9 @@ async def check_commits(
         commit = store.commit(commit_id)
         found += _identity(commit, rules, actor)
         parent = commit.parents[0] if commit.parents else None
-        changes = store.changes(parent, commit_id)
+        changes = await asyncio.to_thread(store.changes, parent, commit_id)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
         found += _collisions(store, commit_id, [c.new.path for c in changes if c.new is not None and c.old is None])
-        await asyncio.sleep(0)
     found += _forms(added.values())
     found += await _contents(store, [e for e in added.values() if e.mode in REGULAR], rules)
     return found
@@ -100,7 +99,7 @@ def _collisions(store: GitStore, commit: CommitId, added: Sequence[str]) -> list
 async def _contents(store: GitStore, entries: Sequence[Entry], rules: RegistryRules) -> list[Diagnostic]:
     """Sizes first, so that nothing large is loaded; then secrets in what is text."""
     limit = rules.limits.file_bytes
-    sizes = store.sizes({entry.id for entry in entries})
+    sizes = await asyncio.to_thread(store.sizes, {entry.id for entry in entries})
     found: list[Diagnostic] = []
     paths: dict[BlobId, str] = {}
     for entry in entries:

@@ -26,6 +26,7 @@ from registry.services.tree_changes import (
     graph_changes,
     read_all,
     read_file,
+    read_many,
     sort_out,
 )
 
@@ -62,8 +63,8 @@ class BatchBuilder:
     async def build(self, state: Projected, chain: Sequence[CommitId]) -> ProjectionBatch:
         """The next batch from ``state`` along ``chain``; moves ``state`` on to the batch's last commit."""
         expected = state.commit
-        deltas = await self._deltas(state.commit, chain)
-        bodies = read_all(self._store, (blob for _, delta in deltas for blob in delta.blobs()))
+        deltas = await asyncio.to_thread(self._deltas, state.commit, chain)
+        bodies = await read_many(self._store, (blob for _, delta in deltas for blob in delta.blobs()))
         rows = _Rows()
         owners_changed = state.commit is None
         for commit, delta in deltas:
@@ -93,8 +94,8 @@ class BatchBuilder:
             rules=rules.decode("utf-8", "replace") if rules is not None else None,
         )
 
-    async def _deltas(self, start: CommitId | None, chain: Sequence[CommitId]) -> list[tuple[Commit, Delta]]:
-        """The next commits with their changes, as many as one bulk read should hold. Yields to other tasks."""
+    def _deltas(self, start: CommitId | None, chain: Sequence[CommitId]) -> list[tuple[Commit, Delta]]:
+        """The next commits with their changes, as many as one bulk read should hold."""
         found: list[tuple[Commit, Delta]] = []
         blobs = 0
         previous = start
@@ -103,7 +104,6 @@ class BatchBuilder:
             found.append((self._store.commit(commit), delta))
             blobs += len(delta.templates)
             previous = commit
-            await asyncio.sleep(0)
             if blobs >= BLOBS_AT_ONCE:
                 break
         return found
