@@ -474,7 +474,13 @@ def test_who_may_do_what(server: Server, alice: Client, tmp_path: Path) -> None:
         ("POST", "/git/default.git/git-upload-pack", b"0000", {"Content-Type": "text/plain"}, 415),
         ("POST", "/git/default.git/git-upload-pack", b"0000", {"Content-Encoding": "br"}, 415),
         ("POST", "/git/default.git/git-upload-pack", b"not gzip", {"Content-Encoding": "gzip"}, 400),
-        ("POST", "/git/default.git/git-upload-pack", gzip.compress(b"0000", mtime=0)[:-4], {"Content-Encoding": "gzip"}, 400),
+        (
+            "POST",
+            "/git/default.git/git-upload-pack",
+            gzip.compress(b"0000", mtime=0)[:-4],
+            {"Content-Encoding": "gzip"},
+            400,
+        ),
         (
             "POST",
             "/git/default.git/git-upload-pack",

@@ -75,7 +75,7 @@ async def test_a_change_by_another_process_is_seen_within_the_backstop(
         await other.labels.move(DEFAULT, "production", "support/triage", 2, actor=ADA)
     changed = time.monotonic()
     while (await client.get("/templates/support/triage?label=production")).json()["version"] == 1:
-        assert time.monotonic() - changed < 1.5
+        assert time.monotonic() - changed < 10
         await asyncio.sleep(0.02)
 
 

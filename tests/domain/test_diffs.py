@@ -182,10 +182,10 @@ def large(kind: str) -> tuple[str, str]:
 @pytest.mark.parametrize("kind", ["unlike", "edited", "equal lines", "two words", "two lines", "reversed"])
 def test_a_pair_of_the_largest_files_takes_no_long(kind: str) -> None:
     old, new = large(kind)
-    start = time.perf_counter()
+    start = time.process_time()
     segments = word_diff(old, new)
     text_diff(old, new)
-    assert time.perf_counter() - start < 5, "measured: 0.2-0.5 s"
+    assert time.process_time() - start < 10, "measured: 0.2-0.5 s"
     assert old_side(segments) == old
     assert new_side(segments) == new
 

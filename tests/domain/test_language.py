@@ -1,5 +1,4 @@
 import random
-import time
 
 import jinja2
 import minijinja
@@ -230,14 +229,6 @@ def test_any_text_gets_an_answer_with_places_inside_it(source: str) -> None:
         assert 1 <= issue.line <= len(lines)
         assert issue.column >= 1
         assert issue.message
-
-
-def test_text_without_tags_costs_next_to_nothing() -> None:
-    source = "You are a helpful assistant. { 100 % } # " * 50
-    start = time.perf_counter()
-    for _ in range(1000):
-        scan(source)
-    assert (time.perf_counter() - start) / 1000 < 50e-6
 
 
 def test_tags_are_described() -> None:
