@@ -1,12 +1,12 @@
 """The gate: the one set of rules that every change of a ref passes, whichever way it came in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Severity, has_errors
-from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
@@ -63,12 +63,15 @@ class Gate:
             if has_errors(found):
                 return _verdict(found)
             progress("checking files")
-            found += await check_commits(store, updates, refs=refs, rules=rules, actor=actor)
+            files, bodies = await check_commits(store, updates, refs=refs, rules=rules, actor=actor)
+            found += files
+            if any(finding.rule == "file-size" for finding in files):
+                return _verdict(found)  # nothing that large is loaded to be judged further
             for update in updates:
                 if update.deletes or not update.ref.startswith("refs/heads/"):
                     continue
                 found += await self._judge_branch(
-                    repository, store, update, default, refs.get(default), actor, rules, progress
+                    repository, store, update, default, refs.get(default), actor, rules, bodies, progress
                 )
         return _verdict(found)
 
@@ -86,9 +89,10 @@ class Gate:
         rules = rules_at(store, known.get(default))
         found = check_refs(store, [update], refs=known, default=default, rules=rules, actor=actor, rollback=rollback)
         if not has_errors(found):
-            found += await check_commits(store, [update], refs=known, rules=rules, actor=actor)
+            files, bodies = await check_commits(store, [update], refs=known, rules=rules, actor=actor)
+            found += files
             found += await self._judge_branch(
-                repository, store, update, default, refs.get(default), actor, rules, _silent, rollback=rollback
+                repository, store, update, default, refs.get(default), actor, rules, bodies, _silent, rollback=rollback
             )
         return _verdict(found)
 
@@ -101,6 +105,7 @@ class Gate:
         default_tip: CommitId | None,
         actor: Actor,
         rules: RegistryRules,
+        bodies: Mapping[BlobId, bytes],
         progress: Progress,
         *,
         rollback: bool = False,
@@ -108,9 +113,16 @@ class Gate:
         """The default branch's tip must be valid; on other branches faults are told as warnings."""
         if update.ref == default:
             return await self._content.check_default(
-                repository, store, update, actor=actor, rules=rules, progress=progress, rollback=rollback
+                repository,
+                store,
+                update,
+                actor=actor,
+                rules=rules,
+                bodies=bodies,
+                progress=progress,
+                rollback=rollback,
             )
-        found = await self._content.check_draft(repository, store, default_tip, update, rules=rules)
+        found = await self._content.check_draft(repository, store, default_tip, update, rules=rules, bodies=bodies)
         return [_as_warning(diagnostic) for diagnostic in found]
 
 

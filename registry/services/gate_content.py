@@ -8,7 +8,7 @@ from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
 from registry.domain.errors import RenderLimit
 from registry.domain.graph import Closure, TemplateGraph
-from registry.domain.ids import CommitId, RepositoryName, TemplateName
+from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
 from registry.domain.names import template_path
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
@@ -61,15 +61,16 @@ class ContentRules:
         *,
         actor: Actor,
         rules: RegistryRules,
+        bodies: Mapping[BlobId, bytes],
         progress: Progress,
         rollback: bool = False,
     ) -> list[Diagnostic]:
         """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
         old = None if update.creates else update.old
         projected = await self._states.nearest(repository)
-        tip = await _tip(store, projected, old, update.new)
+        tip = await _tip(store, projected, old, update.new, bodies)
         progress(f"checking {len(tip.closures)} templates")
-        checked = await self._checker.check(store, tip.closures)
+        checked = await self._checker.check(store, tip.closures, bodies)
         found = _told(tip, checked, rules)
         found += _rule_files(store, update.new, tip.delta)
         found += await self._labels.check_removed(repository, store, update.new, tip.removed)
@@ -88,10 +89,11 @@ class ContentRules:
         update: RefUpdate,
         *,
         rules: RegistryRules,
+        bodies: Mapping[BlobId, bytes],
     ) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
-        tip = await _tip(store, await self._states.nearest(repository), default_tip, update.new)
-        checked = await self._checker.check(store, tip.closures)
+        tip = await _tip(store, await self._states.nearest(repository), default_tip, update.new, bodies)
+        checked = await self._checker.check(store, tip.closures, bodies)
         return _told(tip, checked, rules) + _rule_files(store, update.new, tip.delta)
 
     async def _run_tests(
@@ -162,9 +164,11 @@ class ContentRules:
         ]
 
 
-async def _tip(store: GitStore, projected: Projected, old: CommitId | None, new: CommitId) -> Tip:
+async def _tip(
+    store: GitStore, projected: Projected, old: CommitId | None, new: CommitId, bodies: Mapping[BlobId, bytes]
+) -> Tip:
     delta = sort_out(await asyncio.to_thread(store.changes, old, new))
-    changes = graph_changes(delta.templates, await read_many(store, delta.blobs()))
+    changes = graph_changes(delta.templates, await read_many(store, delta.blobs(), bodies))
     # From here on without an await: the projected state may move on at any.
     graph: TemplateGraph = graph_at(store, projected, old).overlay(changes)
     changed = frozenset(change.name for change in changes if change.blob is not None)

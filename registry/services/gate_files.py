@@ -15,9 +15,12 @@ from registry.domain.refs import Commit, Entry, FileMode, RefUpdate
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.secrets import find_secrets
 from registry.ports.git import GitStore
-from registry.services.tree_changes import REGULAR
+from registry.services.tree_changes import REGULAR, read_many
 
 FILES_AT_ONCE = 500
+KEPT_BYTES = 33_554_432
+"""How much of what was read is kept for the checks that follow; the rest is read again."""
+
 SLICE_SECONDS = 0.005
 """How long the gate works before the event loop gets its turn."""
 
@@ -34,8 +37,11 @@ async def check_commits(
     refs: Mapping[RefName, CommitId],
     rules: RegistryRules,
     actor: Actor,
-) -> list[Diagnostic]:
-    """Checks what the new commits bring; each blob once, wherever it stands."""
+) -> tuple[list[Diagnostic], dict[BlobId, bytes]]:
+    """Checks what the new commits bring; each blob once, wherever it stands.
+
+    The second part of the answer is what was read on the way, for the checks that follow.
+    """
     tips = [update.new for update in updates if not update.deletes]
     commits = await asyncio.to_thread(store.new_commits, tips, list(refs.values())) if tips else []
     found: list[Diagnostic] = []
@@ -48,8 +54,10 @@ async def check_commits(
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
         found += _collisions(store, commit_id, [c.new.path for c in changes if c.new is not None and c.old is None])
     found += _forms(added.values())
-    found += await _contents(store, [e for e in added.values() if e.mode in REGULAR], rules)
-    return found
+    regular = [entry for entry in added.values() if entry.mode in REGULAR]
+    oversized, paths = await _sizes(store, regular, rules)
+    secrets, bodies = await _secrets(store, paths)
+    return [*found, *oversized, *secrets], bodies
 
 
 def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagnostic]:
@@ -96,8 +104,10 @@ def _collisions(store: GitStore, commit: CommitId, added: Sequence[str]) -> list
     return find_collisions(paths)
 
 
-async def _contents(store: GitStore, entries: Sequence[Entry], rules: RegistryRules) -> list[Diagnostic]:
-    """Sizes first, so that nothing large is loaded; then secrets in what is text."""
+async def _sizes(
+    store: GitStore, entries: Sequence[Entry], rules: RegistryRules
+) -> tuple[list[Diagnostic], dict[BlobId, str]]:
+    """What is too large, known without loading it; and the rest, each blob with one of its paths."""
     limit = rules.limits.file_bytes
     sizes = await asyncio.to_thread(store.sizes, {entry.id for entry in entries})
     found: list[Diagnostic] = []
@@ -115,13 +125,24 @@ async def _contents(store: GitStore, entries: Sequence[Entry], rules: RegistryRu
             )
         else:
             paths.setdefault(entry.id, entry.path)
+    return found, paths
+
+
+async def _secrets(store: GitStore, paths: Mapping[BlobId, str]) -> tuple[list[Diagnostic], dict[BlobId, bytes]]:
+    """Secrets in what is text, and what was read, up to a bound."""
+    found: list[Diagnostic] = []
+    bodies: dict[BlobId, bytes] = {}
+    room = KEPT_BYTES
     blobs = list(paths)
     turn = time.monotonic()
     for start in range(0, len(blobs), FILES_AT_ONCE):
-        for blob, data in store.read(blobs[start : start + FILES_AT_ONCE]):
+        for blob, data in (await read_many(store, blobs[start : start + FILES_AT_ONCE])).items():
+            if len(data) <= room:
+                bodies[blob] = data
+                room -= len(data)
             if b"\0" not in data[:BINARY_PROBE]:
                 found += find_secrets(data.decode("utf-8", "replace"), paths[blob])
             if time.monotonic() - turn > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 turn = time.monotonic()
-    return found
+    return found, bodies

@@ -34,6 +34,8 @@ COMMITS_AT_ONCE = 500
 ROWS_AT_ONCE = 10_000
 BLOBS_AT_ONCE = 5_000
 
+_Labels = dict[tuple[LabelName, TemplateName], int]
+
 
 @dataclass(slots=True)
 class _Rows:
@@ -59,6 +61,8 @@ class BatchBuilder:
         self._checker = checker
         self._store = store
         self._owners: LRUCache[BlobId, Owners] = LRUCache(4)
+        # Each state of a label file is read twice: as the new one, and as the old one of the next change.
+        self._labels: LRUCache[tuple[str, BlobId], _Labels] = LRUCache(256)
 
     async def build(self, state: Projected, chain: Sequence[CommitId]) -> ProjectionBatch:
         """The next batch from ``state`` along ``chain``; moves ``state`` on to the batch's last commit."""
@@ -118,7 +122,7 @@ class BatchBuilder:
         await self._add_versions(rows, state.ordinal, step, bodies)
         rows.removals.extend(Removal(name, state.ordinal, moved_to) for name, moved_to in step.removed)
         for change in delta.labels:
-            rows.labels.extend(_label_moves(change, bodies, state.ordinal, commit))
+            rows.labels.extend(self._label_moves(change, bodies, state.ordinal, commit))
 
     async def _add_versions(self, rows: _Rows, ordinal: int, step: Step, bodies: Mapping[BlobId, bytes]) -> None:
         outcomes = await self._checker.outcomes(self._store, {v.name: v.closure for v in step.versions}, bodies)
@@ -151,6 +155,38 @@ class BatchBuilder:
             owners = self._owners[entry.id] = read_codeowners(read_all(self._store, [entry.id])[entry.id])
         return {name: owners.owners_of(template_path(name)) for name in names}
 
+    def _label_moves(
+        self, change: TreeChange, bodies: Mapping[BlobId, bytes], ordinal: int, commit: Commit
+    ) -> list[LabelMove]:
+        old = self._label_entries(change.path, change.old, bodies)
+        new = self._label_entries(change.path, change.new, bodies)
+        return [
+            LabelMove(
+                label=label,
+                name=name,
+                version=new.get((label, name)),
+                previous=old.get((label, name)),
+                commit=commit.id,
+                ordinal=ordinal,
+                moved_at=commit.committer.time,
+                author_name=commit.author.name,
+                author_email=commit.author.email,
+                subject=commit.subject,
+            )
+            for label, name in sorted(old.keys() | new.keys())
+            if old.get((label, name)) != new.get((label, name))
+        ]
+
+    def _label_entries(self, path: str, entry: Entry | None, bodies: Mapping[BlobId, bytes]) -> _Labels:
+        if entry is None or entry.mode not in REGULAR:
+            return {}
+        entries = self._labels.get((path, entry.id))
+        if entries is None:
+            file = read_labels(bodies[entry.id], path)
+            entries = {(file.label, name): target.version for name, target in file.entries.items()}
+            self._labels[path, entry.id] = entries
+        return entries
+
 
 def events_of(batch: ProjectionBatch) -> list[Event]:
     """What the batch means to subscribers; of several versions of one template only the last is told."""
@@ -182,33 +218,3 @@ def _commit_row(ordinal: int, commit: Commit) -> CommitRow:
         committed_at=commit.committer.time,
         subject=commit.subject,
     )
-
-
-def _label_moves(change: TreeChange, bodies: Mapping[BlobId, bytes], ordinal: int, commit: Commit) -> list[LabelMove]:
-    old = _label_entries(change.path, change.old, bodies)
-    new = _label_entries(change.path, change.new, bodies)
-    return [
-        LabelMove(
-            label=label,
-            name=name,
-            version=new.get((label, name)),
-            previous=old.get((label, name)),
-            commit=commit.id,
-            ordinal=ordinal,
-            moved_at=commit.committer.time,
-            author_name=commit.author.name,
-            author_email=commit.author.email,
-            subject=commit.subject,
-        )
-        for label, name in sorted(old.keys() | new.keys())
-        if old.get((label, name)) != new.get((label, name))
-    ]
-
-
-def _label_entries(
-    path: str, entry: Entry | None, bodies: Mapping[BlobId, bytes]
-) -> dict[tuple[LabelName, TemplateName], int]:
-    if entry is None or entry.mode not in REGULAR:
-        return {}
-    file = read_labels(bodies[entry.id], path)
-    return {(file.label, name): target.version for name, target in file.entries.items()}

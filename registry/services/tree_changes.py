@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId
@@ -80,12 +81,15 @@ def read_all(store: GitContent, blobs: Iterable[BlobId]) -> dict[BlobId, bytes]:
     return dict(store.read(list(dict.fromkeys(blobs))))
 
 
-async def read_many(store: GitContent, blobs: Iterable[BlobId]) -> dict[BlobId, bytes]:
-    """The same without stopping the event loop: a thread reads where there are many."""
-    wanted = list(dict.fromkeys(blobs))
-    if len(wanted) <= FEW:
-        return read_all(store, wanted)
-    return await asyncio.to_thread(read_all, store, wanted)
+async def read_many(
+    store: GitContent, blobs: Iterable[BlobId], known: Mapping[BlobId, bytes] = MappingProxyType({})
+) -> Mapping[BlobId, bytes]:
+    """The blobs that are not ``known``, with those that are; a thread reads where there are many."""
+    wanted = [blob for blob in dict.fromkeys(blobs) if blob not in known]
+    if not wanted:
+        return known
+    read = await asyncio.to_thread(read_all, store, wanted) if len(wanted) > FEW else read_all(store, wanted)
+    return {**known, **read} if known else read
 
 
 def read_file(store: GitContent, commit: CommitId | None, path: str) -> bytes | None:
