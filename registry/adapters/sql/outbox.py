@@ -23,9 +23,18 @@ _PENDING = (
     .limit(bindparam("limit"))
 )
 _DOCUMENTS = (
-    select(templates.c.name, templates.c.facts, templates.c.owners, templates.c.labels, bodies.c.body)
+    select(
+        templates.c.name,
+        templates.c.facts,
+        templates.c.owners,
+        templates.c.labels,
+        templates.c.deleted,
+        bodies.c.body,
+    )
     .join(bodies, and_(bodies.c.build_id == templates.c.build_id, bodies.c.blob == templates.c.latest_blob))
-    .where(templates.c.build_id == live_build, ~templates.c.deleted, templates.c.facts.is_not(None))
+    # ``deleted`` is looked at in the rows: asked for here, SQLite takes the index that begins with it and reads every
+    # template of the build (54 ms a write at 100,000 templates).
+    .where(templates.c.build_id == live_build, templates.c.facts.is_not(None))
     .where(dialect.one_of(templates.c.name, "names"))
 )
 _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
@@ -71,6 +80,7 @@ class SqlOutbox:
                 for row in connection.execute(
                     _DOCUMENTS, {"repository": repository, "names": dialect.list_value(ordinals)}
                 )
+                if not row.deleted
             ]
 
         return await self._database.read(read)
