@@ -87,7 +87,8 @@ async def _fill(target: Path, source: Path) -> None:
             check=True,
             env=clean_environment(),
         )
-        await registry.indexing.poke(repository)
+        # Unlike a poke this waits until the search index is fed, however long that takes.
+        await registry.indexing.reconcile()
 
 
 def bare_path(data: Path) -> Path:
