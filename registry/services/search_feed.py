@@ -25,6 +25,8 @@ class SearchFeed:
             for kind, run in groupby(entries, key=lambda entry: entry.kind):
                 await self._feed(kind, list(run))
             fed += len(entries)
+            if len(entries) < ENTRIES_AT_ONCE:
+                break  # what came meanwhile is fed by whoever asked for it
         return fed
 
     async def depth(self) -> int:
