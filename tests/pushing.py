@@ -49,6 +49,7 @@ class Pusher:
                 store.flush()
                 store.move(update)
             await self.registry.indexing.poke(self.repository)
+            await self.registry.indexing.fed()
         return verdict
 
     async def push(self, files: Files, ref: RefName = MAIN, actor: Actor = AUTHOR) -> Verdict:

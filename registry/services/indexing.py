@@ -17,7 +17,7 @@ from registry.ports.events import EventBus
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
-from registry.services.projecting import BatchBuilder, events_of
+from registry.services.projecting import BatchBuilder, Parsed, events_of
 from registry.services.search_feed import SearchFeed
 from registry.services.states import Projected, States
 
@@ -84,6 +84,8 @@ class Indexing:
         self._feeding = asyncio.Lock()
         self._feeding_tasks: set[asyncio.Task[None]] = set()
         self._untold: dict[RepositoryName, tuple[str, ...]] = {}
+        self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
+        self._parsed = Parsed()
         self._ready = False
 
     def ready(self) -> bool:
@@ -91,15 +93,16 @@ class Indexing:
         return self._ready
 
     async def poke(self, repository: RepositoryName) -> ProjectionReport:
-        """Projects up to the present tip of the default branch. Idempotent.
+        """Projects up to the present tip of the default branch into the catalogue. Idempotent.
 
         The report tells also what ``follow`` has projected since the last poke: it may be faster than a push's hook.
+        The search index is fed meanwhile; ``fed`` waits for that.
         """
         started = time.perf_counter()
         async with self._locks[repository]:
             batches = await self._catch_up(repository, no_progress)
             earlier = self._untold.pop(repository, ())
-        await self._drain()
+        self._start_feeding(batches)
         spent = (time.perf_counter() - started) * 1000
         lines = (*earlier, *_live_lines(batches, spent))
         return ProjectionReport(batches[-1].commit if batches else None, lines, spent)
@@ -111,12 +114,18 @@ class Indexing:
             batches = await self._catch_up(repository, no_progress)
             lines = _live_lines(batches, (time.perf_counter() - started) * 1000)
             self._untold[repository] = (*self._untold.get(repository, ()), *lines)[:LINES_AT_MOST]
-        await self._drain()
+        self._start_feeding(batches)
+
+    async def fed(self) -> None:
+        """Waits until the search index has what was projected, but not for long where a rebuild keeps it busy."""
+        if self._feeding_tasks:
+            await asyncio.wait(list(self._feeding_tasks), timeout=FEEDING_SECONDS)
 
     async def reconcile(self) -> None:
         """Compares every repository's refs with what has been projected and catches up."""
         failed = False
         for repository in self._git.names():
+            self._seen.pop(repository, None)  # the catalogue may have been changed by another process
             try:
                 await self.follow(repository)
             except PromptuaryError as error:
@@ -166,17 +175,18 @@ class Indexing:
         )
 
     async def close(self) -> None:
-        """Waits for the feeding of the search index that is under way; what is left waits in the outbox."""
+        """Lets the feeding of the search index end, but not for long; what is left waits in the outbox."""
+        await self.fed()
         for task in list(self._feeding_tasks):
             task.cancel()
         await asyncio.gather(*self._feeding_tasks, return_exceptions=True)
 
-    async def _drain(self) -> None:
-        """Feeds the search index; waits for that, but not for long where a rebuild keeps it busy."""
-        task = asyncio.create_task(self._feed_all())
-        self._feeding_tasks.add(task)
-        task.add_done_callback(self._feeding_tasks.discard)
-        await asyncio.wait([task], timeout=FEEDING_SECONDS)
+    def _start_feeding(self, batches: Sequence[ProjectionBatch]) -> None:
+        """Feeds the search index with what the batches have put into the outbox."""
+        if batches:
+            task = asyncio.create_task(self._feed_all())
+            self._feeding_tasks.add(task)
+            task.add_done_callback(self._feeding_tasks.discard)
 
     async def _feed_all(self) -> None:
         """What fails stays in the outbox: the reconciler tries it again."""
@@ -194,12 +204,24 @@ class Indexing:
                     return await self._follow(repository, store, progress)
             except Conflict:
                 self._states.forget(repository)
+                self._seen.pop(repository, None)
         raise RefMoved(f"The projection of {repository} keeps being moved by another process; try again.")
 
     async def _follow(self, repository: RepositoryName, store: GitStore, progress: Progress) -> list[ProjectionBatch]:
         refs = store.refs()
-        await self._projection.put_refs(repository, refs)
-        tip = refs.get(self._git.default_branch(repository))
+        seen = self._seen.get(repository)
+        if refs == seen:
+            return []
+        default = self._git.default_branch(repository)
+        if seen is None or {**seen, default: refs.get(default)} != refs:
+            await self._projection.put_refs(repository, refs)
+        batches = await self._follow_branch(repository, store, refs.get(default), progress)
+        self._seen[repository] = refs
+        return batches
+
+    async def _follow_branch(
+        self, repository: RepositoryName, store: GitStore, tip: CommitId | None, progress: Progress
+    ) -> list[ProjectionBatch]:
         if tip is None:
             return []
         state = await self._states.current(repository)
@@ -231,7 +253,7 @@ class Indexing:
     ) -> list[ProjectionBatch]:
         """Writes batch after batch; returns the last ones, for what a pusher is told."""
         ref = self._git.default_branch(repository)
-        builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store)
+        builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store, parsed=self._parsed)
         batches: list[ProjectionBatch] = []
         done = 0
         try:

@@ -52,17 +52,28 @@ class _Rows:
         return len(self.commits) + len(self.versions) + len(self.removals) + len(self.labels) + len(self.bodies)
 
 
+class Parsed:
+    """Files that many batches ask for, parsed: owners, and labels.
+
+    Each state of a label file is read twice: as the new one, and as the old one of the next change.
+    """
+
+    def __init__(self) -> None:
+        self.owners: LRUCache[BlobId, Owners] = LRUCache(64)
+        self.labels: LRUCache[tuple[str, BlobId], _Labels] = LRUCache(256)
+
+
 class BatchBuilder:
     """Walks the first-parent commits of one repository's default branch and makes batches of them."""
 
-    def __init__(self, *, repository: RepositoryName, ref: RefName, checker: Checker, store: GitStore) -> None:
+    def __init__(
+        self, *, repository: RepositoryName, ref: RefName, checker: Checker, store: GitStore, parsed: Parsed
+    ) -> None:
         self._repository = repository
         self._ref = ref
         self._checker = checker
         self._store = store
-        self._owners: LRUCache[BlobId, Owners] = LRUCache(4)
-        # Each state of a label file is read twice: as the new one, and as the old one of the next change.
-        self._labels: LRUCache[tuple[str, BlobId], _Labels] = LRUCache(256)
+        self._parsed = parsed
 
     async def build(self, state: Projected, chain: Sequence[CommitId]) -> ProjectionBatch:
         """The next batch from ``state`` along ``chain``; moves ``state`` on to the batch's last commit."""
@@ -150,9 +161,9 @@ class BatchBuilder:
         entry = self._store.entry(state.commit, OWNERS_PATH) if state.commit else None
         if not names or entry is None or entry.mode not in REGULAR:
             return dict.fromkeys(names, ())
-        owners = self._owners.get(entry.id)
+        owners = self._parsed.owners.get(entry.id)
         if owners is None:
-            owners = self._owners[entry.id] = read_codeowners(read_all(self._store, [entry.id])[entry.id])
+            owners = self._parsed.owners[entry.id] = read_codeowners(read_all(self._store, [entry.id])[entry.id])
         return {name: owners.owners_of(template_path(name)) for name in names}
 
     def _label_moves(
@@ -180,11 +191,11 @@ class BatchBuilder:
     def _label_entries(self, path: str, entry: Entry | None, bodies: Mapping[BlobId, bytes]) -> _Labels:
         if entry is None or entry.mode not in REGULAR:
             return {}
-        entries = self._labels.get((path, entry.id))
+        entries = self._parsed.labels.get((path, entry.id))
         if entries is None:
             file = read_labels(bodies[entry.id], path)
             entries = {(file.label, name): target.version for name, target in file.entries.items()}
-            self._labels[path, entry.id] = entries
+            self._parsed.labels[path, entry.id] = entries
         return entries
 
 

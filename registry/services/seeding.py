@@ -46,6 +46,7 @@ class Seeding:
             self._git.create(DEFAULT)
         if sample:
             await self._push_sample(progress)
+            await self._indexing.fed()
         self._marker.unlink(missing_ok=True)
 
     async def _push_sample(self, progress: Callable[[int, int], None]) -> None:

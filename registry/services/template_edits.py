@@ -154,7 +154,7 @@ class TemplateEdits:
         message: str,
     ) -> tuple[Committed, RefName]:
         ref = self._branch(repository, branch)
-        projected = await self._states.current(repository)
+        projected = await self._states.nearest(repository)
         text = _message(message)
         done = await self._writes.submit(
             repository, ref, lambda base: edit(base, projected, ref), actor=actor, message=text
@@ -174,23 +174,31 @@ class TemplateEdits:
     async def _written(
         self, repository: RepositoryName, ref: RefName, name: TemplateName, done: Committed, *, created: bool
     ) -> Written:
-        version: int | None = None
-        digest: Digest | None = None
-        etag: str | None = None
-        if ref == self._git.default_branch(repository):
-            page = await self._versions.list_versions(repository, name, limit=32)
-            made = next((v for v in page.items if v.commit == done.commit), page.items[0] if page.items else None)
-            entry = await self._templates.find_template(repository, name)
-            if made is not None and entry is not None:
-                version, digest = made.number, made.digest
-                labels = sorted(label for label, number in entry.labels.items() if number == version)
-                etag = make_etag(version, digest, f"{','.join(labels)}||")
-        else:
+        projected = await self._states.nearest(repository)
+        if ref != self._git.default_branch(repository):
             with self._git.open(repository) as store:
-                projected = await self._states.current(repository)
                 digest = graph_at(store, projected, done.commit).digest(name)
             etag = make_etag(None, digest, f"||{done.commit}")
-        return Written(done.commit, name, version, digest, etag, created, done.changed, done.warnings)
+            return Written(done.commit, name, None, digest, etag, created, done.changed, done.warnings)
+        if done.changed and projected.commit == done.commit:
+            # The usual case: nothing landed after it, so the state has its number, and no label names it yet.
+            version, digest = projected.versions.numbers[name], projected.versions.graph.digest(name)
+            etag = make_etag(version, digest, "||")
+            return Written(done.commit, name, version, digest, etag, created, done.changed, done.warnings)
+        return await self._looked_up(repository, name, done, created=created)
+
+    async def _looked_up(
+        self, repository: RepositoryName, name: TemplateName, done: Committed, *, created: bool
+    ) -> Written:
+        """The version that a commit made, from the catalogue; the newest where it made none."""
+        page = await self._versions.list_versions(repository, name, limit=32)
+        made = next((v for v in page.items if v.commit == done.commit), page.items[0] if page.items else None)
+        entry = await self._templates.find_template(repository, name)
+        if made is None or entry is None:
+            return Written(done.commit, name, None, None, None, created, done.changed, done.warnings)
+        labels = sorted(label for label, number in entry.labels.items() if number == made.number)
+        etag = make_etag(made.number, made.digest, f"{','.join(labels)}||")
+        return Written(done.commit, name, made.number, made.digest, etag, created, done.changed, done.warnings)
 
 
 def _state(base: Base, projected: Projected, ref: RefName, name: TemplateName, *, default: RefName) -> _State:

@@ -12,7 +12,7 @@ from registry.ports.projection import Outbox, Projection
 from registry.ports.search_index import SearchIndex
 from registry.services.checking import Checker
 from registry.services.indexing import Progress, no_progress
-from registry.services.projecting import BatchBuilder
+from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.states import Projected
 
 PAGE = 500
@@ -68,7 +68,11 @@ class Verifying:
         self, repository: RepositoryName, store: GitStore, chain: list[CommitId], progress: Progress
     ) -> list[str]:
         builder = BatchBuilder(
-            repository=repository, ref=self._git.default_branch(repository), checker=self._checker, store=store
+            repository=repository,
+            ref=self._git.default_branch(repository),
+            checker=self._checker,
+            store=store,
+            parsed=Parsed(),
         )
         state = Projected(None, 0, VersionState())
         found: list[str] = []

@@ -139,6 +139,7 @@ class Writes:
         """The commit is durable by now: a failing projection is caught up later and must not look like a lost write."""
         try:
             await self._indexing.poke(repository)
+            await self._indexing.fed()
         except PromptuaryError as error:
             log.warning("projection of %s is late: %s", repository, error.message)
 

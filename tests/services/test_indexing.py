@@ -71,6 +71,7 @@ async def test_a_broken_state_never_removes_what_is_live(registry: Registry, pus
 
         store.move(RefUpdate(MAIN, pusher.tip(), broken))  # behind the gate's back
     await registry.indexing.poke(REPOSITORY)
+    await registry.indexing.fed()
     read = await registry.templates.read(REPOSITORY, "a", Selector())
     assert (read.version, read.source) == (1, text_template("one {{ name }}"))
     page = await registry.templates.list_templates(REPOSITORY, TemplateFilter())
@@ -165,6 +166,7 @@ async def test_any_history_in_any_batches_projects_to_what_git_says(
             if number in pokes:
                 await registry.indexing.poke(REPOSITORY)
         await registry.indexing.poke(REPOSITORY)
+        await registry.indexing.fed()
         assert await registry.verifying.verify(REPOSITORY) == []
 
 
