@@ -10,14 +10,14 @@ from datetime import datetime
 
 from registry.domain.catalogue import PROJECTION_SCHEMA, Checkpoint, ProjectionBatch
 from registry.domain.errors import Conflict, PromptuaryError, RefMoved, RevisionNotFound
-from registry.domain.events import Event, RepositoryRebuilt
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
 from registry.ports.events import EventBus
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
-from registry.services.projecting import BatchBuilder, Parsed, events_of
+from registry.services.news import LINES_AT_MOST, live_lines, news
+from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.search_feed import SearchFeed
 from registry.services.states import Projected, States
 
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 
 FEEDING_SECONDS = 2.0
 """How long a projection waits for the search index before it answers."""
-
-LINES_AT_MOST = 20
-"""How many "is live" lines a pusher is shown."""
 
 Progress = Callable[[int, int], None]
 """Called with commits done and commits in all."""
@@ -104,7 +101,7 @@ class Indexing:
             earlier = self._untold.pop(repository, ())
         self._start_feeding(batches)
         spent = (time.perf_counter() - started) * 1000
-        lines = (*earlier, *_live_lines(batches, spent))
+        lines = (*earlier, *live_lines(batches, spent))
         return ProjectionReport(batches[-1].commit if batches else None, lines, spent)
 
     async def follow(self, repository: RepositoryName) -> None:
@@ -112,7 +109,7 @@ class Indexing:
         started = time.perf_counter()
         async with self._locks[repository]:
             batches = await self._catch_up(repository, no_progress)
-            lines = _live_lines(batches, (time.perf_counter() - started) * 1000)
+            lines = live_lines(batches, (time.perf_counter() - started) * 1000)
             self._untold[repository] = (*self._untold.get(repository, ()), *lines)[:LINES_AT_MOST]
         self._start_feeding(batches)
 
@@ -263,7 +260,7 @@ class Indexing:
                 batch = replace(batch, replay=replay, final=not replay or done == len(chain))
                 await self._projection.apply(batch)
                 if batch.final:
-                    await self._events.publish(_news(batch))
+                    await self._events.publish(news(batch))
                 progress(done, len(chain))
                 batches = [*batches[-1:], batch]
         except BaseException:
@@ -274,33 +271,8 @@ class Indexing:
         return batches
 
 
-def _news(batch: ProjectionBatch) -> list[Event]:
-    """What subscribers are told: each change, or, after a replay of many batches, to look at everything again."""
-    if batch.replay and batch.expected is not None:
-        return [RepositoryRebuilt(batch.repository, batch.commit)]
-    return events_of(batch)
-
-
 def _chain(store: GitStore, tip: CommitId, start: CommitId | None) -> list[CommitId] | None:
     try:
         return store.first_parents(tip, start)
     except RevisionNotFound:
         return None
-
-
-def _live_lines(batches: Sequence[ProjectionBatch], milliseconds: float) -> tuple[str, ...]:
-    """What is live now, in words for the pusher."""
-    lines: list[str] = []
-    for version in {v.name: v for batch in batches for v in batch.versions}.values():
-        because = f" because {version.cause} changed" if version.cause else ""
-        state = f"is live ({milliseconds:.0f} ms)" if version.valid else "is invalid and not served"
-        lines.append(f"{version.name} v{version.number} {state}{because}")
-    for batch in batches:
-        lines.extend(f"{r.name} is now {r.moved_to}" if r.moved_to else f"{r.name} is deleted" for r in batch.removals)
-        for move in batch.labels:
-            target = f"v{move.version}" if move.version is not None else "nothing"
-            lines.append(f"{move.label} of {move.name} is now {target}")
-    if len(lines) > LINES_AT_MOST:
-        more = len(lines) - LINES_AT_MOST
-        lines = [*lines[:LINES_AT_MOST], f"and {more} more"]
-    return tuple(lines)
