@@ -1,5 +1,6 @@
 """The gate: the one set of rules that every change of a ref passes, whichever way it came in."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits
 from registry.services.gate_refs import check_refs
 from registry.services.indexing import Indexing
-from registry.services.tree_changes import RULES_PATH, read_file
+from registry.services.tree_changes import RULES_PATH, at_once, read_file
 
 Progress = Callable[[str], None]
 
@@ -63,7 +64,9 @@ class Gate:
             if has_errors(found):
                 return _verdict(found)
             progress("checking files")
-            files, bodies = await check_commits(store, updates, refs=refs, rules=rules, actor=actor)
+            tips = [update.new for update in updates if not update.deletes]
+            commits = await asyncio.to_thread(store.new_commits, tips, list(refs.values())) if tips else []
+            files, bodies = await check_commits(store, commits, rules=rules, actor=actor, run=asyncio.to_thread)
             found += files
             if any(finding.rule == "file-size" for finding in files):
                 return _verdict(found)  # nothing that large is loaded to be judged further
@@ -89,7 +92,7 @@ class Gate:
         rules = rules_at(store, known.get(default))
         found = check_refs(store, [update], refs=known, default=default, rules=rules, actor=actor, rollback=rollback)
         if not has_errors(found):
-            files, bodies = await check_commits(store, [update], refs=known, rules=rules, actor=actor)
+            files, bodies = await check_commits(store, [update.new], rules=rules, actor=actor, run=at_once)
             found += files
             found += await self._judge_branch(
                 repository, store, update, default, refs.get(default), actor, rules, bodies, _silent, rollback=rollback

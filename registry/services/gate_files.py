@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic
-from registry.domain.ids import BlobId, CommitId, RefName
+from registry.domain.ids import BlobId, CommitId
 from registry.domain.names import check_path, find_collisions
-from registry.domain.refs import Commit, Entry, FileMode, RefUpdate
+from registry.domain.refs import Commit, Entry, FileMode
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.secrets import find_secrets
 from registry.ports.git import GitStore
-from registry.services.tree_changes import REGULAR, read_many
+from registry.services.tree_changes import REGULAR, Run, read_many
 
 FILES_AT_ONCE = 500
 KEPT_BYTES = 33_554_432
@@ -31,31 +31,24 @@ BINARY_PROBE = 8000
 
 
 async def check_commits(
-    store: GitStore,
-    updates: Sequence[RefUpdate],
-    *,
-    refs: Mapping[RefName, CommitId],
-    rules: RegistryRules,
-    actor: Actor,
+    store: GitStore, commits: Sequence[CommitId], *, rules: RegistryRules, actor: Actor, run: Run
 ) -> tuple[list[Diagnostic], dict[BlobId, bytes]]:
-    """Checks what the new commits bring; each blob once, wherever it stands.
+    """Checks what new commits bring; each blob once, wherever it stands.
 
     The second part of the answer is what was read on the way, for the checks that follow.
     """
-    tips = [update.new for update in updates if not update.deletes]
-    commits = await asyncio.to_thread(store.new_commits, tips, list(refs.values())) if tips else []
     found: list[Diagnostic] = []
     added: dict[tuple[str, int, BlobId], Entry] = {}
     for commit_id in commits:
         commit = store.commit(commit_id)
         found += _identity(commit, rules, actor)
         parent = commit.parents[0] if commit.parents else None
-        changes = await asyncio.to_thread(store.changes, parent, commit_id)
+        changes = await run(store.changes, parent, commit_id)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
         found += _collisions(store, commit_id, [c.new.path for c in changes if c.new is not None and c.old is None])
     found += _forms(added.values())
     regular = [entry for entry in added.values() if entry.mode in REGULAR]
-    oversized, paths = await _sizes(store, regular, rules)
+    oversized, paths = await _sizes(store, regular, rules, run)
     secrets, bodies = await _secrets(store, paths)
     return [*found, *oversized, *secrets], bodies
 
@@ -105,11 +98,11 @@ def _collisions(store: GitStore, commit: CommitId, added: Sequence[str]) -> list
 
 
 async def _sizes(
-    store: GitStore, entries: Sequence[Entry], rules: RegistryRules
+    store: GitStore, entries: Sequence[Entry], rules: RegistryRules, run: Run
 ) -> tuple[list[Diagnostic], dict[BlobId, str]]:
     """What is too large, known without loading it; and the rest, each blob with one of its paths."""
     limit = rules.limits.file_bytes
-    sizes = await asyncio.to_thread(store.sizes, {entry.id for entry in entries})
+    sizes = await run(store.sizes, {entry.id for entry in entries})
     found: list[Diagnostic] = []
     paths: dict[BlobId, str] = {}
     for entry in entries:

@@ -221,7 +221,8 @@ class Indexing:
     ) -> list[ProjectionBatch]:
         if tip is None:
             return []
-        state = await self._states.current(repository)
+        # The held state is the checkpoint's unless another process has projected; then ``apply`` raises Conflict.
+        state = await self._states.nearest(repository)
         if state.commit == tip:
             return []
         chain = _chain(store, tip, state.commit)

@@ -1,9 +1,10 @@
 """Changes of trees, read as changes of templates, labels and rules."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId
@@ -15,10 +16,25 @@ from registry.ports.git import GitContent, GitStore
 
 RULES_PATH = ".registry.yaml"
 OWNERS_PATH = "CODEOWNERS"
+T = TypeVar("T")
+
 FEW = 50
 """Up to so many blobs are read without a thread: that takes about a millisecond."""
 
 REGULAR = (FileMode.REGULAR, FileMode.EXECUTABLE)
+
+
+class Run(Protocol):
+    """How Git is asked: ``asyncio.to_thread`` for a push of any size, ``at_once`` for a write of a few files."""
+
+    async def __call__(self, ask: Callable[..., T], /, *args: Any) -> T:
+        """The answer."""
+        ...
+
+
+async def at_once(ask: Callable[..., T], /, *args: Any) -> T:
+    """Asks without a thread: a fifth of a millisecond less each time."""
+    return ask(*args)
 
 
 @dataclass(frozen=True, slots=True)
