@@ -27,7 +27,7 @@ ADMINISTRATOR = User(UserName("admin"), "Administrator", "admin@localhost")
 
 def hash_secret(secret: str) -> str:
     """What is stored of a key. A key has 256 random bits, so a plain SHA-256 needs no salt and no stretching."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def new_secret() -> str:
@@ -64,7 +64,7 @@ class Accounts:
 
     def cached(self, secret: str) -> Actor | None:
         """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
-        checked = self._checked.get(secret)
+        checked = self._checked.get(hash_secret(secret))
         if checked is None or checked.until < time.monotonic():
             return None
         if checked.expires is not None and checked.expires <= self._clock.now().timestamp():
@@ -75,7 +75,7 @@ class Accounts:
         """The actor of a key. Raises Unauthenticated for one that is malformed, unknown, expired or revoked."""
         if actor := self.cached(secret):
             return actor
-        self._checked.pop(secret, None)
+        self._checked.pop(hash_secret(secret), None)
         if not secret.isascii() or not well_formed(secret):
             raise Unauthenticated("That is no API key: keys begin with pmt_ and carry a checksum. Was it cut off?")
         found = await self._keys.find(hash_secret(secret))
@@ -91,7 +91,7 @@ class Accounts:
         if len(self._checked) >= CACHE_KEYS:
             self._checked.clear()
         expires = key.expires_at.timestamp() if key.expires_at else None
-        self._checked[secret] = _Checked(actor, time.monotonic() + CACHE_SECONDS, expires)
+        self._checked[key.hash] = _Checked(actor, time.monotonic() + CACHE_SECONDS, expires)
         return actor
 
     async def create_key(
@@ -140,7 +140,8 @@ class Accounts:
         """
         path = self._data / "admin-key"
         try:
-            if path.exists() and await self._keys.find(hash_secret(path.read_text().strip())):
+            if path.exists() and await self._is_valid(path.read_text().strip()):
+                path.chmod(0o600)
                 return path
             _, secret = await self.create_key(scope=Scope.ADMIN, note="first administrator")
             temporary = path.with_name("admin-key.new")
@@ -153,6 +154,12 @@ class Accounts:
         except OSError as error:
             raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error
         return path
+
+    async def _is_valid(self, secret: str) -> bool:
+        try:
+            return (await self.authenticate(secret)).scope is Scope.ADMIN
+        except Unauthenticated:
+            return False
 
     async def _owner(self, user: str | None) -> User:
         if user is None:

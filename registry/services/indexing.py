@@ -79,7 +79,7 @@ class Indexing:
         self._events = events
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
-        self._feeding_tasks: set[asyncio.Task[None]] = set()
+        self._feeding_tasks: set[asyncio.Task[bool]] = set()
         self._untold: dict[RepositoryName, tuple[str, ...]] = {}
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
@@ -128,8 +128,11 @@ class Indexing:
             except PromptuaryError as error:
                 failed = True
                 log.warning("projection of %s failed, will be tried again: %s", repository, error.message)
-        await self._feed_all()
-        self._ready = self._ready or not failed
+            except Exception:
+                failed = True
+                log.exception("projection of %s failed, will be tried again", repository)
+        fed = await self._feed_all()
+        self._ready = self._ready or (fed and not failed)
 
     async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
         """Makes catalogue and search index of a repository anew from Git alone; reads go on meanwhile."""
@@ -138,6 +141,9 @@ class Indexing:
             self._states.forget(repository)
             with self._git.open(repository) as store:
                 batches = await self._replay(repository, store, progress)
+            # What another process (a server beside this command) projected during the last batch has to be there too.
+            self._seen.pop(repository, None)
+            batches += await self._catch_up(repository, no_progress)
         async with self._feeding:
             await self._feed.drain()
         commit = batches[-1].commit if batches else None
@@ -185,13 +191,15 @@ class Indexing:
             self._feeding_tasks.add(task)
             task.add_done_callback(self._feeding_tasks.discard)
 
-    async def _feed_all(self) -> None:
-        """What fails stays in the outbox: the reconciler tries it again."""
+    async def _feed_all(self) -> bool:
+        """Whether the search index has everything; what failed stays in the outbox, and is tried again on a timer."""
         async with self._feeding:
             try:
                 await self._feed.drain()
             except PromptuaryError as error:
                 log.warning("the search index is late: %s", error.message)
+                return False
+        return True
 
     async def _catch_up(self, repository: RepositoryName, progress: Progress) -> list[ProjectionBatch]:
         """Projects what is missing; tries again where another process projected meanwhile."""
@@ -239,6 +247,11 @@ class Indexing:
         chain = store.first_parents(tip) or []
         return await self._project(repository, store, Projected(None, 0, VersionState()), chain, progress, replay=True)
 
+    def _grown(self, repository: RepositoryName, store: GitStore, chain: Sequence[CommitId]) -> Sequence[CommitId]:
+        """A replay's chain with what has landed since it began, so that it never replaces newer rows by older ones."""
+        tip = store.resolve(self._git.default_branch(repository))
+        return [*chain, *(_chain(store, tip, chain[-1]) or [])] if tip is not None else chain
+
     async def _project(
         self,
         repository: RepositoryName,
@@ -258,6 +271,8 @@ class Indexing:
             while done < len(chain):
                 batch = await builder.build(state, chain[done:])
                 done += len(batch.commits)
+                if replay and done == len(chain):
+                    chain = self._grown(repository, store, chain)
                 batch = replace(batch, replay=replay, final=not replay or done == len(chain))
                 await self._projection.apply(batch)
                 if batch.final:

@@ -68,7 +68,6 @@ class Seeding:
         verdict = await self._gate.judge_commit(repository, store, update, SEEDER)
         if not verdict.accepted:
             raise Refused(f"The sample's commit {sample.message!r} was refused.", diagnostics=verdict.diagnostics)
-        store.flush()
-        store.move(update)
+        await asyncio.to_thread(store.move, update)
         await self._indexing.poke(repository)
         return commit

@@ -1,5 +1,7 @@
 """What numbering knows of each repository, in memory, at the checkpoint of the catalogue."""
 
+import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 
 from registry.domain.catalogue import PROJECTION_SCHEMA
@@ -22,31 +24,35 @@ class Projected:
 
 
 class States:
-    """Holds one state a repository and makes sure that it is the checkpoint's, whoever projected last."""
+    """Holds one state a repository, loaded from the catalogue once and moved on by each projection."""
 
     def __init__(self, *, projection: Projection) -> None:
         self._projection = projection
         self._held: dict[RepositoryName, Projected] = {}
-
-    async def current(self, repository: RepositoryName) -> Projected:
-        """The state at the catalogue's checkpoint. Treat it as read-only unless you hold the projecting lock."""
-        while True:
-            checkpoint = await self._projection.checkpoint(repository)
-            if checkpoint is None or checkpoint.schema != PROJECTION_SCHEMA:
-                return Projected(None, 0, VersionState())
-            held = self._held.get(repository)
-            if held is not None and held.commit == checkpoint.commit:
-                return held
-            versions = await self._projection.load_state(repository)
-            # Read again: another process may have projected between the two look-ups.
-            self._held[repository] = Projected(checkpoint.commit, checkpoint.ordinal, versions)
+        self._loading: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def nearest(self, repository: RepositoryName) -> Projected:
-        """A state to look at changes from: the held one, even where it runs ahead of the checkpoint just now.
+        """The held state, else the checkpoint's; read-only unless you hold the projecting lock.
 
-        Commit and versions always belong together, so any commit serves; read-only.
+        It may run ahead of the checkpoint while a batch is made, or fall behind where another process projects. Commit
+        and versions always belong together, so changes can be looked at from any.
         """
-        return self._held.get(repository) or await self.current(repository)
+        held = self._held.get(repository)
+        if held is not None:
+            return held
+        async with self._loading[repository]:
+            return self._held.get(repository) or await self._load(repository)
+
+    async def _load(self, repository: RepositoryName) -> Projected:
+        checkpoint = await self._projection.checkpoint(repository)
+        while checkpoint is not None and checkpoint.schema == PROJECTION_SCHEMA:
+            versions = await self._projection.load_state(repository)
+            again = await self._projection.checkpoint(repository)
+            if again == checkpoint:
+                state = self._held[repository] = Projected(checkpoint.commit, checkpoint.ordinal, versions)
+                return state
+            checkpoint = again  # another process projected meanwhile: what was loaded may be of either commit
+        return Projected(None, 0, VersionState())
 
     def hold(self, repository: RepositoryName, state: Projected) -> None:
         """Keeps the state that a finished batch has reached."""

@@ -31,7 +31,7 @@ LONGEST_MESSAGE = 10_000
 class Written:
     """What a write made; ``changed`` is False where the file was so already.
 
-    ``version`` is None off the default branch.
+    ``version`` is None off the default branch, and with ``etag`` where the write is durable but not projected yet.
     """
 
     commit: CommitId
@@ -190,9 +190,13 @@ class TemplateEdits:
     async def _looked_up(
         self, repository: RepositoryName, name: TemplateName, done: Committed, *, created: bool
     ) -> Written:
-        """The version that a commit made, from the catalogue; the newest where it made none."""
+        """The version that a commit made, from the catalogue; the newest where it made none.
+
+        Without number and tag where the projection is late: an older version's would be wrong.
+        """
         page = await self._versions.list_versions(repository, name, limit=32)
-        made = next((v for v in page.items if v.commit == done.commit), page.items[0] if page.items else None)
+        newest = page.items[0] if page.items and not done.changed else None
+        made = next((v for v in page.items if v.commit == done.commit), newest)
         entry = await self._templates.find_template(repository, name)
         if made is None or entry is None:
             return Written(done.commit, name, None, None, None, created, done.changed, done.warnings)

@@ -29,6 +29,11 @@ ATTEMPTS = 5
 
 WAITING_AT_MOST = 1_000
 
+PROJECTION_SECONDS = 10.0
+"""How long a write waits to be readable; it is durable before, and a late projection is caught up."""
+
+FAILED = "The write failed inside the server; nothing of it was kept, and it was logged. Try again."
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -77,6 +82,7 @@ class Writes:
         self._states = states
         self._clock = clock
         self._queues: dict[tuple[RepositoryName, RefName], _Queue] = {}
+        self._projecting: set[asyncio.Task[None]] = set()
 
     async def submit(
         self,
@@ -107,6 +113,7 @@ class Writes:
     async def close(self) -> None:
         """Waits until every accepted write is answered."""
         await asyncio.gather(*(q.worker for q in self._queues.values() if q.worker), return_exceptions=True)
+        await asyncio.gather(*self._projecting, return_exceptions=True)
 
     async def _work(self, repository: RepositoryName, branch: RefName, queue: _Queue) -> None:
         while queue.waiting:
@@ -117,7 +124,7 @@ class Writes:
                 _fail(turn, error)
             except Exception:
                 log.exception("a write turn on %s failed", repository)
-                _fail(turn, Unavailable("The write failed inside the server; it was logged. Try again."))
+                _fail(turn, Unavailable(FAILED))
 
     async def _turn(self, repository: RepositoryName, branch: RefName, turn: list[_Write]) -> None:
         for attempt in range(ATTEMPTS):
@@ -136,7 +143,13 @@ class Writes:
             return
 
     async def _project(self, repository: RepositoryName) -> None:
-        """The commit is durable by now: a failing projection is caught up later and must not look like a lost write."""
+        """The commit is durable by now: a late or failing projection must not look like a lost write."""
+        task = asyncio.create_task(self._make_readable(repository))
+        self._projecting.add(task)
+        task.add_done_callback(self._projecting.discard)
+        await asyncio.wait([task], timeout=PROJECTION_SECONDS)
+
+    async def _make_readable(self, repository: RepositoryName) -> None:
         try:
             await self._indexing.poke(repository)
             await self._indexing.fed()
@@ -158,11 +171,15 @@ class Writes:
             except PromptuaryError as error:
                 write.answer.set_exception(error)
                 continue
+            except Exception:
+                log.exception("a write on %s failed", repository)
+                write.answer.set_exception(Unavailable(FAILED))
+                continue
             accepted.append((write, done))
             tip = done.commit
         if tip is not None and tip != start:
-            await asyncio.to_thread(store.flush)
-            store.move(RefUpdate(branch, start or ZERO_COMMIT, tip))
+            # In a thread: it waits for the disk, and for a ref lock that somebody holds.
+            await asyncio.to_thread(store.move, RefUpdate(branch, start or ZERO_COMMIT, tip))
         return accepted
 
     async def _commit_one(

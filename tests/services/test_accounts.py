@@ -61,6 +61,11 @@ async def test_the_administrators_key_file(registry: Registry) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert (await registry.accounts.authenticate(secret)).scope is Scope.ADMIN
     assert (await registry.accounts.ensure_administrator()).read_text().strip() == secret
+    path.chmod(0o644)
+    assert stat.S_IMODE((await registry.accounts.ensure_administrator()).stat().st_mode) == 0o600
+    await registry.accounts.revoke_key((await registry.accounts.authenticate(secret)).key_id or "")
+    renewed = (await registry.accounts.ensure_administrator()).read_text().strip()
+    assert (await registry.accounts.authenticate(renewed)).scope is Scope.ADMIN
     path.write_text("lost\n")
     again = await registry.accounts.ensure_administrator()
     assert (await registry.accounts.authenticate(again.read_text().strip())).scope is Scope.ADMIN

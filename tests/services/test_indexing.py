@@ -1,5 +1,6 @@
 """The projection follows Git: incrementally, by replay, after rewrites behind its back, and says what is live."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from hypothesis import strategies as st
 
 from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import TemplateFilter
-from registry.domain.errors import TemplateGone, TemplateMoved, TemplateNotFound
+from registry.domain.errors import TemplateGone, TemplateMoved, TemplateNotFound, Unavailable
 from registry.domain.events import LabelMoved, TemplateChanged
 from registry.domain.ids import ZERO_COMMIT
 from registry.domain.refs import RefUpdate
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
+from registry.services import projecting
 from registry.settings import Settings
-from tests.pushing import MAIN, REPOSITORY, Pusher, text_template
+from tests.pushing import ADMIN, MAIN, REPOSITORY, Pusher, text_template
 
 T = "prompts/{}.prompt.yaml"
 TONE = "schema: prompt/v1\ntype: text\ntext: |\n  Be {}.\n"
@@ -179,3 +181,61 @@ async def test_the_pusher_is_told_what_a_watcher_was_faster_to_project(registry:
     (line,) = (await registry.indexing.poke(REPOSITORY)).lines
     assert line.startswith("b v1 is live")
     assert (await registry.indexing.poke(REPOSITORY)).lines == ()
+
+
+async def test_a_rebuild_beside_a_writing_server_loses_nothing(
+    registry: Registry, pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replay of another process must not put older rows over what was written meanwhile."""
+    for n in range(20):
+        await pusher.land({T.format(f"t{n}"): text_template(f"{n} {{{{ name }}}}")})
+    monkeypatch.setattr(projecting, "COMMITS_AT_ONCE", 1)
+    async with open_registry(Settings(data=registry.settings.data, render_workers=1)) as other:
+        rebuilding = asyncio.create_task(other.indexing.rebuild(REPOSITORY))
+        written = 0
+        while not rebuilding.done():
+            written += 1
+            done = await registry.edits.put(
+                REPOSITORY, f"w{written}", text_template().encode(), actor=ADMIN, if_none_match="*"
+            )
+            assert done.changed
+            await asyncio.sleep(0)
+        await rebuilding
+        assert written > 1
+        for number in range(1, written + 1):
+            assert (await registry.templates.read(REPOSITORY, f"w{number}", Selector())).version == 1
+    assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_two_rebuilds_at_once_and_one_that_is_killed(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land({T.format(f"t{n}"): text_template(f"{n} {{{{ name }}}}") for n in range(40)})
+    async with open_registry(Settings(data=registry.settings.data, render_workers=1)) as other:
+        killed = asyncio.create_task(other.indexing.rebuild(REPOSITORY))
+        await asyncio.sleep(0.01)
+        killed.cancel()
+        await asyncio.gather(killed, return_exceptions=True)
+        done = await asyncio.gather(
+            other.indexing.rebuild(REPOSITORY), registry.indexing.rebuild(REPOSITORY), return_exceptions=True
+        )
+        assert not all(isinstance(each, BaseException) for each in done)
+    await registry.indexing.reconcile()
+    assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_a_write_whose_projection_fails_is_durable_and_claims_no_number(
+    registry: Registry, pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pusher.land({T.format("a"): text_template()})
+
+    async def away(_batch: object) -> None:
+        raise Unavailable("The catalogue is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry.indexing._projection, "apply", away)
+        done = await registry.edits.put(
+            REPOSITORY, "a", text_template("Hi {{ name }}").encode(), actor=ADMIN, if_match="*"
+        )
+    assert (done.changed, done.version, done.etag) == (True, None, None)
+    assert done.commit == pusher.tip()
+    await registry.indexing.reconcile()
+    assert (await registry.templates.read(REPOSITORY, "a", Selector())).version == 2
