@@ -37,6 +37,7 @@ class LocalRepositories:
         self._hook_command = hook_command
         self._hook_limits = hook_limits or HookLimits()
         self._syncfs = find_syncfs()
+        self._default_branches: dict[RepositoryName, RefName] = {}
 
     def names(self) -> list[RepositoryName]:
         """Every repository, sorted."""
@@ -119,7 +120,13 @@ class LocalRepositories:
         return path
 
     def default_branch(self, name: RepositoryName) -> RefName:
-        """The full name of the default branch, fixed at init (HEAD)."""
+        """The full name of the default branch, fixed at init (HEAD), so it is read once."""
+        known = self._default_branches.get(name)
+        if known is None:
+            known = self._default_branches[name] = self._read_default_branch(name)
+        return known
+
+    def _read_default_branch(self, name: RepositoryName) -> RefName:
         path = self.path(name)
         with driver_errors("read HEAD", path):
             head = (path / "HEAD").read_text("utf-8", "replace").strip()
