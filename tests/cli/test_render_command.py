@@ -71,3 +71,15 @@ def test_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:
     done = run("render", "a", PROMPTUARY_KEY="pmt_x", PROMPTUARY_URL="http://127.0.0.1:9")
     assert (done.code, "127.0.0.1:9" in done.err) == (2, True)
     assert run("render", "a", PROMPTUARY_KEY="pmt_x", PROMPTUARY_URL="ftp://x").code == 2
+
+
+@pytest.mark.parametrize("around", ["{}\r\n", "{}\r", "\ufeff{}", "{} x", "pmt_\x01{}", "a\n{}", "{}\r\nX: y", "키{}"])
+def test_a_key_is_never_printed(run: Run, around: str) -> None:
+    key = "pmt_secretsecret"
+    for address in ("http://127.0.0.1:9", "http://user:secretsecret@127.0.0.1:9/", "http://a b", "secretsecret@x:9"):
+        done = run("render", "a", PROMPTUARY_KEY=around.format(key), PROMPTUARY_URL=address)
+        assert done.code == 2
+        assert "secretsecret" not in done.out + done.err
+        assert len(done.err.strip().splitlines()) == 1
+    if around.strip() != "{}":
+        assert "PROMPTUARY_KEY holds" in done.err
