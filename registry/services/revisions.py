@@ -1,6 +1,8 @@
-"""Reading a template at a Git revision or a time, from Git itself."""
+"""Reading a template as of a Git revision or a time: Git says which state that was."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
 
 from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, VersionNotFound
@@ -10,15 +12,18 @@ from registry.domain.includes import raw_includes
 from registry.domain.labels import label_path, read_labels
 from registry.domain.names import template_path
 from registry.domain.refs import Commit
+from registry.domain.registry_file import read_registry_file
 from registry.domain.selectors import Selector
 from registry.domain.template import Status
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
-from registry.services.tree_changes import REGULAR, read_file
+from registry.services.tree_changes import REGULAR, RULES_PATH, read_file
+
+PAGE = 100
 
 
 class Revisions:
-    """States that are read by ``ref`` or ``at``: the whole closure comes from that commit's tree."""
+    """States that are read by ``ref`` or ``at``; without a version, the whole closure comes from the commit's tree."""
 
     def __init__(self, *, git: Repositories, templates: TemplateIndex, versions: VersionIndex) -> None:
         self._git = git
@@ -28,15 +33,20 @@ class Revisions:
     async def read(
         self, repository: RepositoryName, name: TemplateName, selector: Selector
     ) -> tuple[VersionEntry, dict[BlobId, str]]:
-        """The state at ``ref`` (``number`` 0: it need not be a version) or, with a label, the version it named there.
+        """What the selector names as of ``ref`` or ``at``.
 
+        ``ref`` alone: that revision's file (``number`` 0: it need not be a version). With a label, the version that it
+        named there (``latest``: the newest valid one by then). ``at`` alone: what the default was then.
         Raises RevisionNotFound, TemplateNotFound, LabelNotFound, VersionNotFound.
         """
         with self._git.open(repository) as store:
             commit = await self._commit(repository, store, selector)
-            if selector.label is not None and selector.label != "latest":
-                return await self._labelled(repository, store, commit, name, selector.label)
-            return _state(store, store.commit(commit), name)
+            if selector.ref is not None and selector.label is None:
+                return _state(store, store.commit(commit), name)
+            label = selector.label or read_registry_file(read_file(store, commit, RULES_PATH)).rules.default_label
+            if label is not None and label != "latest":
+                return await self._labelled(repository, store, commit, name, label)
+            return await self._newest(repository, store, commit, name, drafts=label is not None)
 
     async def _commit(self, repository: RepositoryName, store: GitStore, selector: Selector) -> CommitId:
         """The commit; one that only its id names must be reachable from a branch or tag."""
@@ -50,19 +60,38 @@ class Revisions:
         return commit
 
     async def _commit_at(self, repository: RepositoryName, store: GitStore, selector: Selector) -> CommitId:
-        """The last first-parent commit whose committer time, never running backwards, is not after ``at``."""
         tip = store.resolve(self._git.default_branch(repository))
-        found: CommitId | None = None
-        latest = None
-        for commit in (store.first_parents(tip) or []) if tip else []:
-            time = store.commit(commit).committer.time
-            latest = time if latest is None else max(latest, time)
-            if selector.at is None or latest > selector.at:
-                break
-            found = commit
+        found = await asyncio.to_thread(_last_until, store, tip, selector.at) if tip and selector.at else None
         if found is None:
             raise RevisionNotFound(f"The repository had no commit yet at {selector.at}.")
         return found
+
+    async def _newest(
+        self, repository: RepositoryName, store: GitStore, commit: CommitId, name: TemplateName, *, drafts: bool
+    ) -> tuple[VersionEntry, dict[BlobId, str]]:
+        """The newest valid version by then; of a revision off the default branch: when it left that branch."""
+        entry = store.entry(commit, template_path(name))
+        if entry is None or entry.mode not in REGULAR:
+            raise TemplateNotFound(f"There is no template {name!r} at commit {commit[:10]}.")
+        chain = await asyncio.to_thread(store.first_parents, commit) or []
+        async for version in self._versions_of(repository, name):
+            # A version's ordinal is its commit's place on the default branch: the same place there means "by then".
+            by_then = version.ordinal <= len(chain) and chain[version.ordinal - 1] == version.commit
+            if by_then and version.valid and (drafts or version.status is not Status.DRAFT):
+                blobs = [blob for _, blob in version.closure if blob is not None]
+                return version, await self._templates.read_bodies(repository, blobs)
+        kind = "valid version" if drafts else "valid version that was not a draft"
+        raise VersionNotFound(f"At commit {commit[:10]} {name} had no {kind}; ask for ref={commit[:10]}.")
+
+    async def _versions_of(self, repository: RepositoryName, name: TemplateName) -> AsyncIterator[VersionEntry]:
+        cursor: str | None = None
+        while True:
+            page = await self._versions.list_versions(repository, name, limit=PAGE, cursor=cursor)
+            for version in page.items:
+                yield version
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def _labelled(
         self, repository: RepositoryName, store: GitStore, commit: CommitId, name: TemplateName, label: LabelName
@@ -77,6 +106,19 @@ class Revisions:
             raise VersionNotFound(f"{name} has no valid version {target.version}.")
         blobs = [blob for _, blob in version.closure if blob is not None]
         return version, await self._templates.read_bodies(repository, blobs)
+
+
+def _last_until(store: GitStore, tip: CommitId, moment: datetime) -> CommitId | None:
+    """The last first-parent commit whose committer time, never running backwards, is not after a moment. Long."""
+    found: CommitId | None = None
+    latest = None
+    for commit in store.first_parents(tip) or []:
+        time = store.commit(commit).committer.time
+        latest = time if latest is None else max(latest, time)
+        if latest > moment:
+            break
+        found = commit
+    return found
 
 
 def _state(store: GitStore, commit: Commit, name: TemplateName) -> tuple[VersionEntry, dict[BlobId, str]]:
