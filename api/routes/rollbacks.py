@@ -15,7 +15,15 @@ router = APIRouter(tags=["labels"])
 
 @router.post(
     "/rollbacks",
-    responses=problems(*WRITE, domain.TemplateNotFound, domain.LabelNotFound, domain.VersionNotFound, 422),
+    responses=problems(
+        *WRITE,
+        domain.TemplateNotFound,
+        domain.TemplateGone,
+        domain.TemplateMoved,
+        domain.LabelNotFound,
+        domain.VersionNotFound,
+        422,
+    ),
 )
 async def roll_back(
     registry: RegistryDep,

@@ -43,3 +43,12 @@ def draft_version(path: str, target: LabelTarget, name: TemplateName, label: Lab
         "set status: active in the template, push it, then move the label to that version"
     )
     return Diagnostic("label-draft", message, path, target.place)
+
+
+def label_in_use(path: str, target: LabelTarget, name: TemplateName, label: LabelName) -> Diagnostic:
+    """A template is gone while a label still names it."""
+    message = (
+        f"{name} is removed or renamed, but the label {label} still names it. "
+        "Move or drop the label in the same commit."
+    )
+    return Diagnostic("label-in-use", message, path, target.place)

@@ -73,7 +73,7 @@ class ContentRules:
         checked = await self._checker.check(store, tip.closures, bodies)
         found = _told(tip, checked, rules)
         found += _rule_files(store, update.new, tip.delta)
-        found += await self._labels.check_removed(repository, store, update.new, tip.removed)
+        found += self._labels.check_tip(store, update.new, tip.delta, tip.removed)
         found += await self._check_way(
             repository, store, projected, update, actor=actor, rules=rules, rollback=rollback
         )

@@ -1,6 +1,7 @@
 """What a change may do to labels: who moves them, and to which versions."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from registry.domain import label_findings
@@ -9,6 +10,7 @@ from registry.domain.catalogue import Facts
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import LabelFile, LabelTarget, label_path, read_labels
+from registry.domain.names import LABELS, folder_of, template_path
 from registry.domain.refs import Entry
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.template import Status
@@ -58,33 +60,27 @@ class LabelRules:
             before = old.entries if old else {}
             after = new.entries if new else {}
             file = new or old
-            moved = [name for name in before.keys() | after.keys() if _target(before, name) != _target(after, name)]
-            if file is None or not moved:
+            changed = _changed(before, after)
+            if file is None or not changed:
                 continue
-            found += _may_move(file.label, change.path, actor, rules, rollback=rollback)
-            for name in sorted(moved):
+            if any(_version(before, name) != _version(after, name) for name in changed):
+                found += _may_move(file.label, change.path, actor, rules, rollback=rollback)
+            for name in changed:
                 if target := after.get(name):
                     found += await self._fits(repository, known, file.label, change.path, name, target, rules)
         return found
 
-    async def check_removed(
-        self, repository: RepositoryName, store: GitStore, tip: CommitId, removed: frozenset[TemplateName]
+    def check_tip(
+        self, store: GitStore, tip: CommitId, delta: Delta, removed: frozenset[TemplateName]
     ) -> list[Diagnostic]:
-        """Templates that are gone at the tip while a label still names them."""
-        if not removed:
-            return []
-        found: list[Diagnostic] = []
-        for label, targets in (await self._versions.list_labels(repository)).items():
-            for name in sorted(removed & targets.keys()):
-                path = label_path(label, name)
-                data = read_file(store, tip, path)
-                target = read_labels(data, path).entries.get(name) if data is not None else None
-                if target is not None:
-                    message = (
-                        f"{name} is removed or renamed, but the label {label} still names it. "
-                        f"Move or drop the label in the same commit."
-                    )
-                    found.append(Diagnostic("label-in-use", message, path, target.place))
+        """Labels that name no template at the tip: of those that are removed, and in the label files that changed."""
+        found = _still_labelled(store, tip, removed) if removed else []
+        for change in delta.labels:
+            old, new = _read(store, change.path, change.old), _read(store, change.path, change.new)
+            after = new.entries if new else {}
+            for name in _changed(old.entries if old else {}, after):
+                if name in after and name not in removed and not _is_file(store, tip, template_path(name)):
+                    found.append(label_findings.unknown_template(change.path, after[name], name))
         return found
 
     async def _fits(
@@ -102,7 +98,7 @@ class LabelRules:
             return [label_findings.unknown_template(path, target, name)]
         if target.version > last:
             return [label_findings.unknown_version(path, target, name, last)]
-        version = await self._version(repository, known, name, target.version)
+        version = await self._known_version(repository, known, name, target.version)
         if version is None or not version.valid:
             return [label_findings.invalid_version(path, target, name)]
         if target.digest_prefix is not None and not version.digest.startswith(target.digest_prefix):
@@ -111,7 +107,7 @@ class LabelRules:
             return [label_findings.draft_version(path, target, name, label)]
         return []
 
-    async def _version(
+    async def _known_version(
         self, repository: RepositoryName, known: Known, name: TemplateName, number: int
     ) -> _Version | None:
         if (name, number) in known.pushed:
@@ -144,6 +140,42 @@ def _read(store: GitStore, path: str, entry: Entry | None) -> LabelFile | None:
     return read_labels(read_all(store, [entry.id])[entry.id], path)
 
 
-def _target(entries: Mapping[TemplateName, LabelTarget], name: TemplateName) -> int | None:
+def _changed(
+    before: Mapping[TemplateName, LabelTarget], after: Mapping[TemplateName, LabelTarget]
+) -> list[TemplateName]:
+    """The names whose version or digest differs, sorted; where only the lines moved nothing did."""
+    return sorted(name for name in before.keys() | after.keys() if _pair(before, name) != _pair(after, name))
+
+
+def _pair(entries: Mapping[TemplateName, LabelTarget], name: TemplateName) -> tuple[int, str | None] | None:
+    target = entries.get(name)
+    return (target.version, target.digest_prefix) if target else None
+
+
+def _version(entries: Mapping[TemplateName, LabelTarget], name: TemplateName) -> int | None:
     target = entries.get(name)
     return target.version if target else None
+
+
+def _still_labelled(store: GitStore, tip: CommitId, removed: Iterable[TemplateName]) -> list[Diagnostic]:
+    """Removed templates that a label of the tip's tree names. The tree is asked: labels may be as new as the tip."""
+    by_folder: defaultdict[str, list[TemplateName]] = defaultdict(list)
+    for name in sorted(removed):
+        by_folder[folder_of(name)].append(name)
+    children = store.children(tip, LABELS.rstrip("/"))
+    words = sorted({LabelName(child.removeprefix(LABELS).removesuffix(".yaml")) for child in children})
+    found: list[Diagnostic] = []
+    for label in words:
+        for names in by_folder.values():
+            path = label_path(label, names[0])
+            data = read_file(store, tip, path)
+            entries = read_labels(data, path).entries if data is not None else {}
+            found += [
+                label_findings.label_in_use(path, entries[name], name, label) for name in names if name in entries
+            ]
+    return found
+
+
+def _is_file(store: GitStore, commit: CommitId, path: str) -> bool:
+    entry = store.entry(commit, path)
+    return entry is not None and entry.mode in REGULAR

@@ -10,6 +10,7 @@ from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateNam
 from registry.domain.labels import label_path, read_labels, write_label
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
+from registry.services.templates import require_present
 from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Writes
 
@@ -80,10 +81,13 @@ class Labels:
     ) -> LabelWritten:
         """Points a label back to a version that it had: ``to``, or the one before the present.
 
-        It needs the right to roll back and nothing else. Raises LabelNotFound, BadRequest where the label never had
-        that version or had none before, Refused, Denied.
+        It needs the right to roll back and nothing else. Raises TemplateGone and TemplateMoved as a read does,
+        LabelNotFound, BadRequest where the label never had that version or had none before, Refused, Denied.
         """
         actor.require(Scope.WRITE)
+        entry = await self._templates.find_template(repository, name)
+        if entry is not None:
+            require_present(entry)
         moves = await self.history(repository, label, name, limit=1000)
         had = [move.version for move in moves if move.version is not None]
         present = moves[0].version

@@ -155,11 +155,7 @@ class Templates:
     async def _number(self, repository: RepositoryName, entry: TemplateEntry, selector: Selector) -> int:
         if selector.version is not None:
             return selector.version
-        if entry.deleted and entry.moved_to is not None:
-            raise TemplateMoved(f"{entry.name} was renamed to {entry.moved_to}.", to=entry.moved_to)
-        if entry.deleted:
-            message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
-            raise TemplateGone(message, last_version=entry.version)
+        require_present(entry)
         if selector.label is not None:
             return _labelled(entry, selector.label)
         rules = parse_rules(await self._projection.rules(repository))
@@ -178,6 +174,15 @@ class Templates:
             return known
         blobs = [blob for _, blob in version.closure if blob is not None]
         return self._source.load(version.name, version.closure, await self._templates.read_bodies(repository, blobs))
+
+
+def require_present(entry: TemplateEntry) -> None:
+    """Raises TemplateMoved for a template that was renamed, TemplateGone for one that was deleted."""
+    if entry.deleted and entry.moved_to is not None:
+        raise TemplateMoved(f"{entry.name} was renamed to {entry.moved_to}.", to=entry.moved_to)
+    if entry.deleted:
+        message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
+        raise TemplateGone(message, last_version=entry.version)
 
 
 def _labelled(entry: TemplateEntry, label: LabelName) -> int:
