@@ -35,7 +35,7 @@ router = APIRouter(tags=["versions"])
 class VersionsQuery(QueryModel):
     """Which page."""
 
-    limit: int = Query(50, ge=1, le=500)
+    limit: int = Query(50, ge=1, le=500, description="How many versions a page has at most.")
     cursor: str | None = Query(None, description="`next_cursor` of the page before.")
 
 

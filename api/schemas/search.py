@@ -36,7 +36,7 @@ class SearchQuery(FilterQuery):
         max_length=MAX_QUERY,
         description="Words, prefixes or substrings, in any language; empty matches everything, sorted by name.",
     )
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="How many hits a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
     def query(self, repository: RepositoryName) -> Query:

@@ -51,8 +51,8 @@ class FilterQuery(QueryModel):
 
     tag: str | None = Field(None, description="Has this tag.")
     folder: str | None = Field(None, description="Lies in this folder or below it.")
-    type: TemplateType | None = None
-    status: Status | None = None
+    type: TemplateType | None = Field(None, description="Is of this type.")
+    status: Status | None = Field(None, description="Has this status.")
     model: str | None = Field(None, description="Is written for this model, as `provider/id`.")
     owner: str | None = Field(None, description="Has this owner in CODEOWNERS.")
     label: str | None = Field(None, description="Carries this label.")
@@ -76,7 +76,7 @@ class ListQuery(FilterQuery):
     sort: SortBy = Field(
         SortBy.NAME, description="`name` (가나다 and numbers by value) or `-updated_at`, newest first."
     )
-    limit: int = Field(50, ge=1, le=500)
+    limit: int = Field(50, ge=1, le=500, description="How many templates a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
 

@@ -462,9 +462,24 @@ def test_a_crash_before_the_move_leaves_a_clean_repository(repositories: Reposit
     assert git(path, "fsck", "--strict", "--no-dangling") == ""
 
 
-def test_flushing_file_by_file_where_there_is_no_syncfs(repositories: Repositories, store: GitStore) -> None:
+def test_flushing_file_by_file_where_there_is_no_syncfs(
+    repositories: Repositories, store: GitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tip = land(store, {"a": b"1"})
+    objects = repositories.path(NAME) / "objects"
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", recorded)
     flush_objects(repositories.path(NAME), [tip, "12" * 20], None)
+    file = objects / tip[:2] / tip[2:]
+    assert synced == {path.stat().st_ino for path in (objects, file.parent, file)}, (
+        "an object that is not there is none"
+    )
 
 
 def test_a_quarantine_is_seen_and_cannot_be_written_through(repositories: Repositories, tmp_path: Path) -> None:
