@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from registry.domain.access import Actor
@@ -19,6 +20,9 @@ from registry.services.indexing import Indexing
 from registry.services.tree_changes import RULES_PATH, at_once, read_file
 
 Progress = Callable[[str], None]
+
+SMALL_FOLDERS = 16
+"""A push of one file brings about five objects, each in a folder of its own."""
 
 
 def _silent(_line: str) -> None:
@@ -65,8 +69,9 @@ class Gate:
                 return _verdict(found)
             progress("checking files")
             tips = [update.new for update in updates if not update.deletes]
-            commits = await asyncio.to_thread(store.new_commits, tips, list(refs.values())) if tips else []
-            files, bodies = await check_commits(store, commits, rules=rules, actor=actor, run=asyncio.to_thread)
+            run = at_once if quarantine is not None and _is_small(quarantine) else asyncio.to_thread
+            commits = await run(store.new_commits, tips, list(refs.values())) if tips else []
+            files, bodies = await check_commits(store, commits, rules=rules, actor=actor, run=run)
             found += files
             if any(finding.rule == "file-size" for finding in files):
                 return _verdict(found)  # nothing that large is loaded to be judged further
@@ -127,6 +132,15 @@ class Gate:
             )
         found = await self._content.check_draft(repository, store, default_tip, update, rules=rules, bodies=bodies)
         return [_as_warning(diagnostic) for diagnostic in found]
+
+
+def _is_small(quarantine: Path) -> bool:
+    """Whether a push brings so little that Git answers at once: a few loose objects and no pack."""
+    try:
+        folders = list(islice(quarantine.iterdir(), SMALL_FOLDERS + 1))
+        return len(folders) <= SMALL_FOLDERS and not (quarantine / "pack").exists()
+    except OSError:
+        return False
 
 
 def rules_at(store: GitStore, commit: CommitId | None) -> RegistryRules:
