@@ -39,11 +39,15 @@ class Pusher:
         with self.registry.git.open(self.repository) as store:
             return store.write_commit(parent, changes, signature, signature, message)
 
+    async def judge(self, *updates: RefUpdate, actor: Actor = AUTHOR) -> Verdict:
+        """What the gate says of a push; nothing moves."""
+        return await self.registry.gate.judge(self.repository, updates, actor)
+
     async def push_commit(self, commit: CommitId, ref: RefName = MAIN, actor: Actor = AUTHOR) -> Verdict:
         """Judges a ref's move to a commit and moves it where it is accepted."""
         old = self.tip(ref) or ZERO_COMMIT
         update = RefUpdate(ref, old, commit)
-        verdict = await self.registry.gate.judge(self.repository, [update], actor)
+        verdict = await self.judge(update, actor=actor)
         if verdict.accepted:
             with self.registry.git.open(self.repository) as store:
                 store.flush()

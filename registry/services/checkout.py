@@ -17,7 +17,7 @@ from registry.domain.registry_file import read_registry_file
 from registry.domain.secrets import find_secrets
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checked, Checker
-from registry.services.gate_content import check_limits, failed_tests
+from registry.services.gate_content import check_model, check_tokens, failed_tests
 from registry.services.gate_files import BINARY_PROBE
 from registry.services.tree_changes import RULES_PATH
 
@@ -83,6 +83,7 @@ class Checkout:
         """
         wanted = sorted(set(paths))
         found = list(self._rules_file.diagnostics)
+        counted: dict[TemplateName, int] = {}
         templates = 0
         for path in wanted:
             found += self._judge_file(path)
@@ -92,7 +93,7 @@ class Checkout:
             templates += 1
             checked = self.template(name)
             found += checked.diagnostics
-            found += check_limits(path, checked, self.rules)
+            found += [*check_tokens(path, checked, self.rules, counted), *check_model(path, checked, self.rules)]
             if renderer is not None and checked.facts is not None:
                 found += await failed_tests(renderer, name, checked)
         asked = set(wanted)

@@ -13,6 +13,7 @@ from registry.domain.names import template_path
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
+from registry.domain.template_file import template_facts
 from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
@@ -181,11 +182,13 @@ async def _tip(
 def _told(tip: Tip, checked: Mapping[TemplateName, Checked], rules: RegistryRules) -> list[Diagnostic]:
     """The findings of changed templates, and the errors of those that depend on them."""
     found: list[Diagnostic] = []
+    counted: dict[TemplateName, int] = {}
     for name, result in checked.items():
         own = name in tip.changed
         found += [d for d in result.diagnostics if own or d.severity is Severity.ERROR]
-        if own and result.facts is not None:
-            found += check_limits(template_path(name), result, rules)
+        found += check_tokens(template_path(name), result, rules, counted)
+        if own:
+            found += check_model(template_path(name), result, rules)
     return found
 
 
@@ -212,31 +215,36 @@ async def failed_tests(renderer: Renderer, name: TemplateName, checked: Checked)
     ]
 
 
-def check_limits(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnostic]:
-    """What a valid template says beyond what the repository's rules allow: tokens, models."""
+def check_tokens(
+    path: str, checked: Checked, rules: RegistryRules, counted: dict[TemplateName, int]
+) -> list[Diagnostic]:
+    """Whether a valid template, with its partials, has more tokens than the repository's rules allow.
+
+    ``counted`` keeps the tokens of the partials of one commit: thousands of templates may share them.
+    """
+    if checked.facts is None:
+        return []
+    for name, partial in checked.partials.items():
+        if name not in counted:
+            counted[name] = template_facts(partial).tokens
+    tokens = checked.facts.tokens + sum(map(counted.__getitem__, checked.partials))
+    if tokens <= rules.limits.tokens:
+        return []
+    message = (
+        f"Its text, with what it includes, has about {tokens:,} tokens (an estimate); .registry.yaml allows "
+        f"{rules.limits.tokens:,} (limits.tokens). Shorten it or its partials, or move parts into variables."
+    )
+    return [Diagnostic("token-limit", message, path)]
+
+
+def check_model(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnostic]:
+    """Whether a valid template names a model that the repository's rules do not allow."""
     facts = checked.facts
-    found: list[Diagnostic] = []
-    if facts is None:
-        return found
-    if facts.tokens > rules.limits.tokens:
-        found.append(
-            Diagnostic(
-                "token-limit",
-                f"Its text has about {facts.tokens:,} tokens (an estimate); .registry.yaml allows "
-                f"{rules.limits.tokens:,} (limits.tokens). Shorten it or move parts into variables.",
-                path,
-            )
-        )
-    if facts.model is not None and not rules.model_allowed(facts.model):
-        found.append(
-            Diagnostic(
-                "model-not-allowed",
-                f"The model {facts.model} is not among those that .registry.yaml allows: "
-                f"{', '.join(rules.allowed_models or ())}.",
-                path,
-            )
-        )
-    return found
+    if facts is None or facts.model is None or rules.model_allowed(facts.model):
+        return []
+    allowed = ", ".join(rules.allowed_models or ())
+    message = f"The model {facts.model} is not among those that .registry.yaml allows: {allowed}."
+    return [Diagnostic("model-not-allowed", message, path)]
 
 
 def _rule_files(store: GitStore, commit: CommitId, delta: Delta) -> list[Diagnostic]:

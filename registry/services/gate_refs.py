@@ -6,7 +6,7 @@ from registry.domain.access import Actor, Scope
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import RevisionNotFound
 from registry.domain.ids import CommitId, RefName
-from registry.domain.names import printable
+from registry.domain.names import path_key, printable
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_rules import RegistryRules
 from registry.ports.git import GitStore
@@ -27,14 +27,15 @@ def check_refs(
 ) -> list[Diagnostic]:
     """What is wrong with the ref updates themselves; ``refs`` are the tips before them."""
     found: list[Diagnostic] = []
+    spellings = {path_key(ref): ref for ref in refs}
     for update in updates:
-        problem = _form(update.ref) or _collision(update, refs)
+        problem = _form(update.ref) or _collision(update, spellings)
         if problem is None:
             problem = _access(update, default, rules, actor, rollback=rollback)
         if problem is None and not update.deletes:
             problem = _movement(store, update, default, rules)
-        elif problem is None and update.ref == default:
-            problem = ("default-branch", "The default branch cannot be deleted: all version numbers follow from it.")
+        elif problem is None:
+            problem = _deletion(update.ref, default, rules)
         if problem is not None:
             found.append(Diagnostic(problem[0], problem[1], update.ref))
     return found
@@ -57,14 +58,17 @@ def _form(ref: str) -> tuple[str, str] | None:
     return None
 
 
-def _collision(update: RefUpdate, refs: Mapping[RefName, CommitId]) -> tuple[str, str] | None:
+def _collision(update: RefUpdate, spellings: dict[str, RefName]) -> tuple[str, str] | None:
+    """A new ref that some systems take for another one: for one that is there, or one created by the same push."""
     if not update.creates:
         return None
-    folded = update.ref.casefold()
-    for ref in refs:
-        if ref != update.ref and ref.casefold() == folded:
-            return "ref-name", f"It differs from {printable(ref)} by case only; use that one, or another name."
-    return None
+    other = spellings.setdefault(path_key(update.ref), update.ref)
+    if other == update.ref:
+        return None
+    return (
+        "ref-name",
+        f"It differs from {printable(other)} only in case or Unicode form; use that one, or another name.",
+    )
 
 
 def _access(
@@ -102,6 +106,20 @@ def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: Regis
         "force-push",
         f".registry.yaml does not allow {branch} to be rewritten (branches.{branch}.force_push). "
         "Fetch and put your commits on top, or push another branch.",
+    )
+
+
+def _deletion(ref: RefName, default: RefName, rules: RegistryRules) -> tuple[str, str] | None:
+    """Whether a ref may go: tags and free branches may, the default branch never."""
+    if ref == default:
+        return "default-branch", "The default branch cannot be deleted: all version numbers follow from it."
+    branch = ref.removeprefix("refs/heads/")
+    if branch == ref or rules.force_push_allowed(branch):
+        return None
+    return (
+        "force-push",
+        f".registry.yaml does not allow {branch} to be deleted (branches.{branch}.force_push). "
+        "Leave it, or have a maintainer set force_push: true for it on the default branch.",
     )
 
 

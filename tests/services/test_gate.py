@@ -6,9 +6,8 @@ import pytest
 
 from registry.domain.access import Actor, Scope
 from registry.domain.diagnostics import Severity
-from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, UserName
+from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, TemplateName, UserName
 from registry.domain.refs import RefUpdate
-from registry.services.gate import Verdict
 from tests.pushing import ADMIN, AUTHOR, MAIN, Pusher, rules, text_template
 
 T = "prompts/{}.prompt.yaml"
@@ -29,10 +28,6 @@ def commit_by_plumbing(pusher: Pusher, path: str) -> CommitId:
     identity = ["-c", "user.name=Kim", "-c", "user.email=kim@example.com"]
     git[1:1] = identity
     return CommitId(run("commit-tree", entry[1], "-m", "change"))
-
-
-async def judge(pusher: Pusher, *updates: RefUpdate, actor: Actor = AUTHOR) -> Verdict:
-    return await pusher.registry.gate.judge(pusher.repository, updates, actor)
 
 
 async def test_a_valid_template_lands(pusher: Pusher) -> None:
@@ -66,20 +61,20 @@ async def test_every_finding_of_every_file_is_told(pusher: Pusher) -> None:
 )
 async def test_refs_that_may_not_be_pushed(pusher: Pusher, ref: str) -> None:
     tip = await pusher.land({"README.md": "x"})
-    verdict = await judge(pusher, RefUpdate(RefName(ref), ZERO_COMMIT, tip), actor=ADMIN)
+    verdict = await pusher.judge(RefUpdate(RefName(ref), ZERO_COMMIT, tip), actor=ADMIN)
     assert not verdict.accepted
     assert rules(verdict)[0] in {"ref-name", "ref-not-allowed"}
 
 
 async def test_branches_that_differ_by_case_only(pusher: Pusher) -> None:
     tip = await pusher.land({"README.md": "x"})
-    verdict = await judge(pusher, RefUpdate(RefName("refs/heads/Main"), ZERO_COMMIT, tip))
+    verdict = await pusher.judge(RefUpdate(RefName("refs/heads/Main"), ZERO_COMMIT, tip))
     assert rules(verdict) == ["ref-name"]
 
 
 async def test_main_cannot_be_deleted(pusher: Pusher) -> None:
     tip = await pusher.land({"README.md": "x"})
-    verdict = await judge(pusher, RefUpdate(MAIN, tip, ZERO_COMMIT), actor=ADMIN)
+    verdict = await pusher.judge(RefUpdate(MAIN, tip, ZERO_COMMIT), actor=ADMIN)
     assert rules(verdict) == ["default-branch"]
 
 
@@ -121,7 +116,7 @@ async def test_a_broken_state_on_the_way_is_a_warning_and_takes_an_invalid_numbe
     verdict = await pusher.push_commit(mended)
     assert verdict.accepted
     assert rules(verdict) == ["broken-on-the-way"]
-    page = await pusher.registry.versions.list_versions(pusher.repository, "a")
+    page = await pusher.registry.versions.list_versions(pusher.repository, TemplateName("a"))
     assert [(v.number, v.valid) for v in page.items] == [(2, True), (1, False)]
 
 
@@ -236,6 +231,16 @@ async def test_models_and_tokens_are_limited(pusher: Pusher) -> None:
     long = text_template("word " * 40 + "{{ name }}", more="model: {provider: acme, id: m1}\n")
     verdict = await pusher.push({T.format("a"): long}, actor=ADMIN)
     assert set(rules(verdict)) == {"token-limit", "model-not-allowed"}
+
+
+async def test_a_grown_partial_counts_for_those_that_include_it(pusher: Pusher) -> None:
+    including = text_template('{% include "partials/tone" %}{{ name }}', more="model: {provider: acme, id: m1}\n")
+    await pusher.land({T.format("partials/tone"): PARTIAL, T.format("a"): including})
+    await pusher.land({".registry.yaml": "schema: registry/v1\nlimits: {tokens: 25}\nmodels: {allow: ['openai/*']}\n"})
+    # The model of what depends on the change was there before, so it does not stand in the way.
+    assert (await pusher.push({T.format("partials/tone"): PARTIAL.replace("kind", "nice")})).accepted
+    verdict = await pusher.push({T.format("partials/tone"): PARTIAL.replace("kind", "very kind " * 8)})
+    assert [(d.rule, d.path) for d in verdict.diagnostics] == [("token-limit", T.format("a"))]
 
 
 async def test_commit_identity_verified(pusher: Pusher) -> None:
