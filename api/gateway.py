@@ -13,6 +13,7 @@ from api.request_ids import HEADER as REQUEST_ID
 from api.request_ids import RequestIds
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
+from registry.domain.names import printable
 from registry.services.accounts import Accounts
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Gateway:
         try:
             _check_path(scope)
             if not is_public(scope["path"]):
+                _check_query(scope["query_string"])
                 scope[ACTOR] = await self._identify(headers.get(b"authorization", b""))
             limited = self._limited(receive, headers.get(b"content-length"))
             await self._app(scope, limited, reply)
@@ -136,6 +138,22 @@ def _check_path(scope: Scope) -> None:
         unquote_to_bytes(raw).decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The address is not UTF-8 text: percent-encode names as UTF-8.") from error
+
+
+def _check_query(query: bytes) -> None:
+    """Raises BadRequest for a query that is no UTF-8, and for a parameter given twice: which one would be meant?"""
+    if b"%" not in query and b"&" not in query:
+        return
+    try:
+        names = [unquote_to_bytes(part.partition(b"=")[0].replace(b"+", b" ")).decode() for part in query.split(b"&")]
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("The query is not UTF-8 text: percent-encode values as UTF-8.") from error
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            raise BadRequest(f"The parameter {printable(name[:60])} is given more than once: give it once.")
+        seen.add(name)
 
 
 def _loggable(path: str) -> str:

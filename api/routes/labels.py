@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Response
 from api.dependencies import Answers, Label, Name, RegistryDep, Repository, Writer
 from api.documented import READ, WRITE, problems
 from api.indexed import add_commit, indexed_commit
+from api.json_bodies import JsonRoute
 from api.schemas.fields import QueryModel
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
 from api.template_reads import COMMIT_HEADER
 from registry.domain import errors as domain
 
-router = APIRouter(tags=["labels"])
+router = APIRouter(tags=["labels"], route_class=JsonRoute)
 
 
 class DropQuery(QueryModel):
@@ -57,7 +58,7 @@ async def read_label_of_template(
 
 @router.put(
     "/labels/{label}/{name:path}",
-    responses=problems(*WRITE, domain.TemplateNotFound, domain.VersionNotFound, 422),
+    responses=problems(*WRITE, domain.TemplateNotFound, domain.VersionNotFound, 415, 422),
 )
 async def move_label(
     registry: RegistryDep,

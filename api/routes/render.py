@@ -8,11 +8,12 @@ from fastapi.responses import JSONResponse
 from api.dependencies import Name, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.indexed import add_commit, indexed_commit
+from api.json_bodies import JsonRoute
 from api.schemas.render import RENDERING_EXAMPLE, Format, Rendering, RenderQuery, RenderRequest
 from registry.domain import errors as domain
 from registry.domain.request_bodies import anthropic_body, openai_body
 
-router = APIRouter(tags=["render"])
+router = APIRouter(tags=["render"], route_class=JsonRoute)
 
 _OPENAI_EXAMPLE = {"model": "gpt-4o-mini", "messages": RENDERING_EXAMPLE["messages"], "temperature": 0.2}
 _ANTHROPIC_EXAMPLE = {
@@ -57,6 +58,7 @@ _BODIES = {Format.OPENAI: openai_body, Format.ANTHROPIC: anthropic_body}
             domain.RenderFailed,
             domain.RenderLimit,
             domain.PayloadTooLarge,
+            415,
             422,
         ),
     },

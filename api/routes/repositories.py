@@ -10,7 +10,7 @@ from registry.domain import errors as domain
 router = APIRouter(tags=["repositories"])
 
 
-@router.get("/repositories", responses=problems(domain.Unauthenticated, domain.Unavailable))
+@router.get("/repositories", responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable))
 async def list_repositories(registry: RegistryDep, _caller: Reader) -> RepositoryList:
     """Every repository on this server."""
     return RepositoryList.from_domain(registry.repositories.names())

@@ -4,13 +4,14 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import Answers, RegistryDep, Repository, Writer
 from api.documented import WRITE, problems
+from api.json_bodies import JsonRoute
 from api.schemas.labels import LabelAnswer, RollbackRequest
 from api.template_reads import COMMIT_HEADER
 from registry.domain import errors as domain
 from registry.domain.labels import parse_label
 from registry.domain.names import parse_name
 
-router = APIRouter(tags=["labels"])
+router = APIRouter(tags=["labels"], route_class=JsonRoute)
 
 
 @router.post(
@@ -22,6 +23,7 @@ router = APIRouter(tags=["labels"])
         domain.TemplateMoved,
         domain.LabelNotFound,
         domain.VersionNotFound,
+        415,
         422,
     ),
 )

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
 from api.documented import READ, STATE, WRITE, problems
 from api.indexed import add_commit, indexed_commit
+from api.json_bodies import check_encoding, parse_json
 from api.schemas.fields import QueryModel, SelectorQuery
 from api.schemas.templates import (
     DOCUMENT_EXAMPLE,
@@ -186,6 +186,7 @@ async def delete_template(
 
 async def _read_body(request: Request) -> bytes | dict[str, Any]:
     """The template as sent: bytes of YAML, or a JSON object. Raises BadRequest and HTTPException (413, 415)."""
+    check_encoding(request)
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     body = await request.body()
     if kind in YAML_TYPES:
@@ -196,10 +197,7 @@ async def _read_body(request: Request) -> bytes | dict[str, Any]:
             f"The Content-Type is {kind or 'missing'}; templates are taken as application/yaml or application/json, "
             "for example: curl -H 'Content-Type: application/yaml' --data-binary @triage.prompt.yaml",
         )
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is no JSON: {error}") from error
+    document = parse_json(body)
     if not isinstance(document, dict):
         raise BadRequest('The body must be a JSON object, the template\'s document: {"schema": "prompt/v1", …}')
     return document

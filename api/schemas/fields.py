@@ -17,6 +17,10 @@ MAX_NUMBER = 2_147_483_647
 """The largest version number that is read from a request; real ones are small."""
 
 Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+"""A version in a query string, which holds text only."""
+
+JsonNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER, strict=True)]
+"""A version in a JSON body: a number, not true, "4" or 4.0."""
 
 
 class Body(BaseModel):

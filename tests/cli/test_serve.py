@@ -80,6 +80,14 @@ def test_what_is_printed_works_and_shows_no_key(data: Path, tmp_path: Path) -> N
         assert process.wait(15) == 0
 
 
+def ask(address: str, key: str, target: str) -> bytes:
+    """The whole answer to a GET with the target as it stands, which clients would encode."""
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as line:
+        line.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode())
+        line.sendall(f"Authorization: Bearer {key}\r\n\r\n".encode())
+        return b"".join(iter(lambda: line.recv(65536), b""))
+
+
 def test_a_korean_name_as_typed_in_curl(data: Path) -> None:
     with served(data) as (process, printed):
         address = re.search(r"http://127\.0\.0\.1:\d+", printed)
@@ -91,6 +99,14 @@ def test_a_korean_name_as_typed_in_curl(data: Path) -> None:
             ["curl", "-sf", "-H", f"Authorization: Bearer {key}", url], capture_output=True, check=True
         )
         assert json.loads(got.stdout)["name"] == "고객지원/환불"
+        found = ask(address[0], key, "/api/v1/repositories/default/search?q=환불&limit=1")
+        assert found.split(b"\r\n")[0] == b"HTTP/1.1 200 OK"
+        assert "고객지원/환불".encode() in found
+        for odd in ("/livez?q=a b", "/livez?q=\x01", "livez"):
+            refused = ask(address[0], key, odd)
+            assert refused.startswith(b"HTTP/1.1 400 "), refused
+            assert b"content-type: application/problem+json" in refused
+            assert json.loads(refused.partition(b"\r\n\r\n")[2])["status"] == 400
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
 
