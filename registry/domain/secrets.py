@@ -10,7 +10,7 @@ through: these are detect-secrets' own words.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from registry.domain.diagnostics import Diagnostic, Place
 from registry.domain.secret_patterns import MARKS, SHORTEST, UNMARKED, UNMARKED_HINT, Kind, entropy, is_web_token, kinds
@@ -58,6 +58,14 @@ _SAME = re.compile(r"(.)\1{5}")
 _SEPARATORS = re.compile(r"[-_./:@+]")
 _MIXED = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{8}")
 
+BINARY_PROBE = 8000
+"""Bytes with a NUL among the first so many are no text, as Git itself judges (buffer_is_binary)."""
+
+_MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_READABLE = bytes(byte if 32 <= byte < 127 or byte in b"\t\n\r" else 32 for byte in range(256))
+_WIDE = re.compile(rb"(?:[\t\n\r\x20-\x7e]\0{1,3}){%d,}[\x20-\x7e]?" % (SHORTEST - 1))
+"""ASCII in UTF-16 or UTF-32, in either order of bytes: in the order that begins with NUL the last one may lack it."""
+
 _ADVICE = (
     "take it out of every commit that you push and revoke it where it was issued; pass such values as variables when "
     "rendering. A line that is no secret may say: # pragma: allowlist secret"
@@ -69,25 +77,64 @@ def find_secrets(text: str, path: str) -> list[Diagnostic]:
 
     A clean file of 2 kB takes well under 100 µs. Bytes that are no UTF-8 may come in decoded with ``replace``.
     """
+    return _told(((start, name) for start, name in _suspects(text) if not _allowed(text, start)), text, path)
+
+
+def find_secrets_in(data: bytes, path: str) -> list[Diagnostic]:
+    """The credentials in a file's bytes, whatever they are; at most 50 of each reading.
+
+    Text, UTF-16 with its mark included, is read as ``find_secrets`` does. Where there is a NUL only the shapes that
+    hardly stand anywhere by chance count (vendors' keys, private keys, web tokens): in the readable parts of the bytes,
+    and in what reads as UTF-16 or UTF-32.
+    """
+    if b"\0" not in data:
+        return find_secrets(data.decode("utf-8", "replace"), path)
+    found: list[Diagnostic] = []
+    if data.startswith(_MARKS_OF_UTF16):
+        found += find_secrets(data.decode("utf-16", "replace"), path)
+    elif b"\0" not in data[:BINARY_PROBE]:
+        found += find_secrets(data.decode("utf-8", "replace"), path)
+    if not found:
+        readable = data.translate(_READABLE).decode("ascii")
+        found += _told(_in_bytes(data, readable), readable, path)
+    return found
+
+
+def _in_bytes(data: bytes, readable: str) -> Iterator[tuple[int, str]]:
+    """Where credentials of known shapes begin in bytes; ``readable`` has a space for each byte that is no text."""
+    yield from ((start, name) for start, name in _shapes(readable) if not _allowed(readable, start))
+    for run in _WIDE.finditer(data):
+        text = run[0].replace(b"\0", b"").decode("ascii")
+        for start, name in _shapes(text):
+            if not _allowed(text, start):
+                places = [at for at, byte in enumerate(run[0]) if byte]
+                yield run.start() + places[start], name
+
+
+def _told(suspects: Iterable[tuple[int, str]], text: str, path: str) -> list[Diagnostic]:
     found: dict[int, str] = {}
-    for start, name in _suspects(text):
-        if start not in found and not _allowed(text, start):
-            found[start] = name
-            if len(found) >= MAX_FINDINGS:
-                break
+    for start, name in suspects:
+        found.setdefault(start, name)
+        if len(found) >= MAX_FINDINGS:
+            break
     return [
         Diagnostic("secret", f"this looks like a credential ({found[start]}): {_ADVICE}", path, _place(text, start))
         for start in sorted(found)
     ]
 
 
-def _suspects(text: str) -> Iterator[tuple[int, str]]:
-    """Where credentials begin, and what they are called; one place may come twice."""
+def _shapes(text: str) -> Iterator[tuple[int, str]]:
+    """Where credentials of known shapes begin, and what they are called."""
     words = " ".join([word for word in text.split() if len(word) >= SHORTEST])
     if words:
         yield from _vendors(text, words)
     if "PRIVATE KEY" in text or "PuTTY-User" in text:
         yield from ((m.start(), "private key") for m in _PRIVATE_KEY.finditer(text))
+
+
+def _suspects(text: str) -> Iterator[tuple[int, str]]:
+    """Where credentials begin, and what they are called; one place may come twice."""
+    yield from _shapes(text)
     if "://" in text and "@" in text:
         for match in _URL_PASSWORD.finditer(text):
             if not _PLACEHOLDER.search(match["value"]) and match["value"].lower() not in {"pass", "pw", "pwd"}:

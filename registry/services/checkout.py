@@ -14,11 +14,10 @@ from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name
 from registry.domain.near_names import rank_near
 from registry.domain.registry_file import read_registry_file
-from registry.domain.secrets import find_secrets
+from registry.domain.secrets import find_secrets_in
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checked, Checker
 from registry.services.gate_content import check_model, check_tokens, failed_tests
-from registry.services.gate_files import BINARY_PROBE
 from registry.services.tree_changes import RULES_PATH
 
 
@@ -112,8 +111,7 @@ class Checkout:
         if len(data) > limit:
             message = f"It has {len(data):,} bytes; at most {limit:,} are taken (limits.file_bytes in {RULES_PATH})."
             return [*found, Diagnostic("file-size", message, path)]
-        if b"\0" not in data[:BINARY_PROBE]:
-            found += find_secrets(data.decode("utf-8", "replace"), path)
+        found += find_secrets_in(data, path)
         if is_label_path(path):
             file = read_labels(data, path)
             found += file.diagnostics

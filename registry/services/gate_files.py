@@ -13,7 +13,7 @@ from registry.domain.ids import BlobId, CommitId
 from registry.domain.names import check_path, find_collisions
 from registry.domain.refs import Commit, Entry, FileMode
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.secrets import find_secrets
+from registry.domain.secrets import find_secrets, find_secrets_in
 from registry.ports.git import GitStore
 from registry.services.tree_changes import REGULAR, Run, read_many
 
@@ -26,8 +26,8 @@ SLICE_SECONDS = 0.005
 
 UNWANTED_MODES: Mapping[int, str] = {FileMode.SYMLINK: "a symbolic link", FileMode.SUBMODULE: "a submodule"}
 
-BINARY_PROBE = 8000
-"""A blob with a NUL in its first bytes is binary, as Git itself judges (buffer_is_binary)."""
+MESSAGE_CHARACTERS, MESSAGE_OVERLAP = 100_000, 2_000
+"""So much of a commit's message is scanned at once: Git sets no limit to it."""
 
 
 async def check_commits(
@@ -42,6 +42,7 @@ async def check_commits(
     for commit_id in commits:
         commit = store.commit(commit_id)
         found += _identity(commit, rules, actor)
+        found += await _message(commit)
         parent = commit.parents[0] if commit.parents else None
         changes = await run(store.changes, parent, commit_id)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
@@ -64,6 +65,18 @@ def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagno
             "'git commit --amend --no-edit --reset-author'.",
         )
     ]
+
+
+async def _message(commit: Commit) -> list[Diagnostic]:
+    """Secrets in a commit's message, which every clone holds like a file."""
+    found: list[Diagnostic] = []
+    for start in range(0, len(commit.message), MESSAGE_CHARACTERS):
+        part = commit.message[start : start + MESSAGE_CHARACTERS + MESSAGE_OVERLAP]
+        found += find_secrets(part, "")
+        if start:
+            await asyncio.sleep(0)
+    where = f"In the message of commit {commit.id[:10]} "
+    return [Diagnostic(each.rule, where + each.message) for each in found]
 
 
 def _forms(entries: Iterable[Entry]) -> list[Diagnostic]:
@@ -122,7 +135,7 @@ async def _sizes(
 
 
 async def _secrets(store: GitStore, paths: Mapping[BlobId, str]) -> tuple[list[Diagnostic], dict[BlobId, bytes]]:
-    """Secrets in what is text, and what was read, up to a bound."""
+    """Secrets, and what was read, up to a bound."""
     found: list[Diagnostic] = []
     bodies: dict[BlobId, bytes] = {}
     room = KEPT_BYTES
@@ -133,8 +146,7 @@ async def _secrets(store: GitStore, paths: Mapping[BlobId, str]) -> tuple[list[D
             if len(data) <= room:
                 bodies[blob] = data
                 room -= len(data)
-            if b"\0" not in data[:BINARY_PROBE]:
-                found += find_secrets(data.decode("utf-8", "replace"), paths[blob])
+            found += find_secrets_in(data, paths[blob])
             if time.monotonic() - turn > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 turn = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.domain.secrets import MAX_FINDINGS, find_secrets
+from registry.domain.secrets import MAX_FINDINGS, find_secrets, find_secrets_in
 
 ALNUM = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
@@ -174,3 +174,76 @@ def test_a_clean_file_costs_next_to_nothing() -> None:
         :2000
     ]
     assert best_of(lambda: find_secrets(clean, "p")) < 300e-6, "measured: 45 µs; the bound allows for a busy machine"
+
+
+STRUCTURED = ["aws", "openai", "github", "google", "jwt", "private-key", "openssh"]
+
+
+@pytest.mark.parametrize("kind", STRUCTURED)
+@pytest.mark.parametrize(
+    ("encoding", "before"),
+    [
+        ("utf-8", b"\0\n"),
+        ("utf-8", b"\x89PNG\0\xff\xe9"),
+        ("utf-8", b"\xff\xfe\0\0"),
+        ("utf-16", b""),
+        ("utf-16-le", b""),
+        ("utf-16-be", b""),
+        ("utf-16-le", b"MZ\0\x01\xff"),
+        ("utf-16-be", b"MZ\0\x01\xff"),
+        ("utf-32-le", b""),
+        ("utf-32-be", b""),
+    ],
+)
+def test_bytes_that_are_no_utf8_hide_no_credential(kind: str, encoding: str, before: bytes) -> None:
+    data = before + f"key = {CREDENTIALS[kind]}\n".encode(encoding)
+    assert {finding.rule for finding in find_secrets_in(data, "x.bin")} == {"secret"}
+    assert find_secrets_in(before + "key = sk-..., a long word without meaning\n".encode(encoding), "x.bin") == []
+
+
+def test_a_credential_at_the_very_end_of_wide_text_is_found() -> None:
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-be"):
+        assert len(find_secrets_in(CREDENTIALS["aws"].encode(encoding), "x")) == 1, encoding
+
+
+def test_places_in_bytes_are_lines_and_bytes() -> None:
+    key = CREDENTIALS["github"]
+    (finding,) = find_secrets_in(b"\0one\n\xff\xff" + key.encode(), "x")
+    assert (finding.place.line, finding.place.column) == (2, 3)
+    (finding,) = find_secrets_in(f"가나\n다 {key}\n".encode("utf-16"), "x")
+    assert (finding.place.line, finding.place.column) == (2, 3)
+
+
+def test_values_of_telling_words_count_in_text_only() -> None:
+    line = CREDENTIALS["password"]
+    assert len(find_secrets_in(line.encode("utf-16"), "x")) == 1
+    assert len(find_secrets_in(b"x" * 9000 + b"\n" + line.encode() + b"\0", "x")) == 1
+    assert find_secrets_in(b"\0" + line.encode(), "x") == []
+
+
+def test_a_line_in_bytes_may_say_that_it_holds_no_secret() -> None:
+    line = f"{CREDENTIALS['github']} # pragma: allowlist secret\n"
+    assert find_secrets_in(b"\0" + line.encode(), "x") == []
+    assert find_secrets_in(line.encode("utf-16-le"), "x") == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        random.Random(1).randbytes(250_000),
+        b"a\0" * 125_000,
+        (b"a\0" * 18 + b"\xff") * 6_700,
+        (b"AKIA" + b"\0") * 50_000,
+        b"\0" * 250_000,
+    ],
+    ids=["random", "wide", "short-runs", "marks", "nul"],
+)
+def test_no_binary_takes_long(data: bytes) -> None:
+    start = time.process_time()
+    assert find_secrets_in(data, "x") == []
+    assert time.process_time() - start < 2, "measured: 5 to 60 ms"
+
+
+def test_clean_bytes_cost_as_little_as_text() -> None:
+    clean = ("Sort the ticket into one queue. 고객이 환불을 요청하면 확인하세요.\n" * 40).encode()[:2000]
+    assert best_of(lambda: find_secrets_in(clean, "p")) < 300e-6, "the bound allows for a busy machine"

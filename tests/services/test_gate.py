@@ -129,6 +129,23 @@ async def test_secrets_are_refused_on_every_branch_and_not_repeated(pusher: Push
     assert secret not in str(verdict.diagnostics)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+async def test_no_nul_and_no_encoding_hides_a_secret(pusher: Pusher, encoding: str) -> None:
+    key = "key = AKIA" + "QYLPMN5HHHFPZAM2"
+    verdict = await pusher.push({"x.bin": b"\0\n" * (encoding == "utf-8") + key.encode(encoding)})
+    assert [(d.rule, d.path) for d in verdict.diagnostics] == [("secret", "x.bin")]
+
+
+async def test_commit_messages_hold_no_secret(pusher: Pusher) -> None:
+    secret = "AKIA" + "QYLPMN5HHHFPZAM2"
+    for before in ("", "word " * 20_000):
+        commit = pusher.commit({"README.md": "x"}, message=f"change\n\n{before}key {secret}\n")
+        verdict = await pusher.push_commit(commit)
+        assert rules(verdict) == ["secret"]
+        assert commit[:10] in verdict.diagnostics[0].message
+        assert secret not in str(verdict.diagnostics)
+
+
 async def test_files_that_are_too_large(pusher: Pusher) -> None:
     verdict = await pusher.push({"big.md": b"x" * 2_097_152, T.format("big"): b"#" * 2_097_152})
     assert not verdict.accepted
