@@ -33,6 +33,12 @@ class TemplateIndex(Protocol):
         """A page of the templates that are not deleted, by the domain's sort key. Raises BadRequest for a cursor."""
         ...
 
+    async def every_template(
+        self, repository: RepositoryName, after: TemplateName | None = None, limit: int = 500
+    ) -> list[TemplateEntry]:
+        """All templates, deleted ones included, by code points of their names, from after a name on."""
+        ...
+
     async def nearest_names(self, repository: RepositoryName, name: str, limit: int = 3) -> list[TemplateName]:
         """The names most like a misspelt one, best first; empty where none is like it."""
         ...
@@ -65,4 +71,10 @@ class VersionIndex(Protocol):
         self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50
     ) -> list[LabelMove]:
         """The moves of a template's label, newest first."""
+        ...
+
+    async def every_move(
+        self, repository: RepositoryName, after: LabelMove | None = None, limit: int = 500
+    ) -> list[LabelMove]:
+        """The moves of all labels by label, name and age, from after a move on."""
         ...

@@ -1,11 +1,12 @@
 """Comparing both projections with Git, entry by entry."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
-from registry.domain.catalogue import OutboxEntry, TemplateFilter, VersionRow
-from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
-from registry.domain.versions import VersionState
+from registry.domain.catalogue import Checkpoint, LabelMove, TemplateEntry, TemplateFilter, VersionEntry
+from registry.domain.errors import RevisionNotFound
+from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Outbox, Projection
@@ -13,10 +14,18 @@ from registry.ports.search_index import SearchIndex
 from registry.services.checking import Checker
 from registry.services.indexing import Progress, no_progress
 from registry.services.projecting import BatchBuilder, Parsed
-from registry.services.states import Projected
+from registry.services.replaying import Replay, document_of
 
 PAGE = 500
 DIFFERENCES_AT_MOST = 1_000
+TRIES = 5
+"""How often a run compares anew where the projection moved meanwhile; only new commits are replayed then."""
+
+SETTLE_SECONDS = 0.5
+"""How long a projection that is behind Git, or a search index behind the catalogue, may take to catch up."""
+
+LONGEST_VALUE = 120
+Entry = TemplateEntry | VersionEntry | LabelMove
 
 
 class Verifying:
@@ -44,117 +53,209 @@ class Verifying:
     async def verify(self, repository: RepositoryName, progress: Progress = no_progress) -> list[str]:
         """The differences in words; none means that both projections say what Git says at the checkpoint.
 
-        Run it while nobody writes, or run it again: what lands meanwhile shows up as a difference.
+        Where the projection moves meanwhile (a server writes), everything is compared again at its new checkpoint.
         """
-        checkpoint = await self._projection.checkpoint(repository)
         ref = self._git.default_branch(repository)
         with self._git.open(repository) as store:
-            tip = store.resolve(ref)
-            if tip is None:
-                return [] if checkpoint is None else ["Git has no commit, but the catalogue has a checkpoint."]
-            if checkpoint is None:
-                return ["The repository has not been projected yet."]
-            found: list[str] = []
-            if checkpoint.commit != tip:
-                found.append(f"The projection is at {checkpoint.commit[:10]}, Git at {tip[:10]}.")
-            chain = store.first_parents(checkpoint.commit)
-            if not chain:
-                return [*found, f"The checkpoint {checkpoint.commit[:10]} is not in Git: run promptuary index rebuild."]
-            found += await self._compare(repository, store, chain, progress)
-        found += await self._compare_search(repository)
-        return found[:DIFFERENCES_AT_MOST]
+            replay = self._replay(repository, store)
+            for _ in range(TRIES):
+                checkpoint = await self._projection.checkpoint(repository)
+                if checkpoint is None:
+                    unborn = store.resolve(ref) is None
+                    return [] if unborn else ["The repository has not been projected yet."]
+                try:
+                    chain = store.first_parents(checkpoint.commit, replay.state.commit)
+                    if chain is None:  # the branch was rewritten meanwhile
+                        replay = self._replay(repository, store)
+                        chain = store.first_parents(checkpoint.commit) or []
+                except RevisionNotFound:
+                    return [f"The checkpoint {checkpoint.commit[:10]} is not in Git: run promptuary index rebuild."]
+                await self._advance(replay, chain, progress)
+                found = await self._compare(replay, checkpoint)
+                if await self._projection.checkpoint(repository) == checkpoint:
+                    if store.resolve(ref) == checkpoint.commit:
+                        return found[:DIFFERENCES_AT_MOST]
+                    await asyncio.sleep(SETTLE_SECONDS)
+                    if await self._projection.checkpoint(repository) == checkpoint:
+                        tip = store.resolve(ref) or "no commit"
+                        behind = f"The projection is at {checkpoint.commit[:10]}, Git at {tip[:10]}."
+                        return [behind, *found][:DIFFERENCES_AT_MOST]
+        return [f"The projection moved during each of {TRIES} comparisons: run this again while fewer write."]
 
-    async def _compare(
-        self, repository: RepositoryName, store: GitStore, chain: list[CommitId], progress: Progress
-    ) -> list[str]:
-        builder = BatchBuilder(
-            repository=repository,
-            ref=self._git.default_branch(repository),
-            checker=self._checker,
-            store=store,
-            parsed=Parsed(),
-        )
-        state = Projected(None, 0, VersionState())
-        found: list[str] = []
-        labels: dict[tuple[LabelName, TemplateName], int] = {}
+    def _replay(self, repository: RepositoryName, store: GitStore) -> Replay:
+        ref = self._git.default_branch(repository)
+        builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store, parsed=Parsed())
+        return Replay(repository, builder)
+
+    async def _advance(self, replay: Replay, chain: Sequence[CommitId], progress: Progress) -> None:
+        """Replays commits; their files' texts are compared at once, so that they need not be kept."""
         done = 0
         while done < len(chain):
-            batch = await builder.build(state, chain[done:])
-            commits = {row.ordinal: row.commit for row in batch.commits}
-            for row in batch.versions:
-                found += await self._compare_version(repository, row, commits[row.ordinal])
-            for move in batch.labels:
-                labels.pop((move.label, move.name), None)
-                if move.version is not None:
-                    labels[move.label, move.name] = move.version
+            batch = await replay.advance(chain[done:])
+            blobs = list(batch.bodies)
+            for start in range(0, len(blobs), PAGE):
+                part = blobs[start : start + PAGE]
+                there = await self._templates.read_bodies(replay.repository, part)
+                wanted = {blob: batch.bodies[blob] for blob in part}
+                replay.differences.extend(_text_differences(wanted, there))
             done += len(batch.commits)
             progress(done, len(chain))
             await asyncio.sleep(0)
-        found += await self._compare_names(repository, state)
-        found += await self._compare_labels(repository, labels)
+
+    async def _compare(self, replay: Replay, checkpoint: Checkpoint) -> list[str]:
+        found = list(replay.differences)
+        if checkpoint.ordinal != replay.state.ordinal:
+            found.append(f"The checkpoint counts {checkpoint.ordinal} commits, Git {replay.state.ordinal}.")
+        if await self._projection.rules(replay.repository) != replay.rules:
+            found.append("The rules of the catalogue are not the text of .registry.yaml.")
+        wanted = replay.entries()
+        found += await self._compare_templates(replay, wanted)
+        found += await self._compare_versions(replay)
+        found += await self._compare_labels(replay)
+        found += await self._compare_graph(replay)
+        found += await self._compare_search(replay, wanted)
         return found
 
-    async def _compare_version(self, repository: RepositoryName, row: VersionRow, commit: str) -> list[str]:
-        entry = await self._versions.find_version(repository, row.name, row.number)
-        if entry is None:
-            return [f"{row.name} v{row.number} is missing in the catalogue."]
-        wanted = (commit, row.digest, row.blob, row.valid, row.cause, row.moved_from, row.closure)
-        there = (entry.commit, entry.digest, entry.blob, entry.valid, entry.cause, entry.moved_from, entry.closure)
-        if wanted != there:
-            return [f"{row.name} v{row.number} differs: Git says {wanted}, the catalogue {there}."]
-        blobs = [blob for _, blob in row.closure if blob is not None]
-        bodies = await self._templates.read_bodies(repository, blobs)
-        return [f"The text of {row.name} v{row.number} is missing."] if len(bodies) != len(set(blobs)) else []
-
-    async def _compare_names(self, repository: RepositoryName, state: Projected) -> list[str]:
-        there = {name: version async for name, version in self._listed(repository)}
-        wanted = {name: state.versions.numbers[name] for name in state.versions.graph.blobs}
-        found = [f"{name} is in Git but not in the list of templates." for name in sorted(wanted.keys() - there.keys())]
-        found += [f"{name} is listed but not in Git." for name in sorted(there.keys() - wanted.keys())]
-        found += [
-            f"{name} is listed at version {there[name]}, Git says {wanted[name]}."
-            for name in sorted(wanted.keys() & there.keys())
-            if wanted[name] != there[name]
-        ]
+    async def _compare_templates(self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry]) -> list[str]:
+        """The present state of every template, deleted ones too, and which are listed."""
+        found: list[str] = []
+        left = dict(wanted)
+        page = await self._templates.every_template(replay.repository, limit=PAGE)
+        while page:
+            for there in page:
+                entry = left.pop(there.name, None)
+                if entry is None:
+                    found.append(f"{there.name} is in the catalogue but was never in Git.")
+                else:
+                    # Nobody owns what is gone: there the last owners stay, and nothing reads them.
+                    skipped = ("owners",) if entry.deleted else ()
+                    found.extend(_differences(there.name, entry, there, skipped))
+            page = await self._templates.every_template(replay.repository, page[-1].name, limit=PAGE)
+        found += [f"{name} is missing in the catalogue." for name in sorted(left)]
+        listed = await self._listed(replay.repository)
+        living = {name for name, entry in wanted.items() if not entry.deleted}
+        found += [f"{name} is not in the list of templates." for name in sorted(living - listed)]
+        found += [f"{name} is listed but not in Git." for name in sorted(listed - living)]
         return found
 
-    async def _listed(self, repository: RepositoryName) -> AsyncIterator[tuple[TemplateName, int]]:
+    async def _listed(self, repository: RepositoryName) -> set[TemplateName]:
+        names: set[TemplateName] = set()
         cursor: str | None = None
         while True:
             page = await self._templates.list_templates(repository, TemplateFilter(), limit=PAGE, cursor=cursor)
-            for entry in page.items:
-                yield entry.name, entry.version
+            names.update(entry.name for entry in page.items)
             cursor = page.next_cursor
             if cursor is None:
-                return
+                return names
 
-    async def _compare_labels(
-        self, repository: RepositoryName, wanted: dict[tuple[LabelName, TemplateName], int]
-    ) -> list[str]:
-        listed = await self._versions.list_labels(repository)
+    async def _compare_versions(self, replay: Replay) -> list[str]:
+        found: list[str] = []
+        for name, wanted in replay.versions.items():
+            there = await self._versions_of(replay.repository, name)
+            for number in sorted(wanted.keys() | there.keys()):
+                what = f"{name} v{number}"
+                if number not in there:
+                    found.append(f"{what} is missing in the catalogue.")
+                elif number not in wanted:
+                    found.append(f"{what} is in the catalogue but not in Git.")
+                elif wanted[number] != there[number]:
+                    found.extend(_differences(what, wanted[number], there[number]))
+        return found
+
+    async def _versions_of(self, repository: RepositoryName, name: TemplateName) -> dict[int, VersionEntry]:
+        versions: dict[int, VersionEntry] = {}
+        cursor: str | None = None
+        while True:
+            page = await self._versions.list_versions(repository, name, limit=PAGE, cursor=cursor)
+            versions.update((version.number, version) for version in page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                return versions
+
+    async def _compare_labels(self, replay: Replay) -> list[str]:
+        """Where the labels point, and every move that brought them there."""
+        listed = await self._versions.list_labels(replay.repository)
         there = {(label, name): number for label, targets in listed.items() for name, number in targets.items()}
+        found = [
+            f"The label {label} of {name} is at {there.get((label, name))}, "
+            f"Git says {replay.labels.get((label, name))}."
+            for label, name in sorted(replay.labels.keys() | there.keys())
+            if replay.labels.get((label, name)) != there.get((label, name))
+        ]
+        left = dict(replay.moves)
+        page = await self._versions.every_move(replay.repository, limit=PAGE)
+        while page:
+            for move in page:
+                what = f"The move of label {move.label} of {move.name} at commit {move.ordinal}"
+                wanted = left.pop((move.label, move.name, move.ordinal), None)
+                if wanted is None:
+                    found.append(f"{what} is in the catalogue but not in Git.")
+                else:
+                    found.extend(_differences(what, wanted, move))
+            page = await self._versions.every_move(replay.repository, page[-1], limit=PAGE)
+        found += [
+            f"The move of label {label} of {name} at commit {ordinal} is missing in the catalogue."
+            for label, name, ordinal in sorted(left)
+        ]
+        return found
+
+    async def _compare_graph(self, replay: Replay) -> list[str]:
+        """What numbering goes on from: files, includes and the last numbers given."""
+        wanted, there = replay.state.versions, await self._projection.load_state(replay.repository)
+        names = wanted.graph.blobs.keys() | there.graph.blobs.keys()
         return [
-            f"The label {label} of {name} is at {there.get((label, name))}, Git says {wanted.get((label, name))}."
-            for label, name in sorted(wanted.keys() | there.keys())
-            if wanted.get((label, name)) != there.get((label, name))
+            f"{name}: the file or the includes that the catalogue goes on from are not Git's."
+            for name in sorted(names)
+            if wanted.graph.blobs.get(name) != there.graph.blobs.get(name)
+            or wanted.graph.includes(name) != there.graph.includes(name)
         ]
 
-    async def _compare_search(self, repository: RepositoryName) -> list[str]:
+    async def _compare_search(self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry]) -> list[str]:
         if await self._outbox.depth():
-            return ["The search index still has to be fed; try again in a moment."]
-        there = await self._index.fingerprints(repository)
-        names = [name async for name, _ in self._listed(repository)]
-        wanted: dict[TemplateName, str] = {}
+            await asyncio.sleep(SETTLE_SECONDS)
+            if await self._outbox.depth():
+                return ["The search index still has to be fed; try again in a moment."]
+        there = await self._index.fingerprints(replay.repository)
+        fingerprints: dict[TemplateName, str] = {}
+        names = sorted(wanted)
         for start in range(0, len(names), PAGE):
-            entries = [OutboxEntry(0, repository, name, 0) for name in names[start : start + PAGE]]
-            wanted.update({d.name: d.fingerprint for d in await self._outbox.documents(entries)})
-        found = [f"{name} is missing in the search index." for name in sorted(wanted.keys() - there.keys())]
+            blobs = {name: blob for name in names[start : start + PAGE] if (blob := replay.latest_blob(name))}
+            bodies = await self._templates.read_bodies(replay.repository, list(blobs.values()))
+            for name, blob in blobs.items():
+                document = document_of(replay.repository, wanted[name], bodies.get(blob, ""))
+                if document is not None:
+                    fingerprints[name] = document.fingerprint
+        found = [f"{name} is missing in the search index." for name in sorted(fingerprints.keys() - there.keys())]
         found += [
-            f"{name} is in the search index but not in the catalogue." for name in sorted(there.keys() - wanted.keys())
+            f"{name} is in the search index but should not be." for name in sorted(there.keys() - fingerprints.keys())
         ]
         found += [
             f"The search document of {name} is stale."
-            for name in sorted(wanted.keys() & there.keys())
-            if wanted[name] != there[name]
+            for name in sorted(fingerprints.keys() & there.keys())
+            if fingerprints[name] != there[name]
         ]
         return found
+
+
+def _text_differences(wanted: Mapping[BlobId, str], there: Mapping[BlobId, str]) -> Iterator[str]:
+    """Git's bytes as text (what is not UTF-8 replaced, as the projection does) against the stored text."""
+    for blob, text in wanted.items():
+        if blob not in there:
+            yield f"The text of blob {blob[:10]} is missing in the catalogue."
+        elif there[blob] != text:
+            yield f"The text of blob {blob[:10]} is not Git's."
+
+
+def _differences(what: str, wanted: Entry, there: Entry, skipped: Sequence[str] = ()) -> Iterator[str]:
+    """One line for each field that differs."""
+    if wanted == there:
+        return
+    for field in fields(wanted):
+        should, found = getattr(wanted, field.name), getattr(there, field.name)
+        if should != found and field.name not in skipped:
+            yield f"{what}: {field.name} is {_shown(found)} in the catalogue, Git says {_shown(should)}."
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -23,6 +23,12 @@ live_build = select(repositories.c.live_build).where(repositories.c.name == bind
 """The build that readers of ``:repository`` see; null where it was never projected."""
 
 _FIND = select(templates).where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
+_EVERY = (
+    select(templates)
+    .where(templates.c.build_id == live_build, templates.c.name > bindparam("after"))
+    .order_by(templates.c.name)
+    .limit(bindparam("limit"))
+)
 _BODIES = select(bodies.c.blob, bodies.c.body).where(
     bodies.c.build_id == live_build, bodies.c.blob.in_(bindparam("blobs", expanding=True))
 )
@@ -92,6 +98,17 @@ class SqlTemplateIndex:
         page = found[:limit]
         more = make_cursor(request, listing.place_of(page[-1], sort)) if len(found) > limit else None
         return Page(tuple(entry_of(row) for row in page), more)
+
+    async def every_template(
+        self, repository: RepositoryName, after: TemplateName | None = None, limit: int = 500
+    ) -> list[TemplateEntry]:
+        """All templates, deleted ones included, by code points of their names, from after a name on."""
+
+        def read(connection: Connection) -> list[TemplateEntry]:
+            wanted = {"repository": repository, "after": after or "", "limit": limit}
+            return [entry_of(row) for row in connection.execute(_EVERY, wanted)]
+
+        return await self._database.read(read)
 
     async def nearest_names(self, repository: RepositoryName, name: str, limit: int = 3) -> list[TemplateName]:
         """The names most like a misspelt one, best first; empty where none is like it."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select
+from sqlalchemy import Connection, Row, and_, bindparam, select, tuple_
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.tables import closures, commits, label_moves, labels, templates, versions
@@ -42,6 +42,17 @@ _MOVES = (
     .where(label_moves.c.build_id == live_build)
     .where(label_moves.c.label == bindparam("label"), label_moves.c.name == bindparam("name"))
     .order_by(label_moves.c.ordinal.desc())
+    .limit(bindparam("limit"))
+)
+
+_EVERY_MOVE = (
+    select(label_moves)
+    .where(label_moves.c.build_id == live_build)
+    .where(
+        tuple_(label_moves.c.label, label_moves.c.name, label_moves.c.ordinal)
+        > tuple_(bindparam("label"), bindparam("name"), bindparam("ordinal"))
+    )
+    .order_by(label_moves.c.label, label_moves.c.name, label_moves.c.ordinal)
     .limit(bindparam("limit"))
 )
 
@@ -141,5 +152,18 @@ class SqlVersionIndex:
         def read(connection: Connection) -> list[LabelMove]:
             wanted = {"repository": repository, "label": label, "name": name, "limit": limit}
             return [_move_of(row) for row in connection.execute(_MOVES, wanted)]
+
+        return await self._database.read(read)
+
+    async def every_move(
+        self, repository: RepositoryName, after: LabelMove | None = None, limit: int = 500
+    ) -> list[LabelMove]:
+        """The moves of all labels by label, name and age, from after a move on."""
+
+        def read(connection: Connection) -> list[LabelMove]:
+            place = (after.label, after.name, after.ordinal) if after is not None else ("", "", 0)
+            wanted = dict(zip(("label", "name", "ordinal"), place, strict=True))
+            rows = connection.execute(_EVERY_MOVE, {"repository": repository, "limit": limit, **wanted})
+            return [_move_of(row) for row in rows]
 
         return await self._database.read(read)
