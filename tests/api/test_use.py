@@ -206,3 +206,12 @@ async def test_writers_on_different_templates_all_win(client: httpx.AsyncClient)
         *(client.put(f"/templates/notes/n{n}", content=note, headers=headers) for n in range(8))
     )
     assert [answer.status_code for answer in answers] == [201] * 8
+
+
+async def test_rolling_back_what_was_deleted_answers_as_reading_it(client: httpx.AsyncClient) -> None:
+    gone = await client.delete("/templates/support/triage?drop_labels=true", headers={"If-Match": "*"})
+    assert gone.status_code == 200, gone.text
+    target = {"label": "production", "name": "support/triage", "to": 1, "reason": "Answers in the wrong language"}
+    back, read = await client.post("/rollbacks", json=target), await client.get("/templates/support/triage")
+    assert (back.status_code, back.json()["type"]) == (410, read.json()["type"])
+    assert back.json()["last_version"] == read.json()["last_version"]
