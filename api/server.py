@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import logging
 import shlex
 import signal
@@ -10,13 +9,15 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
 import uvloop
 
+from api import collector
 from api.app import create_app
+from api.data_folder import clear_gates, held
 from api.http_protocol import TypedUrlProtocol
 from indexer import follow
 from registry.bootstrap import Registry, open_registry
@@ -33,11 +34,9 @@ NOTICE_SECONDS = 1.0
 def run_server(settings: Settings) -> None:
     """Serves until a signal. Raises Unavailable where the port or the data folder cannot be used."""
     _set_up_logging(settings.log_level.upper())
-    listener = bind(settings.host, settings.port)
-    try:
+    with held(settings.data), closing(bind(settings.host, settings.port)) as listener:
+        clear_gates(settings.data)
         uvloop.run(_serve(settings, listener))
-    finally:
-        listener.close()
 
 
 def _set_up_logging(level: str) -> None:
@@ -85,6 +84,7 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
+    collector.look_seldom()
     async with open_registry(settings) as registry:
         await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
         key_path = await registry.accounts.ensure_administrator()
@@ -151,9 +151,7 @@ async def _announcing(
             await asyncio.sleep(0.005)
         _say(banner(registry, address_of(listener, registry.settings.host), key_path))
         await _wait_until_ready(registry)
-        # What lives now lives long: the collector need not look at it again, which takes pauses out of the hot path.
-        gc.collect()
-        gc.freeze()
+        collector.leave_alone()
 
     task = asyncio.create_task(announce())
     try:

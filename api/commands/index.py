@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.output import REFUSED, Data, Json, console, run, settings_of, write_json, write_table
+from api.commands.output import REFUSED, Data, Json, console, existing_data, run, write_json, write_table
 
 if TYPE_CHECKING:
     from registry.bootstrap import Registry
@@ -27,7 +27,7 @@ def status(repository: Repository = None, data: Data = None, as_json: Json = Fal
     promptuary index status
     promptuary index status default --json
     """
-    states = run(_status(settings_of(data), repository))
+    states = run(_status(existing_data(data), repository))
     if as_json:
         write_json({"repositories": [_body(state) for state in states]})
         return
@@ -56,7 +56,7 @@ def rebuild(repository: Repository = None, data: Data = None, as_json: Json = Fa
     promptuary index rebuild
     promptuary index rebuild default
     """
-    reports = run(_rebuild(settings_of(data), repository, quiet=as_json))
+    reports = run(_rebuild(existing_data(data), repository, quiet=as_json))
     if as_json:
         write_json({"repositories": reports})
         return
@@ -72,7 +72,7 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
     \b
     promptuary index verify
     """
-    differences = run(_verify(settings_of(data), repository, quiet=as_json))
+    differences = run(_verify(existing_data(data), repository, quiet=as_json))
     differ = any(differences.values())
     if as_json:
         write_json({"equal": not differ, "differences": differences})
@@ -91,8 +91,10 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
 async def _opened(
     settings: "Settings", repository: str | None
 ) -> "AsyncIterator[tuple[Registry, list[RepositoryName]]]":
+    from api import collector
     from registry.bootstrap import open_registry
 
+    collector.look_seldom()
     async with open_registry(settings) as registry:
         names = [registry.repositories.require(repository)] if repository else registry.repositories.names()
         yield registry, names

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from registry.domain.catalogue import PROJECTION_SCHEMA, Checkpoint, ProjectionBatch
-from registry.domain.errors import Conflict, PromptuaryError, RefMoved, RevisionNotFound
+from registry.domain.errors import Conflict, PromptuaryError, RefMoved
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
 from registry.ports.events import EventBus
@@ -20,6 +20,7 @@ from registry.services.news import LINES_AT_MOST, live_lines, news
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.search_feed import SearchFeed
 from registry.services.states import Projected, States
+from registry.services.tree_changes import chain_after
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class Indexing:
         indexed = checkpoint.commit if checkpoint else None
         with self._git.open(repository) as store:
             tip = store.resolve(ref)
-            chain = _chain(store, tip, indexed) if tip else []
+            chain = chain_after(store, tip, indexed) if tip else []
         return IndexStatus(
             repository=repository,
             ref=ref,
@@ -233,7 +234,7 @@ class Indexing:
         state = await self._states.nearest(repository)
         if state.commit == tip:
             return []
-        chain = _chain(store, tip, state.commit)
+        chain = chain_after(store, tip, state.commit)
         if state.commit is None or chain is None:
             return await self._replay(repository, store, progress)
         return await self._project(repository, store, state, chain, progress)
@@ -250,7 +251,12 @@ class Indexing:
     def _grown(self, repository: RepositoryName, store: GitStore, chain: Sequence[CommitId]) -> Sequence[CommitId]:
         """A replay's chain with what has landed since it began, so that it never replaces newer rows by older ones."""
         tip = store.resolve(self._git.default_branch(repository))
-        return [*chain, *(_chain(store, tip, chain[-1]) or [])] if tip is not None else chain
+        return [*chain, *(chain_after(store, tip, chain[-1]) or [])] if tip is not None else chain
+
+    async def _write(self, batch: ProjectionBatch) -> None:
+        await self._projection.apply(batch)
+        if batch.final:
+            await self._events.publish(news(batch))
 
     async def _project(
         self,
@@ -266,6 +272,7 @@ class Indexing:
         ref = self._git.default_branch(repository)
         builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store, parsed=self._parsed)
         batches: list[ProjectionBatch] = []
+        writing: asyncio.Task[None] | None = None
         done = 0
         try:
             while done < len(chain):
@@ -274,21 +281,19 @@ class Indexing:
                 if replay and done == len(chain):
                     chain = self._grown(repository, store, chain)
                 batch = replace(batch, replay=replay, final=not replay or done == len(chain))
-                await self._projection.apply(batch)
-                if batch.final:
-                    await self._events.publish(news(batch))
+                if writing is not None:
+                    await writing
+                # The next batch is made while this one is written.
+                writing = asyncio.create_task(self._write(batch))
                 progress(done, len(chain))
                 batches = [*batches[-1:], batch]
+            if writing is not None:
+                await writing
         except BaseException:
+            if writing is not None:
+                await asyncio.gather(writing, return_exceptions=True)
             # The state has gone further than what was written: read it anew next time.
             self._states.forget(repository)
             raise
         self._states.hold(repository, state)
         return batches
-
-
-def _chain(store: GitStore, tip: CommitId, start: CommitId | None) -> list[CommitId] | None:
-    try:
-        return store.first_parents(tip, start)
-    except RevisionNotFound:
-        return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+from registry.domain.errors import RevisionNotFound
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId
 from registry.domain.includes import raw_includes
@@ -114,3 +115,11 @@ def read_file(store: GitContent, commit: CommitId | None, path: str) -> bytes | 
     if entry is None or entry.mode not in REGULAR:
         return None
     return next(iter(store.read([entry.id])))[1]
+
+
+def chain_after(store: GitStore, tip: CommitId, start: CommitId | None) -> list[CommitId] | None:
+    """The first-parent commits after ``start`` up to ``tip``; None where ``start`` is gone or not on the way."""
+    try:
+        return store.first_parents(tip, start)
+    except RevisionNotFound:
+        return None
