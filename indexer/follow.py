@@ -3,26 +3,41 @@
 import asyncio
 import contextlib
 import logging
+import time
 
 from indexer.watch import watch_refs
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
+from registry.services.maintenance import LOOK_SECONDS
 
 log = logging.getLogger(__name__)
 
 
 async def run(registry: Registry) -> None:
-    """Reconciles at once and on a timer, and projects a repository when its refs change, until cancelled."""
-    watcher = asyncio.create_task(_watch(registry))
+    """Reconciles at once and on a timer, and projects a repository when its refs change, until cancelled.
+
+    Beside that, repositories are kept packed.
+    """
+    beside = [asyncio.create_task(_watch(registry)), asyncio.create_task(_maintain(registry))]
     try:
         while True:
             await _try(registry, None)
             await asyncio.sleep(registry.settings.reconcile_seconds)
     finally:
-        watcher.cancel()
+        for task in beside:
+            task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+            await asyncio.gather(*beside)
+
+
+async def _maintain(registry: Registry) -> None:
+    while True:
+        try:
+            await registry.maintenance.look(time.monotonic())
+        except Exception:
+            log.exception("maintenance failed and is tried again")
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _watch(registry: Registry) -> None:

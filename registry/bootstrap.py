@@ -29,6 +29,7 @@ from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
+from registry.services.maintenance import Maintenance
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
 from registry.services.search import Search
@@ -64,6 +65,7 @@ class Registry:
     writes: Writes
     indexing: Indexing
     verifying: Verifying
+    maintenance: Maintenance
 
 
 @asynccontextmanager
@@ -95,7 +97,7 @@ async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
         await renderer.close()
 
 
-def _compose(settings: Settings, git: Repositories, renderer: Renderer, database: Database) -> Registry:
+def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, database: Database) -> Registry:
     clock, events, checker = SystemClock(), MemoryEventBus(), Checker()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
     projection, outbox, index = SqlProjection(database), SqlOutbox(database), Fts5SearchIndex(database)
@@ -143,6 +145,7 @@ def _compose(settings: Settings, git: Repositories, renderer: Renderer, database
             index=index,
             checker=checker,
         ),
+        maintenance=Maintenance(git=git, upkeep=git, projection=projection),
     )
 
 

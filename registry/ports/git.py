@@ -161,3 +161,15 @@ class Repositories(Protocol):
         For the start of a server. A repository that cannot be prepared is logged; the others go on.
         """
         ...
+
+
+class Upkeep(Protocol):
+    """Keeping repositories quick. Both are long, and safe beside readers and writers."""
+
+    def extend_commit_graph(self, name: RepositoryName) -> None:
+        """Adds new commits to what makes ``log`` fast. Raises RepositoryNotFound, Unavailable."""
+        ...
+
+    def maintain(self, name: RepositoryName) -> None:
+        """Packs loose objects and joins small packs; drops no object. Raises RepositoryNotFound, Unavailable."""
+        ...

@@ -12,6 +12,7 @@ from indexer import follow
 from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import TemplateFilter
 from registry.domain.ids import RepositoryName
+from registry.services import maintenance
 from registry.settings import Settings
 from tests.pushing import REPOSITORY, Pusher, text_template
 
@@ -84,6 +85,23 @@ async def test_the_timer_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
         commit = Pusher(registry).commit({T.format("a"): text_template()})
         move(registry, REPOSITORY, "update-ref", "refs/heads/main", commit)
         assert await listed(registry, REPOSITORY, ["a"])
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_repositories_are_maintained_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "FIRST_SECONDS", 0.0)
+    async with open_registry(Settings(data=tmp_path, reconcile_seconds=300)) as registry:
+        registry.git.create(REPOSITORY)
+        await Pusher(registry).land({T.format("a"): text_template()})
+        task = asyncio.create_task(follow.run(registry))
+        packs = registry.git.path(REPOSITORY) / "objects/pack"
+        for _ in range(250):
+            if list(packs.glob("*.pack")):
+                break
+            await asyncio.sleep(0.02)
+        assert list(packs.glob("*.pack"))
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -6,7 +6,9 @@ import pygit2
 
 _SETTINGS = {
     "core.logAllRefUpdates": "true",  # who moved what and when, for finding out later
-    "core.fsync": "committed",  # pushed objects and refs are on the disk before the pusher is told
+    # Pushed objects and refs are on the disk before the pusher is told; so are the indexes of packs, without which the
+    # packs that take the place of loose objects could not be read after a power cut.
+    "core.fsync": "committed,pack-metadata",
     "core.fsyncMethod": "batch",  # many new objects are flushed once
     "transfer.fsckObjects": "true",
     "receive.advertisePushOptions": "true",
