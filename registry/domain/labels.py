@@ -6,7 +6,7 @@ last segments of names, each with a version (``triage: 12``), or with a version 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from registry.domain.diagnostics import Diagnostic, Place
@@ -71,6 +71,22 @@ def label_path(label: LabelName, name: TemplateName) -> str:
     folder = folder_of(name)
     below = "".join(f"/{encode_segment(segment)}" for segment in folder.split("/")) if folder else ""
     return f"{LABELS}{label}{below}{_ENDING}"
+
+
+def version_before(moves: Sequence[int | None]) -> int | None:
+    """The version to roll back to, from what a label was set to, oldest first (None: dropped).
+
+    Going to a version that the label had undoes what came after it, so rolling back twice goes back twice: 1, 2, 3 and
+    back to 2 leaves 1 to go back to, not 3. Of a label that is dropped now it is the version before that.
+    """
+    stack: list[int] = []
+    for version in moves:
+        if version in stack:
+            del stack[stack.index(version) + 1 :]
+        elif version is not None:
+            stack.append(version)
+    kept = stack if moves and moves[-1] is None else stack[:-1]
+    return kept[-1] if kept else None
 
 
 def is_label_path(path: str) -> bool:

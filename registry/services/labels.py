@@ -7,7 +7,7 @@ from registry.domain.access import Actor, Scope
 from registry.domain.catalogue import LabelMove
 from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
-from registry.domain.labels import label_path, read_labels, write_label
+from registry.domain.labels import label_path, read_labels, version_before, write_label
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
 from registry.services.templates import require_present
@@ -81,6 +81,8 @@ class Labels:
     ) -> LabelWritten:
         """Points a label back to a version that it had: ``to``, or the one before the present.
 
+        Said again it goes back further and never forward: a repeated call does not bring a bad version back.
+
         It needs the right to roll back and nothing else. Raises TemplateGone and TemplateMoved as a read does,
         LabelNotFound, BadRequest where the label never had that version or had none before, Refused, Denied.
         """
@@ -90,9 +92,8 @@ class Labels:
             require_present(entry)
         moves = await self.history(repository, label, name, limit=1000)
         had = [move.version for move in moves if move.version is not None]
-        present = moves[0].version
         if to is None:
-            to = next((version for version in had if version != present), None)
+            to = version_before([move.version for move in reversed(moves)])
             if to is None:
                 raise BadRequest(f"{label} of {name} has no earlier version to roll back to.")
         if to not in had:

@@ -14,6 +14,7 @@ from registry.domain.labels import (
     label_path,
     parse_label,
     read_labels,
+    version_before,
     write_label,
 )
 
@@ -187,3 +188,21 @@ def test_whatever_the_layout_an_edit_says_what_was_meant(
     after = write_label(text.encode(), name(f"support/{segment}"), version)
     assert entries(after) == expected
     assert (after is None) == (not expected and bool(before)) or not before
+
+
+@pytest.mark.parametrize(
+    ("moves", "before"),
+    [
+        ([], None),
+        ([1], None),
+        ([1, 2], 1),
+        ([1, 2, 3], 2),
+        ([1, 2, 3, 2], 1),
+        ([1, 2, 3, 2, 1], None),
+        ([1, 3, 1, 4], 1),
+        ([1, 2, None], 2),
+        ([1, 2, None, 3], 2),
+    ],
+)
+def test_rolling_back_again_goes_back_further(moves: list[int | None], before: int | None) -> None:
+    assert version_before(moves) == before

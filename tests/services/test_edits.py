@@ -160,10 +160,14 @@ async def test_labels_move_and_roll_back(registry: Registry) -> None:
         await registry.labels.move(REPOSITORY, "production", "greet", version, actor=AUTHOR)
     back = await registry.labels.roll_back(REPOSITORY, "production", "greet", to=None, reason="bad", actor=AUTHOR)
     assert (back.version, back.previous) == (2, 3)
+    again = await registry.labels.roll_back(REPOSITORY, "production", "greet", to=None, reason="bad", actor=AUTHOR)
+    assert (again.version, again.previous) == (1, 2)
+    with pytest.raises(BadRequest, match="no earlier version"):
+        await registry.labels.roll_back(REPOSITORY, "production", "greet", to=None, reason="bad", actor=AUTHOR)
     with pytest.raises(BadRequest, match="never was at version 9"):
         await registry.labels.roll_back(REPOSITORY, "production", "greet", to=9, reason="", actor=AUTHOR)
     history = await registry.labels.history(REPOSITORY, "production", "greet")
-    assert [move.version for move in history] == [2, 3, 2, 1]
+    assert [move.version for move in history] == [1, 2, 3, 2, 1]
     with pytest.raises(VersionNotFound):
         await registry.labels.move(REPOSITORY, "production", "greet", 9, actor=AUTHOR)
     with pytest.raises(LabelNotFound):
