@@ -30,6 +30,7 @@ CREDENTIALS: dict[str, str] = {
     "openai-old": "sk-" + made_up(20) + "T3Blbk" + "FJ" + made_up(20),
     "anthropic": "sk-ant-" + "api03-" + made_up(93),
     "github": "ghp_" + made_up(36),
+    "promptuary": "pmt_" + made_up(43) + "0a1b2c3d",
     "github-new": "github_pat_" + made_up(82),
     "gitlab": "glpat-" + made_up(20),
     "slack": "xoxb-" + "123456789012-" + made_up(24, string.ascii_lowercase),
