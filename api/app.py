@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from api import openapi
 from api.answer_cache import AnswerCache
+from api.data_folder import gates_folder
 from api.gateway import Gateway
 from api.git_http import GitHttp, GitLimits
 from api.hot_reads import HotReads
@@ -33,7 +34,11 @@ def create_app(registry: Registry) -> HotReads:
     request_ids = RequestIds()
     gateway = Gateway(
         documented_app(registry, answers),
-        git=GitHttp(registry, limits=GitLimits(push_bytes=registry.settings.max_push_bytes)),
+        git=GitHttp(
+            registry,
+            limits=GitLimits(push_bytes=registry.settings.max_push_bytes),
+            gates=gates_folder(registry.settings.data),
+        ),
         accounts=registry.accounts,
         request_ids=request_ids,
         max_body_bytes=registry.settings.max_body_bytes,

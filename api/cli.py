@@ -1,5 +1,6 @@
 """The program ``promptuary``."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -61,10 +62,17 @@ def options(
 def main() -> None:
     """The entry point."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has had enough (``| head``).
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        sys.stderr.write(f"promptuary: the output cannot be written: {error.strerror or error}\n")
+        sys.stderr.flush()
+        os._exit(2)  # an ordinary end would try to write the rest once more

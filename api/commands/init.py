@@ -26,6 +26,9 @@ def init(
     if as_json:
         write_json({"name": name, "path": path, "git_path": f"/git/{name}.git"})
         return
+    if not settings.port:
+        typer.echo(f"Made {name} in {path}.")
+        return
     key = shlex.quote(str(settings.data.resolve() / "admin-key"))
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  (compared, not bound)
     typer.echo(f"Made {name} in {path}. While the server runs, clone it with:")
@@ -39,4 +42,6 @@ async def _init(settings: "Settings", name: str) -> str:
     from registry.bootstrap import open_registry
 
     async with open_registry(settings) as registry:
-        return str(registry.git.path(registry.repositories.create(name)))
+        path = registry.git.path(registry.repositories.create(name))
+        await registry.accounts.ensure_administrator()  # the key that the printed command reads
+        return str(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.output import UNUSABLE, Data, Json, console, fail, run, settings_of, write_json, write_table
+from api.commands.output import UNUSABLE, Data, Json, console, existing_data, fail, run, write_json, write_table
 
 if TYPE_CHECKING:
     from registry.domain.access import ApiKey
@@ -56,7 +56,7 @@ def create(
     PROMPTUARY_KEY=$(promptuary key create --json | jq -r .key)
     """
     expires_in = parse_duration(expires) if expires is not None else None
-    key, secret = run(_create(settings_of(data), user, scope.value, expires_in, note))
+    key, secret = run(_create(existing_data(data), user, scope.value, expires_in, note))
     if as_json:
         write_json({"key": secret, **_body(key)})
         return
@@ -78,7 +78,7 @@ def list_keys(
     promptuary key list
     promptuary key list --user ci --json
     """
-    keys = run(_list(settings_of(data), user))
+    keys = run(_list(existing_data(data), user))
     if as_json:
         write_json({"keys": [_body(key) for key in keys]})
         return
@@ -99,9 +99,11 @@ def revoke(
     \b
     promptuary key revoke 3f9ac1d2b4e5
     """
-    run(_revoke(settings_of(data), key_id))
+    earlier = run(_revoke(existing_data(data), key_id))
     if as_json:
         write_json({"id": key_id, "revoked": True})
+    elif earlier is not None:
+        typer.echo(f"{key_id} was revoked before, on {_day(earlier)} UTC.")
     else:
         typer.echo(f"Revoked {key_id}.")
 
@@ -131,11 +133,15 @@ async def _list(settings: "Settings", user: str | None) -> list["ApiKey"]:
         return await registry.accounts.list_keys(user)
 
 
-async def _revoke(settings: "Settings", key_id: str) -> None:
+async def _revoke(settings: "Settings", key_id: str) -> datetime | None:
+    """Revokes the key; when it had been revoked before, where it had."""
     from registry.bootstrap import open_registry
 
     async with open_registry(settings) as registry:
-        await registry.accounts.revoke_key(key_id)
+        earlier = next((key.revoked_at for key in await registry.accounts.list_keys() if key.id == key_id), None)
+        if earlier is None:
+            await registry.accounts.revoke_key(key_id)
+        return earlier
 
 
 def _body(key: "ApiKey") -> dict[str, object]:

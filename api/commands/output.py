@@ -47,6 +47,18 @@ def settings_of(data: Path | None = None, **changes: Any) -> "Settings":
         fail(f"settings that cannot be used: {problems}", UNUSABLE)
 
 
+def existing_data(data: Path | None = None) -> "Settings":
+    """The settings, where their data folder holds a registry. Ends the program where it does not: nothing is made."""
+    settings = settings_of(data)
+    try:
+        there = settings.catalogue.exists() or settings.repositories.is_dir()
+    except OSError:
+        there = False
+    if not there:
+        fail(f"there is no data folder at {settings.data.resolve()}; set PROMPTUARY_DATA or --data", UNUSABLE)
+    return settings
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs asynchronous work; what goes wrong is one line on standard error and an exit code, never a traceback."""
     from registry.domain.errors import BadRequest, PromptuaryError, Unavailable

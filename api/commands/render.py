@@ -1,6 +1,7 @@
 """``promptuary render``: a template with values, from a file or checkout here, or from a server."""
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,9 +58,8 @@ def render(
     """
     values = _values(var or [], var_file)
     remote = {"label": label, "version": version, "ref": ref}
-    local = None
-    if repository is None and not any(remote.values()):
-        local = _local(template)
+    asked = _check_selectors(repository, remote)
+    local = None if asked else _local(template)
     if local is not None:
         answer = run(_render_here(*local, values, body_format, strict=strict))
     else:
@@ -75,6 +75,21 @@ def render(
         write_json(answer)
     else:
         _write_text(answer)
+
+
+def _check_selectors(repository: str | None, selectors: dict[str, Any]) -> bool:
+    """Whether a state on the server is asked for. Ends the program where it is none: an empty word is no default."""
+    from registry.domain.errors import BadRequest
+    from registry.domain.names import repository_name
+    from registry.domain.selectors import parse_selector
+
+    try:
+        parse_selector(**selectors)
+        if repository is not None:
+            repository_name(repository)
+    except BadRequest as error:
+        fail(error.message, UNUSABLE)
+    return repository is not None or any(selector is not None for selector in selectors.values())
 
 
 def _values(given: list[str], file: Path | None) -> dict[str, Any]:
@@ -103,8 +118,11 @@ def _values(given: list[str], file: Path | None) -> dict[str, Any]:
     return values
 
 
-def _local(template: str) -> "tuple[Checkout, TemplateName] | None":
-    """The checkout and name that a file, or a name in the present checkout, means; None where it is neither."""
+def _local(template: str) -> "tuple[Checkout, TemplateName, str | None] | None":
+    """The checkout and name that a file, or a name in the present checkout, means; None where it is neither.
+
+    The third is the path as it was given, where the file lies in no ``prompts`` folder and only counts as if it did.
+    """
     from registry.domain.names import template_name
     from registry.services.checkout import Checkout
 
@@ -121,12 +139,14 @@ def _local(template: str) -> "tuple[Checkout, TemplateName] | None":
         if not (root / PROMPTS).is_dir():
             return None
     files = read_files(root)
+    lone = None
     if is_file and not inside.startswith(f"{PROMPTS}/"):
         inside = f"{PROMPTS}/{place.name if place.name.endswith(SUFFIX) else place.name + SUFFIX}"
         files[inside] = place.read_bytes()
+        lone = template
     name = template_name(inside) or _typed_name(template)
     checkout = Checkout(files)
-    return (checkout, name) if name in checkout.names else None if not is_file else (checkout, name)
+    return (checkout, name, lone) if is_file or name in checkout.names else None
 
 
 def _typed_name(template: str) -> "TemplateName":
@@ -140,15 +160,24 @@ def _typed_name(template: str) -> "TemplateName":
 
 
 async def _render_here(
-    checkout: "Checkout", name: "TemplateName", values: dict[str, Any], body_format: BodyFormat | None, *, strict: bool
+    checkout: "Checkout",
+    name: "TemplateName",
+    lone: str | None,
+    values: dict[str, Any],
+    body_format: BodyFormat | None,
+    *,
+    strict: bool,
 ) -> dict[str, Any]:
     from registry.bootstrap import open_renderer
+    from registry.domain.names import template_path
     from registry.domain.request_bodies import anthropic_body, openai_body
 
     checked = checkout.template(name)
     if checked.template is None or checked.facts is None:
-        lines = "\n".join(str(diagnostic) for diagnostic in checked.diagnostics)
-        fail(f"{name} has errors:\n{lines}", REFUSED)
+        own = template_path(name)
+        shown = (replace(d, path=lone) if lone and d.path == own else d for d in checked.diagnostics)
+        lines = "\n".join(str(diagnostic) for diagnostic in shown)
+        fail(f"{lone or name} has errors:\n{lines}", REFUSED)
     async with open_renderer(settings_of()) as renderer:
         rendered = await renderer.render(checked.template, checked.partials, values, strict=strict)
     if body_format is BodyFormat.OPENAI:

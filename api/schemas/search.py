@@ -83,7 +83,7 @@ class Hit(Answered):
         """The body for a hit."""
         return cls(
             name=hit.name,
-            score=hit.score,
+            score=hit.score + 0.0,  # -0.0 becomes 0.0
             latest=hit.latest,
             type=hit.facts.type.value,
             description=hit.facts.description,

@@ -1,12 +1,13 @@
 """``init``, ``key`` and ``index`` on a data folder, and what the program says of itself."""
 
 import re
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, Run
+from tests.cli.conftest import PROGRAM, ROOT, Run, environment
 
 KEY = re.compile(r"pmt_[A-Za-z0-9_-]{43}[0-9a-f]{8}")
 
@@ -24,6 +25,7 @@ def test_repositories_are_made(run: Run, tmp_path: Path) -> None:
 
 
 def test_keys(run: Run) -> None:
+    run("init", "default")
     shown = run("key", "create")
     assert (shown.code, bool(KEY.fullmatch(shown.out.strip()))) == (0, True)
     body = run("key", "create", "--user", "ci", "--scope", "write", "--expires", "90d", "--note", "빌드", "--json").json
@@ -32,11 +34,13 @@ def test_keys(run: Run) -> None:
     ends = datetime.fromisoformat(body["expires_at"]) - datetime.fromisoformat(body["created_at"])
     assert ends == timedelta(days=90)
     keys = run("key", "list", "--json").json["keys"]
-    assert [(k["user"], k["scope"]) for k in keys] == [("ci", "write"), ("admin", "read")]
+    assert [(k["user"], k["scope"]) for k in keys] == [("ci", "write"), ("admin", "read"), ("admin", "admin")]
     table = run("key", "list", "--user", "ci").out
     assert body["id"] in table
     assert body["key"] not in table + str(keys)
-    assert run("key", "revoke", body["id"]).code == 0
+    assert run("key", "revoke", body["id"]).out == f"Revoked {body['id']}.\n"
+    again = run("key", "revoke", body["id"])
+    assert (again.code, "was revoked before, on " in again.out) == (0, True)
     assert run("key", "list", "--user", "ci", "--json").json["keys"][0]["revoked_at"]
     unknown = run("key", "revoke", "nothing")
     assert (unknown.code, "nothing" in unknown.err) == (1, True)
@@ -54,9 +58,47 @@ def test_keys(run: Run) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_line(run: Run, arguments: list[str], word: str) -> None:
+    run("init", "default")
     done = run(*arguments)
     assert done.code in {1, 2}
     assert word in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["key", "create"], ["key", "list"], ["key", "revoke", "x"], ["index", "status"], ["index", "rebuild"]],
+)
+def test_only_serve_and_init_make_a_data_folder(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    for _ in range(2):
+        done = run(*arguments)
+        assert (done.code, done.out) == (2, "")
+        assert f"there is no data folder at {tmp_path / 'data'}; set PROMPTUARY_DATA or --data" in done.err
+        assert not (tmp_path / "data" / "catalogue.sqlite").exists()
+        (tmp_path / "data").mkdir(exist_ok=True)
+
+
+def test_what_init_prints_can_be_run(run: Run, tmp_path: Path) -> None:
+    made = run("init", "marketing", PROMPTUARY_PORT="8123")
+    assert "http://127.0.0.1:8123/git/marketing.git" in made.out
+    assert KEY.fullmatch((tmp_path / "data" / "admin-key").read_text().strip())
+    assert str(tmp_path / "data" / "admin-key") in made.out
+    assert "clone" not in run("init", "second", PROMPTUARY_PORT="0").out
+
+
+def test_a_full_disk_behind_the_output_is_one_line(run: Run, tmp_path: Path) -> None:
+    run("init", "default")
+    for arguments in (["index", "status"], ["index", "status", "--json"], ["key", "list"], ["--help"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*PROGRAM, *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(PROMPTUARY_DATA=str(tmp_path / "data")),
+                check=False,
+            )
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert "No space left" in done.stderr
 
 
 def test_settings_that_cannot_be_used(process: Run) -> None:
@@ -87,7 +129,6 @@ def test_the_hook_command_is_not_for_people(run: Run) -> None:
 
 
 def test_help_needs_nothing_heavy(run: Run) -> None:
-    import subprocess
     import sys
 
     check = "import sys, api.cli; print([m for m in ('sqlalchemy', 'pygit2', 'fastapi', 'rich') if m in sys.modules])"

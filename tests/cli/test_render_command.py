@@ -61,6 +61,24 @@ def test_what_goes_wrong_is_one_clear_message(
     assert (done.code, done.out, word in done.err) == (code, "", True), done.err
 
 
+@pytest.mark.parametrize(
+    ("selector", "word"),
+    [(["--version", "0"], "no version"), (["--version", "-1"], "no version"), (["--label", ""], "label"),
+     (["--ref", ""], "ref="), (["--repository", ""], "repository")],
+)  # fmt: skip
+def test_a_selector_that_is_none_is_never_the_local_file(
+    run: Run, checkout: Path, selector: list[str], word: str
+) -> None:
+    done = run("render", "support/triage", "--var", "ticket=x", *selector, cwd=checkout, PROMPTUARY_KEY="pmt_x")
+    assert (done.code, done.out, word in done.err) == (2, "", True), done.err
+
+
+def test_a_lone_file_is_named_as_it_was_given(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# no template\n")
+    done = run("render", "README.md")
+    assert (done.code, "README.md:1:" in done.err, "prompts/" in done.err) == (1, True, False), done.err
+
+
 def test_a_broken_template_shows_its_diagnostics(run: Run, checkout: Path) -> None:
     (checkout / PATH).write_text('schema: prompt/v1\ntype: text\ntext: "{{ x }}"\n')
     done = run("render", PATH, cwd=checkout)

@@ -128,6 +128,26 @@ def test_a_key_made_beside_the_server_works_at_once(data: Path, run: Run) -> Non
         assert (refused.code, "ticket" in refused.err) == (1, True)
 
 
+def test_a_data_folder_is_served_once(data: Path, process: Run) -> None:
+    with served(data) as (first, _):
+        for port in ("0", "1"):
+            second = process("serve", "--port", port, "--data", str(data))
+            assert (second.code, len(second.err.splitlines())) == (2, 1)
+            assert f"{data} is served already by process {first.pid}" in second.err
+        assert process("key", "create", "--data", str(data)).code == 0
+        assert process("index", "verify", "--data", str(data)).code == 0
+        left = data / "gates" / "promptuary-push-left"
+        left.mkdir()
+        os.mkfifo(left / "request")
+        first.kill()
+        first.wait()
+    with served(data) as (process_, _):
+        assert list((data / "gates").iterdir()) == []
+        assert (data / "gates").stat().st_mode & 0o777 == 0o700
+        process_.send_signal(signal.SIGTERM)
+        assert process_.wait(15) == 0
+
+
 def test_a_port_in_use(process: Run) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,0 +1,54 @@
+"""The data folder while it is served: one server at a time, and a private place for pushes under way."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from registry.domain.errors import Unavailable
+
+
+@contextmanager
+def held(data: Path) -> Iterator[None]:
+    """Holds ``DATA/lock`` while the context is open; the system lets go of it when the process ends, however it does.
+
+    Raises Unavailable where another server holds it, or where the folder cannot be made or written.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(f"The data folder {data} cannot be used: {error.strerror}. Set PROMPTUARY_DATA.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        pid = os.read(descriptor, 20).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        if not isinstance(error, BlockingIOError):
+            raise Unavailable(f"The data folder {data} cannot be locked: {error.strerror}.") from error
+        by = f" by process {pid}" if pid.isdigit() else ""
+        raise Unavailable(
+            f"The data folder {data.resolve()} is served already{by}. Stop that server, or choose another folder: "
+            "promptuary serve --data FOLDER (make run DATA=FOLDER)."
+        ) from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def gates_folder(data: Path) -> Path:
+    """``DATA/gates``, made where it is missing: the private folders of pushes that the server is judging."""
+    folder = data.resolve() / "gates"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def clear_gates(data: Path) -> None:
+    """Removes what pushes left behind whose server was killed. Only for who holds the data folder."""
+    for left in gates_folder(data).iterdir():
+        shutil.rmtree(left, ignore_errors=True)
