@@ -16,7 +16,6 @@ _FINALS: Final = 28
 _SYLLABLES_PER_LEADING: Final = 21 * _FINALS
 _FINAL_RIEUL: Final = 8
 
-_DIGITS = re.compile(r"[0-9]+")
 _KEY_PARTS = re.compile(r"[0-9]+|[\x00-\x1f/]")
 _DIGIT_CHUNK = 1000
 

@@ -91,11 +91,6 @@ def message_text(message: Mapping[str, Json]) -> str:
     return "\n".join(_part_text(part) for part in content)
 
 
-def rendered_text(rendered: Rendered) -> str:
-    """All text of a rendering, messages on lines of their own: what token estimates count."""
-    return _text(rendered, None) or ""
-
-
 def _part_text(part: Mapping[str, Json]) -> str:
     if part["type"] == "text":
         return str(part["text"])

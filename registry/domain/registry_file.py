@@ -5,7 +5,7 @@ so only a repository that was written behind its back can have one.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from registry.domain.access import Role
@@ -38,17 +38,16 @@ _ROLES = {role.value: role for role in Role}
 
 @dataclass(frozen=True, slots=True)
 class RegistryFile:
-    """The rules, what is wrong with the file, and what it says as plain data (None where it is broken)."""
+    """The rules, and what is wrong with the file."""
 
     rules: RegistryRules
     diagnostics: tuple[Diagnostic, ...] = ()
-    document: Mapping[str, Json] | None = field(default=None, repr=False)
 
 
 def read_registry_file(data: bytes | None, path: str = PATH) -> RegistryFile:
     """Reads the rules; never fails. None or an empty file means the defaults, a broken one closed rules."""
     if data is None:
-        return RegistryFile(RegistryRules(), document={})
+        return RegistryFile(RegistryRules())
     document = read_yaml(data, path)
     if document.diagnostics:
         return RegistryFile(RegistryRules(closed=True), document.diagnostics)
@@ -58,16 +57,7 @@ def read_registry_file(data: bytes | None, path: str = PATH) -> RegistryFile:
         return RegistryFile(
             RegistryRules(closed=True), tuple(sorted(reader.findings, key=lambda finding: finding.place))
         )
-    return RegistryFile(rules, document=document.value or {})
-
-
-def rules_of(document: Json) -> RegistryRules:
-    """The rules from ``RegistryFile.document`` as it was stored; None or what does not fit gives closed rules."""
-    if document is None:
-        return RegistryRules(closed=True)
-    reader = _Reader(YamlDocument(document), PATH)
-    rules = reader.rules(document)
-    return RegistryRules(closed=True) if reader.findings else rules
+    return RegistryFile(rules)
 
 
 class _Reader:

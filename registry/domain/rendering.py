@@ -17,7 +17,7 @@ from registry.domain.engine_values import engine_value
 from registry.domain.errors import RenderFailed, RenderLimit
 from registry.domain.ids import TemplateName
 from registry.domain.template import Json, Message, Part, Placeholder, Template, Text
-from registry.domain.template_words import FILTERS, FUNCTIONS, TESTS
+from registry.domain.template_words import FUNCTIONS
 from registry.domain.text_filters import TEXT_FILTERS
 
 FUEL = 1_000_000
@@ -27,7 +27,6 @@ MAX_OUTPUT = 4 * 1_048_576
 
 _thread = threading.local()
 _ENGINES_OWN_LIMITS = ("is too large", "has too many elements")
-_FILTER_FAULTS = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)  # what ours raise
 _CAUSE = re.compile(r"^caused by: (.*) \(in (.+):([0-9]+)\)$", re.MULTILINE)
 # What MiniJinja brings and the published lists do not have. A test compares this with the engine.
 _REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "safe", "striptags", "wordwrap")
@@ -204,8 +203,3 @@ def _new_environment() -> Environment:
         environment.remove_global(name)
     assert FUNCTIONS.keys() >= environment.globals.keys(), "a function that is not published"
     return environment
-
-
-def published_words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The filters, tests and functions that the engine has, for the test that keeps the lists honest."""
-    return frozenset(FILTERS), frozenset(TESTS), frozenset(_environment().globals)

@@ -31,11 +31,6 @@ class Selector:
     ref: str | None = None
     at: datetime | None = None
 
-    @property
-    def is_default(self) -> bool:
-        """Whether nothing was said."""
-        return self.label is None and self.version is None and self.ref is None and self.at is None
-
     def __str__(self) -> str:
         said = [("label", self.label), ("version", self.version), ("ref", self.ref)]
         words = [f"{key}={value}" for key, value in said if value is not None]

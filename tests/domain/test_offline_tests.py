@@ -1,7 +1,6 @@
 import pytest
 
-from registry.domain.offline_tests import rendered_text, run_tests
-from registry.domain.rendering import Rendered
+from registry.domain.offline_tests import message_text, run_tests
 from registry.domain.template import (
     Json,
     Message,
@@ -92,7 +91,7 @@ def test_text_templates_have_no_messages_to_look_in() -> None:
     assert "leave `in` out" in results[1].problems[0]
 
 
-def test_the_text_of_a_rendering_has_every_part() -> None:
+def test_the_text_of_a_message_has_every_part() -> None:
     parts = [
         {"type": "text", "text": "a"},
         {"type": "tool_call", "id": "1", "name": "f", "arguments": {"x": 1}},
@@ -100,6 +99,5 @@ def test_the_text_of_a_rendering_has_every_part() -> None:
         {"type": "image", "url": "https://u"},
         {"type": "file", "data": "aGk=", "media_type": "application/pdf"},
     ]
-    rendered = Rendered(messages=({"role": "user", "content": parts}, {"role": "user", "content": "z"}))
-    assert rendered_text(rendered) == 'a\nf {"x":1}\nr\nhttps://u\napplication/pdf\nz'
-    assert rendered_text(Rendered(text="t")) == "t"
+    assert message_text({"role": "user", "content": parts}) == 'a\nf {"x":1}\nr\nhttps://u\napplication/pdf'
+    assert message_text({"role": "user", "content": "z"}) == "z"

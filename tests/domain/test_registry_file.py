@@ -4,7 +4,7 @@ import pytest
 
 from registry.domain.access import Role
 from registry.domain.ids import LabelName, TemplateName
-from registry.domain.registry_file import read_registry_file, rules_of
+from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import CommitIdentity, Compatibility, MergeRule, RegistryRules
 
 WHOLE = b"""\
@@ -148,11 +148,3 @@ def test_a_wrong_file_is_told_at_the_place_and_opens_nothing(text: bytes, line: 
 def test_findings_come_by_place() -> None:
     found = read_registry_file(b"models: 1\nlimits: 2\nbranches: 3\n").diagnostics
     assert [d.place.line for d in found] == [1, 2, 3]
-
-
-def test_stored_rules_are_the_same_rules() -> None:
-    file = read_registry_file(WHOLE)
-    assert rules_of(file.document) == file.rules
-    assert rules_of({}) == RegistryRules()
-    assert rules_of(None).closed
-    assert rules_of({"branches": 3}).closed

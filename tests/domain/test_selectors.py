@@ -10,7 +10,6 @@ from registry.domain.selectors import Selector, parse_selector, parse_time
 
 def test_what_can_be_said() -> None:
     assert parse_selector() == Selector()
-    assert parse_selector().is_default
     assert parse_selector(label="production") == Selector(label="production")  # type: ignore[arg-type]  # a literal
     assert parse_selector(label="latest").label == "latest"
     assert parse_selector(version="12").version == 12
@@ -20,7 +19,6 @@ def test_what_can_be_said() -> None:
     assert asked.at == datetime(2025, 3, 1, 12, tzinfo=UTC)
     assert str(asked) == "label=production&at=2025-03-01T12:00:00+00:00"
     assert parse_selector(label="production", ref="v1.0").ref == "v1.0"
-    assert not parse_selector(version=3).is_default
 
 
 @pytest.mark.parametrize(
