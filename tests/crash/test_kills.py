@@ -171,7 +171,8 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
     while sum(done.values()) < kills:
         # Some pushes have to come through between two kills.
         time.sleep(luck.uniform(0.05, 1.0))
-        victim = luck.choice(("server", "receive-pack", "hook"))
+        # Git's processes live for moments and often slip away: whoever was killed least has every second turn.
+        victim = luck.choice((luck.choice(list(VICTIMS)), min(done, key=done.__getitem__)))
         if not _kill(running, victim, luck):
             assert any(thread.is_alive() for thread in threads), load.faults
             continue
@@ -233,14 +234,14 @@ def _left_behind(server: Running) -> list[str]:
 @pytest.mark.xdist_group("crash")
 def test_nothing_acknowledged_is_lost_by_kills_at_random_points(running: Running, tmp_path: Path) -> None:
     done = _run_kills(running, tmp_path, KILLS, seed=random.SystemRandom().randrange(10**6))
-    assert sum(done.values()) == KILLS
+    assert min(done.values()) >= KILLS // 10
 
 
 @pytest.mark.soak
 @pytest.mark.crash
 def test_nothing_acknowledged_is_lost_by_many_kills(running: Running, tmp_path: Path) -> None:
     done = _run_kills(running, tmp_path, SOAK_KILLS, seed=random.SystemRandom().randrange(10**6))
-    assert min(done.values()) > SOAK_KILLS // 10
+    assert min(done.values()) >= SOAK_KILLS // 10
 
 
 @pytest.mark.crash
