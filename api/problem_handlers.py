@@ -87,4 +87,4 @@ def _message(problem: dict[str, Any]) -> str:
         return "there is no such field here: check the spelling"
     if problem["type"] == "json_invalid":
         return f"is no JSON: {problem.get('ctx', {}).get('error', 'syntax error')}"
-    return str(problem["msg"])
+    return str(problem["msg"]).removeprefix("Value error, ")

@@ -1,5 +1,7 @@
 """Reading a template: the one function behind the documented route and the hot path."""
 
+import re
+
 import orjson
 
 from api.answers import JSON, YAML, Answer, make_answer
@@ -11,6 +13,9 @@ from registry.services.templates import TemplateRead
 
 COMMIT_HEADER = "promptuary-commit"
 VERSION_HEADER = "promptuary-version"
+
+_OFFERED = {b"application/yaml": True, b"text/yaml": True, b"application/json": False}
+_QUALITY = re.compile(rb"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 async def read_answer(
@@ -58,12 +63,21 @@ def template_body(read: TemplateRead) -> dict[str, object]:
 
 
 def wants_yaml(accept: bytes) -> bool:
-    """Whether an Accept header names YAML, and does not name JSON before it."""
+    """Whether an Accept header wants YAML more than JSON: by its q-values, and by order where they are equal."""
     if b"yaml" not in accept:
         return False
-    named = [kind.split(b";")[0].strip() for kind in accept.lower().split(b",")]
-    wanted = [kind for kind in named if kind in {b"application/yaml", b"application/json", b"text/yaml"}]
-    return bool(wanted) and wanted[0] != b"application/json"
+    best, yaml = 0.0, False
+    for kind, *parameters in (each.split(b";") for each in accept.lower().split(b",")):
+        quality = next((_quality(p) for p in parameters if p.strip().startswith(b"q=")), 1.0)
+        if kind.strip() in _OFFERED and quality > best:
+            best, yaml = quality, _OFFERED[kind.strip()]
+    return yaml
+
+
+def _quality(parameter: bytes) -> float:
+    """The value of ``q=0.5``, between 0 and 1; 0 where it is none."""
+    found = _QUALITY.fullmatch(parameter.strip())
+    return float(found[1]) if found else 0.0
 
 
 def yaml_etag(etag: str) -> str:

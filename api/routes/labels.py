@@ -8,7 +8,7 @@ from api.dependencies import Answers, Label, Name, RegistryDep, Repository, Writ
 from api.documented import READ, WRITE, problems
 from api.indexed import add_commit, indexed_commit
 from api.json_bodies import JsonRoute
-from api.schemas.fields import QueryModel
+from api.schemas.fields import QueryModel, Said
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
 from api.template_reads import COMMIT_HEADER
 from registry.domain import errors as domain
@@ -19,7 +19,7 @@ router = APIRouter(tags=["labels"], route_class=JsonRoute)
 class DropQuery(QueryModel):
     """What the commit says."""
 
-    message: str | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
+    message: Said | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
 
 
 @router.get("/labels", responses=problems(*READ))

@@ -1,5 +1,6 @@
 """Templates: listing, reading, writing and deleting."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -9,7 +10,7 @@ from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
 from api.documented import READ, STATE, WRITE, problems
 from api.indexed import add_commit, indexed_commit
 from api.json_bodies import check_encoding, parse_json
-from api.schemas.fields import QueryModel, SelectorQuery
+from api.schemas.fields import QueryModel, Said, SelectorQuery
 from api.schemas.templates import (
     DOCUMENT_EXAMPLE,
     SOURCE_EXAMPLE,
@@ -21,6 +22,7 @@ from api.schemas.templates import (
 from api.template_reads import COMMIT_HEADER, read_answer
 from registry.domain import errors as domain
 from registry.domain.errors import BadRequest
+from registry.domain.selectors import Selector
 
 router = APIRouter(tags=["templates"])
 
@@ -53,7 +55,7 @@ IfNoneMatch = Annotated[str | None, Header(description="`*` to make a new templa
 class WriteQuery(QueryModel):
     """What the commit says and where it goes."""
 
-    message: str | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
+    message: Said | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
     branch: str | None = Query(None, description="The branch; the default branch where absent.")
 
 
@@ -156,6 +158,7 @@ async def put_template(
         domain.PreconditionFailed,
         domain.PreconditionRequired,
         domain.TemplateNotFound,
+        domain.TemplateGone,
         domain.RevisionNotFound,
     ),
 )
@@ -170,15 +173,21 @@ async def delete_template(
     if_match: IfMatch = None,
 ) -> TemplateWritten:
     """Deletes a template: one commit. Its versions stay readable by number."""
-    written = await registry.edits.delete(
-        repository,
-        name,
-        actor=caller,
-        message=query.message,
-        branch=query.branch,
-        if_match=if_match,
-        drop_labels=query.drop_labels,
-    )
+    try:
+        written = await registry.edits.delete(
+            repository,
+            name,
+            actor=caller,
+            message=query.message,
+            branch=query.branch,
+            if_match=if_match,
+            drop_labels=query.drop_labels,
+        )
+    except domain.TemplateNotFound:
+        with suppress(domain.NotFound, domain.TemplateMoved):
+            if query.branch is None:
+                await registry.templates.read(repository, name, Selector())  # raises TemplateGone where it was deleted
+        raise
     answers.bump(repository)
     response.headers[COMMIT_HEADER] = written.commit
     return TemplateWritten.from_domain(written)

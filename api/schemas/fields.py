@@ -1,9 +1,10 @@
 """Models and values that several nouns use: the strict parent, selectors in a query, commits and examples."""
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from registry.domain.selectors import Selector, parse_selector
 
@@ -21,6 +22,18 @@ Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 
 JsonNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER, strict=True)]
 """A version in a JSON body: a number, not true, "4" or 4.0."""
+
+
+def _said(text: str) -> str:
+    """A text for a commit's message. Raises ValueError for control characters, which Git's tools would act upon."""
+    for place, sign in enumerate(text, 1):
+        if unicodedata.category(sign) in {"Cc", "Cs"} and sign not in "\n\r\t":
+            raise ValueError(f"character {place} is U+{ord(sign):04X}: control characters cannot stand here")
+    return text
+
+
+Said = Annotated[str, AfterValidator(_said)]
+"""Text that a person wrote for people: a commit's message, a reason."""
 
 
 class Body(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, NAME, TIME, Answered, Author, Body, JsonNumber, Time, example
+from api.schemas.fields import COMMIT, NAME, TIME, Answered, Author, Body, JsonNumber, Said, Time, example
 from registry.domain.catalogue import LabelMove
 from registry.domain.ids import LabelName, TemplateName
 from registry.services.labels import LabelWritten
@@ -91,7 +91,7 @@ class LabelMoveRequest(Body):
     model_config = example(version=12)
 
     version: JsonNumber = Field(description="A valid version of the template.")
-    message: str | None = Field(None, max_length=10_000, description="The commit's message; one is made where absent.")
+    message: Said | None = Field(None, max_length=10_000, description="The commit's message; one is made where absent.")
 
 
 class RollbackRequest(Body):
@@ -104,7 +104,7 @@ class RollbackRequest(Body):
     to: JsonNumber | None = Field(
         None, description="A version that the label had before; the previous one where absent."
     )
-    reason: str = Field(min_length=1, max_length=10_000, description="Stands in the commit's message.")
+    reason: Said = Field(min_length=1, max_length=10_000, description="Stands in the commit's message.")
 
 
 class LabelAnswer(Answered):

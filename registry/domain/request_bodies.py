@@ -2,7 +2,7 @@
 
 The shapes are those that the providers document for ``POST /v1/chat/completions`` and ``POST /v1/messages``. What a
 provider has no shape for (audio for Anthropic, a file by address for OpenAI) raises RenderFailed, which names it;
-nothing is left out silently but sampling parameters that the provider does not have.
+nothing is left out silently but sampling parameters that the provider does not have, and a model of another provider.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,9 +32,7 @@ def openai_body(template: Template, rendered: Rendered) -> dict[str, Json]:
     A text template becomes one user message; ``max_tokens`` becomes ``max_completion_tokens``.
     """
     parameters = dict(template.model.parameters) if template.model else {}
-    body: dict[str, Json] = {}
-    if template.model is not None and template.model.id:
-        body["model"] = template.model.id
+    body = _model(template, "openai")
     body["messages"] = [made for message in _messages(rendered) for made in _openai_messages(message)]
     if template.tools:
         body["tools"] = [_openai_tool(tool) for tool in template.tools]
@@ -60,9 +58,7 @@ def anthropic_body(template: Template, rendered: Rendered) -> dict[str, Json]:
     ``stop`` becomes ``stop_sequences``. A text template becomes one user message.
     """
     parameters = dict(template.model.parameters) if template.model else {}
-    body: dict[str, Json] = {}
-    if template.model is not None and template.model.id:
-        body["model"] = template.model.id
+    body = _model(template, "anthropic")
     body["max_tokens"] = parameters.pop("max_tokens", ANTHROPIC_MAX_TOKENS)
     messages = _messages(rendered)
     system = [plain_text(m["content"], "a system message") for m in messages if m["role"] in {"system", "developer"}]
@@ -82,6 +78,14 @@ def anthropic_body(template: Template, rendered: Rendered) -> dict[str, Json]:
         stop = parameters.pop("stop")
         body["stop_sequences"] = [stop] if isinstance(stop, str) else stop
     return body | {key: value for key, value in parameters.items() if key not in _NOT_ANTHROPIC and key not in body}
+
+
+def _model(template: Template, provider: str) -> dict[str, Json]:
+    """The field ``model``; without it where the template's model is another provider's, who would not know it."""
+    model = template.model
+    if model is None or not model.id or (model.provider or provider).lower() != provider:
+        return {}
+    return {"model": model.id}
 
 
 def _messages(rendered: Rendered) -> Sequence[Mapping[str, Json]]:

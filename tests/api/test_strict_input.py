@@ -75,3 +75,52 @@ async def test_compressed_bodies_are_refused(client: httpx.AsyncClient) -> None:
     assert (written.status_code, "gzip" in written.json()["detail"]) == (415, True)
     rendered = await client.post("/render/support/triage", content=b"{}", headers={**JSON, "Content-Encoding": "br"})
     assert rendered.status_code == 415
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x07", "\x1b", "\x7f", "\x85"])
+async def test_control_characters_in_messages_are_named(client: httpx.AsyncClient, sign: str) -> None:
+    text = f"Say it{sign} loud"
+    source = b"schema: prompt/v1\ntype: text\ntext: x\n"
+    yaml = {"Content-Type": "application/yaml", "If-None-Match": "*"}
+    written = await client.put("/templates/new", params={"message": text}, content=source, headers=yaml)
+    dropped = await client.delete("/labels/production/support/triage", params={"message": text})
+    moved = await client.put(LABEL, json={"version": 1, "message": text})
+    back = await client.post("/rollbacks", json={**ROLLBACK, "reason": text})
+    assert [a.status_code for a in (written, dropped, moved, back)] == [400, 400, 422, 422]
+    for answer in (written, dropped, moved, back):
+        assert f"character 7 is U+{ord(sign):04X}" in answer.json()["detail"]
+    assert (await client.put(LABEL, json={"version": 1, "message": "Say it\n\n\tloud 👩‍💻"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "yaml"),
+    [
+        ("application/yaml", True),
+        ("application/yaml;q=0.5, application/json", False),
+        ("application/json;q=0.8, application/yaml;q=0.9", True),
+        ("application/json, application/yaml", False),
+        ("application/yaml;q=0, */*", False),
+        ("application/yaml; charset=utf-8; q=1.0, application/json", True),
+        ("application/yaml;q=nonsense, application/json;q=0.1", False),
+    ],
+)
+async def test_the_type_that_is_wanted_most(client: httpx.AsyncClient, accept: str, yaml: bool) -> None:
+    answer = await client.get("/templates/support/triage", headers={"Accept": accept})
+    assert answer.headers["content-type"] == ("application/yaml" if yaml else "application/json")
+
+
+async def test_deleting_what_was_deleted(client: httpx.AsyncClient) -> None:
+    path = "/templates/고객지원/환불"
+    assert (await client.delete(path, headers={"If-Match": "*"})).status_code == 200
+    again = await client.delete(path, headers={"If-Match": "*"})
+    assert (again.status_code, again.json()["last_version"]) == (410, 1)
+    assert (await client.delete("/templates/never/was", headers={"If-Match": "*"})).status_code == 404
+
+
+async def test_a_body_for_one_provider_names_no_model_of_another(client: httpx.AsyncClient) -> None:
+    values = {"variables": {"ticket": "x"}}
+    bodies = {
+        f: (await client.post(f"/render/support/triage?format={f}", json=values)).json()
+        for f in ("openai", "anthropic")
+    }
+    assert (bodies["openai"]["model"], "model" in bodies["anthropic"]) == ("gpt-4o-mini", False)
