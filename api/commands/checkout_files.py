@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.commands.output import UNUSABLE, fail
+from api.commands.output import UNUSABLE, fail, warn
 
 PROMPTS = "prompts"
 SUFFIX = ".prompt.yaml"
@@ -43,7 +43,10 @@ def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
         inside = place.relative_to(root).as_posix()
         chosen = [p for p in found.files if inside in {".", p} or p.startswith(f"{inside}/")]
         if not chosen and place.is_file():
-            found.files[inside] = _read(place)
+            try:
+                found.files[inside] = _read(place)
+            except OSError as error:
+                fail(f"{path}: cannot be read: {error.strerror}", UNUSABLE)
             chosen = [inside]
         found.wanted.extend(chosen)
     return list(checkouts.values())
@@ -62,17 +65,20 @@ def find_root(place: Path) -> Path:
 
 def read_files(root: Path) -> dict[str, bytes | None]:
     """Every file below the root that Git would take, by its path with slashes."""
-    return {path: _read(root / path) for path in sorted(set(_git_files(root) or _walk(root)))}
+    found: dict[str, bytes | None] = {}
+    for path in sorted(set(_git_files(root) or _walk(root))):
+        try:
+            found[path] = _read(root / path)
+        except OSError as error:
+            warn(f"{root / path}: cannot be read, so it is left out: {error.strerror}")
+    return found
 
 
 def _read(place: Path) -> bytes | None:
     if place.is_symlink():
         return None
-    try:
-        with place.open("rb") as file:
-            return file.read(MAX_READ_BYTES)
-    except OSError as error:
-        fail(f"{place}: cannot be read: {error.strerror}", UNUSABLE)
+    with place.open("rb") as file:
+        return file.read(MAX_READ_BYTES)
 
 
 def _git_files(root: Path) -> list[str]:
@@ -89,4 +95,5 @@ def _git_files(root: Path) -> list[str]:
 def _walk(root: Path) -> Iterator[str]:
     for folder, names, files in os.walk(root):
         names[:] = [name for name in names if name != ".git"]
-        yield from ((Path(folder) / name).relative_to(root).as_posix() for name in files)
+        places = (Path(folder) / name for name in files)
+        yield from (p.relative_to(root).as_posix() for p in places if p.is_file() or p.is_symlink())

@@ -33,6 +33,11 @@ def fail(message: str, code: int = REFUSED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def warn(message: str) -> None:
+    """Says one line on standard error and goes on."""
+    print(f"promptuary: {message}", file=sys.stderr)  # noqa: T201  (a command line program talks)
+
+
 def settings_of(data: Path | None = None, **changes: Any) -> "Settings":
     """The settings, with what the command line says on top. Ends the program where one cannot be read."""
     from pydantic import ValidationError
@@ -92,6 +97,7 @@ def console(*, stderr: bool = False) -> "Console":
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Writes a table; wide characters count as two columns."""
     from rich import box
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -104,6 +110,14 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     if not out.is_terminal:
         # A pipe has no width: whatever the longest row needs.
         out.width = 10_000
+    elif Measurement.get(out, out.options.update(max_width=10_000), table).maximum > out.width:
+        for row in rows:  # too narrow for columns that can be read
+            for column, cell in zip(columns, row, strict=True):
+                out.print(
+                    Text(f"{column}: ", style="bold").append("-" if cell is None else str(cell), style="not bold")
+                )
+            out.print()
+        return
     out.print(table)
 
 

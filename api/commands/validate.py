@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.checkout_files import PROMPTS, SUFFIX, FoundFiles, find_checkouts, find_root, read_files
-from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, write_json
+from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, warn, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,20 +40,30 @@ def validate(
     git show HEAD:prompts/support/triage.prompt.yaml | promptuary validate - --name support/triage
     promptuary validate . --json | jq .errors
 
-    Exit codes: 0 no errors, 1 errors were found, 2 a path cannot be read.
+    Exit codes: 0 no errors, 1 errors were found or a file is no template, 2 a path cannot be read.
     """
     if "-" in paths and len(paths) > 1:
         fail("- stands alone: standard input is one template", UNUSABLE)
     if name is not None and paths != ["-"]:
         fail("--name goes with - only: files have their names", UNUSABLE)
-    checkouts = [_from_stdin(name)] if paths == ["-"] else find_checkouts(Path(path) for path in paths)
+    strays = [path for path in paths if path != "-" and _is_stray(Path(path))]
+    for path in strays:
+        warn(f"{path} is no template: name it *{SUFFIX}")
+    known = [Path(path) for path in paths if path not in strays]
+    checkouts = [_from_stdin(name)] if paths == ["-"] else find_checkouts(known)
     judged = run(_judge(checkouts, tests=tests))
     if as_json:
         write_json(_body(checkouts, judged))
-    else:
+    elif checkouts:
         _write_text(checkouts, judged)
-    if any(each.errors for each in judged):
+    if strays or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
+
+
+def _is_stray(path: Path) -> bool:
+    """Whether a file that was named is none that the gate looks into: no template, labels, rules or owners."""
+    known = path.name.endswith(SUFFIX) or path.name in {".registry.yaml", "CODEOWNERS"} or path.is_symlink()
+    return path.is_file() and not known and "labels" not in path.resolve().parts
 
 
 def _from_stdin(name: str | None) -> FoundFiles:
@@ -116,6 +126,8 @@ def _write_text(checkouts: Sequence[FoundFiles], judged: "Sequence[Judged]") -> 
     files, templates = sum(j.files for j in judged), sum(j.templates for j in judged)
     errors, warnings = sum(j.errors for j in judged), sum(j.warnings for j in judged)
     counted = f"{_count(templates, 'template')} in {_count(files, 'file')}"
+    if not templates:
+        counted = f"no templates found in {_count(files, 'file')}"
     verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}" if errors or warnings else "no errors"
     console(stderr=True).print(f"{counted}: {verdict}", style="red" if errors else "green")
 

@@ -1,5 +1,6 @@
 """``promptuary validate`` judges a plain checkout as the gate would."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -99,3 +100,37 @@ def test_malformed_files_are_diagnostics(run: Run, checkout: Path, content: byte
 def test_what_cannot_be_carried_out(run: Run, checkout: Path, arguments: list[str], word: str) -> None:
     done = run("validate", *arguments, cwd=checkout)
     assert (done.code, done.out, word in done.err) == (2, "", True)
+
+
+def test_a_file_that_is_no_template_is_told(run: Run, checkout: Path) -> None:
+    (checkout / "t.yaml").write_text("schema: prompt/v1\n")
+    done = run("validate", "t.yaml", "/etc/passwd", cwd=checkout)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
+        "promptuary: t.yaml is no template: name it *.prompt.yaml",
+        "promptuary: /etc/passwd is no template: name it *.prompt.yaml",
+    ]
+    both = run("validate", "t.yaml", PATH, "--json", cwd=checkout)
+    assert (both.code, both.json["templates"], both.json["errors"]) == (1, 1, 0)
+    for path in (".registry.yaml", "labels/production/support.yaml"):
+        (checkout / ".registry.yaml").write_text("schema: registry/v1\n")
+        assert run("validate", path, cwd=checkout).code == 0
+
+
+def test_a_folder_without_templates_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("validate", "empty")
+    assert (done.code, "no templates found in 0 files" in done.err) == (0, True)
+
+
+def test_what_cannot_be_read_is_one_line_and_the_rest_goes_on(run: Run, checkout: Path) -> None:
+    os.mkfifo(checkout / "pipe")
+    (checkout / "prompts" / "loop").symlink_to("loop")
+    assert run("validate", "prompts/support", cwd=checkout).code == 0
+    if os.geteuid() != 0:
+        (checkout / "README.md").write_text("x")
+        (checkout / "README.md").chmod(0)
+        done = run("validate", ".", cwd=checkout)
+        assert ("README.md: cannot be read" in done.err, "3 templates" in done.err) == (True, True)
+    unreadable = run("validate", "/proc/self/mem.prompt.yaml")
+    assert (unreadable.code, len(unreadable.err.splitlines())) == (2, 1)
