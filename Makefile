@@ -26,8 +26,13 @@ test: lint ## Everything that has to be green: lint and all tests but the long o
 test-unit: dev-env ## The rules alone: no service, no server, in seconds (ARGS="-k korean")
 	$(BIN)/pytest -q -n $(JOBS) -m "not soak" tests/domain tests/test_architecture.py tests/test_docs.py $(ARGS)
 
-soak: dev-env ## The long form of the crash tests
+FUZZ := tests/domain/test_yaml_reader.py tests/domain/test_template_file.py tests/domain/test_language.py \
+	tests/domain/test_binding.py tests/domain/test_names.py tests/domain/test_diffs.py tests/domain/test_secret_scan.py
+ROUNDS ?= 20
+
+soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzing from ROUNDS=20 seeds
 	$(BIN)/pytest -m soak $(ARGS)
+	for round in $$(seq $(ROUNDS)); do $(BIN)/pytest -q -n $(JOBS) -m "not soak" $(FUZZ) --hypothesis-seed=random || exit 1; done
 
 lint: dev-env ## ruff, mypy, import contracts, and the sample repository
 	$(BIN)/ruff check .
