@@ -124,3 +124,8 @@ async def test_a_body_for_one_provider_names_no_model_of_another(client: httpx.A
         for f in ("openai", "anthropic")
     }
     assert (bodies["openai"]["model"], "model" in bodies["anthropic"]) == ("gpt-4o-mini", False)
+
+
+async def test_no_score_is_minus_zero(client: httpx.AsyncClient) -> None:
+    for query in ("", "a", "ticket"):
+        assert '"score":-0.0' not in (await client.get("/search", params={"q": query})).text

@@ -101,6 +101,16 @@ def test_a_full_disk_behind_the_output_is_one_line(run: Run, tmp_path: Path) -> 
         assert "No space left" in done.stderr
 
 
+def test_a_table_is_readable_on_a_narrow_terminal(run: Run) -> None:
+    run("init", "default")
+    wide, narrow = (
+        re.sub(r"\x1b\[[0-9;]*m", "", run("key", "list", FORCE_COLOR="1", COLUMNS=width).out) for width in ("120", "40")
+    )
+    assert re.search(r"ID +USER +SCOPE", wide)
+    assert "SCOPE: admin\n" in narrow
+    assert max(len(line) for line in narrow.splitlines()) <= 40
+
+
 def test_settings_that_cannot_be_used(process: Run) -> None:
     done = process("index", "status", PROMPTUARY_PORT="many")
     assert (done.code, "PROMPTUARY_PORT" in done.err) == (2, True)
