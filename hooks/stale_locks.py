@@ -14,8 +14,11 @@ STALE_SECONDS = 5.0
 
 
 async def clear_locks(repository: Path, refs: Iterable[str]) -> None:
-    """Waits until no lock stands on these refs (full names, judged well formed); one that got too old is removed."""
-    for ref in refs:
+    """Waits until no lock stands in the way of these refs (full names, judged well formed); too old ones are removed.
+
+    Git locks HEAD too where it names the branch, and the packed refs where a ref is deleted.
+    """
+    for ref in (*refs, "HEAD", "packed-refs"):
         lock = repository / f"{ref}.lock"
         while (age := _age(lock)) is not None:
             if age > STALE_SECONDS:

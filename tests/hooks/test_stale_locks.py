@@ -33,3 +33,13 @@ async def test_a_fresh_lock_is_waited_for_and_left_alone(tmp_path: Path) -> None
     assert lock.exists()
     lock.unlink()
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_locks_of_head_and_of_packed_refs_stand_in_the_way_too(tmp_path: Path) -> None:
+    old = time.time() - STALE_SECONDS - 1
+    locks = [tmp_path / "HEAD.lock", tmp_path / "packed-refs.lock"]
+    for lock in locks:
+        lock.write_text("")
+        os.utime(lock, (old, old))
+    await asyncio.wait_for(clear_locks(tmp_path, [REF]), 1)
+    assert not any(lock.exists() for lock in locks)
