@@ -67,9 +67,9 @@ class WordGate:
             for commit in store.new_commits([u.new for u in updates if not u.deletes], known):
                 for entry in store.entries(commit):
                     data = next(iter(store.read([entry.id])))[1]
-                    if b"BAD" in data:
+                    if data.startswith(b"BAD"):  # random bytes may hold the word
                         found.append(Diagnostic("bad-word", "나쁜 말입니다: 고치세요", entry.path, Place(2, 7)))
-                    elif b"ODD" in data:
+                    elif data.startswith(b"ODD"):
                         found.append(Diagnostic("odd-word", "unusual", entry.path, Place(), Severity.WARNING))
         return Verdict(not has_errors(found), tuple(found))
 
