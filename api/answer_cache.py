@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from api.answers import Answer
+from api.background import running
 from registry.domain.events import Event
 from registry.domain.ids import RepositoryName
 from registry.ports.events import EventBus
@@ -105,14 +106,8 @@ class AnswerCache:
     @asynccontextmanager
     async def following(self, events: EventBus) -> AsyncIterator[None]:
         """While the context is open every event bumps its repository."""
-        async with events.subscribe() as stream:
-            task = asyncio.create_task(self._follow(stream))
-            try:
-                yield
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        async with events.subscribe() as stream, running(self._follow(stream)):
+            yield
 
     async def _follow(self, stream: AsyncIterator[Event]) -> None:
         async for event in stream:

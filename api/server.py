@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -17,6 +17,7 @@ import uvloop
 
 from api import collector
 from api.app import create_app
+from api.background import running
 from api.data_folder import clear_gates, held
 from api.http_protocol import TypedUrlProtocol
 from indexer import follow
@@ -100,7 +101,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         )
         server = _Server(config)
         _stop_on_signals(server)
-        async with _following(registry), _announcing(registry, server, listener, key_path):
+        async with running(follow.run(registry)), running(_announce(registry, server, listener, key_path)):
             await server.serve(sockets=[listener])
     _say("Stopped.")
 
@@ -128,38 +129,13 @@ async def _seed(registry: Registry) -> None:
     shown.end()
 
 
-@asynccontextmanager
-async def _following(registry: Registry) -> AsyncIterator[None]:
-    """The indexer follows Git while the context is open."""
-    task = asyncio.create_task(follow.run(registry))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
-async def _announcing(
-    registry: Registry, server: uvicorn.Server, listener: socket.socket, key_path: Path
-) -> AsyncIterator[None]:
+async def _announce(registry: Registry, server: uvicorn.Server, listener: socket.socket, key_path: Path) -> None:
     """Tells what is served once it is, and when everything is projected."""
-
-    async def announce() -> None:
-        while not server.started:  # noqa: ASYNC110  (uvicorn sets a flag, no event)
-            await asyncio.sleep(0.005)
-        _say(banner(registry, address_of(listener, registry.settings.host), key_path))
-        await _wait_until_ready(registry)
-        collector.leave_alone()
-
-    task = asyncio.create_task(announce())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    while not server.started:  # noqa: ASYNC110  (uvicorn sets a flag, no event)
+        await asyncio.sleep(0.005)
+    _say(banner(registry, address_of(listener, registry.settings.host), key_path))
+    await _wait_until_ready(registry)
+    collector.leave_alone()
 
 
 async def _wait_until_ready(registry: Registry) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.generator import Facts, generate_shown, read_facts
+from bench.generator import generate_shown, read_facts
 from bench.product import REPOSITORY, clean_environment
 from registry.bootstrap import open_registry
 from registry.domain.ids import RepositoryName
@@ -94,13 +94,6 @@ async def _fill(target: Path, source: Path) -> None:
 def bare_path(data: Path) -> Path:
     """The measured repository in a data folder."""
     return data / "repositories" / f"{REPOSITORY}.git"
-
-
-def facts_of(data: Data, templates: int, versions: int = 0) -> Facts:
-    """What the generated repository of that size holds."""
-    facts = read_facts(data.repository(templates, versions))
-    assert facts is not None
-    return facts
 
 
 def repository_name() -> RepositoryName:

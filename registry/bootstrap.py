@@ -112,7 +112,7 @@ def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, dat
     )
     content = ContentRules(states=states, checker=checker, renderer=renderer, labels=LabelRules(versions=versions))
     gate = Gate(git=git, content=content, indexing=indexing)
-    writes = Writes(git=git, gate=gate, indexing=indexing, states=states, clock=clock)
+    writes = Writes(git=git, gate=gate, indexing=indexing, clock=clock)
     return Registry(
         settings=settings,
         git=git,

@@ -46,7 +46,6 @@ class TemplateRead:
     commit: CommitId
     digest: Digest
     labels: tuple[LabelName, ...]
-    selector_label: LabelName | None
     source: str
     document: Mapping[str, Any]
     partials: Mapping[TemplateName, str]
@@ -208,7 +207,6 @@ def _answer(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ...]
         commit=version.commit,
         digest=version.digest,
         labels=labels,
-        selector_label=selector.label,
         source=loaded.source,
         document=loaded.document,
         partials=loaded.partials,

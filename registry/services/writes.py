@@ -19,7 +19,6 @@ from registry.ports.clock import Clock
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate import Gate
 from registry.services.indexing import Indexing
-from registry.services.states import States
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +74,10 @@ class _Queue:
 class Writes:
     """Takes edits and answers when they are committed, durable and projected."""
 
-    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, states: States, clock: Clock) -> None:
+    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, clock: Clock) -> None:
         self._git = git
         self._gate = gate
         self._indexing = indexing
-        self._states = states
         self._clock = clock
         self._queues: dict[tuple[RepositoryName, RefName], _Queue] = {}
         self._projecting: set[asyncio.Task[None]] = set()
