@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+import uvloop
 
 from api.git_http import GitHttp, GitLimits
 from registry.adapters.git import LocalRepositories
@@ -120,7 +121,14 @@ class Server:
         )
         config = uvicorn.Config(self.app, port=0, log_level="warning", lifespan="off", loop="uvloop", http="httptools")
         self.uvicorn = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.uvicorn.run, daemon=True)
+        self.thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
+
+    async def _serve(self) -> None:
+        """Serves, and lets what still ends Git's processes come to its own end before the loop is closed."""
+        await self.uvicorn.serve()
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(left, timeout=5)
+        await asyncio.sleep(0.05)
 
     def start(self) -> None:
         self.thread.start()
