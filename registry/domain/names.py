@@ -6,7 +6,7 @@ percent-encoded in the path; every name has exactly one path, and a path with an
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from registry.domain.diagnostics import Diagnostic
@@ -147,10 +147,11 @@ def path_key(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", decomposed.casefold()))
 
 
-def find_collisions(paths: Iterable[str]) -> list[Diagnostic]:
-    """A diagnostic for each file or folder that differs from an earlier one, by sorted path, in case or form only.
+def find_collisions(paths: Iterable[str], there: Collection[str] = ()) -> list[Diagnostic]:
+    """A diagnostic for each file or folder that differs from an earlier one in case or form only.
 
-    ``paths`` are all files of a tree. Below a folder that collides nothing more is reported.
+    ``paths`` are all files of a tree; those that also stand in ``there`` come first, so that the finding stands at
+    the newcomer, the others follow by sorted path. Below a folder that collides nothing more is reported.
     """
     spellings: dict[str, str] = {}
     settled: dict[str, bool] = {"": True}
@@ -171,7 +172,7 @@ def find_collisions(paths: Iterable[str]) -> list[Diagnostic]:
         settled[part] = fits
         return fits
 
-    for path in sorted(paths):
+    for path in sorted(paths, key=lambda path: (path not in there, path)):
         settle(path)
     return found
 

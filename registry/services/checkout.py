@@ -95,8 +95,8 @@ class Checkout:
             found += [*check_tokens(path, checked, self.rules, counted), *check_model(path, checked, self.rules)]
             if renderer is not None and checked.facts is not None:
                 found += await failed_tests(renderer, name, checked)
-        asked = set(wanted)
-        found += [d for d in find_collisions(self._files) if any(p == d.path or _below(p, d.path) for p in asked)]
+        collisions = find_collisions(self._files, self._files.keys() - set(wanted))
+        found += [d for d in collisions if any(p == d.path or _below(p, d.path) for p in wanted)]
         ordered = sorted(dict.fromkeys(found), key=lambda d: (d.path, d.place, d.rule))
         return Judged(len(wanted), templates, tuple(ordered))
 

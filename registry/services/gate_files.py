@@ -46,7 +46,8 @@ async def check_commits(
         parent = commit.parents[0] if commit.parents else None
         changes = await run(store.changes, parent, commit_id)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
-        found += _collisions(store, commit_id, [c.new.path for c in changes if c.new is not None and c.old is None])
+        new = [c.new.path for c in changes if c.new is not None and c.old is None]
+        found += _collisions(store, parent, commit_id, new)
     found += _forms(added.values())
     regular = [entry for entry in added.values() if entry.mode in REGULAR]
     oversized, paths = await _sizes(store, regular, rules, run)
@@ -98,8 +99,8 @@ def _forms(entries: Iterable[Entry]) -> list[Diagnostic]:
     return found
 
 
-def _collisions(store: GitStore, commit: CommitId, added: Sequence[str]) -> list[Diagnostic]:
-    """Names that differ by case or normal form only, in the folders that gained entries."""
+def _collisions(store: GitStore, parent: CommitId | None, commit: CommitId, added: Sequence[str]) -> list[Diagnostic]:
+    """Names that differ by case or normal form only, in the folders that gained entries; told at the new ones."""
     if not added:
         return []
     folders = {""}
@@ -107,7 +108,10 @@ def _collisions(store: GitStore, commit: CommitId, added: Sequence[str]) -> list
         parts = path.split("/")
         folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
     paths = [child for folder in folders for child in store.children(commit, folder)]
-    return find_collisions(paths)
+    found = find_collisions(paths)
+    if not found or parent is None:
+        return found
+    return find_collisions(paths, {child for folder in folders for child in store.children(parent, folder)})
 
 
 async def _sizes(

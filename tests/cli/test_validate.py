@@ -48,6 +48,14 @@ def test_labels_rules_and_collisions_are_checked(run: Run, checkout: Path) -> No
         assert rule in done.out
 
 
+@pytest.mark.parametrize("asked", ["triage", "Triage"])
+def test_a_collision_is_told_at_the_file_that_was_asked_about(run: Run, checkout: Path, asked: str) -> None:
+    (checkout / "prompts/support/Triage.prompt.yaml").write_text("schema: prompt/v1\ntype: text\ntext: x\n")
+    done = run("validate", f"prompts/support/{asked}.prompt.yaml", cwd=checkout)
+    other = f'differs from "prompts/support/{asked.swapcase()[0]}riage.prompt.yaml"'
+    assert f"prompts/support/{asked}.prompt.yaml:1:1: [name-collision] {other}" in done.out
+
+
 def test_offline_tests_are_run_on_demand(run: Run, checkout: Path) -> None:
     (checkout / PATH).write_text(TRIAGE.replace('"<ticket>My card"', "something else"))
     assert run("validate", PATH, cwd=checkout).code == 0

@@ -168,10 +168,15 @@ async def test_paths_that_are_no_names(pusher: Pusher, path: str) -> None:
 
 
 async def test_names_that_collide_by_case_or_normal_form(pusher: Pusher) -> None:
-    await pusher.land({T.format("support/triage"): text_template()})
-    assert rules(await pusher.push({T.format("Support/other"): text_template()})) == ["name-collision"]
-    verdict = await pusher.push({T.format("support/Triage"): text_template()})
-    assert "name-collision" in rules(verdict)
+    await pusher.land({T.format("support/triage"): text_template(), T.format("Zeta/a"): text_template()})
+    for new, path, older in (
+        ("Support/other", "prompts/Support", "prompts/support"),
+        ("support/Triage", T.format("support/Triage"), T.format("support/triage")),
+        ("zeta/b", "prompts/zeta", "prompts/Zeta"),
+    ):
+        verdict = await pusher.push({T.format(new): text_template()})
+        assert [(d.rule, d.path) for d in verdict.diagnostics] == [("name-collision", path)]
+        assert f'differs from "{older}" only' in verdict.diagnostics[0].message
 
 
 async def test_symlinks_and_submodules_are_refused(pusher: Pusher) -> None:
