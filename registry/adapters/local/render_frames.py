@@ -10,11 +10,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from registry.adapters.local.worker_frames import frame
 from registry.domain.ids import TemplateName
 from registry.domain.template import Template
 
-HEADER = 4
-"""Bytes before each frame: its length, big-endian."""
 _REMEMBERED = 256
 _SMALL = 16_384
 """Only templates up to so many pickled bytes are remembered, which bounds the memory of both sides."""
@@ -39,10 +38,11 @@ class RequestWriter:
     def write(self, request: Request) -> bytes:
         """The request's frame, header and all."""
         templates = {name: self._pickled(partial) for name, partial in request.partials.items()}
-        payload = pickle.dumps(
-            (request.work, self._pickled(request.template), templates, request.more, request.strict), protocol=5
+        return frame(
+            pickle.dumps(
+                (request.work, self._pickled(request.template), templates, request.more, request.strict), protocol=5
+            )
         )
-        return len(payload).to_bytes(HEADER, "big") + payload
 
     def _pickled(self, template: Template) -> bytes:
         known = self._remembered.get(id(template))

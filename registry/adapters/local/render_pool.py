@@ -1,12 +1,15 @@
 """Rendering in child processes: a small pool of workers with limits of memory and time."""
 
 import asyncio
+import json
 import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import minijinja
+
 from registry.adapters.local.render_frames import Request, RequestWriter
-from registry.adapters.local.render_process import WorkerLost, WorkerProcess
+from registry.adapters.local.worker_process import Program, WorkerLost, WorkerProcess
 from registry.domain.errors import RenderFailed, RenderLimit, Unavailable, VariablesInvalid
 from registry.domain.ids import TemplateName
 from registry.domain.offline_tests import failed_test
@@ -31,7 +34,7 @@ class ProcessRenderer:
     ) -> None:
         self._processes = processes
         self._deadline = deadline
-        self._memory = memory
+        self._program = Program("render_worker", (minijinja,), (str(memory), str(deadline)))
         self._waiting = waiting
         self._writer = RequestWriter()
         self._idle: list[WorkerProcess] = []
@@ -142,7 +145,7 @@ class ProcessRenderer:
         keep = False
         try:
             async with asyncio.timeout(self._deadline):
-                answer = await worker.ask(frame)
+                answer = _read(await worker.ask(frame))
             keep = not answer.pop("leave", False) and not self._closed
         except (WorkerLost, TimeoutError) as error:
             if self._closed:
@@ -162,13 +165,24 @@ class ProcessRenderer:
         if now < self._paused_until:
             raise Unavailable("Render workers do not start at present. Try again later.")
         try:
-            worker = await WorkerProcess.start(memory=self._memory, deadline=self._deadline)
+            worker = await WorkerProcess.start(self._program)
         except (WorkerLost, OSError) as error:
             self._start_failures += 1
             self._paused_until = now + _PAUSE * min(2**self._start_failures, 60)
             raise Unavailable(f"No render worker could be started: {error}") from error
         self._start_failures = 0
         return worker
+
+
+def _read(payload: bytearray) -> dict[str, Any]:
+    """An answer. Raises WorkerLost where it is none."""
+    try:
+        answer = json.loads(payload.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise WorkerLost("the worker gave no answer") from error
+    if not isinstance(answer, dict):
+        raise WorkerLost("the worker gave no answer")
+    return answer
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:

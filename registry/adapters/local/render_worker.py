@@ -1,9 +1,9 @@
 """A render worker: a child process that renders one template after the other, until its standard input ends.
 
-It speaks frames (four bytes of length, big-endian, then the payload) on one socket, its standard input. A request is
-a pickle, because the parent is trusted; an answer is JSON, because what happens in here is not: templates, values and
-patterns may be hostile. The worker limits its own memory, and an alarm kills it where the parent, gone or stuck,
-cannot. Kept light: it imports the domain's rendering and nothing else.
+It speaks frames (``worker_frames``) on one socket, its standard input. A request is a pickle, because the parent is
+trusted; an answer is JSON, because what happens in here is not: templates, values and patterns may be hostile. The
+worker limits its own memory, and an alarm kills it where the parent, gone or stuck, cannot. Kept light: it imports the
+domain's rendering and nothing else.
 """
 
 import json
@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from registry.adapters.local.render_frames import HEADER, Request, read_request
+from registry.adapters.local.render_frames import Request, read_request
+from registry.adapters.local.worker_frames import frame, receive
 from registry.domain.errors import RenderFailed, RenderLimit, VariablesInvalid
 from registry.domain.offline_tests import run_test, run_tests
 from registry.domain.rendering import TestResult, render
@@ -29,12 +30,12 @@ def main(memory: int, deadline: float) -> None:
     """Serves requests until the parent closes the socket. ``memory`` in bytes, ``deadline`` in seconds."""
     _limit(memory)
     with socket.socket(fileno=0) as channel:
-        _send(channel, READY)
-        while (request := _receive(channel)) is not None:
+        channel.sendall(frame(READY))
+        while (request := receive(channel)) is not None:
             signal.setitimer(signal.ITIMER_REAL, deadline + 1)
             answer = _answer(request)
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _send(channel, answer)
+            channel.sendall(frame(answer))
 
 
 def _limit(memory: int) -> None:
@@ -99,26 +100,7 @@ def _plain(result: TestResult) -> list[Any]:
     return [result.name, result.passed, result.problems]
 
 
-def _send(channel: socket.socket, payload: bytes) -> None:
-    channel.sendall(len(payload).to_bytes(HEADER, "big") + payload)
-
-
-def _receive(channel: socket.socket) -> bytes | None:
-    header = _read(channel, HEADER)
-    return None if header is None else _read(channel, int.from_bytes(header, "big"))
-
-
-def _read(channel: socket.socket, length: int) -> bytes | None:
-    data = channel.recv(length)
-    if len(data) == length:
-        return data
-    pieces = bytearray(data)
-    while data and len(pieces) < length:
-        data = channel.recv(length - len(pieces))
-        pieces += data
-    return bytes(pieces) if len(pieces) == length else None
-
-
 def boot() -> None:
-    """What the child process runs: ``argv`` is memory, deadline."""
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    """What the child process runs: its arguments are memory and deadline."""
+    memory, deadline = sys.argv[2:]
+    main(int(memory), float(deadline))

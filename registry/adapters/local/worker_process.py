@@ -1,25 +1,37 @@
-"""One render worker as its parent sees it: a child process and the socket to it."""
+"""A worker as its parent sees it: a child process and the socket to it."""
 
 import asyncio
-import json
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
-import minijinja
-
 import registry
-from registry.adapters.local.render_frames import HEADER
+from registry.adapters.local.worker_frames import HEADER
 
 MAX_ANSWER = 64 * 1_048_576
 """Bytes of one answer: more than any rendering within its own limit; a longer one is no answer of ours."""
 
 _BOOT = (
-    "import sys; sys.path[:0] = sys.argv[3:]; "
-    "from registry.adapters.local.render_worker import boot; boot()"
+    "import sys; sys.path[:0] = sys.argv[1].splitlines(); "
+    "from registry.adapters.local.{} import boot; boot()"
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a worker runs: ``boot`` of a module beside this one, with ``sys.argv[2:]`` as its arguments.
+
+    ``packages`` are those outside of the standard library that it imports.
+    """
+
+    module: str
+    packages: Sequence[ModuleType]
+    arguments: Sequence[str] = ()
 
 
 class WorkerLost(Exception):
@@ -34,9 +46,9 @@ class WorkerProcess:
         self.channel = channel
 
     @classmethod
-    async def start(cls, *, memory: int, deadline: float) -> Self:
+    async def start(cls, program: Program) -> Self:
         """Starts a worker and waits until it is ready. Raises WorkerLost, OSError."""
-        spawning = asyncio.get_running_loop().run_in_executor(None, cls._spawn, memory, deadline)
+        spawning = asyncio.get_running_loop().run_in_executor(None, cls._spawn, program)
         try:
             worker = await asyncio.shield(spawning)
         except asyncio.CancelledError:
@@ -47,17 +59,18 @@ class WorkerProcess:
                 await worker.receive()
         except TimeoutError as error:
             worker.kill()
-            raise WorkerLost("the render worker does not start") from error
+            raise WorkerLost("the worker does not start") from error
         except BaseException:
             worker.kill()
             raise
         return worker
 
     @classmethod
-    def _spawn(cls, memory: int, deadline: float) -> Self:
-        # Isolated and without site: the paths of this package and of the engine are all that it needs.
-        paths = dict.fromkeys(str(Path(str(module.__file__)).parent.parent) for module in (registry, minijinja))
-        command = [sys.executable, "-I", "-S", "-c", _BOOT, str(memory), str(deadline), *paths]
+    def _spawn(cls, program: Program) -> Self:
+        # Isolated and without site: the paths of this package and of those it names are all that it needs.
+        paths = dict.fromkeys(str(Path(each.__path__[0]).parent) for each in (registry, *program.packages))
+        boot = _BOOT.format(program.module)
+        command = [sys.executable, "-I", "-S", "-c", boot, "\n".join(paths), *program.arguments]
         ours, theirs = socket.socketpair()
         try:
             process = subprocess.Popen(
@@ -77,16 +90,16 @@ class WorkerProcess:
         ours.setblocking(False)
         return cls(process, ours)
 
-    async def ask(self, frame: bytes) -> dict[str, Any]:
-        """Sends a request's frame and gives the answer. Raises WorkerLost; afterwards the worker is of no use."""
+    async def ask(self, frame: bytes) -> bytearray:
+        """Sends a frame and gives the answer's payload. Raises WorkerLost; afterwards the worker is of no use."""
         try:
             await asyncio.get_running_loop().sock_sendall(self.channel, frame)
         except OSError as error:
-            raise WorkerLost("the render worker is gone") from error
+            raise WorkerLost("the worker is gone") from error
         return await self.receive()
 
-    async def receive(self) -> dict[str, Any]:
-        """The next answer. Raises WorkerLost."""
+    async def receive(self) -> bytearray:
+        """The next answer's payload. Raises WorkerLost."""
         loop = asyncio.get_running_loop()
         received = bytearray()
         length = HEADER
@@ -94,18 +107,15 @@ class WorkerProcess:
             while len(received) < length:
                 data = await loop.sock_recv(self.channel, 262_144)
                 if not data:
-                    raise WorkerLost("the render worker died")
+                    raise WorkerLost("the worker died")
                 received += data
                 if length == HEADER and len(received) >= HEADER:
                     length = HEADER + int.from_bytes(received[:HEADER], "big")
                     if length > MAX_ANSWER:
-                        raise WorkerLost("the render worker answered too much")
-            answer = json.loads(received[HEADER:].decode("utf-8", "surrogatepass"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise WorkerLost("the render worker gave no answer") from error
-        if not isinstance(answer, dict):
-            raise WorkerLost("the render worker gave no answer")
-        return answer
+                        raise WorkerLost("the worker answered too much")
+        except OSError as error:
+            raise WorkerLost("the worker gave no answer") from error
+        return received[HEADER:]
 
     def kill(self) -> None:
         """Ends the worker at once; it is reaped in a thread."""
