@@ -18,8 +18,8 @@ from starlette.types import Scope as AsgiScope
 from api.git_body import RequestBody
 from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
-from hooks.ports import Indexer, Judge
-from hooks.server_side import Push, gate_folder
+from hooks.ports import Judge, Reporter
+from hooks.server_side import Push, ServedHooks, serve_push
 from registry.domain.access import Actor, Scope
 from registry.domain.errors import Denied, NotFound, PromptuaryError, Unauthenticated, Unavailable
 from registry.ports.git import Repositories
@@ -75,8 +75,8 @@ class Served(Protocol):
         ...
 
     @property
-    def indexing(self) -> Indexer:
-        """What is poked after them."""
+    def reporting(self) -> Reporter:
+        """What tells what is live after them."""
         ...
 
 
@@ -130,10 +130,10 @@ class GitHttp:
             slots.release()
 
     async def _advertise(self, request: GitRequest, path: Path, send: Send) -> None:
-        arguments = [*self._settings(path), request.service.removeprefix("git-"), "--stateless-rpc", "--advertise-refs"]
+        arguments = self._command(request, path / "hooks", "--advertise-refs")
         environment = git_environment(path, {"GIT_PROTOCOL": request.protocol})
         try:
-            code, refs = await run_short([*arguments, "."], path, environment, seconds=self._limits.advertise_seconds)
+            code, refs = await run_short(arguments, path, environment, seconds=self._limits.advertise_seconds)
         except TimeoutError as error:
             raise Unavailable("Reading the refs took too long: try again in a moment.") from error
         if code:
@@ -161,30 +161,36 @@ class GitHttp:
     async def _receive_pack(self, request: GitRequest, path: Path, actor: Actor, body: RequestBody, send: Send) -> None:
         push = Push(request.repository, path, actor)
         registry = self._registry
-        async with gate_folder(push, gate=registry.gate, indexing=registry.indexing, parent=self._gates) as folder:
+        served = serve_push(push, gate=registry.gate, reporting=registry.reporting, parent=self._gates)
+        async with served as hooks:
             environment = git_environment(
                 path,
                 {
                     "GIT_PROTOCOL": request.protocol,
-                    "PROMPTUARY_GATE": str(folder),
+                    "PROMPTUARY_GATE": str(hooks.folder),
                     "GIT_COMMITTER_NAME": _plain(actor.name) or "unknown",  # for the reflog
                     "GIT_COMMITTER_EMAIL": _plain(actor.email) or "unknown",
                 },
             )
-            await self._exchange(request, path, environment, body, send)
+            await self._exchange(request, path, environment, body, send, hooks)
 
     async def _exchange(
-        self, request: GitRequest, path: Path, environment: dict[str, str], body: RequestBody, send: Send
+        self,
+        request: GitRequest,
+        path: Path,
+        environment: dict[str, str],
+        body: RequestBody,
+        send: Send,
+        hooks: ServedHooks | None = None,
     ) -> None:
-        whole = ["-c", "receive.unpackLimit=1"] if request.large else []  # one pack rather than thousands of files
         process = PackProcess(
-            arguments=[*self._settings(path), *whole, request.service.removeprefix("git-"), "--stateless-rpc", "."],
+            arguments=self._command(request, hooks.scripts if hooks else path / "hooks"),
             path=path,
             environment=environment,
             body=body,
             send=send,
             headers=[(b"content-type", f"application/x-{request.service}-result".encode()), *_NO_CACHE],
-            must_finish=request.writes,
+            last_words=hooks.report if hooks else None,
         )
         code = await process.run()
         if process.started or process.gone:
@@ -201,10 +207,10 @@ class GitHttp:
             receive, gzipped=request.gzipped, max_bytes=max_bytes, idle_seconds=self._limits.idle_seconds
         )
 
-    def _settings(self, path: Path) -> list[str]:
-        """Configuration that holds for what is served here, whatever stands in the repository's own."""
+    def _command(self, request: GitRequest, hooks: Path, *options: str) -> list[str]:
+        """Git's arguments, with the configuration that holds here, whatever stands in the repository's own."""
         settings = {
-            "core.hooksPath": str(path / "hooks"),
+            "core.hooksPath": str(hooks),
             "receive.maxInputSize": str(self._limits.push_bytes),
             "receive.hideRefs": "refs/merge-requests",
             "receive.advertisePushOptions": "true",
@@ -213,7 +219,10 @@ class GitHttp:
             "uploadpack.allowFilter": "true",
             "gc.auto": "0",
         }
-        return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        if request.large:
+            settings["receive.unpackLimit"] = "1"  # one pack rather than thousands of files
+        configured = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        return [*configured, request.service.removeprefix("git-"), "--stateless-rpc", *options, "."]
 
 
 def _allow(actor: Actor, request: GitRequest) -> None:

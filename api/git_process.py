@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.types import Send
 
 from api.git_body import BodyError, Disconnected, RequestBody
+from api.git_sideband import Ending
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ def git_environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
 class PackProcess:
     """One git process between a request body and a response.
 
-    ``must_finish`` is for receive-pack: once it runs it is never killed, because it may be moving refs. A client that
+    ``last_words`` is for receive-pack: asked once the process has ended, whether or not the client is still there, for
+    lines to show before the answer ends. Such a process is never killed, because it may be moving refs. A client that
     leaves early only ends its input (half a pack is refused by Git itself); what it got whole, it finishes.
     """
 
@@ -49,10 +51,11 @@ class PackProcess:
     body: RequestBody
     send: Send
     headers: Headers
-    must_finish: bool
+    last_words: Callable[[], Awaitable[Sequence[str]]] | None = None
     started: bool = field(default=False, init=False)
     gone: bool = field(default=False, init=False)
     error: BodyError | None = field(default=None, init=False)
+    _ending: Ending = field(default_factory=Ending, init=False)
 
     async def run(self) -> int:
         """Runs to the end and gives the exit code. The response has been started if ``started`` says so."""
@@ -72,14 +75,16 @@ class PackProcess:
             await self._pump(process)
             code = await process.wait()
         finally:
-            if process.returncode is None and not self.must_finish:
+            if process.returncode is None and self.last_words is None:
                 with suppress(ProcessLookupError):
                     process.kill()
             for task in (feeding, complaints):
                 task.cancel()
             await asyncio.gather(feeding, complaints, return_exceptions=True)
+        lines = await self.last_words() if self.last_words is not None else ()
         if self.started and not self.gone:
-            await self._deliver({"type": "http.response.body", "body": b"", "more_body": False})
+            rest = self._ending.close(lines)
+            await self._deliver({"type": "http.response.body", "body": rest, "more_body": False})
         return code
 
     async def _feed(self, process: asyncio.subprocess.Process) -> None:
@@ -106,7 +111,7 @@ class PackProcess:
 
     def _leave(self, process: asyncio.subprocess.Process) -> None:
         self.gone = self.error is None
-        if not self.must_finish and process.returncode is None:
+        if self.last_words is None and process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
 
@@ -119,8 +124,9 @@ class PackProcess:
                 await self._deliver({"type": "http.response.start", "status": 200, "headers": list(self.headers)})
                 self.started = True
             if self.started and not self.gone:
-                await self._deliver({"type": "http.response.body", "body": piece, "more_body": True})
-            if self.gone and not self.must_finish:
+                ready = self._ending.pass_on(piece)
+                await self._deliver({"type": "http.response.body", "body": ready, "more_body": True})
+            if self.gone and self.last_words is None:
                 return
 
     async def _deliver(self, message: dict[str, object]) -> None:

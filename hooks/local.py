@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hooks.ports import Indexer, Judge
+from hooks.ports import Judge, Reporter
 from hooks.protocol import clean_line, diagnostic_lines, parse_updates
 from registry.bootstrap import open_registry
 from registry.domain.access import Actor, Scope
@@ -36,7 +36,7 @@ async def _run(hook: str, folder: Path, stdin: bytes) -> int:
     try:
         async with open_registry(Settings()) as registry:
             if hook == "post-receive":
-                return await post_receive(registry.indexing, folder, write=_tell)
+                return await post_receive(registry.reporting, folder, stdin, write=_tell)
             quarantine = HookSettings().quarantine_path
             return await pre_receive(registry.gate, folder, stdin, quarantine=quarantine, write=_tell)
     except PromptuaryError as error:
@@ -84,13 +84,13 @@ async def pre_receive(
     return 0 if verdict.accepted else 1
 
 
-async def post_receive(indexing: Indexer, folder: Path, *, write: Write) -> int:
+async def post_receive(reporting: Reporter, folder: Path, stdin: bytes, *, write: Write) -> int:
     """Projects what was pushed and prints what is live. The push is in already, so this never fails it."""
     try:
-        report = await indexing.poke(repository_of(folder))
+        lines = await reporting.landed(repository_of(folder), tuple(parse_updates(stdin)))
     except PromptuaryError as error:
         write(f"promptuary: the push is in, but not live yet: {clean_line(error.message)}")
         return 0
-    for line in report.lines:
+    for line in lines:
         write(clean_line(line))
     return 0

@@ -40,18 +40,9 @@ class Judge(Protocol):
         ...
 
 
-class Report(Protocol):
-    """What a projection did, in lines for the pusher."""
+class Reporter(Protocol):
+    """The projection, as a pusher sees it."""
 
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """One line each."""
-        ...
-
-
-class Indexer(Protocol):
-    """The projection."""
-
-    async def poke(self, repository: RepositoryName) -> Report:
-        """Projects up to the present tip of the default branch."""
+    async def landed(self, repository: RepositoryName, updates: Sequence[RefUpdate]) -> Sequence[str]:
+        """Projects up to the present tip of the default branch; what the updates made live, a line each."""
         ...

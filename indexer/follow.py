@@ -57,7 +57,7 @@ async def _try(registry: Registry, repository: RepositoryName | None) -> None:
         if repository is None:
             await registry.indexing.reconcile()
         else:
-            await registry.indexing.follow(repository)
+            await registry.indexing.poke(repository)
     except PromptuaryError as error:
         log.warning("projecting failed and is tried again: %s", error.message)
     except Exception:

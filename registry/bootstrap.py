@@ -30,6 +30,8 @@ from registry.services.gate_labels import LabelRules
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
+from registry.services.news import Journal
+from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
 from registry.services.search import Search
@@ -64,6 +66,7 @@ class Registry:
     gate: Gate
     writes: Writes
     indexing: Indexing
+    reporting: Reporting
     verifying: Verifying
     maintenance: Maintenance
 
@@ -98,7 +101,7 @@ async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
 
 
 def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, database: Database) -> Registry:
-    clock, events, checker = SystemClock(), MemoryEventBus(), Checker()
+    clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(), Journal()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
     projection, outbox, index = SqlProjection(database), SqlOutbox(database), Fts5SearchIndex(database)
     states = States(projection=projection)
@@ -109,6 +112,7 @@ def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, dat
         feed=SearchFeed(outbox=outbox, index=index),
         checker=checker,
         events=events,
+        journal=journal,
     )
     content = ContentRules(states=states, checker=checker, renderer=renderer, labels=LabelRules(versions=versions))
     gate = Gate(git=git, content=content, indexing=indexing)
@@ -136,6 +140,7 @@ def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, dat
         gate=gate,
         writes=writes,
         indexing=indexing,
+        reporting=Reporting(git=git, indexing=indexing, journal=journal),
         verifying=Verifying(
             git=git,
             templates=templates,

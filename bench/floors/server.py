@@ -28,7 +28,6 @@ from registry.domain.ids import RepositoryName, UserName
 from registry.domain.refs import RefUpdate
 from registry.ports.git import Repositories
 from registry.services.gate import Progress, Verdict
-from registry.services.indexing import ProjectionReport
 
 ROUTE = "/template"
 
@@ -48,7 +47,7 @@ class _Anybody:
 
 
 class _Nothing:
-    """Judges and indexes nothing; no hook asks it."""
+    """Judges and projects nothing; no hook asks it."""
 
     async def judge(
         self,
@@ -61,8 +60,8 @@ class _Nothing:
     ) -> Verdict:
         return Verdict(accepted=True, diagnostics=())
 
-    async def poke(self, _repository: RepositoryName) -> ProjectionReport:
-        return ProjectionReport(None, (), 0.0)
+    async def landed(self, _repository: RepositoryName, _updates: Sequence[RefUpdate]) -> Sequence[str]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class _Served:
     accounts: _Anybody
     git: Repositories
     gate: _Nothing
-    indexing: _Nothing
+    reporting: _Nothing
 
 
 def git_app(folder: Path) -> ASGIApp:

@@ -16,7 +16,7 @@ from registry.ports.events import EventBus
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
-from registry.services.news import LINES_AT_MOST, live_lines, news
+from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.search_feed import SearchFeed
 from registry.services.states import Projected, States
@@ -37,10 +37,9 @@ def no_progress(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionReport:
-    """What a projection did: the commit it reached (None in an empty repository) and what to tell a pusher."""
+    """What a projection did: the commit it reached (None where there was nothing to do)."""
 
     commit: CommitId | None
-    lines: tuple[str, ...]
     milliseconds: float
 
 
@@ -71,6 +70,7 @@ class Indexing:
         feed: SearchFeed,
         checker: Checker,
         events: EventBus,
+        journal: Journal,
     ) -> None:
         self._git = git
         self._projection = projection
@@ -78,10 +78,10 @@ class Indexing:
         self._feed = feed
         self._checker = checker
         self._events = events
+        self._journal = journal
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
         self._feeding_tasks: set[asyncio.Task[bool]] = set()
-        self._untold: dict[RepositoryName, tuple[str, ...]] = {}
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
         self._ready = False
@@ -93,26 +93,15 @@ class Indexing:
     async def poke(self, repository: RepositoryName) -> ProjectionReport:
         """Projects up to the present tip of the default branch into the catalogue. Idempotent.
 
-        The report tells also what ``follow`` has projected since the last poke: it may be faster than a push's hook.
         The search index is fed meanwhile; ``fed`` waits for that.
         """
         started = time.perf_counter()
         async with self._locks[repository]:
             batches = await self._catch_up(repository, no_progress)
-            earlier = self._untold.pop(repository, ())
+            spent = (time.perf_counter() - started) * 1000
+            self._journal.note(batches, spent)
         self._start_feeding(batches)
-        spent = (time.perf_counter() - started) * 1000
-        lines = (*earlier, *live_lines(batches, spent))
-        return ProjectionReport(batches[-1].commit if batches else None, lines, spent)
-
-    async def follow(self, repository: RepositoryName) -> None:
-        """Projects like ``poke``, for a hint that nobody waits for; the next poke tells what is live."""
-        started = time.perf_counter()
-        async with self._locks[repository]:
-            batches = await self._catch_up(repository, no_progress)
-            lines = live_lines(batches, (time.perf_counter() - started) * 1000)
-            self._untold[repository] = (*self._untold.get(repository, ()), *lines)[:LINES_AT_MOST]
-        self._start_feeding(batches)
+        return ProjectionReport(batches[-1].commit if batches else None, spent)
 
     async def fed(self) -> None:
         """Waits until the search index has what was projected, but not for long where a rebuild keeps it busy."""
@@ -125,7 +114,7 @@ class Indexing:
         for repository in self._git.names():
             self._seen.pop(repository, None)  # the catalogue may have been changed by another process
             try:
-                await self.follow(repository)
+                await self.poke(repository)
             except PromptuaryError as error:
                 failed = True
                 log.warning("projection of %s failed, will be tried again: %s", repository, error.message)
@@ -148,7 +137,7 @@ class Indexing:
         async with self._feeding:
             await self._feed.drain()
         commit = batches[-1].commit if batches else None
-        return ProjectionReport(commit, (), (time.perf_counter() - started) * 1000)
+        return ProjectionReport(commit, (time.perf_counter() - started) * 1000)
 
     async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
         """How far the repository has been projected; None where it never was. Changes whenever a read could."""

@@ -1,13 +1,23 @@
 """What a projection means: to subscribers as events, to a pusher in words."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
-from registry.domain.catalogue import ProjectionBatch
+from cachetools import LRUCache
+
+from registry.domain.catalogue import LabelMove, ProjectionBatch, Removal, VersionRow
 from registry.domain.events import Event, RepositoryRebuilt
+from registry.domain.ids import CommitId
 from registry.services.projecting import events_of
 
 LINES_AT_MOST = 20
 """How many "is live" lines a pusher is shown."""
+
+COMMITS_REMEMBERED = 1_000
+
+_Change = VersionRow | Removal | LabelMove
 
 
 def news(batch: ProjectionBatch) -> list[Event]:
@@ -17,19 +27,54 @@ def news(batch: ProjectionBatch) -> list[Event]:
     return events_of(batch)
 
 
-def live_lines(batches: Sequence[ProjectionBatch], milliseconds: float) -> tuple[str, ...]:
-    """What is live now, in words for the pusher."""
-    lines: list[str] = []
-    for version in {v.name: v for batch in batches for v in batch.versions}.values():
-        because = f" because {version.cause} changed" if version.cause else ""
-        state = f"is live ({milliseconds:.0f} ms)" if version.valid else "is invalid and not served"
-        lines.append(f"{version.name} v{version.number} {state}{because}")
-    for batch in batches:
-        lines.extend(f"{r.name} is now {r.moved_to}" if r.moved_to else f"{r.name} is deleted" for r in batch.removals)
-        for move in batch.labels:
-            target = f"v{move.version}" if move.version is not None else "nothing"
-            lines.append(f"{move.label} of {move.name} is now {target}")
-    if len(lines) > LINES_AT_MOST:
-        more = len(lines) - LINES_AT_MOST
-        lines = [*lines[:LINES_AT_MOST], f"and {more} more"]
-    return tuple(lines)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A commit's first changes, each what it is of and in words, and how many more there are."""
+
+    lines: tuple[tuple[str, str], ...]
+    more: int
+
+
+class Journal:
+    """What the last projected commits made live; a pusher asks for its own, whoever had them projected."""
+
+    def __init__(self) -> None:
+        self._told: LRUCache[CommitId, _Told] = LRUCache(COMMITS_REMEMBERED)
+
+    def note(self, batches: Sequence[ProjectionBatch], milliseconds: float) -> None:
+        """Writes down what has been projected, in so many milliseconds."""
+        for batch in batches:
+            commits = {row.ordinal: row.commit for row in batch.commits[-COMMITS_REMEMBERED:]}
+            changes: list[_Change] = [*batch.versions, *batch.removals, *batch.labels]
+            counts = Counter(change.ordinal for change in changes)
+            lines: dict[int, list[tuple[str, str]]] = {ordinal: [] for ordinal in commits}
+            for change in changes:
+                kept = lines.get(change.ordinal)
+                if kept is not None and len(kept) < LINES_AT_MOST:
+                    kept.append(_line(change, milliseconds))
+            for ordinal, commit in commits.items():
+                self._told[commit] = _Told(tuple(lines[ordinal]), counts[ordinal] - len(lines[ordinal]))
+
+    def lines(self, commits: Iterable[CommitId]) -> Iterator[str]:
+        """What the commits, oldest first, made live: of each thing the last that became of it, and how many more."""
+        lines: dict[str, str] = {}
+        more = 0
+        for told in filter(None, map(self._told.get, commits)):
+            lines |= told.lines
+            more += told.more
+        yield from islice(lines.values(), LINES_AT_MOST)
+        more += max(0, len(lines) - LINES_AT_MOST)
+        if more:
+            yield f"and {more} more"
+
+
+def _line(change: _Change, milliseconds: float) -> tuple[str, str]:
+    """What changed, and what is live now, in words for the pusher."""
+    if isinstance(change, LabelMove):
+        target = f"v{change.version}" if change.version is not None else "nothing"
+        return f"{change.label} of {change.name}", f"{change.label} of {change.name} is now {target}"
+    if isinstance(change, Removal):
+        return change.name, f"{change.name} is {f'now {change.moved_to}' if change.moved_to else 'deleted'}"
+    because = f" because {change.cause} changed" if change.cause else ""
+    state = f"is live ({milliseconds:.0f} ms)" if change.valid else "is invalid and not served"
+    return change.name, f"{change.name} v{change.number} {state}{because}"

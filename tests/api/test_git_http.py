@@ -75,21 +75,19 @@ class WordGate:
         return Verdict(not has_errors(found), tuple(found))
 
 
-@dataclass(frozen=True)
-class Report:
-    lines: tuple[str, ...]
-
-
 @dataclass
-class Poked:
-    repositories: list[RepositoryName] = field(default_factory=list)
+class Reporter:
+    """Says always the same of what has landed."""
+
+    pushes: list[tuple[str, ...]] = field(default_factory=list)
     broken: bool = False
 
-    async def poke(self, repository: RepositoryName) -> Report:
-        self.repositories.append(repository)
+    async def landed(self, repository: RepositoryName, updates: Sequence[RefUpdate]) -> Sequence[str]:
+        assert repository == NAME
+        self.pushes.append(tuple(update.ref for update in updates))
         if self.broken:
             raise RuntimeError("no index")
-        return Report(("인사/hello v1 is live (3 ms)",))
+        return ("인사/hello v1 is live (3 ms)",)
 
 
 class Keys:
@@ -103,7 +101,7 @@ class Keys:
 class Registry:
     git: LocalRepositories
     gate: WordGate
-    indexing: Poked = field(default_factory=Poked)
+    reporting: Reporter = field(default_factory=Reporter)
     accounts: Keys = field(default_factory=Keys)
 
 
@@ -257,7 +255,7 @@ def test_push_clone_and_fetch(server: Server, alice: Client, tmp_path: Path) -> 
     actor, updates = server.registry.gate.seen[-1]
     assert (actor.user, actor.scope) == ("hannah", Scope.WRITE)
     assert [(u.ref, u.new) for u in updates] == [("refs/heads/main", new)]
-    assert server.registry.indexing.repositories == [NAME, NAME]
+    assert server.registry.reporting.pushes == [("refs/heads/main",)] * 2
     assert "한나 H <hannah@example.org>" in (server.path / "logs/refs/heads/main").read_text()
     consistent(server)
 
@@ -350,7 +348,7 @@ def test_a_refused_push_prints_every_diagnostic_and_lands_nothing(server: Server
     assert tip(server) == old
     assert tip(server, "refs/heads/topic") == ""
     assert [p for p in (server.path / "objects").iterdir() if p.name.startswith("tmp_")] == []
-    assert len(server.registry.indexing.repositories) == 1
+    assert len(server.registry.reporting.pushes) == 1
     consistent(server)
 
 
@@ -381,7 +379,7 @@ def test_a_gate_with_a_mistake_refuses(server: Server, alice: Client, caplog: py
 
 
 def test_a_broken_indexer_never_fails_a_push(server: Server, alice: Client) -> None:
-    server.registry.indexing.broken = True
+    server.registry.reporting.broken = True
     new = alice.commit({"x": "x"})
     assert "it will be live when the server has caught up" in alice("push", "origin", "main").stderr
     assert tip(server) == new
@@ -581,7 +579,7 @@ def test_a_client_that_leaves_after_the_whole_pack_gets_it_in(server: Server, al
     connection.close()
     settle(lambda: tip(server) == new)
     settle(lambda: not server.app._running)
-    assert server.registry.indexing.repositories == [NAME, NAME]
+    assert server.registry.reporting.pushes == [("refs/heads/main",)] * 2
     consistent(server)
 
 

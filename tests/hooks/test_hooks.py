@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hooks.local import post_receive, pre_receive, system_actor
 from hooks.protocol import LINE_BYTES, Request, clean_line, is_complete, parse_request, pieces
-from hooks.server_side import Push, gate_folder
+from hooks.server_side import Push, serve_push
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.hook_files import HookLimits
 from registry.domain.access import Actor, Scope
@@ -37,11 +37,6 @@ FOUND = Diagnostic("bad-word", "고치세요", "prompts/x.prompt.yaml", Place(3,
 class Verdict:
     accepted: bool
     diagnostics: tuple[Diagnostic, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    lines: tuple[str, ...]
 
 
 @dataclass
@@ -67,10 +62,11 @@ class FixedGate:
             raise self.error
         return self.verdict
 
-    async def poke(self, repository: RepositoryName) -> Report:
+    async def landed(self, repository: RepositoryName, updates: Sequence[RefUpdate]) -> Sequence[str]:
+        assert (repository, tuple(updates)) == (NAME, (UPDATE,))
         if self.error:
             raise self.error
-        return Report(("support/triage v2 is live (5 ms)",))
+        return ("support/triage v2 is live (5 ms)",)
 
 
 @pytest.fixture
@@ -102,10 +98,10 @@ async def run(repository: Path, hook: str, stdin: bytes = STDIN, **extra: str) -
 
 
 async def served(repository: Path, gate: FixedGate, hook: str, stdin: bytes = STDIN, **extra: str) -> tuple[int, str]:
-    async with gate_folder(Push(NAME, repository, ACTOR), gate=gate, indexing=gate) as folder:
-        assert folder.stat().st_mode & 0o777 == 0o700
-        result = await run(repository, hook, stdin, PROMPTUARY_GATE=str(folder), **extra)
-    assert not folder.exists()
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
+        assert hooks.folder.stat().st_mode & 0o777 == 0o700
+        result = await run(repository, hook, stdin, PROMPTUARY_GATE=str(hooks.folder), **extra)
+    assert not hooks.folder.exists()
     return result
 
 
@@ -179,19 +175,26 @@ async def test_errors_refuse_with_a_reason(repository: Path) -> None:
     assert code == 1
 
 
-async def test_post_receive_reports_and_never_fails(repository: Path) -> None:
-    assert await served(repository, FixedGate(), "post-receive") == (0, "support/triage v2 is live (5 ms)\n")
-    code, out = await served(repository, FixedGate(error=RuntimeError("x")), "post-receive")
-    assert (code, "it will be live" in out) == (0, True)
-    code, out = await run(repository, "post-receive", PROMPTUARY_GATE="/nowhere")
-    assert (code, "it will be live" in out) == (0, True)
-
-
-async def test_one_folder_serves_both_hooks_of_a_push(repository: Path) -> None:
+async def test_the_server_reports_what_it_let_in_and_never_fails(repository: Path) -> None:
     gate = FixedGate()
-    async with gate_folder(Push(NAME, repository, ACTOR), gate=gate, indexing=gate) as folder:
-        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(folder)))[0] == 0
-        assert (await run(repository, "post-receive", PROMPTUARY_GATE=str(folder)))[1].startswith("support/triage")
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
+        assert await hooks.report() == []  # nothing has been judged
+        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(hooks.folder)))[0] == 0
+        assert await hooks.report() == ["support/triage v2 is live (5 ms)"]
+        gate.error = RuntimeError("x")
+        (line,) = await hooks.report()
+        assert "it will be live" in line
+    gate = FixedGate(Verdict(accepted=False, diagnostics=(FOUND,)))
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
+        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(hooks.folder)))[0] == 1
+        assert await hooks.report() == []
+
+
+async def test_a_served_push_runs_pre_receive_alone(repository: Path) -> None:
+    gate = FixedGate()
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
+        assert [script.name for script in hooks.scripts.iterdir()] == ["pre-receive"]
+        assert os.access(hooks.scripts / "pre-receive", os.X_OK)
 
 
 async def within(seconds: float, repository: Path, folder: Path, said: str) -> None:
@@ -303,8 +306,8 @@ async def test_perl_stands_in_where_there_is_no_timeout(repository: Path, pipes:
         assert found is not None, f"git itself needs {tool}"
         (tools / tool).symlink_to(found)
     gate = FixedGate()
-    async with gate_folder(Push(NAME, repository, ACTOR), gate=gate, indexing=gate) as folder:
-        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(folder), PATH=str(tools)))[0] == 0
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
+        assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(hooks.folder), PATH=str(tools)))[0] == 0
     started = time.monotonic()
     assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(pipes), PATH=str(tools)))[0] == 1
     assert time.monotonic() - started < 5
@@ -349,8 +352,8 @@ async def test_the_gate_in_process(repository: Path) -> None:
     for stdin, error in ((b"rubbish", None), (STDIN, Unavailable("The disk is full."))):
         gate = FixedGate(error=error)
         assert await pre_receive(gate, repository, stdin, quarantine=None, write=lines.append) == 1
-    assert await post_receive(FixedGate(), repository, write=lines.append) == 0
-    assert await post_receive(FixedGate(error=Unavailable("x")), repository, write=lines.append) == 0
+    assert await post_receive(FixedGate(), repository, STDIN, write=lines.append) == 0
+    assert await post_receive(FixedGate(error=Unavailable("x")), repository, STDIN, write=lines.append) == 0
     assert lines[-2:] == ["support/triage v2 is live (5 ms)", "promptuary: the push is in, but not live yet: x"]
 
 

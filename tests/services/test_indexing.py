@@ -175,12 +175,46 @@ async def test_any_history_in_any_batches_projects_to_what_git_says(
 async def test_the_pusher_is_told_what_a_watcher_was_faster_to_project(registry: Registry, pusher: Pusher) -> None:
     await pusher.land({T.format("a"): text_template()})
     commit = pusher.commit({T.format("b"): text_template()}, parent=pusher.tip())
+    update = RefUpdate(MAIN, pusher.tip() or ZERO_COMMIT, commit)
     with registry.git.open(REPOSITORY) as store:
-        store.move(RefUpdate(MAIN, pusher.tip() or ZERO_COMMIT, commit))
-    await registry.indexing.follow(REPOSITORY)
-    (line,) = (await registry.indexing.poke(REPOSITORY)).lines
+        store.move(update)
+    await registry.indexing.poke(REPOSITORY)
+    (line,) = await registry.reporting.landed(REPOSITORY, [update])
     assert line.startswith("b v1 is live")
-    assert (await registry.indexing.poke(REPOSITORY)).lines == ()
+
+
+async def test_a_pusher_is_told_nothing_of_what_others_pushed_at_the_same_moment(
+    registry: Registry, pusher: Pusher
+) -> None:
+    await pusher.land({T.format("a"): text_template()})
+    updates = []
+    for name in ("mine", "theirs"):
+        before = pusher.tip() or ZERO_COMMIT
+        updates.append(RefUpdate(MAIN, before, pusher.commit({T.format(name): text_template()}, parent=before)))
+        with registry.git.open(REPOSITORY) as store:
+            store.move(updates[-1])
+    mine, theirs = [await registry.reporting.landed(REPOSITORY, [update]) for update in updates]
+    assert [line.split(" is live")[0] for line in mine] == ["mine v1"]
+    assert [line.split(" is live")[0] for line in theirs] == ["theirs v1"]
+
+
+async def test_a_pusher_is_told_the_last_of_each_template_and_how_many_more(registry: Registry, pusher: Pusher) -> None:
+    start = await pusher.land({T.format("a"): text_template()})
+    tip = start
+    for files in (
+        {T.format(f"t{n}"): text_template() for n in range(15)},
+        {T.format(f"t{n}"): text_template("again") for n in range(10, 40)},
+        {T.format("t0"): None},
+    ):
+        tip = pusher.commit(files, parent=tip)
+    assert tip is not None
+    update = RefUpdate(MAIN, start, tip)
+    with registry.git.open(REPOSITORY) as store:
+        store.move(update)
+    lines = await registry.reporting.landed(REPOSITORY, [update])
+    assert lines[0] == "t0 is deleted"
+    assert any(line.startswith("t12 v2 is live") for line in lines)
+    assert (len(lines), lines[-1]) == (21, "and 20 more")
 
 
 async def test_a_rebuild_beside_a_writing_server_loses_nothing(
