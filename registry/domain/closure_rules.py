@@ -1,7 +1,7 @@
 """Rules that need a template's partials: what it includes exists, fits and ends, and its variables are declared."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from registry.domain.diagnostics import Diagnostic, Place, Severity
@@ -117,7 +117,7 @@ class _Check:
         self.told: set[tuple[str, str]] = set()
 
     def run(self) -> list[Diagnostic]:
-        for variable, role, place in _placed(self.template):
+        for variable, role, place in placed_variables(self.template):
             self._use(variable, role, place)
         for role, text in self.template.texts():
             found = scan(text.source)
@@ -136,9 +136,7 @@ class _Check:
         declared = self.template.variables.get(name)
         self.used.add(name)
         if declared is None:
-            near = difflib.get_close_matches(name, self.template.variables, 1)
-            hint = f"did you mean {near[0]}? Else add" if near else "add"
-            self._say("variable-undeclared", f"{name} is not declared: {hint} it under variables", place)
+            self._say("variable-undeclared", undeclared(name, self.template.variables), place)
         elif declared.untrusted:
             self._untrusted(name, role, place)
 
@@ -195,8 +193,15 @@ class _Check:
                 self._say("variable-unused", message, variable.place, Severity.WARNING)
 
 
-def _placed(template: Template) -> Iterator[tuple[str, str | None, Place]]:
-    """Variables that stand as messages or parts rather than in a text."""
+def undeclared(name: str, declared: Collection[str]) -> str:
+    """What is said of a variable that is used and not declared."""
+    near = difflib.get_close_matches(name, declared, 1)
+    hint = f"did you mean {near[0]}? Else add" if near else "add"
+    return f"{name} is not declared: {hint} it under variables"
+
+
+def placed_variables(template: Template) -> Iterator[tuple[str, str | None, Place]]:
+    """Variables that stand as messages or parts rather than in a text: name, role and place."""
     for message in template.messages:
         if isinstance(message, Placeholder):
             yield message.variable, None, message.place

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from minijinja import Environment, TemplateError
 
 from registry.domain.ids import TemplateName
+from registry.domain.template_blocks import left_open, left_open_before, sure_uses
 from registry.domain.template_grammar import read_grammar
 from registry.domain.template_tokens import Token, read_tokens
-from registry.domain.template_words import FUNCTIONS
+from registry.domain.template_words import FUNCTIONS, RESERVED
 
 _CACHED_LENGTH = 8192
 """Longer strings are scanned each time: the cache is bounded in entries, and this bounds its bytes."""
@@ -25,6 +26,8 @@ MAX_ELIFS = 200
 each elif, without a limit of its own: some ten thousand of them end the process."""
 
 _PROBE = "promptuary_site_"
+_AT_THE_END = tuple(f"unexpected end of {what}" for what in ("input", "string", "comment", "raw block"))
+"""How MiniJinja begins where the text ended too early; an "end of block" is that of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Scan:
     """What one string says.
 
     ``uses`` maps each variable that it takes from outside to the place of its first use. ``assigned`` are the names
-    that a ``set`` tag makes anywhere in it. With issues, ``uses`` may be incomplete.
+    that a ``set`` tag makes anywhere in it. With issues, ``uses`` may be incomplete, but what it names is used.
     """
 
     includes: tuple[Include, ...] = ()
@@ -108,6 +111,7 @@ def _scan(source: str) -> Scan:
     findings = list(reading.findings)
     lines = {_place(source, at)[0] for _, _, at in findings}
     free: set[str] = set()
+    broken = False
     too_long = _too_long(tokens)
     if too_long is not None:
         return Scan(issues=(Issue("template-syntax", too_long[0], *_place(source, too_long[1])),))
@@ -116,16 +120,22 @@ def _scan(source: str) -> Scan:
             source if stopped is None else source[: stopped + MAX_TAG_TOKENS]  # what was not read was not measured
         )
     except TemplateError as error:
+        open_tags = _left_open(source, tokens, stopped, error)
+        findings += [("template-syntax", *each) for each in open_tags]
         at = _offset(source, error)
-        if _place(source, at)[0] not in lines:
+        if not open_tags and _place(source, at)[0] not in lines:
             findings.append(("template-syntax", f"{_detail(error)}: correct the tag", at))
+        broken, free = True, sure_uses(source, tokens, stopped)
     except Exception as error:  # noqa: BLE001 - a panic of the compiler is a refusal of this text, not of the server
         findings.append(("template-syntax", f"the template cannot be compiled ({type(error).__name__})", 0))
     else:
         if stopped is not None:
             findings.append(("template-syntax", "this tag cannot be read: write it more plainly", stopped))
     firsts = _first_uses(tokens)
-    free = (free - reading.assigned - FUNCTIONS.keys()) | (reading.reassigned & firsts.keys())
+    called = {at for rule, _, at in findings if rule == "function-unknown"}
+    free = {name for name in free - reading.assigned - FUNCTIONS.keys() - RESERVED if firsts.get(name) not in called}
+    if not broken:
+        free |= reading.reassigned & firsts.keys()
     includes = tuple(
         Include(TemplateName(name), *_place(source, begin), begin, end) for name, begin, end in reading.includes
     )
@@ -135,6 +145,15 @@ def _scan(source: str) -> Scan:
         {name: _place(source, firsts.get(name, 0)) for name in sorted(free)},
         frozenset(reading.assigned),
     )
+
+
+def _left_open(source: str, tokens: list[Token], stopped: int | None, error: TemplateError) -> list[tuple[str, int]]:
+    """The tags that are open where the compiler meets the end of the text or of a block around them."""
+    if _detail(error).startswith(_AT_THE_END):
+        return left_open(source, tokens, stopped)
+    if _detail(error).startswith("unknown statement end"):
+        return left_open_before(tokens, _offset(source, error))
+    return []
 
 
 def _too_long(tokens: list[Token]) -> tuple[str, int] | None:

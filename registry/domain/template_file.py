@@ -12,7 +12,7 @@ from registry.domain.rule_check import Check
 from registry.domain.schema_errors import check_schema
 from registry.domain.template import Json, Template
 from registry.domain.template_builder import build_template, faulty_entries
-from registry.domain.template_rules import check_template
+from registry.domain.template_rules import check_declared, check_template
 from registry.domain.tokens import estimate_tokens
 from registry.domain.yaml_reader import read_yaml
 
@@ -53,10 +53,22 @@ def read_template(data: bytes, path: str, limits: Limits = DEFAULT_LIMITS) -> Te
         if isinstance(document.value, dict):
             faulty = faulty_entries(wrong)
             template = build_template(document, faulty)
-            found += check_template(Check(path, document, template, faulty), includes)
+            check = Check(path, document, template, faulty)
+            found += check_template(check, includes)
+            if has_errors(found) and not _declarations_in_doubt(check, found):
+                found += check_declared(check)
     shown = _sorted(found, path)
     value = document.value if isinstance(document.value, dict) else None
     return TemplateFile(path, None if has_errors(found) else template, value, shown, includes)
+
+
+def _declarations_in_doubt(check: Check, found: list[Diagnostic]) -> bool:
+    """Whether a key that stands twice, or is misspelt where ``variables`` is missing, may hide declarations."""
+    doubtful = {"yaml-duplicate-key"} if "variables" in check.said else _KEY_RULES
+    return any(d.rule in doubtful for d in found)
+
+
+_KEY_RULES = frozenset({"yaml-duplicate-key", "unknown-key", "misplaced-key"})
 
 
 def _sorted(found: list[Diagnostic], path: str) -> tuple[Diagnostic, ...]:

@@ -5,6 +5,7 @@ What needs a template's partials stands in ``closure_rules``; what needs the rep
 
 from collections.abc import Collection
 
+from registry.domain.closure_rules import placed_variables, undeclared
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import TemplateName
 from registry.domain.language import scan
@@ -23,6 +24,24 @@ def check_template(check: Check, raw_includes: Collection[TemplateName]) -> list
     check_tests(check)
     check_language(check, raw_includes)
     return check.found
+
+
+def check_declared(check: Check) -> list[Diagnostic]:
+    """The undeclared variables of a file in which something else is wrong too; of a sound one ``closure_rules`` says.
+
+    Nothing where what is wrong may be the declarations.
+    """
+    declared = check.said.get("variables", {})
+    if not isinstance(declared, dict):
+        return []
+    uses = [(name, place) for name, _, place in placed_variables(check.template)]
+    for _, text in check.template.texts():
+        uses += [(name, text.place_of(*place)) for name, place in scan(text.source).uses.items()]
+    return [
+        Diagnostic("variable-undeclared", undeclared(name, declared), check.path, place)
+        for name, place in uses
+        if name not in declared
+    ]
 
 
 def check_language(check: Check, raw_includes: Collection[TemplateName]) -> None:

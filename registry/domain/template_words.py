@@ -146,3 +146,9 @@ NAME_TAKING_FILTERS: Mapping[str, tuple[str, int]] = {
     "rejectattr": ("test", 1),
 }
 """Filters that take the name of a filter or test as a string, and at which position."""
+
+RESERVED = frozenset({
+    "true", "True", "false", "False", "none", "None", "null", "and", "or", "not", "in", "is", "if", "else", "elif",
+    "for", "recursive", "loop", "self", "super", "caller", "varargs", "kwargs", "import", "include", "with", "set",
+})  # fmt: skip
+"""Names that mean something else within a template."""

@@ -12,13 +12,7 @@ from registry.domain.errors import VariablesInvalid
 from registry.domain.rule_check import Check
 from registry.domain.template import MISSING, Json, Variable, VariableType
 from registry.domain.template_builder import escape_pointer
-from registry.domain.template_words import FUNCTIONS
-
-RESERVED = frozenset({
-    "true", "True", "false", "False", "none", "None", "null", "and", "or", "not", "in", "is", "if", "else", "elif",
-    "for", "recursive", "loop", "self", "super", "caller", "varargs", "kwargs", "import", "include", "with", "set",
-})  # fmt: skip
-"""Names that mean something else within a template."""
+from registry.domain.template_words import FUNCTIONS, RESERVED
 
 _PLAIN = {VariableType.STRING: str, VariableType.INTEGER: int, VariableType.BOOLEAN: bool}
 

@@ -30,6 +30,16 @@ def test_findings_have_place_rule_and_advice(run: Run, checkout: Path) -> None:
     assert (found["rule"], found["line"], found["column"]) == ("variable-undeclared", 15, 25)
 
 
+def test_a_fault_of_the_text_hides_no_other(run: Run, checkout: Path) -> None:
+    (checkout / PATH).write_text(TRIAGE.replace("{{ ticket }}", "{{ tiket }}{% if ticket %}"))
+    out = run("validate", PATH, cwd=checkout).out
+    assert f"{PATH}:15:25: [variable-undeclared] tiket is not declared: did you mean ticket?" in out
+    assert f"{PATH}:15:33: [template-syntax] the tag if is not closed: write {{% endif %}} where it ends" in out
+    assert "variable-unused" not in out
+    (checkout / PATH).write_text(TRIAGE.replace("variables:", "varables:", 1))
+    assert "variable-undeclared" not in run("validate", PATH, cwd=checkout).out
+
+
 def test_partials_come_from_the_whole_checkout(run: Run, checkout: Path) -> None:
     assert run("validate", PATH, cwd=checkout).code == 0
     (checkout / "prompts/partials/tone.prompt.yaml").unlink()

@@ -1,4 +1,5 @@
 import random
+import re
 
 import jinja2
 import minijinja
@@ -99,6 +100,64 @@ def test_every_fault_is_told_at_once() -> None:
     assert rules("{{ a|uper }}\n{% extends 'x' %}\n{{ a ~ b }}\n{% if %}") == [
         "filter-unknown", "tag-not-allowed", "operator-not-allowed", "template-syntax",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("a\n {% if x %}b\n\nc", [(2, 2, "the tag if is not closed: write {% endif %}")]),
+        ("{% if a %}\n{% else %}b\n{% set y %}c", [(1, 1, "the tag if"), (3, 1, "the tag set is not closed")]),
+        ("{% for x in xs %}{% set y = 1 %}{{ x }}", [(1, 1, "write {% endfor %} where it ends")]),
+        ("{% for x in xs %}\n{% if x %}\n{% endfor %}", [(2, 1, "write {% endif %} before {% endfor %}")]),
+        ("{% if x|uper %}", [(1, 1, "the tag if is not closed"), (1, 9, "did you mean upper")]),
+        ("{% if x %}{{ 'a }}{% endif %}", [(1, 14, "this quoted text is not ended")]),
+        ("b {{ a \n\n", [(1, 3, "this tag is not ended: write }}")]),
+        ("b {% if a \n\n", [(1, 3, "this tag is not ended: write %}")]),
+        ("b {# a \n\n", [(1, 3, "this comment is not ended")]),
+        ("b {% raw %} a \n\n", [(1, 3, "write {% endraw %}")]),
+        ("{% endif %}", [(1, 4, "unknown statement endif")]),
+    ],
+)
+def test_what_is_left_open_is_told_where_it_opens(source: str, told: list[tuple[int, int, str]]) -> None:
+    issues = scan(source).issues
+    assert [(i.line, i.column) for i in issues] == [place[:2] for place in told]
+    assert all(place[2] in i.message for i, place in zip(issues, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "used"),
+    [
+        ("{{ a }} {{ b|upper }} {{ c.d }} {% if e %}", {"a", "b", "c"}),
+        ("{{ a }} {{ b + 1 }} {{ `", {"a"}),
+        ("{% fr x in xs %}{{ x }}{{ a }}{% endfor %}", {"a"}),
+        ("{ % for x in xs %}{{ x }}{{ a }}{% endfor %}", {"a"}),
+        ("{% for x in xs %}{{ loop.index }}{{ x }}{{ a }}", {"a"}),
+        ("{% set x = 1 }{{ x }}{{ a }}", set()),
+        ("{{ nope(1) }}{{ a }}", {"a"}),
+        ("{{ a }}{{ 'b {{ c }}", {"a"}),
+    ],
+)
+def test_variables_of_a_string_with_a_fault(source: str, used: set[str]) -> None:
+    assert scan(source).issues
+    assert set(scan(source).uses) == used
+
+
+_SOUND = (
+    "{{ given }}{% if given %}{% for item in given %}{{ item }} {{ loop.index }}{% endfor %}{% endif %}"
+    "{% set total = given %}{{ total|upper }}{% set block %}q{% endset %}{{ block }}{% with inner=given %}{{ inner }}"
+    "{% endwith %}{% macro call_it(arg, more=1) %}{{ arg }}{{ more }}{% endmacro %}{{ call_it(1) }}{# {{ no }} #}"
+)
+
+
+_BOUND = {"item", "loop", "total", "block", "inner", "arg", "more", "call_it", "no"}
+_NAMES = {at for found in re.finditer(r"\w+", _SOUND) if found[0] in _BOUND for at in range(*found.span())}
+
+
+@given(st.sampled_from(sorted(set(range(len(_SOUND))) - _NAMES)), st.sampled_from(["", " ", "%", "{", "}", '"', "x"]))
+def test_a_slip_never_makes_a_bound_name_undeclared(at: int, put: str) -> None:
+    slipped = _SOUND[:at] + put + _SOUND[at + 1 :]
+    if any(issue.rule == "template-syntax" for issue in scan(slipped).issues):
+        assert not scan(slipped).uses.keys() & _BOUND
 
 
 @pytest.mark.parametrize(
