@@ -69,6 +69,15 @@ def _key_part(found: re.Match[str]) -> str:
     return "0" + chr(0x100 + _DIGIT_CHUNK) * full + chr(0x100 + rest) + digits
 
 
+def same_leading(letter: str) -> tuple[str, str] | None:
+    """The first and the last syllable that begin with the same consonant as this one; None for other letters."""
+    code = ord(letter)
+    if not _FIRST_SYLLABLE <= code <= _LAST_SYLLABLE:
+        return None
+    first = code - (code - _FIRST_SYLLABLE) % _SYLLABLES_PER_LEADING
+    return chr(first), chr(first + _SYLLABLES_PER_LEADING - 1)
+
+
 def _initial(letter: str) -> str:
     code = ord(letter)
     if _FIRST_SYLLABLE <= code <= _LAST_SYLLABLE:

@@ -4,23 +4,38 @@ import difflib
 from collections.abc import Iterable
 
 from registry.domain.ids import TemplateName
-from registry.domain.korean import jamo
+from registry.domain.korean import jamo, same_leading
 
 _CUTOFF = 0.6
 _MIN_PIECE = 3
+_SHORT = 9
+"""A last segment of so many letters, about three syllables, is too short for halves and thirds to outlive a slip."""
 
 
 def name_pieces(name: str) -> list[str]:
     """Parts of a name, three letters or more, of which a name like it keeps at least one, the likeliest first.
 
-    The last segment is cut in two and in three: one slip of the finger leaves a half or a third as it is.
+    The last segment is cut in two and in three: one slip of the finger leaves a half or a third as it is. Of a short
+    one every three letters in a row are taken, with the slash before it.
     """
     last = jamo(name).rpartition("/")[2]
     pieces = []
     for parts in (1, 2, 3):
         size = max(_MIN_PIECE, -(-len(last) // parts))
         pieces += [last[start : start + size] for start in range(0, len(last), size)]
+    if len(last) <= _SHORT:
+        whole = f"/{last}"
+        pieces += [whole[start : start + _MIN_PIECE] for start in range(len(whole) - _MIN_PIECE + 1)]
     return [piece for piece in dict.fromkeys(pieces) if len(piece) >= _MIN_PIECE]
+
+
+def first_syllables(name: str) -> tuple[str, str] | None:
+    """The first and last Hangul syllable with the consonant that the last segment begins with; None for other names.
+
+    Between them lie the names whose first syllable was mistyped in its vowel or its final.
+    """
+    last = name.rpartition("/")[2]
+    return same_leading(last[0]) if last else None
 
 
 def rank_near(name: str, candidates: Iterable[str], limit: int) -> list[TemplateName]:

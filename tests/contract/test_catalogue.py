@@ -250,6 +250,27 @@ async def test_a_misspelt_name_has_its_nearest(catalogue: Catalogue) -> None:
     assert "support/triage" not in await nearest("default", "support/triaje")
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("리뷰/요악", "리뷰/요약"),
+        ("리뷰/유약", "리뷰/요약"),
+        ("요악", "리뷰/요약"),
+        ("메모/오약", "리뷰/요약"),
+        ("메모/언내", "공지/안내"),
+        ("메모/안네", "공지/안내"),
+        ("메모/완내", "공지/안내"),
+        ("공지/로비", "공지/루비"),
+    ],
+)
+async def test_a_slip_in_a_short_korean_name_is_found_among_many(catalogue: Catalogue, typed: str, meant: str) -> None:
+    folders = ("리뷰", "공지", "메모")
+    crowd = [f"{folder}/나{first}{number}" for folder in folders for first in "나하" for number in range(300)]
+    names = [*crowd, "리뷰/요약", "공지/안내", "공지/루비"]
+    await catalogue.projection.apply(History().commit(dict.fromkeys(names, "x")))
+    assert (await catalogue.templates.nearest_names("default", typed))[:1] == [meant]
+
+
 async def test_bodies_are_read_by_blob(catalogue: Catalogue) -> None:
     await catalogue.projection.apply(History().commit({"a": "본문", "b": "본문", "c": "other"}))
     found = await catalogue.templates.read_bodies("default", [blob_of("본문"), blob_of("absent")])

@@ -13,7 +13,7 @@ from registry.adapters.sql.values import from_diagnostics, from_facts, from_json
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
-from registry.domain.near_names import name_pieces, rank_near
+from registry.domain.near_names import first_syllables, name_pieces, rank_near
 from registry.domain.search import filter_values
 
 _NEAR_CANDIDATES = 300
@@ -123,8 +123,9 @@ class SqlTemplateIndex:
                 if len(found) >= _NEAR_CANDIDATES:
                     break
             folder, slash, last = name.rpartition("/")
-            for low in (folder + slash + last[:1], folder + slash):
-                around = {"build": build, "low": low, "high": low + "\U0010ffff"}
+            firsts = {(last[:1], last[:1]), first_syllables(name) or ("", ""), ("", "")}
+            for low, high in firsts:
+                around = {"build": build, "low": folder + slash + low, "high": f"{folder}{slash}{high}\U0010ffff"}
                 found += connection.execute(_AROUND, around).scalars()
             return found
 
