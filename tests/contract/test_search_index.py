@@ -191,6 +191,15 @@ async def test_a_common_word_is_ranked_over_its_best_candidates(
     assert dict(listed.facets["folder"]) == {"z": 100, "zz": 2}
 
 
+async def test_letters_in_another_order_are_not_found(index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are: they may be read as candidates, but then they neither show nor count."""
+    monkeypatch.setattr(search_ranking, "BOUND", 20)
+    others = [document(f"mixed-{n}", "a defabc and an abcdXef") for n in range(30)]
+    await index.put([document("right", "an abcdef"), *others])
+    page = await index.search(Query("default", "abcdef"))
+    assert ([hit.name for hit in page.hits], page.total, page.exact) == (["right"], 1, True)
+
+
 async def test_filters_narrow_and_facets_count(index: SearchIndex) -> None:
     await index.put(
         [

@@ -12,7 +12,7 @@ of private characters in the text, each a trigram of its own. Every string of a 
 types is syntax here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
 from sqlalchemy import Connection
@@ -22,6 +22,8 @@ from registry.domain.search_terms import Form, Look, Term
 from registry.domain.search_text import folded
 
 _TRIGRAM = 3
+_PROBES = 4
+"""Trigrams of a literal that are looked for where roughly will do."""
 _AUTOMERGE = 8
 _MERGE_PAGES = 500
 _MERGED = 2
@@ -123,9 +125,13 @@ def facet_mark(value: str) -> str:
     return chr(0xF0000 + first) + chr(0xF8000 + second) + chr(0x100000 + third)
 
 
-def match(terms: Sequence[Term], values: Iterable[str] = (), *, any_term: bool = False) -> str:
-    """The expression for documents that have every term (or any) and all the facet values."""
-    found = [_either(_literal(form) for form in term.forms) for term in terms]
+def match(terms: Sequence[Term], values: Iterable[str] = (), *, any_term: bool = False, roughly: bool = False) -> str:
+    """The expression for documents that have every term (or any) and all the facet values.
+
+    ``roughly``: those and a few more, found in about half the time, for callers who look at the documents themselves.
+    """
+    quote = _roughly if roughly else _quoted
+    found = [_either((_literal(form) for form in term.forms), quote) for term in terms]
     parts = [f"({(' OR ' if any_term else ' AND ').join(found)})"] if found else []
     return " AND ".join(parts + [_quoted(facet_mark(value)) for value in values])
 
@@ -138,7 +144,7 @@ def match_heading(terms: Sequence[Term]) -> str:
         usable = [literal for literal in usable if _START not in literal]
         if not usable:
             return ""
-        found.append(_either(usable))
+        found.append(_either(usable, _quoted))
     return " AND ".join(found)
 
 
@@ -157,8 +163,21 @@ def _literal(form: Form) -> str:
     return f" {form.text}" if len(form.text) > 1 else f"{_START}{form.text}{_START}"
 
 
-def _either(literals: Iterable[str]) -> str:
-    return f"({' OR '.join(map(_quoted, dict.fromkeys(literals)))})"
+def _either(literals: Iterable[str], quote: Callable[[str], str]) -> str:
+    known = list(dict.fromkeys(literals))
+    # What holds one literal needs no look for another that holds it too: each costs as much as a search of its own.
+    shortest = [each for each in known if not any(other in each for other in known if other != each)]
+    return f"({' OR '.join(map(quote, shortest))})"
+
+
+def _roughly(literal: str) -> str:
+    """A literal by some of its trigrams, near each other: a phrase of all of them reads a list for every letter."""
+    last = len(literal) - _TRIGRAM
+    if last < _TRIGRAM:
+        return _quoted(literal)
+    step = max(_TRIGRAM, -(-last // (_PROBES - 1)))
+    probes = [literal[at : at + _TRIGRAM] for at in (*range(0, last, step), last)]
+    return f"NEAR({' '.join(map(_quoted, probes))}, {last - 1})"
 
 
 def _quoted(literal: str) -> str:

@@ -9,7 +9,7 @@ terms. Weights are so far apart that a worse field never beats a better one.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -17,7 +17,7 @@ from registry.adapters.sql import dialect, fts5
 from registry.adapters.sql.search_store import all_counts, facet_token
 from registry.adapters.sql.tables import search_bodies, search_documents
 from registry.domain.search import FACETS
-from registry.domain.search_terms import Form, Look, Term
+from registry.domain.search_terms import Look, Term
 
 BOUND = 1_000
 """Candidates that are read, scored and counted; a query that has more is answered over so many of its best."""
@@ -91,7 +91,7 @@ class Search:
 
     def _find(self) -> Found:
         tokens = list(self._tokens.values())
-        ids = self._ids(self._table, self._match(() if self._terms else tokens), BOUND + 1)
+        ids = self._candidates(() if self._terms else tokens)
         if len(ids) > BOUND:
             return self._find_bounded(tokens)
         scored = self._scored(ids)
@@ -100,6 +100,13 @@ class Search:
         for facet in self._tokens:
             found.counts[facet] = _counted(_passing(scored, self._others(facet)))[facet]
         return found
+
+    def _candidates(self, tokens: Iterable[str]) -> Sequence[int]:
+        """Documents among which are all that have the terms; more than BOUND only where so many have them."""
+        exact = self._match(tokens)
+        rough = fts5.match(self._terms, tokens, any_term=self._any_term, roughly=True)
+        ids = self._ids(self._table, rough, BOUND + 1)
+        return ids if len(ids) <= BOUND or rough == exact else self._ids(self._table, exact, BOUND + 1)
 
     def _find_bounded(self, tokens: list[str]) -> Found:
         """A common word: the best headings, then whole words, then any, over a bounded set."""
@@ -157,7 +164,7 @@ class Scorer:
     """Scores folded documents for a query."""
 
     def __init__(self, terms: Sequence[Term], *, any_term: bool) -> None:
-        self._terms = [[(form, f" {form.text}", f" {form.text} ") for form in term.forms] for term in terms]
+        self._terms = [(_families(term), _initials(term)) for term in terms]
         self._phrase = " ".join(term.forms[0].text for term in terms) if len(terms) > 1 else ""
         self._any_term = any_term
 
@@ -165,9 +172,14 @@ class Scorer:
         """How well a document has the terms; 0 where it lacks one (where any will do: where it has none)."""
         fields = heading.split("\n")
         total = 0.0
-        for forms in self._terms:
-            best = max(_heading_score(*form, fields) for form in forms)
-            body = max(_body_score(*form, text) for form in forms)
+        for families, initials in self._terms:
+            best = max((_INITIALS * weight for begin, weight in initials if begin in fields[3]), default=0.0)
+            body = 0.0
+            for shared, shapes in families:
+                if shared in heading:
+                    best = max(best, *(_heading_score(shape, fields) for shape in shapes))
+                if shared in text:
+                    body = max(body, *(_body_score(shape, text) for shape in shapes))
             if not best and not body and not self._any_term:
                 return 0.0
             # A term in two fields is a little better than in one, never as good as in a better field.
@@ -183,32 +195,49 @@ class Scorer:
         return 0.0
 
 
-def _heading_score(form: Form, begin: str, word: str, fields: Sequence[str]) -> float:
-    if form.look is Look.INITIALS:
-        return _INITIALS * form.weight if begin in fields[3] else 0.0
+class _Shape(NamedTuple):
+    """A form as it is looked for: its text, the begin of a word, a whole word; ``part``: what counts inside of one."""
+
+    text: str
+    begin: str
+    word: str
+    weight: float
+    part: float
+
+
+def _families(term: Term) -> list[tuple[str, list[_Shape]]]:
+    """A term's forms by a shorter one that they hold: a text without that one has none of its family."""
+    forms = [form for form in term.forms if form.look is not Look.INITIALS]
+    families: dict[str, list[_Shape]] = {}
+    for form in forms:
+        shared = min((other.text for other in forms if other.text in form.text), key=len)
+        part = _PART * form.weight if form.look is Look.ANYWHERE else 0.0
+        shape = _Shape(form.text, f" {form.text}", f" {form.text} ", form.weight, part)
+        families.setdefault(shared, []).append(shape)
+    return list(families.items())
+
+
+def _initials(term: Term) -> list[tuple[str, float]]:
+    return [(f" {form.text}", form.weight) for form in term.forms if form.look is Look.INITIALS]
+
+
+def _heading_score(shape: _Shape, fields: Sequence[str]) -> float:
     for weight, part in zip(_FIELDS, fields, strict=False):
-        found = _how(form, begin, word, part)
-        if found:
+        if shape.text in part and (found := _how(shape, part)):
             return weight * found
     return 0.0
 
 
-def _body_score(form: Form, begin: str, word: str, text: str) -> float:
-    if form.look is Look.INITIALS:
-        return 0.0
-    found = _how(form, begin, word, text)
-    return _BODY * found + 0.3 * min(text.count(form.text), _OFTEN) * form.weight if found else 0.0
+def _body_score(shape: _Shape, text: str) -> float:
+    found = _how(shape, text) if shape.text in text else 0.0
+    return _BODY * found + 0.3 * min(text.count(shape.text), _OFTEN) * shape.weight if found else 0.0
 
 
-def _how(form: Form, begin: str, word: str, part: str) -> float:
-    """How well a folded text has a form: as a word, the begin of one, a part; 0 where it has not."""
-    if form.text not in part:
-        return 0.0
-    if word in part:
-        return _WHOLE * form.weight
-    if begin in part:
-        return _BEGIN * form.weight
-    return _PART * form.weight if form.look is Look.ANYWHERE else 0.0
+def _how(shape: _Shape, part: str) -> float:
+    """How well a text that has a form has it: as a word, the begin of one, a part."""
+    if shape.word in part:
+        return _WHOLE * shape.weight
+    return _BEGIN * shape.weight if shape.begin in part else shape.part
 
 
 def _passing(scored: Sequence[Scored], tokens: Iterable[str]) -> list[Scored]:
