@@ -103,7 +103,8 @@ async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
 def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, database: Database) -> Registry:
     clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(), Journal()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
-    projection, outbox, index = SqlProjection(database), SqlOutbox(database), Fts5SearchIndex(database)
+    outbox, index = SqlOutbox(database), Fts5SearchIndex(database)
+    projection = SqlProjection(database, index=index)
     states = States(projection=projection)
     indexing = Indexing(
         git=git,

@@ -15,8 +15,11 @@ class Projection(Protocol):
         """How far the default branch has been projected; None where it never was."""
         ...
 
-    async def apply(self, batch: ProjectionBatch) -> None:
-        """Writes a batch in one transaction, checkpoint included.
+    async def apply(self, batch: ProjectionBatch) -> bool:
+        """Writes a batch in one transaction, checkpoint included; True where the outbox has to be carried on now.
+
+        What the search index needs is written to the outbox in that transaction. Only where the index lies in the
+        same database may it get the documents there and then instead, if nothing of the repository waits already.
 
         Batches of a full replay are staged beside what is live and take its place with the final one; a first batch
         (``expected`` None) throws away what an unfinished replay left. Raises Conflict where the checkpoint of the

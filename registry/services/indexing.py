@@ -82,6 +82,7 @@ class Indexing:
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._feeding = asyncio.Lock()
         self._feeding_tasks: set[asyncio.Task[bool]] = set()
+        self._unfed = False
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
         self._ready = False
@@ -100,7 +101,7 @@ class Indexing:
             batches = await self._catch_up(repository, no_progress)
             spent = (time.perf_counter() - started) * 1000
             self._journal.note(batches, spent)
-        self._start_feeding(batches)
+        self._start_feeding()
         return ProjectionReport(batches[-1].commit if batches else None, spent)
 
     async def fed(self) -> None:
@@ -174,9 +175,10 @@ class Indexing:
             task.cancel()
         await asyncio.gather(*self._feeding_tasks, return_exceptions=True)
 
-    def _start_feeding(self, batches: Sequence[ProjectionBatch]) -> None:
-        """Feeds the search index with what the batches have put into the outbox."""
-        if batches:
+    def _start_feeding(self) -> None:
+        """Feeds the search index with what was put into the outbox since the last time."""
+        if self._unfed:
+            self._unfed = False
             task = asyncio.create_task(self._feed_all())
             self._feeding_tasks.add(task)
             task.add_done_callback(self._feeding_tasks.discard)
@@ -243,7 +245,7 @@ class Indexing:
         return [*chain, *(chain_after(store, tip, chain[-1]) or [])] if tip is not None else chain
 
     async def _write(self, batch: ProjectionBatch) -> None:
-        await self._projection.apply(batch)
+        self._unfed = await self._projection.apply(batch) or self._unfed
         if batch.final:
             await self._events.publish(news(batch))
 

@@ -7,7 +7,9 @@ from sqlalchemy import Connection, bindparam, delete
 
 from registry.adapters.sql.builds import Build, close_build, open_build
 from registry.adapters.sql.dialect import insert, insert_new, upsert, write_rows
-from registry.adapters.sql.outbox_rows import ask, fill
+from registry.adapters.sql.feeding import tell_search
+from registry.adapters.sql.outbox_rows import fill
+from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.tables import bodies, closures, commits, label_moves, labels, versions
 from registry.adapters.sql.template_state import TemplateState, load_states, save_states
 from registry.adapters.sql.values import to_diagnostics, to_json, to_micros
@@ -29,8 +31,11 @@ _DROP_LABELS = delete(labels).where(
 States = dict[TemplateName, TemplateState]
 
 
-def write_batch(connection: Connection, batch: ProjectionBatch) -> None:
-    """Writes everything of a batch, checkpoint and outbox included. Raises Conflict."""
+def write_batch(connection: Connection, batch: ProjectionBatch, index: Fts5SearchIndex | None = None) -> bool:
+    """Writes everything of a batch, checkpoint and outbox included, and feeds an ``index`` in the same database.
+
+    True where the outbox has something of it for the search index. Raises Conflict.
+    """
     build = open_build(connection, batch)
     write_rows(connection, _ADD_COMMITS, [_commit_row(build, commit) for commit in batch.commits])
     states = _states(connection, build, batch)
@@ -40,8 +45,10 @@ def write_batch(connection: Connection, batch: ProjectionBatch) -> None:
     swapped = close_build(connection, batch, build)
     if swapped:
         fill(connection, build.repository_id, build.id, batch.ordinal)
-    elif not build.staged:
-        ask(connection, build.repository_id, sorted(_names(batch)), batch.ordinal)
+        return True
+    if build.staged:
+        return False
+    return tell_search(connection, index, batch.repository, build, sorted(_names(batch)), batch.ordinal)
 
 
 def _names(batch: ProjectionBatch) -> set[TemplateName]:

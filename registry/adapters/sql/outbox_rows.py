@@ -1,13 +1,16 @@
-"""Rows of the outbox: one a template, the newest; and the two marks around a whole new search index."""
+"""Rows of the outbox: one a template, the newest; the two marks around a whole new search index; the documents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, literal, select
 
 from registry.adapters.sql import dialect
-from registry.adapters.sql.tables import outbox, templates
-from registry.domain.catalogue import OutboxKind
-from registry.domain.ids import TemplateName
+from registry.adapters.sql.tables import bodies, outbox, templates
+from registry.adapters.sql.template_index import live_build
+from registry.adapters.sql.values import from_facts, from_json
+from registry.domain.catalogue import OutboxKind, SearchDocument
+from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.search_text import searchable
 
 _REPLACE = delete(outbox).where(
     outbox.c.repository_id == bindparam("repository"),
@@ -15,6 +18,22 @@ _REPLACE = delete(outbox).where(
     dialect.one_of(outbox.c.name, "names"),
 )
 _ADD = dialect.insert(outbox)
+_WAITS = select(exists().where(outbox.c.repository_id == bindparam("repository")))
+_DOCUMENTS = (
+    select(
+        templates.c.name,
+        templates.c.facts,
+        templates.c.owners,
+        templates.c.labels,
+        templates.c.deleted,
+        bodies.c.body,
+    )
+    .join(bodies, and_(bodies.c.build_id == templates.c.build_id, bodies.c.blob == templates.c.latest_blob))
+    # ``deleted`` is looked at in the rows: asked for here, SQLite takes the index that begins with it and reads every
+    # template of the build (54 ms a write at 100,000 templates).
+    .where(templates.c.build_id == live_build, templates.c.facts.is_not(None))
+    .where(dialect.one_of(templates.c.name, "names"))
+)
 
 
 def ask(connection: Connection, repository_id: int, names: Sequence[TemplateName], ordinal: int) -> None:
@@ -38,3 +57,28 @@ def fill(connection: Connection, repository_id: int, build: int, ordinal: int) -
     connection.execute(insert(outbox).from_select(names, rows.order_by(templates.c.sort_key)))
     connection.execute(_ADD, mark | {"kind": str(OutboxKind.SWAP)})
     return int(connection.execute(select(func.count()).select_from(templates).where(*shown)).scalar_one())
+
+
+def any_waits(connection: Connection, repository_id: int) -> bool:
+    """Whether the search index still has to get something of the repository."""
+    return bool(connection.execute(_WAITS, {"repository": repository_id}).scalar_one())
+
+
+def documents_of(
+    connection: Connection, repository: RepositoryName, ordinals: Mapping[TemplateName, int]
+) -> list[SearchDocument]:
+    """The documents of templates as the catalogue has them now, with the ordinals given; others are left out."""
+    wanted = {"repository": repository, "names": dialect.list_value(ordinals)}
+    return [
+        SearchDocument(
+            repository=repository,
+            name=row.name,
+            ordinal=ordinals[row.name],
+            facts=from_facts(row.facts),
+            body=searchable(row.body),
+            owners=tuple(from_json(row.owners) or ()),
+            labels=tuple(sorted(from_json(row.labels) or ())),
+        )
+        for row in connection.execute(_DOCUMENTS, wanted)
+        if not row.deleted
+    ]

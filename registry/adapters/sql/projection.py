@@ -9,6 +9,7 @@ from registry.adapters.sql.batch_rows import write_batch
 from registry.adapters.sql.builds import LIVE_BUILD, repository_id, sweep_some
 from registry.adapters.sql.dialect import upsert
 from registry.adapters.sql.engine import Database
+from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.tables import builds, outbox, refs, repositories, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_json, to_micros, to_time
@@ -23,10 +24,14 @@ _GRAPH = select(
 
 
 class SqlProjection:
-    """Projects into builds: batches of a replay into a staged one, all others into the live one."""
+    """Projects into builds: batches of a replay into a staged one, all others into the live one.
 
-    def __init__(self, database: Database) -> None:
+    A search ``index`` in the same database gets a small batch's documents in the batch's own transaction.
+    """
+
+    def __init__(self, database: Database, *, index: Fts5SearchIndex | None = None) -> None:
         self._database = database
+        self._index = index
 
     async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
         """How far the default branch has been projected; None where it never was."""
@@ -46,14 +51,16 @@ class SqlProjection:
 
         return await self._database.read(read)
 
-    async def apply(self, batch: ProjectionBatch) -> None:
-        """Writes a batch in one transaction, checkpoint included. Raises Conflict, Unavailable.
+    async def apply(self, batch: ProjectionBatch) -> bool:
+        """Writes a batch in one transaction, checkpoint included; True where the outbox has something of it.
 
-        Beginning and ending a replay also sweeps dead builds, in transactions of their own.
+        Beginning and ending a replay also sweeps dead builds, in transactions of their own. Raises Conflict,
+        Unavailable.
         """
-        await self._database.write(lambda connection: write_batch(connection, batch))
+        waits = await self._database.write(lambda connection: write_batch(connection, batch, self._index))
         if batch.expected is None or (batch.replay and batch.final):
             await self._sweep()
+        return waits
 
     async def _sweep(self) -> None:
         while await self._database.write(sweep_some):

@@ -79,6 +79,20 @@ class Fts5SearchIndex:
                 lambda connection: search_store.delete_documents(connection, repository, names, ordinal)
             )
 
+    def put_within(
+        self,
+        connection: Connection,
+        repository: RepositoryName,
+        documents: Sequence[SearchDocument],
+        gone: Sequence[TemplateName],
+        ordinal: int,
+    ) -> None:
+        """``put`` (each name once) and ``delete`` in the transaction of somebody who writes to the same database."""
+        if documents:
+            search_store.put_documents(connection, repository, documents)
+        if gone:
+            search_store.delete_documents(connection, repository, gone, ordinal)
+
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, literal_column, select, update
 
 from registry.adapters.sql import dialect, fts5
 from registry.adapters.sql.tables import search_bodies, search_counts, search_documents, search_indexes
@@ -41,7 +41,12 @@ _COUNT = _COUNT.on_conflict_do_update(
     index_elements=["index_id", "facet", "value"],
     set_={"documents": search_counts.c.documents + _COUNT.excluded["documents"]},
 )
-_EMPTY = delete(search_counts).where(search_counts.c.index_id == bindparam("index"), search_counts.c.documents <= 0)
+_DROP_EMPTY = delete(search_counts).where(
+    search_counts.c.index_id == bindparam("index"),
+    search_counts.c.facet == bindparam("of_facet"),
+    search_counts.c.value == bindparam("of_value"),
+    search_counts.c.documents <= literal_column("0"),  # no parameter: rows give only what differs
+)
 
 _COUNTS = select(search_counts).where(search_counts.c.index_id == bindparam("index"))
 
@@ -151,7 +156,7 @@ def _put_in(
     counts: Counter[str],
 ) -> list[fts5.Row]:
     """Writes the rows of documents and adds their facet values to the counts; says what the full text has to get."""
-    number = dialect.next_id(connection, search_documents)
+    number = dialect.next_id(connection, search_documents) if any(d.name not in known for d in documents) else 0
     rows, bodies, texts = [], [], []
     for document in documents:
         row = known.get(document.name)
@@ -194,8 +199,8 @@ def _count(connection: Connection, index: int, counts: Counter[str]) -> None:
     changed = [(*token.partition("\t")[::2], by) for token, by in counts.items() if by]
     rows = [{"index_id": index, "facet": facet, "value": value, "documents": by} for facet, value, by in changed]
     dialect.write_rows(connection, _COUNT, rows)
-    if any(by < 0 for _, _, by in changed):
-        connection.execute(_EMPTY, {"index": index})
+    fewer = [{"index": index, "of_facet": facet, "of_value": value} for facet, value, by in changed if by < 0]
+    dialect.write_rows(connection, _DROP_EMPTY, fewer)
 
 
 def all_counts(connection: Connection, index: int) -> dict[str, Counter[str]]:

@@ -1,0 +1,46 @@
+"""What a batch tells the search index: at once where that lies in the same database, else by the outbox."""
+
+import logging
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from registry.adapters.sql.builds import Build
+from registry.adapters.sql.outbox_rows import any_waits, ask, documents_of
+from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.domain.ids import RepositoryName, TemplateName
+
+log = logging.getLogger(__name__)
+
+FED_AT_ONCE = 20
+"""A batch that changes more documents leaves them to the outbox: readers of the catalogue do not wait for so many."""
+
+
+def tell_search(
+    connection: Connection,
+    index: Fts5SearchIndex | None,
+    repository: RepositoryName,
+    build: Build,
+    names: Sequence[TemplateName],
+    ordinal: int,
+) -> bool:
+    """Brings the documents of some templates into the index, or asks for that; True where the outbox has it now.
+
+    What waits already goes first: a new index that is being filled begins with what the outbox says, so anything that
+    overtook it would be missing there.
+    """
+    if not names:
+        return False
+    if index is not None and len(names) <= FED_AT_ONCE and not any_waits(connection, build.repository_id):
+        try:
+            with connection.begin_nested():
+                documents = documents_of(connection, repository, dict.fromkeys(names, ordinal))
+                gone = sorted(set(names) - {document.name for document in documents})
+                index.put_within(connection, repository, documents, gone, ordinal)
+        except Exception:
+            # The catalogue must not stand still because of a document; the outbox tries it again.
+            log.exception("the search index could not be fed with %s", ", ".join(names))
+        else:
+            return False
+    ask(connection, build.repository_id, names, ordinal)
+    return True

@@ -1,0 +1,103 @@
+"""A search index in the catalogue's own database is fed in the batch's transaction, and never overtakes the outbox."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.feeding import FED_AT_ONCE
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.domain.search import Query
+from registry.ports.projection import Outbox, Projection
+from registry.ports.search_index import SearchIndex
+from registry.services.search_feed import SearchFeed
+from tests.projected import History
+
+
+class Store(NamedTuple):
+    database: Database
+    projection: Projection
+    outbox: Outbox
+    index: SearchIndex
+
+
+@pytest.fixture
+async def store(catalogue_path: Path) -> AsyncIterator[Store]:
+    database = await Database.open(catalogue_path)
+    index = Fts5SearchIndex(database)
+    yield Store(database, SqlProjection(database, index=index), SqlOutbox(database), index)
+    await database.close()
+
+
+@pytest.fixture
+async def history(store: Store) -> History:
+    """A repository that has been projected and indexed."""
+    history = History()
+    assert await store.projection.apply(history.commit({"a": "text: apple", "b": "text: bread"}))
+    await drain(store)
+    return history
+
+
+async def drain(store: Store) -> None:
+    await SearchFeed(outbox=store.outbox, index=store.index).drain()
+
+
+async def found(store: Store, text: str) -> list[str]:
+    return [hit.name for hit in (await store.index.search(Query("default", text, limit=100))).hits]
+
+
+async def test_a_small_batch_is_searchable_when_it_is_written(store: Store, history: History) -> None:
+    assert not await store.projection.apply(history.commit({"a": "text: cherry", "c": "text: date"}))
+    assert await store.outbox.depth() == 0
+    assert (await found(store, "cherry"), await found(store, "date")) == (["a"], ["c"])
+    assert await found(store, "apple") == []
+
+
+async def test_what_is_deleted_or_renamed_leaves_the_index_with_the_batch(store: Store, history: History) -> None:
+    assert not await store.projection.apply(history.commit({"a": None, "d": "text: apple", "b": None}))
+    assert await found(store, "") == ["d"]
+
+
+async def test_a_large_batch_waits_in_the_outbox(store: Store, history: History) -> None:
+    many = {f"many/{number}": "text: apple" for number in range(FED_AT_ONCE + 1)}
+    assert await store.projection.apply(history.commit(many))
+    assert await found(store, "apple") == ["a"]
+    assert await store.outbox.depth() == len(many)
+    assert await store.projection.apply(history.commit({"a": "text: cherry"})), "it must not overtake"
+    await drain(store)
+    assert len(await found(store, "apple")) == len(many)
+    assert await found(store, "cherry") == ["a"]
+
+
+async def test_a_new_index_has_what_was_written_while_it_was_filled(store: Store, history: History) -> None:
+    await store.outbox.fill("default")
+    assert await store.projection.apply(history.commit({"new": "text: date"}))
+    await drain(store)
+    assert await found(store, "") == ["a", "b", "new"]
+    assert not await store.projection.apply(history.commit({"newer": "text: elder"}))
+    assert await found(store, "elder") == ["newer"]
+
+
+async def test_an_index_that_fails_leaves_the_catalogue_whole_and_is_told_again(
+    store: Store, history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.database.write(lambda connection: connection.exec_driver_sql("DROP TABLE search_text_1").close())
+    batch = history.commit({"a": "text: cherry"})
+    assert await store.projection.apply(batch)
+    assert "could not be fed with a" in caplog.text
+    checkpoint = await store.projection.checkpoint("default")
+    assert checkpoint is not None
+    assert checkpoint.commit == batch.commit
+    assert [entry.name for entry in await store.outbox.pending()] == ["a"]
+
+
+async def test_without_an_index_beside_it_everything_goes_by_the_outbox(store: Store, history: History) -> None:
+    elsewhere = SqlProjection(store.database)
+    assert await elsewhere.apply(history.commit({"a": "text: cherry"}))
+    assert await found(store, "cherry") == []
+    await drain(store)
+    assert await found(store, "cherry") == ["a"]
