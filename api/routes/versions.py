@@ -8,7 +8,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from api.dependencies import Name, RegistryDep, Repository
 from api.documented import READ, problems
 from api.indexed import add_commit, indexed_commit
-from api.schemas.fields import MAX_NUMBER, QueryModel
+from api.schemas.fields import MAX_NUMBER, QueryInt, QueryModel
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
 
@@ -35,7 +35,7 @@ router = APIRouter(tags=["versions"])
 class VersionsQuery(QueryModel):
     """Which page."""
 
-    limit: int = Query(50, ge=1, le=500, description="How many versions a page has at most.")
+    limit: QueryInt = Query(50, ge=1, le=500, description="How many versions a page has at most.")
     cursor: str | None = Query(None, description="`next_cursor` of the page before.")
 
 

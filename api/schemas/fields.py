@@ -1,10 +1,11 @@
 """Models and values that several nouns use: the strict parent, selectors in a query, commits and examples."""
 
+import re
 import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from registry.domain.selectors import Selector, parse_selector
 
@@ -17,8 +18,21 @@ NAME = "support/triage"
 MAX_NUMBER = 2_147_483_647
 """The largest version number that is read from a request; real ones are small."""
 
-Number = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
-"""A version in a query string, which holds text only."""
+_DIGITS = re.compile(r"0|-?[1-9][0-9]{0,18}")
+
+
+def _digits(text: Any) -> Any:
+    """A number's text from a query. Raises ValueError for spellings that not every reader takes for that number."""
+    if isinstance(text, str) and not _DIGITS.fullmatch(text):
+        raise ValueError("an integer is asked for, in plain digits such as 12")
+    return text
+
+
+QueryInt = Annotated[int, BeforeValidator(_digits)]
+"""An integer in a query string, which holds text only: not 4.0, +4, 04 or 4_0."""
+
+Number = Annotated[QueryInt, Field(ge=1, le=MAX_NUMBER)]
+"""A version in a query string."""
 
 JsonNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER, strict=True)]
 """A version in a JSON body: a number, not true, "4" or 4.0."""

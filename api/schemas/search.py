@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.schemas.fields import NAME, Answered, example
+from api.schemas.fields import NAME, Answered, QueryInt, example
 from api.schemas.templates import FilterQuery
 from registry.domain.ids import RepositoryName
 from registry.domain.search import Highlight as DomainHighlight
@@ -36,7 +36,7 @@ class SearchQuery(FilterQuery):
         max_length=MAX_QUERY,
         description="Words, prefixes or substrings, in any language; empty matches everything, sorted by name.",
     )
-    limit: int = Field(20, ge=1, le=100, description="How many hits a page has at most.")
+    limit: QueryInt = Field(20, ge=1, le=100, description="How many hits a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
     def query(self, repository: RepositoryName) -> Query:

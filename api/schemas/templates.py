@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryModel, Time, example
+from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryInt, QueryModel, Time, example
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
 from registry.domain.labels import parse_label
@@ -76,7 +76,7 @@ class ListQuery(FilterQuery):
     sort: SortBy = Field(
         SortBy.NAME, description="`name` (가나다 and numbers by value) or `-updated_at`, newest first."
     )
-    limit: int = Field(50, ge=1, le=500, description="How many templates a page has at most.")
+    limit: QueryInt = Field(50, ge=1, le=500, description="How many templates a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
 

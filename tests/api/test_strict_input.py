@@ -20,6 +20,20 @@ async def test_a_version_is_an_integer(client: httpx.AsyncClient, number: str) -
     assert (await client.get("/labels/staging")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "number", ["4.0", "+4", "%2B4", "%204", "4%20", "4_0", "٤", "４", "04", "1e0", "0x1", "", "true", "--1"]
+)
+async def test_a_number_in_a_query_has_plain_digits(client: httpx.AsyncClient, number: str) -> None:
+    for path in (
+        f"/templates/support/triage?version={number}",
+        f"/templates?limit={number}",
+        f"/search?q=a&limit={number}",
+        f"/versions/support/triage?limit={number}",
+    ):
+        answer = await client.get(path)
+        assert (answer.status_code, "an integer is asked for" in answer.json()["detail"]) == (400, True), answer.text
+
+
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/yaml"])
 async def test_json_is_announced(client: httpx.AsyncClient, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
