@@ -1,5 +1,6 @@
 """THE composition root: settings in, a registry out. The only place that knows the adapters."""
 
+import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
+from registry.adapters.local.judge_pool import ProcessJudges
 from registry.adapters.local.render_pool import ProcessRenderer
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
@@ -21,6 +23,7 @@ from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.domain.errors import Unavailable
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
+from registry.ports.judging import Judges
 from registry.ports.renderer import Renderer
 from registry.services.accounts import Accounts
 from registry.services.checking import Checker
@@ -45,6 +48,9 @@ from registry.services.verifying import Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
+
+MOST_JUDGES = 4
+"""The server itself cannot hand out faster than so many processes judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +85,10 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
     """
     _make_folder(settings.data)
     git = LocalRepositories(settings.repositories, hook_command=hook_command())
-    async with open_renderer(settings) as renderer:
+    async with open_renderer(settings) as renderer, _open_judges() as judges:
         database = await Database.open(settings.catalogue)
         try:
-            registry = _compose(settings, git, renderer, database)
+            registry = _compose(settings, git, renderer, judges, database)
             yield registry
             await registry.writes.close()
             await registry.indexing.close()
@@ -100,8 +106,21 @@ async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
         await renderer.close()
 
 
-def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, database: Database) -> Registry:
-    clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(), Journal()
+@asynccontextmanager
+async def _open_judges() -> AsyncIterator[Judges]:
+    """One process a core, none on a machine with one: there they would only be in the server's way."""
+    cores = os.cpu_count() or 1
+    judges = ProcessJudges(processes=min(cores, MOST_JUDGES) if cores > 1 else 0)
+    try:
+        yield judges
+    finally:
+        await judges.close()
+
+
+def _compose(
+    settings: Settings, git: LocalRepositories, renderer: Renderer, judges: Judges, database: Database
+) -> Registry:
+    clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(judges), Journal()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
     outbox, index = SqlOutbox(database), Fts5SearchIndex(database)
     projection = SqlProjection(database, index=index)

@@ -173,9 +173,9 @@ async def _render_here(
     from registry.domain.request_bodies import anthropic_body, openai_body
 
     checked = checkout.template(name)
-    if checked.template is None or checked.facts is None:
+    if checked.template is None or checked.outcome.facts is None:
         own = template_path(name)
-        shown = (replace(d, path=lone) if lone and d.path == own else d for d in checked.diagnostics)
+        shown = (replace(d, path=lone) if lone and d.path == own else d for d in checked.outcome.diagnostics)
         lines = "\n".join(str(diagnostic) for diagnostic in shown)
         fail(f"{lone or name} has errors:\n{lines}", REFUSED)
     async with open_renderer(settings_of()) as renderer:

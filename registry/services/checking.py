@@ -2,21 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from cachetools import LRUCache
 
-from registry.domain.catalogue import Facts
-from registry.domain.closure_rules import check_closure
-from registry.domain.diagnostics import Diagnostic, has_errors
+from registry.domain.errors import Unavailable
 from registry.domain.graph import Closure
 from registry.domain.ids import BlobId, TemplateName
-from registry.domain.names import template_path
-from registry.domain.template import Template
-from registry.domain.template_file import read_template, template_facts
+from registry.domain.judging import Case, Checked, JudgedFile, Outcome, judge, judge_file
 from registry.ports.git import GitContent
+from registry.ports.judging import Judges
+from registry.services.tree_changes import read_many
 
 FILES_AT_ONCE = 200
 """How many templates are read from Git at once."""
@@ -24,91 +21,158 @@ FILES_AT_ONCE = 200
 SLICE_SECONDS = 0.005
 """How long files are parsed before the event loop gets its turn."""
 
+MANY = 64
+"""More templates than that are judged in other processes; fewer are done here before those have them."""
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One template with its closure, judged; ``facts`` are given where it is valid."""
+BATCH = 32
+"""How many templates a judging process is given at a time: about ten milliseconds of work."""
 
-    template: Template | None
-    facts: Facts | None
-    partials: Mapping[TemplateName, Template]
-    diagnostics: tuple[Diagnostic, ...]
+BATCH_BYTES = 1_048_576
+"""A batch ends when its files are together larger than that."""
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the projection keeps of a judged template; small, so that many are remembered."""
-
-    facts: Facts | None
-    diagnostics: tuple[Diagnostic, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """One file, judged alone: what is kept of it for the closures that it belongs to."""
-
-    template: Template | None
-    diagnostics: tuple[Diagnostic, ...]
-
+SHARED_BYTES = 16_777_216
+"""How much is held of files that several templates include, so that each is read from Git once."""
 
 _Pair = tuple[TemplateName, BlobId]
 
 
 class Checker:
-    """Reads and checks templates, remembering what it has seen by content."""
+    """Reads and checks templates, remembering what it has seen by content.
 
-    def __init__(self, *, files: int = 2048, results: int = 2048, outcomes: int = 20_000) -> None:
-        self._files: LRUCache[_Pair, _File] = LRUCache(files)
-        self._checked: LRUCache[tuple[TemplateName, Closure], Checked] = LRUCache(results)
-        self._outcomes: LRUCache[tuple[TemplateName, Closure], Outcome] = LRUCache(outcomes)
+    With ``judges``, many templates are judged in other processes; what those cannot take is judged here.
+    """
+
+    def __init__(
+        self, judges: Judges | None = None, *, files: int = 2048, results: int = 2048, outcomes: int = 20_000
+    ) -> None:
+        self._judges = judges
+        self._files: LRUCache[_Pair, JudgedFile] = LRUCache(files)
+        self._checked: LRUCache[Case, Checked] = LRUCache(results)
+        self._outcomes: LRUCache[Case, Outcome] = LRUCache(outcomes)
 
     async def check(
         self,
         store: GitContent,
-        closures: Mapping[TemplateName, Closure],
+        cases: Iterable[Case],
         known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
-    ) -> dict[TemplateName, Checked]:
+    ) -> dict[Case, Checked]:
         """Judges each template; the closures say which blobs belong to it. Yields to other tasks on the way."""
-        found: dict[TemplateName, Checked] = {}
-        missing: list[TemplateName] = []
-        for name, closure in closures.items():
-            known = self._checked.get((name, closure))
+        found: dict[Case, Checked] = {}
+        missing: list[Case] = []
+        for case in cases:
+            known = self._checked.get(case)
             if known is None:
-                missing.append(name)
+                missing.append(case)
             else:
-                found[name] = known
+                found[case] = known
         for start in range(0, len(missing), FILES_AT_ONCE):
             part = missing[start : start + FILES_AT_ONCE]
-            pairs = dict.fromkeys((n, b) for name in part for n, b in closures[name] if b is not None)
-            files = await self._read(store, list(pairs), known_bodies)
-            for name in part:
-                found[name] = self._judge(name, closures[name], files)
+            files = await self._read(store, part, known_bodies)
+            for case in part:
+                found[case] = self._judge(case, files)
             await asyncio.sleep(0)
         return found
 
     async def outcomes(
-        self, store: GitContent, closures: Mapping[TemplateName, Closure], known_bodies: Mapping[BlobId, bytes]
-    ) -> dict[TemplateName, Outcome]:
-        """What ``check`` says, without the templates: what the gate has judged is not parsed again."""
-        found = {n: known for n, closure in closures.items() if (known := self._outcomes.get((n, closure))) is not None}
-        missing = {n: closure for n, closure in closures.items() if n not in found}
-        if missing:
-            checked = await self.check(store, missing, known_bodies)
-            found.update({n: Outcome(c.facts, c.diagnostics) for n, c in checked.items()})
+        self,
+        store: GitContent,
+        cases: Iterable[Case],
+        known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
+        *,
+        whole: bool = False,
+    ) -> dict[Case, Outcome]:
+        """What ``check`` says, without the templates: what has been judged once is not parsed again.
+
+        With ``whole`` those that have offline tests are likely to be ready for ``check``.
+        """
+        found: dict[Case, Outcome] = {}
+        missing: list[Case] = []
+        for case in cases:
+            known = self._outcomes.get(case)
+            if known is None:
+                missing.append(case)
+            else:
+                found[case] = known
+        if self._judges is not None and len(missing) > MANY:
+            await self._judge_many(self._judges, store, missing, known_bodies, found, whole=whole)
+        else:
+            for start in range(0, len(missing), FILES_AT_ONCE):
+                await self._judge_here(store, missing[start : start + FILES_AT_ONCE], known_bodies, found)
         return found
 
     def check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
         """Judges one template; ``bodies`` holds every blob of the closure."""
-        files = {(n, blob): self._file((n, blob), bodies[blob]) for n, blob in closure if blob is not None}
-        return self._judge(name, closure, files)
+        return self._judge(
+            (name, closure), {(n, blob): self._file((n, blob), bodies[blob]) for n, blob in closure if blob is not None}
+        )
+
+    async def _judge_here(
+        self,
+        store: GitContent,
+        cases: Sequence[Case],
+        known_bodies: Mapping[BlobId, bytes],
+        found: dict[Case, Outcome],
+    ) -> None:
+        checked = await self.check(store, cases, known_bodies)
+        found.update((case, each.outcome) for case, each in checked.items())
+
+    async def _judge_many(
+        self,
+        judges: Judges,
+        store: GitContent,
+        cases: Sequence[Case],
+        known_bodies: Mapping[BlobId, bytes],
+        found: dict[Case, Outcome],
+        *,
+        whole: bool,
+    ) -> None:
+        """Hands out batch after batch; while there is nobody to take one (yet), it is judged here."""
+        running: set[asyncio.Task[None]] = set()
+        try:
+            async for batch, bodies in _batches(store, cases, known_bodies):
+                while running and not judges.room():
+                    done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                if judges.room():
+                    there = self._judge_there(judges, store, batch, bodies, found, whole=whole)
+                    running.add(asyncio.create_task(there))
+                    await asyncio.sleep(0)  # the batch is on its way before anybody asks for room again
+                else:
+                    await self._judge_here(store, batch, bodies, found)
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _judge_there(
+        self,
+        judges: Judges,
+        store: GitContent,
+        cases: Sequence[Case],
+        bodies: Mapping[BlobId, bytes],
+        found: dict[Case, Outcome],
+        *,
+        whole: bool,
+    ) -> None:
+        try:
+            answers = await judges.judge(cases, bodies, whole=whole)
+        except Unavailable:
+            await self._judge_here(store, cases, bodies, found)
+            return
+        for case, (outcome, checked) in zip(cases, answers, strict=True):
+            found[case] = self._outcomes[case] = outcome
+            if checked is not None:
+                self._checked[case] = checked
 
     async def _read(
-        self, store: GitContent, pairs: Sequence[_Pair], known: Mapping[BlobId, bytes]
-    ) -> dict[_Pair, _File]:
+        self, store: GitContent, cases: Sequence[Case], known: Mapping[BlobId, bytes]
+    ) -> dict[_Pair, JudgedFile]:
         """The files, held by the caller so that none is lost from the cache while it is needed."""
+        pairs = _pairs(cases)
         held = {pair: file for pair in pairs if (file := self._files.get(pair)) is not None}
-        unread = dict.fromkeys(blob for name, blob in pairs if (name, blob) not in held and blob not in known)
-        bodies = {**known, **dict(store.read(list(unread)))} if unread else known
+        bodies = await read_many(store, (blob for name, blob in pairs if (name, blob) not in held), known)
         turn = time.monotonic()
         for pair in pairs:
             if pair not in held:
@@ -118,27 +182,49 @@ class Checker:
                     turn = time.monotonic()
         return held
 
-    def _file(self, pair: _Pair, body: bytes) -> _File:
+    def _file(self, pair: _Pair, body: bytes) -> JudgedFile:
         file = self._files.get(pair)
         if file is None:
-            read = read_template(body, template_path(pair[0]))
-            file = self._files[pair] = _File(read.template, read.diagnostics)
+            file = self._files[pair] = judge_file(pair[0], body)
         return file
 
-    def _judge(self, name: TemplateName, closure: Closure, files: Mapping[_Pair, _File]) -> Checked:
-        blobs = dict(closure)
-        own = files[name, own_blob] if (own_blob := blobs.pop(name)) is not None else _File(None, ())
-        partials = {n: files[n, blob].template if blob is not None else None for n, blob in blobs.items()}
-        diagnostics = own.diagnostics
-        if own.template is not None:
-            diagnostics += tuple(check_closure(name, template_path(name), own.template, partials))
-        sound = own.template is not None and not has_errors(diagnostics)
-        checked = Checked(
-            template=own.template,
-            facts=template_facts(own.template) if own.template is not None and sound else None,
-            partials={n: t for n, t in partials.items() if t is not None},
-            diagnostics=diagnostics,
-        )
-        self._checked[name, closure] = checked
-        self._outcomes[name, closure] = Outcome(checked.facts, checked.diagnostics)
+    def _judge(self, case: Case, files: Mapping[_Pair, JudgedFile]) -> Checked:
+        checked = judge(case, lambda name, blob: files[name, blob])
+        self._checked[case] = checked
+        self._outcomes[case] = checked.outcome
         return checked
+
+
+def _pairs(cases: Iterable[Case]) -> list[_Pair]:
+    """Every file of the closures, once."""
+    return list(dict.fromkeys((n, blob) for _, closure in cases for n, blob in closure if blob is not None))
+
+
+async def _batches(
+    store: GitContent, cases: Sequence[Case], known: Mapping[BlobId, bytes]
+) -> AsyncIterator[tuple[list[Case], dict[BlobId, bytes]]]:
+    """The cases in batches, each with the bodies that belong to it."""
+    shared: LRUCache[BlobId, bytes] = LRUCache(SHARED_BYTES, getsizeof=len)
+    for start in range(0, len(cases), FILES_AT_ONCE):
+        part = cases[start : start + FILES_AT_ONCE]
+        wanted = dict.fromkeys(blob for _, blob in _pairs(part))
+        held = {blob: body for blob in wanted if (body := known.get(blob, shared.get(blob))) is not None}
+        bodies = await read_many(store, wanted, held)
+        for name, closure in part:
+            for partial, blob in closure:
+                if partial != name and blob is not None and len(bodies[blob]) < SHARED_BYTES:
+                    shared[blob] = bodies[blob]
+        batch: list[Case] = []
+        belonging: dict[BlobId, bytes] = {}
+        size = 0
+        for case in part:
+            batch.append(case)
+            for _, blob in case[1]:
+                if blob is not None and blob not in belonging:
+                    belonging[blob] = bodies[blob]
+                    size += len(bodies[blob])
+            if len(batch) >= BATCH or size >= BATCH_BYTES:
+                yield batch, belonging
+                batch, belonging, size = [], {}, 0
+        if batch:
+            yield batch, belonging

@@ -10,13 +10,14 @@ from registry.domain.errors import TemplateNotFound
 from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.includes import raw_includes
+from registry.domain.judging import Checked
 from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name
 from registry.domain.near_names import rank_near
 from registry.domain.registry_file import read_registry_file
 from registry.domain.secrets import find_secrets_in
 from registry.ports.renderer import Renderer
-from registry.services.checking import Checked, Checker
+from registry.services.checking import Checker
 from registry.services.gate_content import check_model, check_tokens, failed_tests
 from registry.services.tree_changes import RULES_PATH
 
@@ -82,7 +83,6 @@ class Checkout:
         """
         wanted = sorted(set(paths))
         found = list(self._rules_file.diagnostics)
-        counted: dict[TemplateName, int] = {}
         templates = 0
         for path in wanted:
             found += self._judge_file(path)
@@ -91,9 +91,10 @@ class Checkout:
                 continue
             templates += 1
             checked = self.template(name)
-            found += checked.diagnostics
-            found += [*check_tokens(path, checked, self.rules, counted), *check_model(path, checked, self.rules)]
-            if renderer is not None and checked.facts is not None:
+            judged = checked.outcome
+            found += judged.diagnostics
+            found += [*check_tokens(path, judged, self.rules), *check_model(path, judged, self.rules)]
+            if renderer is not None and judged.tested:
                 found += await failed_tests(renderer, name, checked)
         collisions = find_collisions(self._files, self._files.keys() - set(wanted))
         found += [d for d in collisions if any(p == d.path or _below(p, d.path) for p in wanted)]

@@ -9,15 +9,15 @@ from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
 from registry.domain.errors import RenderLimit
 from registry.domain.graph import Closure, TemplateGraph
 from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
+from registry.domain.judging import Checked, Outcome
 from registry.domain.names import template_path
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.template_file import template_facts
 from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
-from registry.services.checking import Checked, Checker
+from registry.services.checking import Checker
 from registry.services.gate_labels import Known, LabelRules
 from registry.services.states import Projected, States, graph_at
 from registry.services.tree_changes import (
@@ -71,15 +71,16 @@ class ContentRules:
         projected = await self._states.nearest(repository)
         tip = await _tip(store, projected, old, update.new, bodies)
         progress(f"checking {len(tip.closures)} templates")
-        checked = await self._checker.check(store, tip.closures, bodies)
-        found = _told(tip, checked, rules)
+        outcomes = await self._checker.outcomes(store, tip.closures.items(), bodies, whole=True)
+        judged = {name: outcomes[name, closure] for name, closure in tip.closures.items()}
+        found = _told(tip, judged, rules)
         found += _rule_files(store, update.new, tip.delta)
         found += self._labels.check_tip(store, update.new, tip.delta, tip.removed)
         found += await self._check_way(
             repository, store, projected, update, actor=actor, rules=rules, rollback=rollback
         )
         if not has_errors(found):
-            found += await self._run_tests(tip, checked, progress)
+            found += await self._run_tests(store, tip, judged, bodies, progress)
         return found
 
     async def check_draft(
@@ -94,21 +95,28 @@ class ContentRules:
     ) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
         tip = await _tip(store, await self._states.nearest(repository), default_tip, update.new, bodies)
-        checked = await self._checker.check(store, tip.closures, bodies)
-        return _told(tip, checked, rules) + _rule_files(store, update.new, tip.delta)
+        outcomes = await self._checker.outcomes(store, tip.closures.items(), bodies)
+        judged = {name: outcomes[name, closure] for name, closure in tip.closures.items()}
+        return _told(tip, judged, rules) + _rule_files(store, update.new, tip.delta)
 
     async def _run_tests(
-        self, tip: Tip, checked: Mapping[TemplateName, Checked], progress: Progress
+        self,
+        store: GitStore,
+        tip: Tip,
+        judged: Mapping[TemplateName, Outcome],
+        bodies: Mapping[BlobId, bytes],
+        progress: Progress,
     ) -> list[Diagnostic]:
-        dependents = [name for name in checked if name not in tip.changed]
+        dependents = [name for name in judged if name not in tip.changed]
         tested = [*tip.changed, *dependents[:TESTED_DEPENDENTS]]
         if len(dependents) > TESTED_DEPENDENTS:
             progress(f"{len(dependents)} templates depend on this change; the tests of {TESTED_DEPENDENTS} are run")
-        wanted = [n for n in tested if n in checked and checked[n].template and checked[n].template.tests]  # type: ignore[union-attr]  # the middle term rules None out
+        wanted = [(n, tip.closures[n]) for n in tested if n in judged and judged[n].tested]
         found: list[Diagnostic] = []
         for start in range(0, len(wanted), 64):
-            part = wanted[start : start + 64]
-            for diagnostics in await asyncio.gather(*(failed_tests(self._renderer, n, checked[n]) for n in part)):
+            part = await self._checker.check(store, wanted[start : start + 64], bodies)
+            tests = (failed_tests(self._renderer, name, checked) for (name, _), checked in part.items())
+            for diagnostics in await asyncio.gather(*tests):
                 found += diagnostics
             progress(f"tested {start + len(part)} of {len(wanted)} templates")
         return found
@@ -150,18 +158,19 @@ class ContentRules:
         """Counts the versions that a commit before the tip makes; warns of those that are broken."""
         bodies = await read_many(store, delta.blobs())
         step = state.step(graph_changes(delta.templates, bodies))
-        checked = await self._checker.check(store, {v.name: v.closure for v in step.versions}, bodies)
-        known.pushed.update({(v.name, v.number): (v.digest, checked[v.name].facts) for v in step.versions})
+        outcomes = await self._checker.outcomes(store, [(v.name, v.closure) for v in step.versions], bodies)
+        judged = {v.name: outcomes[v.name, v.closure] for v in step.versions}
+        known.pushed.update({(v.name, v.number): (v.digest, judged[v.name].facts) for v in step.versions})
         return [
             Diagnostic(
                 "broken-on-the-way",
-                f"In commit {commit[:10]} it is broken ({_first_error(checked[v.name])}); "
+                f"In commit {commit[:10]} it is broken ({_first_error(judged[v.name])}); "
                 f"version {v.number} will be marked invalid and never served.",
                 template_path(v.name),
                 severity=Severity.WARNING,
             )
             for v in step.versions
-            if checked[v.name].facts is None
+            if judged[v.name].facts is None
         ]
 
 
@@ -179,16 +188,15 @@ async def _tip(
     return Tip(delta, changed, removed, closures)
 
 
-def _told(tip: Tip, checked: Mapping[TemplateName, Checked], rules: RegistryRules) -> list[Diagnostic]:
+def _told(tip: Tip, judged: Mapping[TemplateName, Outcome], rules: RegistryRules) -> list[Diagnostic]:
     """The findings of changed templates, and the errors of those that depend on them."""
     found: list[Diagnostic] = []
-    counted: dict[TemplateName, int] = {}
-    for name, result in checked.items():
+    for name, outcome in judged.items():
         own = name in tip.changed
-        found += [d for d in result.diagnostics if own or d.severity is Severity.ERROR]
-        found += check_tokens(template_path(name), result, rules, counted)
+        found += [d for d in outcome.diagnostics if own or d.severity is Severity.ERROR]
+        found += check_tokens(template_path(name), outcome, rules)
         if own:
-            found += check_model(template_path(name), result, rules)
+            found += check_model(template_path(name), outcome, rules)
     return found
 
 
@@ -215,31 +223,20 @@ async def failed_tests(renderer: Renderer, name: TemplateName, checked: Checked)
     ]
 
 
-def check_tokens(
-    path: str, checked: Checked, rules: RegistryRules, counted: dict[TemplateName, int]
-) -> list[Diagnostic]:
-    """Whether a valid template, with its partials, has more tokens than the repository's rules allow.
-
-    ``counted`` keeps the tokens of the partials of one commit: thousands of templates may share them.
-    """
-    if checked.facts is None:
-        return []
-    for name, partial in checked.partials.items():
-        if name not in counted:
-            counted[name] = template_facts(partial).tokens
-    tokens = checked.facts.tokens + sum(map(counted.__getitem__, checked.partials))
-    if tokens <= rules.limits.tokens:
+def check_tokens(path: str, judged: Outcome, rules: RegistryRules) -> list[Diagnostic]:
+    """Whether a valid template, with its partials, has more tokens than the repository's rules allow."""
+    if judged.facts is None or judged.tokens <= rules.limits.tokens:
         return []
     message = (
-        f"Its text, with what it includes, has about {tokens:,} tokens (an estimate); .registry.yaml allows "
+        f"Its text, with what it includes, has about {judged.tokens:,} tokens (an estimate); .registry.yaml allows "
         f"{rules.limits.tokens:,} (limits.tokens). Shorten it or its partials, or move parts into variables."
     )
     return [Diagnostic("token-limit", message, path)]
 
 
-def check_model(path: str, checked: Checked, rules: RegistryRules) -> list[Diagnostic]:
+def check_model(path: str, judged: Outcome, rules: RegistryRules) -> list[Diagnostic]:
     """Whether a valid template names a model that the repository's rules do not allow."""
-    facts = checked.facts
+    facts = judged.facts
     if facts is None or facts.model is None or rules.model_allowed(facts.model):
         return []
     allowed = ", ".join(rules.allowed_models or ())
@@ -254,6 +251,6 @@ def _rule_files(store: GitStore, commit: CommitId, delta: Delta) -> list[Diagnos
     return list(read_registry_file(read_file(store, commit, RULES_PATH)).diagnostics)
 
 
-def _first_error(checked: Checked) -> str:
-    errors: Sequence[Diagnostic] = [d for d in checked.diagnostics if d.severity is Severity.ERROR]
+def _first_error(judged: Outcome) -> str:
+    errors: Sequence[Diagnostic] = [d for d in judged.diagnostics if d.severity is Severity.ERROR]
     return f"{errors[0].place.line}:{errors[0].place.column} [{errors[0].rule}]" if errors else "it has errors"

@@ -136,7 +136,7 @@ class BatchBuilder:
             rows.labels.extend(self._label_moves(change, bodies, state.ordinal, commit))
 
     async def _add_versions(self, rows: _Rows, ordinal: int, step: Step, bodies: Mapping[BlobId, bytes]) -> None:
-        outcomes = await self._checker.outcomes(self._store, {v.name: v.closure for v in step.versions}, bodies)
+        outcomes = await self._checker.outcomes(self._store, [(v.name, v.closure) for v in step.versions], bodies)
         for version in step.versions:
             rows.versions.append(
                 VersionRow(
@@ -146,10 +146,10 @@ class BatchBuilder:
                     digest=version.digest,
                     blob=version.blob,
                     closure=version.closure,
-                    facts=outcomes[version.name].facts,
+                    facts=outcomes[version.name, version.closure].facts,
                     cause=version.cause,
                     moved_from=version.moved_from,
-                    diagnostics=outcomes[version.name].diagnostics,
+                    diagnostics=outcomes[version.name, version.closure].diagnostics,
                 )
             )
             if version.cause is None:

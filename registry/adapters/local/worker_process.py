@@ -44,6 +44,7 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
         self.process = process
         self.channel = channel
+        self._early = bytearray()
 
     @classmethod
     async def start(cls, program: Program) -> Self:
@@ -92,30 +93,34 @@ class WorkerProcess:
 
     async def ask(self, frame: bytes) -> bytearray:
         """Sends a frame and gives the answer's payload. Raises WorkerLost; afterwards the worker is of no use."""
+        await self.send(frame)
+        return await self.receive()
+
+    async def send(self, frame: bytes) -> None:
+        """Sends a frame. Raises WorkerLost."""
         try:
             await asyncio.get_running_loop().sock_sendall(self.channel, frame)
         except OSError as error:
             raise WorkerLost("the worker is gone") from error
-        return await self.receive()
 
     async def receive(self) -> bytearray:
         """The next answer's payload. Raises WorkerLost."""
         loop = asyncio.get_running_loop()
-        received = bytearray()
-        length = HEADER
+        received, self._early = self._early, bytearray()
+        length = _length(received)
         try:
             while len(received) < length:
                 data = await loop.sock_recv(self.channel, 262_144)
                 if not data:
                     raise WorkerLost("the worker died")
                 received += data
-                if length == HEADER and len(received) >= HEADER:
-                    length = HEADER + int.from_bytes(received[:HEADER], "big")
-                    if length > MAX_ANSWER:
-                        raise WorkerLost("the worker answered too much")
+                if length == HEADER:
+                    length = _length(received)
         except OSError as error:
             raise WorkerLost("the worker gave no answer") from error
-        return received[HEADER:]
+        if len(received) > length:
+            self._early = received[length:]
+        return received[HEADER:length]
 
     def kill(self) -> None:
         """Ends the worker at once; it is reaped in a thread."""
@@ -128,6 +133,16 @@ class WorkerProcess:
         self.channel.close()
         self.process.kill()
         self.process.wait()
+
+
+def _length(received: bytearray) -> int:
+    """Of the frame that begins here, header and all; of the header as long as that is not there. Raises WorkerLost."""
+    if len(received) < HEADER:
+        return HEADER
+    length = HEADER + int.from_bytes(received[:HEADER], "big")
+    if length > MAX_ANSWER:
+        raise WorkerLost("the worker answered too much")
+    return length
 
 
 def _end_unwanted(spawning: asyncio.Future[Any]) -> None:
