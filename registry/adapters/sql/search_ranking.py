@@ -176,10 +176,12 @@ class Scorer:
             best = max((_INITIALS * weight for begin, weight in initials if begin in fields[3]), default=0.0)
             body = 0.0
             for shared, shapes in families:
-                if shared in heading:
-                    best = max(best, *(_heading_score(shape, fields) for shape in shapes))
-                if shared in text:
-                    body = max(body, *(_body_score(shape, text) for shape in shapes))
+                in_heading, in_body = shared in heading, shared in text
+                for shape in shapes if in_heading or in_body else ():
+                    if in_heading:
+                        best = max(best, _heading_score(shape, fields))
+                    if in_body and shape.text in text:
+                        body = max(body, _body_score(shape, text))
             if not best and not body and not self._any_term:
                 return 0.0
             # A term in two fields is a little better than in one, never as good as in a better field.
@@ -229,7 +231,8 @@ def _heading_score(shape: _Shape, fields: Sequence[str]) -> float:
 
 
 def _body_score(shape: _Shape, text: str) -> float:
-    found = _how(shape, text) if shape.text in text else 0.0
+    """What a form counts in a body that has it."""
+    found = _how(shape, text)
     return _BODY * found + 0.3 * min(text.count(shape.text), _OFTEN) * shape.weight if found else 0.0
 
 
