@@ -3,42 +3,49 @@
 from http import HTTPStatus
 from urllib.parse import quote_from_bytes
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import HTTP_PROBLEMS, make_problem
 from api.request_ids import HEADER, RequestIds
 
-_KEPT = bytes(range(0x20, 0x7F)).decode()
+_KEPT = bytes(range(0x80)).decode()
 
 
 class TypedUrlProtocol(HttpToolsProtocol):
-    """Percent-encodes the bytes of an address that are no ASCII; what is no HTTP at all is answered with a problem."""
+    """Percent-encodes the bytes of an address that are no ASCII; what is no HTTP at all is answered with a problem.
+
+    The parser takes ASCII only, so the request line is encoded before it, byte by byte as it comes.
+    """
+
+    _awaits_line = True
+    """Whether what comes next begins, or goes on with, a request line."""
 
     def data_received(self, data: bytes) -> None:
         """The transport's callback with what has come."""
-        super().data_received(data if data.isascii() else self._encoded(data))
+        if self._awaits_line:
+            line, end, rest = data.partition(b"\n")
+            self._awaits_line = not end
+            if not line.isascii():
+                data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
+        super().data_received(data)
 
-    def on_url(self, url: bytes) -> None:
-        """The parser's callback with a piece of the address."""
-        super().on_url(url if url.isascii() else quote_from_bytes(url, safe=_KEPT).encode())
+    def on_headers_complete(self) -> None:
+        """The parser's callback when a body, or nothing, follows."""
+        self._awaits_line = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The parser's callback at the end of a request."""
+        self._awaits_line = True
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answers what the parser cannot read, and closes the connection."""
-        detail = f"{msg.rstrip('.')}: an address may hold no spaces and no control characters; percent-encode them."
+        advice = "an address is ASCII without spaces and control characters; percent-encode the rest."
+        detail = f"{msg.rstrip('.')}: {advice}"
         request_id = RequestIds().take()
         answer = make_problem(HTTP_PROBLEMS[400], detail, instance="", request_id=request_id.decode())
         headers = [*answer.headers, (HEADER, request_id), (b"connection", b"close")]
         lines = [b"HTTP/1.1 400 " + HTTPStatus.BAD_REQUEST.phrase.encode(), *(b"%s: %s" % pair for pair in headers)]
         self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
         self.transport.close()
-
-    def _encoded(self, data: bytes) -> bytes:
-        """The data with its request line in ASCII, where it begins with one: the parser refuses a query otherwise."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and cycle.more_body:
-            return data  # a piece of a body
-        line, end, rest = data.partition(b"\r\n")
-        method, _, target = line.partition(b" ")
-        if line.isascii() or not method.isalpha() or not target.startswith(b"/"):
-            return data
-        return quote_from_bytes(line, safe=_KEPT).encode() + end + rest

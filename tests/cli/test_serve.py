@@ -80,11 +80,17 @@ def test_what_is_printed_works_and_shows_no_key(data: Path, tmp_path: Path) -> N
         assert process.wait(15) == 0
 
 
-def ask(address: str, key: str, target: str) -> bytes:
-    """The whole answer to a GET with the target as it stands, which clients would encode."""
+def ask(address: str, key: str, *targets: str, pieces: int = 65536) -> bytes:
+    """The whole answer to GETs on one connection, with the targets as they stand, which clients would encode."""
+    last = len(targets) - 1
     with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as line:
-        line.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode())
-        line.sendall(f"Authorization: Bearer {key}\r\n\r\n".encode())
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number, target in enumerate(targets):
+            closing = "Connection: close\r\n" if number == last else ""
+            request = f"GET {target} HTTP/1.1\r\nHost: x\r\n{closing}Authorization: Bearer {key}\r\n\r\n".encode()
+            for start in range(0, len(request), pieces):
+                line.sendall(request[start : start + pieces])
+                time.sleep(0.001 if pieces < len(request) else 0)
         return b"".join(iter(lambda: line.recv(65536), b""))
 
 
@@ -102,11 +108,16 @@ def test_a_korean_name_as_typed_in_curl(data: Path) -> None:
         found = ask(address[0], key, "/api/v1/repositories/default/search?q=환불&limit=1")
         assert found.split(b"\r\n")[0] == b"HTTP/1.1 200 OK"
         assert "고객지원/환불".encode() in found
+        for pieces in (1, 7):
+            name = "/api/v1/repositories/default/templates/고객지원/환불"
+            answers = ask(address[0], key, "/api/v1/repositories/default/search?q=환불&limit=1", name, pieces=pieces)
+            assert answers.count(b"HTTP/1.1 200 OK") == 2, answers
         for odd in ("/livez?q=a b", "/livez?q=\x01", "livez"):
             refused = ask(address[0], key, odd)
             assert refused.startswith(b"HTTP/1.1 400 "), refused
             assert b"content-type: application/problem+json" in refused
-            assert json.loads(refused.partition(b"\r\n\r\n")[2])["status"] == 400
+            problem = json.loads(refused.partition(b"\r\n\r\n")[2])
+            assert (problem["status"], "percent-encode" in problem["detail"]) == (400, True)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
 
