@@ -72,6 +72,7 @@ _ALL = (
     Rule("registry-file", "The repository's rules cannot be read"),
     Rule("render-limit", "Rendering was stopped", needs_repository=True),
     Rule("replaced-by", "A replacement is no other template"),
+    Rule("replaced-by-nowhere", "A replacement leads nowhere", severity=Severity.WARNING, needs_repository=True),
     Rule("role-content", "A part does not go with the role of its message"),
     Rule("secret", "Something looks like a credential"),
     Rule("sensitive-value", "A value of a sensitive variable stands in the file", severity=Severity.WARNING),

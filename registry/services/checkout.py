@@ -12,9 +12,10 @@ from registry.domain.ids import BlobId, TemplateName
 from registry.domain.includes import raw_includes
 from registry.domain.judging import Checked
 from registry.domain.labels import is_label_path, read_labels
-from registry.domain.names import check_path, find_collisions, template_name
+from registry.domain.names import check_path, find_collisions, template_name, template_path
 from registry.domain.near_names import rank_near
 from registry.domain.registry_file import read_registry_file
+from registry.domain.replacements import check_replacement
 from registry.domain.secrets import find_secrets_in
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checker
@@ -94,6 +95,8 @@ class Checkout:
             judged = checked.outcome
             found += judged.diagnostics
             found += [*check_tokens(path, judged, self.rules), *check_model(path, judged, self.rules)]
+            if judged.facts is not None and judged.facts.replaced_by is not None:
+                found += check_replacement(name, lambda other: self._files.get(template_path(other)))
             if renderer is not None and judged.tested:
                 found += await failed_tests(renderer, name, checked)
         collisions = find_collisions(self._files, self._files.keys() - set(wanted))

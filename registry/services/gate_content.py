@@ -14,6 +14,7 @@ from registry.domain.names import template_path
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
+from registry.domain.replacements import check_replacement
 from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
@@ -73,7 +74,7 @@ class ContentRules:
         progress(f"checking {len(tip.closures)} templates")
         outcomes = await self._checker.outcomes(store, tip.closures.items(), bodies, whole=True)
         judged = {name: outcomes[name, closure] for name, closure in tip.closures.items()}
-        found = _told(tip, judged, rules)
+        found = [*_told(tip, judged, rules), *_replacements(store, update.new, tip, judged)]
         found += _rule_files(store, update.new, tip.delta)
         found += self._labels.check_tip(store, update.new, tip.delta, tip.removed)
         found += await self._check_way(
@@ -97,7 +98,8 @@ class ContentRules:
         tip = await _tip(store, await self._states.nearest(repository), default_tip, update.new, bodies)
         outcomes = await self._checker.outcomes(store, tip.closures.items(), bodies)
         judged = {name: outcomes[name, closure] for name, closure in tip.closures.items()}
-        return _told(tip, judged, rules) + _rule_files(store, update.new, tip.delta)
+        found = [*_told(tip, judged, rules), *_replacements(store, update.new, tip, judged)]
+        return found + _rule_files(store, update.new, tip.delta)
 
     async def _run_tests(
         self,
@@ -198,6 +200,18 @@ def _told(tip: Tip, judged: Mapping[TemplateName, Outcome], rules: RegistryRules
         if own:
             found += check_model(template_path(name), outcome, rules)
     return found
+
+
+def _replacements(
+    store: GitStore, commit: CommitId, tip: Tip, judged: Mapping[TemplateName, Outcome]
+) -> list[Diagnostic]:
+    """Where the changed templates that are replaced by another one lead."""
+
+    def read(name: TemplateName) -> bytes | None:
+        return read_file(store, commit, template_path(name))
+
+    replaced = [n for n, outcome in judged.items() if n in tip.changed and outcome.facts and outcome.facts.replaced_by]
+    return [finding for name in replaced for finding in check_replacement(name, read)]
 
 
 async def failed_tests(renderer: Renderer, name: TemplateName, checked: Checked) -> list[Diagnostic]:

@@ -40,6 +40,15 @@ def test_a_fault_of_the_text_hides_no_other(run: Run, checkout: Path) -> None:
     assert "variable-undeclared" not in run("validate", PATH, cwd=checkout).out
 
 
+def test_a_replacement_that_leads_nowhere_is_told(run: Run, checkout: Path) -> None:
+    old = TRIAGE.replace("type: chat\n", "type: chat\nstatus: deprecated\nreplaced_by: support/triage-2\n")
+    (checkout / PATH).write_text(old)
+    done = run("validate", PATH, cwd=checkout)
+    assert (done.code, f"{PATH}:6:14: warning: [replaced-by-nowhere]" in done.out) == (0, True)
+    (checkout / "prompts/support/triage-2.prompt.yaml").write_text(TRIAGE)
+    assert run("validate", PATH, cwd=checkout).out == ""
+
+
 def test_partials_come_from_the_whole_checkout(run: Run, checkout: Path) -> None:
     assert run("validate", PATH, cwd=checkout).code == 0
     (checkout / "prompts/partials/tone.prompt.yaml").unlink()

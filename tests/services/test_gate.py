@@ -179,6 +179,27 @@ async def test_names_that_collide_by_case_or_normal_form(pusher: Pusher) -> None
         assert f'differs from "{older}" only' in verdict.diagnostics[0].message
 
 
+async def test_a_replacement_leads_to_a_template(pusher: Pusher) -> None:
+    def deprecated(by: str) -> str:
+        return text_template(more=f"status: deprecated\nreplaced_by: {by}\n")
+
+    await pusher.land({T.format("here"): text_template(), T.format("gone"): text_template()})
+    verdict = await pusher.push({T.format("a"): deprecated("hear"), T.format("b"): deprecated("here")})
+    [nowhere] = verdict.diagnostics
+    assert verdict.accepted
+    assert str(nowhere).startswith(
+        "prompts/a.prompt.yaml:5:14: warning: [replaced-by-nowhere] there is no template hear"
+    )
+    assert (await pusher.push({T.format("a"): deprecated("b")})).diagnostics == ()
+    [left] = (await pusher.push({T.format("a"): deprecated("gone"), T.format("gone"): None})).diagnostics
+    assert "there is no template gone" in left.message
+    [circle] = (await pusher.push({T.format("here"): deprecated("a"), T.format("a"): deprecated("b")})).diagnostics[:1]
+    assert (circle.rule, circle.path) == ("replaced-by-nowhere", T.format("a"))
+    assert "a → b → here → a" in circle.message
+    [draft] = (await pusher.push({T.format("c"): deprecated("no")}, RefName("refs/heads/draft"))).diagnostics
+    assert (draft.rule, draft.path) == ("replaced-by-nowhere", T.format("c"))
+
+
 async def test_symlinks_and_submodules_are_refused(pusher: Pusher) -> None:
     import pygit2
 
