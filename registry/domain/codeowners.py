@@ -14,22 +14,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_SECTION = re.compile(r"(?P<optional>\^)?\[(?P<name>[^\]]+)\](?:\[(?P<count>[0-9]{1,4})\])?(?P<owners>\s.*)?")
+_SECTION = re.compile(r"\^?\[(?P<name>[^\]]+)\](?:\[[0-9]{1,4}\])?(?P<owners>\s.*)?")
 _PATTERN = re.compile(r"(?:\\.|[^\s\\]|\\$)+")
 _OWNER = re.compile(r"@?@[\w.-]+(?:/[\w.-]+)*|[^\s@]+@[^\s@]+\.[^\s@]+")
 _GLOB_TOKEN = re.compile(r"\\(?P<literal>.)|(?P<stars>\*+)|(?P<any>\?)|(?P<plain>.)", re.DOTALL)
 _WILD = re.compile(r"(?<!\\)[*?]")
 _FOLDERS = r"(?:[^/]+/)*"
 _CACHED_FOLDERS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class SectionOwners:
-    """What one section says of a path: its owners, and how many of them must approve (0 in an optional section)."""
-
-    name: str
-    owners: tuple[str, ...]
-    approvals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +45,6 @@ _Candidates = tuple[tuple[re.Pattern[str] | None, _Rule], ...]
 class _Section:
     """A section while it is read and asked; ``folders`` caches which rules can say something in a folder."""
 
-    name: str
-    optional: bool
-    count: int
     default: tuple[str, ...]
     rules: list[_Rule] = field(default_factory=list)
     folders: dict[str, _Candidates] = field(default_factory=dict)
@@ -101,20 +89,10 @@ class Owners:
         owners = (owner for section in self._sections for owner in section.owners_of(folder + slash, file))
         return tuple(dict.fromkeys(owners))
 
-    def sections_of(self, path: str) -> tuple[SectionOwners, ...]:
-        """The sections that say something about a file, in the file's order."""
-        folder, slash, file = path.rpartition("/")
-        answers = ((section, section.owners_of(folder + slash, file)) for section in self._sections)
-        return tuple(
-            SectionOwners(section.name, owners, 0 if section.optional else section.count)
-            for section, owners in answers
-            if owners
-        )
-
 
 def read_codeowners(data: bytes) -> Owners:
     """Reads a CODEOWNERS file; never fails: a line that cannot be read says nothing, no bytes mean no owners."""
-    section = _Section("", optional=False, count=1, default=())
+    section = _Section(default=())
     sections = {"": section}
     for line in data.decode("utf-8", "replace").removeprefix("\ufeff").splitlines():
         text = line.strip()
@@ -122,15 +100,8 @@ def read_codeowners(data: bytes) -> Owners:
             continue
         head = _SECTION.fullmatch(text)
         if head:
-            section = sections.setdefault(
-                head["name"].strip().casefold(),
-                _Section(
-                    head["name"].strip(),
-                    optional=head["optional"] is not None,
-                    count=max(1, int(head["count"] or 1)),
-                    default=_owners(head["owners"] or ""),
-                ),
-            )
+            default = _owners(head["owners"] or "")
+            section = sections.setdefault(head["name"].strip().casefold(), _Section(default))
             continue
         rule = _rule(text, section.default)
         if rule is not None:

@@ -76,19 +76,6 @@ def word_diff(old: str, new: str, effort: Effort | None = None) -> tuple[Segment
     return tuple(_merged(segments))
 
 
-def changed_ranges(segments: Sequence[Segment]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Where the removed segments stand in the old text and the added ones in the new: (start, end) in characters."""
-    ranges: dict[SegmentKind, list[tuple[int, int]]] = {SegmentKind.REMOVED: [], SegmentKind.ADDED: []}
-    at = {SegmentKind.REMOVED: 0, SegmentKind.ADDED: 0}
-    for segment in segments:
-        for side, found in ranges.items():
-            if segment.kind in {side, SegmentKind.EQUAL}:
-                if segment.kind is side:
-                    found.append((at[side], at[side] + len(segment.text)))
-                at[side] += len(segment.text)
-    return ranges[SegmentKind.REMOVED], ranges[SegmentKind.ADDED]
-
-
 def _lines(text: str) -> list[str]:
     """The lines with their LF; only LF ends a line."""
     lines = text.split("\n")

@@ -27,7 +27,7 @@ from registry.domain.template import (
     VariableType,
 )
 from registry.domain.template_file import read_template
-from registry.domain.text_diff import Segment, SegmentKind, changed_ranges, text_diff, word_diff
+from registry.domain.text_diff import Segment, SegmentKind, text_diff, word_diff
 
 WORDS = st.lists(
     st.sampled_from(["환불", "을", " ", "\n", "a", "b", "{{ x }}", ".", "高", "\r\n", "", "é", "\u0301"]), max_size=25
@@ -90,14 +90,6 @@ def test_word_segments_give_back_both_sides(old: str, new: str) -> None:
     assert all(segment.text for segment in segments)
     assert (old == new) == all(segment.kind is SegmentKind.EQUAL for segment in segments)
     assert all(a.kind is not b.kind for a, b in pairwise(segments))
-
-
-@given(WORDS, WORDS)
-def test_changed_ranges_are_what_differs(old: str, new: str) -> None:
-    segments = word_diff(old, new)
-    removed, added = changed_ranges(segments)
-    assert [old[a:b] for a, b in removed] == [s.text for s in segments if s.kind is SegmentKind.REMOVED]
-    assert [new[a:b] for a, b in added] == [s.text for s in segments if s.kind is SegmentKind.ADDED]
 
 
 def test_words_of_korean_and_of_templates() -> None:
