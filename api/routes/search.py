@@ -6,16 +6,15 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import RegistryDep, Repository
 from api.documented import READ, problems
-from api.indexed import add_commit, indexed_commit
+from api.indexed import indexed_commit
+from api.list_bodies import json_response, search_body
 from api.schemas.search import SearchAnswer, SearchQuery
 
 router = APIRouter(tags=["search"])
 
 
-@router.get("/search", responses=problems(*READ))
-async def search(
-    registry: RegistryDep, repository: Repository, query: Annotated[SearchQuery, Query()], response: Response
-) -> SearchAnswer:
+@router.get("/search", response_model=SearchAnswer, responses=problems(*READ))
+async def search(registry: RegistryDep, repository: Repository, query: Annotated[SearchQuery, Query()]) -> Response:
     """Finds templates by words, prefixes and substrings, in Korean too, with highlights and facets."""
-    add_commit(response, await indexed_commit(registry, repository))
-    return SearchAnswer.from_domain(await registry.search.search(query.query(repository)))
+    commit = await indexed_commit(registry, repository)
+    return json_response(search_body(await registry.search.search(query.query(repository))), commit)

@@ -8,8 +8,9 @@ from starlette.exceptions import HTTPException
 
 from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
 from api.documented import READ, STATE, WRITE, problems
-from api.indexed import add_commit, indexed_commit
+from api.indexed import indexed_commit
 from api.json_bodies import check_encoding, parse_json
+from api.list_bodies import json_response, list_body
 from api.schemas.fields import QueryModel, Said, SelectorQuery
 from api.schemas.templates import (
     DOCUMENT_EXAMPLE,
@@ -65,16 +66,16 @@ class DeleteQuery(WriteQuery):
     drop_labels: bool = Query(False, description="Drop the labels that still name the template in the same commit.")
 
 
-@router.get("/templates", responses=problems(*READ))
+@router.get("/templates", response_model=TemplateList, responses=problems(*READ))
 async def list_templates(
-    registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()], response: Response
-) -> TemplateList:
+    registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()]
+) -> Response:
     """Lists templates, filtered and sorted, in pages."""
-    add_commit(response, await indexed_commit(registry, repository))
+    commit = await indexed_commit(registry, repository)
     page = await registry.templates.list_templates(
         repository, query.filter(), sort=query.sort, limit=query.limit, cursor=query.cursor
     )
-    return TemplateList.from_domain(page)
+    return json_response(list_body(page), commit)
 
 
 @router.get(

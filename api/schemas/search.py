@@ -5,9 +5,7 @@ from pydantic import Field
 from api.schemas.fields import NAME, Answered, QueryInt, example
 from api.schemas.templates import FilterQuery
 from registry.domain.ids import RepositoryName
-from registry.domain.search import Highlight as DomainHighlight
-from registry.domain.search import Hit as DomainHit
-from registry.domain.search import Query, SearchPage
+from registry.domain.search import Query
 
 MAX_QUERY = 1000
 HIGHLIGHT_EXAMPLE = {"field": "body", "fragment": "… the refund policy …", "ranges": [[6, 12]]}
@@ -53,11 +51,6 @@ class Highlight(Answered):
     fragment: str
     ranges: list[tuple[int, int]] = Field(description="Start and end of each match in the fragment, in characters.")
 
-    @classmethod
-    def from_domain(cls, highlight: DomainHighlight) -> "Highlight":
-        """The body for a highlight."""
-        return cls(field=highlight.field, fragment=highlight.fragment, ranges=list(highlight.ranges))
-
 
 class Hit(Answered):
     """One template that was found."""
@@ -77,25 +70,6 @@ class Hit(Answered):
     labels: dict[str, int]
     owners: list[str]
     highlights: list[Highlight]
-
-    @classmethod
-    def from_domain(cls, hit: DomainHit) -> "Hit":
-        """The body for a hit."""
-        return cls(
-            name=hit.name,
-            score=hit.score + 0.0,  # -0.0 becomes 0.0
-            latest=hit.latest,
-            type=hit.facts.type.value,
-            description=hit.facts.description,
-            tags=list(hit.facts.tags),
-            status=hit.facts.status.value,
-            model=hit.facts.model,
-            variables=list(hit.facts.variables),
-            tokens=hit.facts.tokens,
-            labels={str(label): number for label, number in hit.labels.items()},
-            owners=list(hit.owners),
-            highlights=[Highlight.from_domain(h) for h in hit.highlights],
-        )
 
 
 class FacetCount(Answered):
@@ -127,18 +101,3 @@ class SearchAnswer(Answered):
     exact: bool = Field(description="False where total and facets were counted over a bounded set of candidates.")
     degraded: bool = Field(description="True where the search engine was away and the catalogue answered.")
     next_cursor: str | None
-
-    @classmethod
-    def from_domain(cls, page: SearchPage) -> "SearchAnswer":
-        """The body for a page of hits."""
-        return cls(
-            hits=[Hit.from_domain(hit) for hit in page.hits],
-            total=page.total,
-            facets={
-                facet: [FacetCount(value=value, count=count) for value, count in counts]
-                for facet, counts in page.facets.items()
-            },
-            exact=page.exact,
-            degraded=page.degraded,
-            next_cursor=page.next_cursor,
-        )

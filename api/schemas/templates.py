@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryInt, QueryModel, Time, example
 from api.schemas.problems import DiagnosticBody
-from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
+from registry.domain.catalogue import SortBy, TemplateFilter
 from registry.domain.labels import parse_label
 from registry.domain.template import Status, TemplateType
 from registry.services.template_edits import Written
@@ -105,30 +105,6 @@ class TemplateSummary(Answered):
         description="What is wrong with the file, where an older state is served."
     )
 
-    @classmethod
-    def from_domain(cls, entry: TemplateEntry) -> "TemplateSummary":
-        """The body for an entry of the catalogue."""
-        facts = entry.facts
-        return cls(
-            name=entry.name,
-            version=entry.version,
-            latest=entry.latest,
-            default=entry.default,
-            type=facts.type.value if facts else None,
-            description=facts.description if facts else "",
-            tags=list(facts.tags) if facts else [],
-            status=facts.status.value if facts else None,
-            replaced_by=facts.replaced_by if facts else None,
-            model=facts.model if facts else None,
-            variables=list(facts.variables) if facts else [],
-            tokens=facts.tokens if facts else 0,
-            labels={str(label): number for label, number in entry.labels.items()},
-            owners=list(entry.owners),
-            commit=entry.commit,
-            updated_at=entry.updated_at,
-            diagnostics=[DiagnosticBody.from_domain(d) for d in entry.diagnostics],
-        )
-
 
 class TemplateList(Answered):
     """A page of templates."""
@@ -137,11 +113,6 @@ class TemplateList(Answered):
 
     templates: list[TemplateSummary]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
-
-    @classmethod
-    def from_domain(cls, page: Page[TemplateEntry]) -> "TemplateList":
-        """The body for a page."""
-        return cls(templates=[TemplateSummary.from_domain(e) for e in page.items], next_cursor=page.next_cursor)
 
 
 TEMPLATE_EXAMPLE = {

@@ -1,0 +1,87 @@
+"""The long answers, lists and search, as plain values for orjson.
+
+A model of pydantic for each template, hit and count took longer to make than all that had to be looked up for it. The
+models of ``schemas`` document these answers, and the tests hold every answer to them.
+"""
+
+import orjson
+from starlette.responses import Response
+
+from api.answers import make_answer
+from api.errors import diagnostic_body
+from api.template_reads import COMMIT_HEADER
+from registry.domain.catalogue import Page, TemplateEntry
+from registry.domain.ids import CommitId
+from registry.domain.search import Hit, SearchPage
+
+Body = dict[str, object]
+
+
+def json_response(body: Body, commit: CommitId | None) -> Response:
+    """The answer of a route; ``commit`` is what it has seen at least."""
+    headers = {COMMIT_HEADER: commit} if commit is not None else {}
+    return make_answer(orjson.dumps(body, option=orjson.OPT_UTC_Z), headers=headers).response()
+
+
+def list_body(page: Page[TemplateEntry]) -> Body:
+    """The fields of ``schemas.templates.TemplateList``."""
+    return {"templates": [_summary(entry) for entry in page.items], "next_cursor": page.next_cursor}
+
+
+def _summary(entry: TemplateEntry) -> Body:
+    facts = entry.facts
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "latest": entry.latest,
+        "default": entry.default,
+        "type": facts.type.value if facts else None,
+        "description": facts.description if facts else "",
+        "tags": facts.tags if facts else (),
+        "status": facts.status.value if facts else None,
+        "replaced_by": facts.replaced_by if facts else None,
+        "model": facts.model if facts else None,
+        "variables": facts.variables if facts else (),
+        "tokens": facts.tokens if facts else 0,
+        "labels": entry.labels,
+        "owners": entry.owners,
+        "commit": entry.commit,
+        "updated_at": entry.updated_at,
+        "diagnostics": [diagnostic_body(each) for each in entry.diagnostics],
+    }
+
+
+def search_body(page: SearchPage) -> Body:
+    """The fields of ``schemas.search.SearchAnswer``."""
+    return {
+        "hits": [_hit(hit) for hit in page.hits],
+        "total": page.total,
+        "facets": {
+            facet: [{"value": value, "count": count} for value, count in counts]
+            for facet, counts in page.facets.items()
+        },
+        "exact": page.exact,
+        "degraded": page.degraded,
+        "next_cursor": page.next_cursor,
+    }
+
+
+def _hit(hit: Hit) -> Body:
+    facts = hit.facts
+    return {
+        "name": hit.name,
+        "score": hit.score + 0.0,  # -0.0 becomes 0.0
+        "latest": hit.latest,
+        "type": facts.type.value,
+        "description": facts.description,
+        "tags": facts.tags,
+        "status": facts.status.value,
+        "model": facts.model,
+        "variables": facts.variables,
+        "tokens": facts.tokens,
+        "labels": hit.labels,
+        "owners": hit.owners,
+        "highlights": [
+            {"field": each.field, "fragment": each.fragment, "ranges": each.ranges} for each in hit.highlights
+        ],
+    }
