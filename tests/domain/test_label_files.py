@@ -206,3 +206,24 @@ def test_whatever_the_layout_an_edit_says_what_was_meant(
 )
 def test_rolling_back_again_goes_back_further(moves: list[int | None], before: int | None) -> None:
     assert version_before(moves) == before
+
+
+_KEYS = st.one_of(
+    st.from_regex(r"[a-z가-힣][a-z0-9가-힣-]{0,62}", fullmatch=True),
+    st.sampled_from(["null", "true", "false", "con", "nul", "yes", "e1", "a" * 63, "가" * 63, "A", "0x", "a.md", "-a"]),
+)
+_VALUES = st.one_of(
+    st.integers(0, 2**31).map(str), st.sampled_from(["01", "999999999", "2147483648", "1.0", "x", "{version: 2}"])
+)
+
+
+@given(
+    st.lists(st.tuples(_KEYS, _VALUES), min_size=1, max_size=6),
+    st.sampled_from(["support", "a/b", "con", "가/나", "x" * 200 + "/" + "y" * 200 + "/" + "z" * 90]),
+)
+def test_the_short_way_to_read_plain_lines_says_what_the_long_way_says(
+    lines: list[tuple[str, str]], folder: str
+) -> None:
+    path = label_path(LabelName("production"), TemplateName(f"{folder}/one"))
+    data = "".join(f"{key}: {value}\n" for key, value in lines).encode()
+    assert read_labels(data, path) == read_labels(data + b"# read as YAML\n", path)
