@@ -5,8 +5,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from registry.domain.catalogue import PROJECTION_SCHEMA, Checkpoint, ProjectionBatch
 from registry.domain.errors import Conflict, PromptuaryError, RefMoved
@@ -17,7 +18,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
 from registry.services.news import Journal, news
-from registry.services.projecting import BatchBuilder, Parsed
+from registry.services.projecting import BatchBuilder, Parsed, Walk
 from registry.services.search_feed import SearchFeed
 from registry.services.states import Projected, States
 from registry.services.tree_changes import chain_after
@@ -214,7 +215,7 @@ class Indexing:
             await self._projection.put_refs(repository, refs)
         batches = await self._follow_branch(repository, store, refs.get(default), progress)
         self._seen[repository] = refs
-        return batches
+        return batches[-2:]
 
     async def _follow_branch(
         self, repository: RepositoryName, store: GitStore, tip: CommitId | None, progress: Progress
@@ -244,10 +245,15 @@ class Indexing:
         tip = store.resolve(self._git.default_branch(repository))
         return [*chain, *(chain_after(store, tip, chain[-1]) or [])] if tip is not None else chain
 
-    async def _write(self, batch: ProjectionBatch) -> None:
+    async def _land(self, builder: BatchBuilder, walk: Walk, before: Sequence[asyncio.Task[Any]]) -> ProjectionBatch:
+        """Judges what was walked and writes it, after what was walked before."""
+        batch = await builder.judge(walk)
+        for each in before:
+            await each
         self._unfed = await self._projection.apply(batch) or self._unfed
         if batch.final:
             await self._events.publish(news(batch))
+        return batch
 
     async def _project(
         self,
@@ -263,28 +269,25 @@ class Indexing:
         ref = self._git.default_branch(repository)
         builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store, parsed=self._parsed)
         batches: list[ProjectionBatch] = []
-        writing: asyncio.Task[None] | None = None
+        landing: list[asyncio.Task[ProjectionBatch]] = []
         done = 0
         try:
             while done < len(chain):
-                batch = await builder.build(state, chain[done:])
-                done += len(batch.commits)
+                walk = await builder.walk(state, chain[done:])
+                done += len(walk.batch.commits)
                 if replay and done == len(chain):
                     chain = self._grown(repository, store, chain)
-                batch = replace(batch, replay=replay, final=not replay or done == len(chain))
-                if writing is not None:
-                    await writing
-                # The next batch is made while this one is written.
-                writing = asyncio.create_task(self._write(batch))
+                walk = walk.marked(replay=replay, final=not replay or done == len(chain))
+                if len(landing) > 1:
+                    batches = [*batches[-1:], await landing[0]]
+                # While one batch is written, the next is judged, and the one after that numbered.
+                landing = [*landing[-1:], asyncio.create_task(self._land(builder, walk, landing[-1:]))]
                 progress(done, len(chain))
-                batches = [*batches[-1:], batch]
-            if writing is not None:
-                await writing
+            batches += [await each for each in landing]
         except BaseException:
-            if writing is not None:
-                await asyncio.gather(writing, return_exceptions=True)
+            await asyncio.gather(*landing, return_exceptions=True)
             # The state has gone further than what was written: read it anew next time.
             self._states.forget(repository)
             raise
         self._states.hold(repository, state)
-        return batches
+        return batches[-2:]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 
@@ -11,10 +11,11 @@ from registry.domain.codeowners import Owners, read_codeowners
 from registry.domain.events import Event, LabelMoved, RefProjected, TemplateChanged, TemplateRemoved
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.judging import Outcome
 from registry.domain.labels import read_labels
 from registry.domain.names import template_path
 from registry.domain.refs import Commit, Entry, TreeChange
-from registry.domain.versions import Step
+from registry.domain.versions import Numbered
 from registry.ports.git import GitStore
 from registry.services.checking import Checker
 from registry.services.states import Projected
@@ -42,7 +43,7 @@ class _Rows:
     """What a batch has gathered so far."""
 
     commits: list[CommitRow] = field(default_factory=list)
-    versions: list[VersionRow] = field(default_factory=list)
+    versions: list[tuple[int, Numbered]] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     labels: list[LabelMove] = field(default_factory=list)
     changes: dict[TemplateName, Change] = field(default_factory=dict)
@@ -50,6 +51,19 @@ class _Rows:
 
     def count(self) -> int:
         return len(self.commits) + len(self.versions) + len(self.removals) + len(self.labels) + len(self.bodies)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Some commits, numbered: a batch whose versions, each with its commit's ordinal, have still to be judged."""
+
+    batch: ProjectionBatch
+    versions: Sequence[tuple[int, Numbered]]
+    bodies: Mapping[BlobId, bytes]
+
+    def marked(self, *, replay: bool, final: bool) -> "Walk":
+        """The same as a batch of a replay, or as the last of its projection."""
+        return replace(self, batch=replace(self.batch, replay=replay, final=final))
 
 
 class Parsed:
@@ -77,6 +91,10 @@ class BatchBuilder:
 
     async def build(self, state: Projected, chain: Sequence[CommitId]) -> ProjectionBatch:
         """The next batch from ``state`` along ``chain``; moves ``state`` on to the batch's last commit."""
+        return await self.judge(await self.walk(state, chain))
+
+    async def walk(self, state: Projected, chain: Sequence[CommitId]) -> Walk:
+        """Numbers the next commits from ``state`` along ``chain``; moves ``state`` on to the last of them."""
         expected = state.commit
         deltas = await asyncio.to_thread(self._deltas, state.commit, chain)
         bodies = await read_many(self._store, (blob for _, delta in deltas for blob in delta.blobs()))
@@ -86,27 +104,37 @@ class BatchBuilder:
             state.ordinal += 1
             state.commit = commit.id
             owners_changed = owners_changed or delta.owners is not None
-            await self._add(rows, state, commit, delta, bodies)
+            self._add(rows, state, commit, delta, bodies)
             await asyncio.sleep(0)
             if rows.count() >= ROWS_AT_ONCE:
                 break
         if state.commit is None:
             raise AssertionError("a batch needs at least one commit")
         rules = read_file(self._store, state.commit, RULES_PATH)
-        return ProjectionBatch(
+        batch = ProjectionBatch(
             repository=self._repository,
             ref=self._ref,
             expected=expected,
             commit=state.commit,
             ordinal=state.ordinal,
             commits=rows.commits,
-            versions=rows.versions,
+            versions=(),
             removals=rows.removals,
             changes=list(rows.changes.values()),
             labels=rows.labels,
             owners=self._owners_of(state, rows, everything=owners_changed),
             bodies=rows.bodies,
             rules=rules.decode("utf-8", "replace") if rules is not None else None,
+        )
+        return Walk(batch, rows.versions, bodies)
+
+    async def judge(self, walk: Walk) -> ProjectionBatch:
+        """The batch with its versions, all judged together."""
+        cases = [(version.name, version.closure) for _, version in walk.versions]
+        outcomes = await self._checker.outcomes(self._store, cases, walk.bodies)
+        judged = zip(walk.versions, cases, strict=True)
+        return replace(
+            walk.batch, versions=[_version_row(at, version, outcomes[case]) for (at, version), case in judged]
         )
 
     def _deltas(self, start: CommitId | None, chain: Sequence[CommitId]) -> list[tuple[Commit, Delta]]:
@@ -123,41 +151,22 @@ class BatchBuilder:
                 break
         return found
 
-    async def _add(
-        self, rows: _Rows, state: Projected, commit: Commit, delta: Delta, bodies: Mapping[BlobId, bytes]
-    ) -> None:
+    def _add(self, rows: _Rows, state: Projected, commit: Commit, delta: Delta, bodies: Mapping[BlobId, bytes]) -> None:
         changes = graph_changes(delta.templates, bodies)
         step = state.versions.step(changes)
         rows.changes.update({change.name: change for change in changes})
         rows.commits.append(_commit_row(state.ordinal, commit))
-        await self._add_versions(rows, state.ordinal, step, bodies)
+        for version in step.versions:
+            rows.versions.append((state.ordinal, version))
+            if version.cause is None:
+                rows.bodies[version.blob] = bodies[version.blob].decode("utf-8", "replace")
         rows.removals.extend(Removal(name, state.ordinal, moved_to) for name, moved_to in step.removed)
         for change in delta.labels:
             rows.labels.extend(self._label_moves(change, bodies, state.ordinal, commit))
 
-    async def _add_versions(self, rows: _Rows, ordinal: int, step: Step, bodies: Mapping[BlobId, bytes]) -> None:
-        outcomes = await self._checker.outcomes(self._store, [(v.name, v.closure) for v in step.versions], bodies)
-        for version in step.versions:
-            rows.versions.append(
-                VersionRow(
-                    name=version.name,
-                    number=version.number,
-                    ordinal=ordinal,
-                    digest=version.digest,
-                    blob=version.blob,
-                    closure=version.closure,
-                    facts=outcomes[version.name, version.closure].facts,
-                    cause=version.cause,
-                    moved_from=version.moved_from,
-                    diagnostics=outcomes[version.name, version.closure].diagnostics,
-                )
-            )
-            if version.cause is None:
-                rows.bodies[version.blob] = bodies[version.blob].decode("utf-8", "replace")
-
     def _owners_of(self, state: Projected, rows: _Rows, *, everything: bool) -> Mapping[TemplateName, tuple[str, ...]]:
         blobs = state.versions.graph.blobs
-        names = list(blobs) if everything else [v.name for v in rows.versions if v.cause is None]
+        names = list(blobs) if everything else [v.name for _, v in rows.versions if v.cause is None]
         entry = self._store.entry(state.commit, OWNERS_PATH) if state.commit else None
         if not names or entry is None or entry.mode not in REGULAR:
             return dict.fromkeys(names, ())
@@ -228,4 +237,19 @@ def _commit_row(ordinal: int, commit: Commit) -> CommitRow:
         author_email=commit.author.email,
         committed_at=commit.committer.time,
         subject=commit.subject,
+    )
+
+
+def _version_row(ordinal: int, version: Numbered, outcome: Outcome) -> VersionRow:
+    return VersionRow(
+        name=version.name,
+        number=version.number,
+        ordinal=ordinal,
+        digest=version.digest,
+        blob=version.blob,
+        closure=version.closure,
+        facts=outcome.facts,
+        cause=version.cause,
+        moved_from=version.moved_from,
+        diagnostics=outcome.diagnostics,
     )
