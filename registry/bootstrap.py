@@ -19,6 +19,7 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.domain.errors import Unavailable
 from registry.ports.events import EventBus
@@ -169,6 +170,7 @@ def _compose(
             outbox=outbox,
             index=index,
             checker=checker,
+            stored=SqlStoredRows(database),
         ),
         maintenance=Maintenance(git=git, upkeep=git, projection=projection),
     )

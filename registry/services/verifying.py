@@ -11,12 +11,17 @@ from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Outbox, Projection
 from registry.ports.search_index import SearchIndex
+from registry.ports.verifying import StoredRows
 from registry.services.checking import Checker
+from registry.services.derived_rows import filter_differences, key_differences, ref_differences
 from registry.services.indexing import Progress, no_progress
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.replaying import Replay, document_of
 
 PAGE = 500
+TEMPLATES_AT_ONCE = 200
+"""How many templates' versions are read at a time."""
+
 DIFFERENCES_AT_MOST = 1_000
 TRIES = 5
 """How often a run compares anew where the projection moved meanwhile; only new commits are replayed then."""
@@ -41,6 +46,7 @@ class Verifying:
         outbox: Outbox,
         index: SearchIndex,
         checker: Checker,
+        stored: StoredRows,
     ) -> None:
         self._git = git
         self._templates = templates
@@ -49,6 +55,7 @@ class Verifying:
         self._outbox = outbox
         self._index = index
         self._checker = checker
+        self._stored = stored
 
     async def verify(self, repository: RepositoryName, progress: Progress = no_progress) -> list[str]:
         """The differences in words; none means that both projections say what Git says at the checkpoint.
@@ -74,7 +81,7 @@ class Verifying:
                 found = await self._compare(replay, checkpoint)
                 if await self._projection.checkpoint(repository) == checkpoint:
                     if store.resolve(ref) == checkpoint.commit:
-                        return found[:DIFFERENCES_AT_MOST]
+                        return [*await self._compare_refs(repository, store), *found][:DIFFERENCES_AT_MOST]
                     await asyncio.sleep(SETTLE_SECONDS)
                     if await self._projection.checkpoint(repository) == checkpoint:
                         tip = store.resolve(ref) or "no commit"
@@ -110,6 +117,7 @@ class Verifying:
             found.append("The rules of the catalogue are not the text of .registry.yaml.")
         wanted = replay.entries()
         found += await self._compare_templates(replay, wanted)
+        found += await self._compare_derived(replay, wanted)
         found += await self._compare_versions(replay)
         found += await self._compare_labels(replay)
         found += await self._compare_graph(replay)
@@ -150,27 +158,39 @@ class Verifying:
 
     async def _compare_versions(self, replay: Replay) -> list[str]:
         found: list[str] = []
-        for name, wanted in replay.versions.items():
-            there = await self._versions_of(replay.repository, name)
-            for number in sorted(wanted.keys() | there.keys()):
+        names = list(replay.versions)
+        for start in range(0, len(names), TEMPLATES_AT_ONCE):
+            part = names[start : start + TEMPLATES_AT_ONCE]
+            stored = await self._stored.versions_of(replay.repository, part)
+            there = {(version.name, version.number): version for version in stored}
+            wanted = {(name, number): version for name in part for number, version in replay.versions[name].items()}
+            for name, number in sorted(wanted.keys() | there.keys()) if wanted != there else ():
                 what = f"{name} v{number}"
-                if number not in there:
+                if (name, number) not in there:
                     found.append(f"{what} is missing in the catalogue.")
-                elif number not in wanted:
+                elif (name, number) not in wanted:
                     found.append(f"{what} is in the catalogue but not in Git.")
-                elif wanted[number] != there[number]:
-                    found.extend(_differences(what, wanted[number], there[number]))
+                else:
+                    found.extend(_differences(what, wanted[name, number], there[name, number]))
         return found
 
-    async def _versions_of(self, repository: RepositoryName, name: TemplateName) -> dict[int, VersionEntry]:
-        versions: dict[int, VersionEntry] = {}
-        cursor: str | None = None
-        while True:
-            page = await self._versions.list_versions(repository, name, limit=PAGE, cursor=cursor)
-            versions.update((version.number, version) for version in page.items)
-            cursor = page.next_cursor
-            if cursor is None:
-                return versions
+    async def _compare_derived(self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry]) -> list[str]:
+        """What lists, filters and suggestions go by."""
+        keys = await self._stored.keys(replay.repository)
+        values = await self._stored.filter_values(replay.repository)
+        return [*key_differences(wanted, keys, replay.latest_blob), *filter_differences(wanted, values)]
+
+    async def _compare_refs(self, repository: RepositoryName, store: GitStore) -> list[str]:
+        """The recorded refs but the default branch, whose record is the checkpoint; a push may be on its way."""
+        default = self._git.default_branch(repository)
+        found: list[str] = []
+        for _ in range(2):
+            there = await self._stored.refs(repository)
+            found = ref_differences({**store.refs(), default: None}, {**there, default: None})
+            if not found:
+                break
+            await asyncio.sleep(SETTLE_SECONDS)
+        return found
 
     async def _compare_labels(self, replay: Replay) -> list[str]:
         """Where the labels point, and every move that brought them there."""

@@ -10,14 +10,14 @@ import pytest
 
 from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import LabelMove
-from registry.domain.ids import ZERO_COMMIT, RepositoryName
+from registry.domain.ids import ZERO_COMMIT, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.settings import Settings
 from tests.pushing import MAIN, REPOSITORY, Pusher, text_template
 
 T = "prompts/{}.prompt.yaml"
 RULES = "schema: registry/v1\n"
-MOVED = text_template("moved {{ name }}")
+MOVED = text_template("moved {{ name }}", more="tags: [y]\n")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,7 @@ async def stock(data: Path) -> None:
         await pusher.land({T.format("old"): None, T.format("new"): MOVED, T.format("gone"): None})
         await pusher.land({"labels/production.yaml": "a: 1\n"})
         await pusher.land({"labels/production.yaml": "a: 2\n"})
+        assert (await pusher.push({T.format("a"): text_template("a3")}, RefName("refs/heads/draft"))).accepted
         assert await registry.verifying.verify(REPOSITORY) == []
 
 
@@ -96,6 +97,23 @@ def spoil(registry: Registry, statement: str) -> None:
         ("update builds set rules = '\"schema: registry/v2\"'", "The rules of the catalogue"),
         ("update builds set ordinal = 99", "counts 99 commits, Git 6"),
         ("update search_documents set fingerprint = 'x' where name = 'a'", "The search document of a is stale"),
+        ("update templates set sort_key = x'00' where name = 'a'", "a: the key by which it is listed"),
+        ("update templates set latest_blob = zeroblob(20) where name = 'a'", "a: the file of its latest version is 000"),
+        ("update templates set latest_blob = null where name = 'new'", "new: the file of its latest version is None"),
+        ("delete from template_names where rowid = (select id from templates where name = 'a')", "a: suggestions"),
+        ("update template_names set name = 'b' where name = 'a'", "a: suggestions"),
+        ("delete from template_values where facet = 'tag'", "new: the filter tag=y does not find it"),
+        ("update template_values set value = 'z' where facet = 'tag'", "new: the filter tag=z finds it but should not"),
+        ("update template_values set value = 'draft' where facet = 'status'", "the filter status=active does not"),
+        ("update template_values set value = '@eve' where facet = 'owner'", "the filter owner=@eve finds it but"),
+        ("delete from template_values where facet = 'label'", "a: the filter label=production does not find it"),
+        ("update template_values set sort_key = x'00' where facet = 'label'", "label=production leads to a template"),
+        ("update template_values set template_id = 99 where facet = 'label'", "label=production leads to a template"),
+        ("update template_values set template_id = (select id from templates where name = 'gone') where facet = 'tag'",
+         "The filter tag=y leads to a template that is not there"),
+        ('update refs set "commit" = \'0\' where ref = \'refs/heads/draft\'', "The ref refs/heads/draft is recorded at 0,"),
+        ("delete from refs", "The ref refs/heads/draft is recorded at no commit"),
+        ("insert into refs select repository_id, 'refs/heads/x', \"commit\", updated_at from refs limit 1", "refs/heads/x is"),
         ("delete from search_documents where name = 'a'", "a is missing in the search index"),
         ("update search_documents set name = 'zz' where name = 'a'", "zz is in the search index"),
     ],

@@ -13,7 +13,7 @@ from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RepositoryName, TemplateName
 from registry.domain.template import Status
 
-_VERSIONS = (
+ALL_VERSIONS = (
     select(
         templates.c.name,
         versions,
@@ -27,8 +27,11 @@ _VERSIONS = (
     .join(versions, versions.c.template_id == templates.c.id)
     .join(commits, and_(commits.c.build_id == templates.c.build_id, commits.c.ordinal == versions.c.ordinal))
     .outerjoin(closures, and_(closures.c.build_id == templates.c.build_id, closures.c.digest == versions.c.digest))
-    .where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
+    .where(templates.c.build_id == live_build)
 )
+"""The versions of the live build of ``:repository``, with their commits and closures."""
+
+_VERSIONS = ALL_VERSIONS.where(templates.c.name == bindparam("name"))
 _FIND = _VERSIONS.where(versions.c.number == bindparam("number"))
 _PAGE = (
     _VERSIONS.where(versions.c.number < bindparam("before"))
@@ -59,7 +62,8 @@ _EVERY_MOVE = (
 _ABOVE_ALL = 2**62
 
 
-def _version_of(row: Row[Any]) -> VersionEntry:
+def version_of(row: Row[Any]) -> VersionEntry:
+    """The entry of a row of ``ALL_VERSIONS``."""
     blob = BlobId(row.blob.hex())
     return VersionEntry(
         name=row.name,
@@ -110,7 +114,7 @@ class SqlVersionIndex:
         def find(connection: Connection) -> VersionEntry | None:
             wanted = {"repository": repository, "name": name, "number": number}
             row = connection.execute(_FIND, wanted).one_or_none()
-            return _version_of(row) if row is not None else None
+            return version_of(row) if row is not None else None
 
         return await self._database.read(find)
 
@@ -123,7 +127,7 @@ class SqlVersionIndex:
 
         def page(connection: Connection) -> list[VersionEntry]:
             wanted = {"repository": repository, "name": name, "before": before, "limit": limit + 1}
-            return [_version_of(row) for row in connection.execute(_PAGE, wanted)]
+            return [version_of(row) for row in connection.execute(_PAGE, wanted)]
 
         found = await self._database.read(page)
         more = make_cursor(request, [found[limit - 1].number]) if len(found) > limit else None
