@@ -1,4 +1,4 @@
-"""The HTTP application: the documented routes, and in front of them keys, limits, Git and the hot path."""
+"""The HTTP application: the documented routes, and in front of them keys, limits, Git and the hot paths."""
 
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
@@ -12,6 +12,7 @@ from api.data_folder import gates_folder
 from api.gateway import Gateway
 from api.git_http import GitHttp, GitLimits
 from api.hot_reads import HotReads
+from api.hot_renders import HotRenders
 from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routes import documents, health, index, labels, render, repositories, rollbacks, search, templates, versions
@@ -33,7 +34,7 @@ def create_app(registry: Registry) -> HotReads:
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp)
     request_ids = RequestIds()
     gateway = Gateway(
-        documented_app(registry, answers),
+        HotRenders(documented_app(registry, answers), registry=registry),
         git=GitHttp(
             registry,
             limits=GitLimits(push_bytes=registry.settings.max_push_bytes),

@@ -1,17 +1,15 @@
 """Rendering."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import JSONResponse
 
 from api.dependencies import Name, RegistryDep, Repository
 from api.documented import READ, STATE, problems
-from api.indexed import add_commit, indexed_commit
 from api.json_bodies import JsonRoute
-from api.schemas.render import RENDERING_EXAMPLE, Format, Rendering, RenderQuery, RenderRequest
+from api.render_answers import render_answer
+from api.schemas.render import RENDERING_EXAMPLE, RenderQuery, RenderRequest
 from registry.domain import errors as domain
-from registry.domain.request_bodies import anthropic_body, openai_body
 
 router = APIRouter(tags=["render"], route_class=JsonRoute)
 
@@ -22,7 +20,6 @@ _ANTHROPIC_EXAMPLE = {
     "system": "You sort support tickets. Answer in en.\n",
     "messages": [{"role": "user", "content": "<ticket>My card was charged twice</ticket>"}],
 }
-_BODIES = {Format.OPENAI: openai_body, Format.ANTHROPIC: anthropic_body}
 
 
 @router.post(
@@ -71,15 +68,5 @@ async def render_template(
     body: RenderRequest,
 ) -> Response:
     """Renders a template with values, in a process of its own with limits on time and memory."""
-    commit = await indexed_commit(registry, repository)
-    read, template, rendered = await registry.templates.render(
-        repository, name, query.selector(), body.variables, strict=query.strict
-    )
-    answer: Any
-    if query.format is None:
-        answer = Rendering.from_domain(read, rendered).model_dump(mode="json")
-    else:
-        answer = _BODIES[query.format](template, rendered)
-    response = JSONResponse(answer)
-    add_commit(response, commit)
-    return response
+    found = await registry.templates.renderable(repository, name, query.selector())
+    return (await render_answer(registry, found, query, body)).response()

@@ -7,7 +7,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
+from cachetools import LRUCache
+
+from registry.domain.catalogue import Checkpoint, Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
 from registry.domain.errors import (
     LabelNotFound,
     TemplateGone,
@@ -31,6 +33,9 @@ ANSWER_FORMAT = 1
 """Part of every ETag: raised when the same state is answered in another form."""
 
 LATEST = LabelName("latest")
+
+RENDERABLES = 1024
+"""States that are kept for the next rendering; what they hold is shared with ``TemplateSource``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,16 @@ class TemplateRead:
     reference: str | None
     cause: TemplateName | None = None
     moved_from: TemplateName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renderable:
+    """A state that can be rendered; ``indexed`` is the commit that finding it has seen at least."""
+
+    read: TemplateRead
+    template: Template
+    partials: Mapping[TemplateName, Template]
+    indexed: CommitId | None
 
 
 def make_etag(version: int | None, digest: str, state: str = "") -> str:
@@ -92,6 +107,8 @@ class Templates:
         self._source = source
         self._revisions = revisions
         self._renderer = renderer
+        self._renderables: LRUCache[tuple[RepositoryName, TemplateName, Selector, Checkpoint | None], Renderable]
+        self._renderables = LRUCache(RENDERABLES)
 
     async def list_templates(
         self,
@@ -117,19 +134,24 @@ class Templates:
             labels = ()
         return _answer(version, loaded, labels, selector)
 
-    async def render(
-        self,
-        repository: RepositoryName,
-        name: TemplateName,
-        selector: Selector,
-        values: Mapping[str, Json],
-        *,
-        strict: bool = False,
-    ) -> tuple[TemplateRead, Template, Rendered]:
-        """Renders what the selector names. Raises as ``read``, and VariablesInvalid, RenderFailed, RenderLimit."""
+    async def renderable(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> Renderable:
+        """What the selector names, for ``render``; found once until something is projected. Raises as ``read``."""
+        checkpoint = await self._projection.checkpoint(repository)
+        key = (repository, name, selector, checkpoint)
+        known = self._renderables.get(key)
+        if known is not None:
+            return known
         _, version, loaded = await self._find(repository, name, selector)
-        rendered = await self._renderer.render(loaded.template, loaded.partial_templates, values, strict=strict)
-        return _answer(version, loaded, (), selector), loaded.template, rendered
+        read = _answer(version, loaded, (), selector)
+        commit = checkpoint.commit if checkpoint is not None else None
+        found = Renderable(read, loaded.template, loaded.partial_templates, commit)
+        if selector.ref is None and selector.at is None:  # other refs move without a projection
+            self._renderables[key] = found
+        return found
+
+    async def render(self, found: Renderable, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
+        """Renders with values. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
+        return await self._renderer.render(found.template, found.partials, values, strict=strict)
 
     async def _find(
         self, repository: RepositoryName, name: TemplateName, selector: Selector

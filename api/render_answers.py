@@ -1,0 +1,30 @@
+"""Rendering: the one function behind the documented route and the hot path."""
+
+import json
+from typing import Any
+
+from api.answers import Answer, make_answer
+from api.schemas.render import Format, Rendering, RenderQuery, RenderRequest
+from api.template_reads import COMMIT_HEADER
+from registry.bootstrap import Registry
+from registry.domain.request_bodies import anthropic_body, openai_body
+from registry.services.templates import Renderable
+
+_BODIES = {Format.OPENAI: openai_body, Format.ANTHROPIC: anthropic_body}
+
+
+async def render_answer(registry: Registry, found: Renderable, query: RenderQuery, request: RenderRequest) -> Answer:
+    """The messages or text as JSON, or a provider's request body.
+
+    Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable.
+    """
+    rendered = await registry.templates.render(found, request.variables, strict=query.strict)
+    body: Any
+    if query.format is None:
+        body = Rendering.from_domain(found.read, rendered).model_dump(mode="json")
+    else:
+        body = _BODIES[query.format](found.template, rendered)
+    # Not orjson: what a template holds may have integers beyond 64 bits.
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    headers = {COMMIT_HEADER: found.indexed} if found.indexed is not None else {}
+    return make_answer(text.encode(), headers=headers)
