@@ -35,6 +35,24 @@ FEW = 2_000
 KINDS: dict[SortBy, tuple[type, ...]] = {SortBy.NAME: (str,), SortBy.UPDATED: (int, str)}
 """The types of a cursor's parts."""
 
+ENTRY = (
+    templates.c.name,
+    templates.c.version,
+    templates.c.latest,
+    templates.c.default_version,
+    templates.c.facts,
+    templates.c.labels,
+    templates.c.owners,
+    templates.c.deleted,
+    templates.c.moved_to,
+    templates.c.commit,
+    templates.c.age,
+    templates.c.diagnostics,
+)
+"""What is shown of a template, in the order of ``template_index.entry_of``."""
+
+_LISTED = select(*ENTRY, templates.c.sort_key)
+
 Position = tuple[int, bytes]
 """The age (0 where names sort) and the sort key of a page's last template."""
 
@@ -61,7 +79,7 @@ def place_of(row: Row[Any], sort: SortBy) -> list[str | int | float]:
 def page_rows(
     connection: Connection, build: int, filters: Filters, sort: SortBy, after: Position | None, limit: int
 ) -> Sequence[Row[Any]]:
-    """The ``limit`` rows of ``templates`` behind ``after``, in order."""
+    """The ``limit`` templates behind ``after``, in order: ``ENTRY`` and the sort key."""
     counted = (
         sorted((_count(connection, build, *each), each) for each in filters) if _order_matters(filters, sort) else []
     )
@@ -96,7 +114,7 @@ def page_statement(sort: SortBy, filters: int, *, after: bool, few: bool) -> Sel
 
 
 def _shown() -> Select[Any]:
-    return select(templates).where(templates.c.build_id == _BUILD, templates.c.deleted == literal(value=False))
+    return _LISTED.where(templates.c.build_id == _BUILD, templates.c.deleted == literal(value=False))
 
 
 def _by_name_filtered(filters: int, *, after: bool) -> Select[Any]:
@@ -105,13 +123,13 @@ def _by_name_filtered(filters: int, *, after: bool) -> Select[Any]:
         lead = lead.where(template_values.c.sort_key > _AFTER_KEY)
     # The inner order makes the page, from the index alone; the outer one keeps it.
     keys = lead.order_by(template_values.c.sort_key).limit(_LIMIT).subquery("keys")
-    return select(templates).join(keys, templates.c.id == keys.c.template_id).order_by(keys.c.sort_key)
+    return _LISTED.join(keys, templates.c.id == keys.c.template_id).order_by(keys.c.sort_key)
 
 
 def _by_age(filters: int, *, after: bool, few: bool) -> Select[Any]:
     if few:
         keys = _leading(filters).subquery("keys")
-        found = select(templates).join(keys, templates.c.id == keys.c.template_id)
+        found = _LISTED.join(keys, templates.c.id == keys.c.template_id)
     else:
         found = _shown()
         for number in range(filters):

@@ -22,9 +22,9 @@ _CHUNK = 500
 live_build = select(repositories.c.live_build).where(repositories.c.name == bindparam("repository")).scalar_subquery()
 """The build that readers of ``:repository`` see; null where it was never projected."""
 
-_FIND = select(templates).where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
+_FIND = select(*listing.ENTRY).where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
 _EVERY = (
-    select(templates)
+    select(*listing.ENTRY)
     .where(templates.c.build_id == live_build, templates.c.name > bindparam("after"))
     .order_by(templates.c.name)
     .limit(bindparam("limit"))
@@ -42,20 +42,21 @@ _AROUND = (
 
 
 def entry_of(row: Row[Any]) -> TemplateEntry:
-    """The entry of a row of ``templates``."""
+    """The entry of a row that begins with ``listing.ENTRY``. By place: by name takes twice as long, for every row."""
+    name, version, latest, default, facts, labels, owners, deleted, moved_to, commit, age, diagnostics, *_ = row
     return TemplateEntry(
-        name=row.name,
-        version=row.version,
-        latest=row.latest,
-        default=row.default_version,
-        facts=from_facts(row.facts) if row.facts is not None else None,
-        labels=from_json(row.labels) or {},
-        owners=tuple(from_json(row.owners) or ()),
-        deleted=row.deleted,
-        moved_to=row.moved_to,
-        commit=CommitId(row.commit.hex()) if row.commit is not None else None,
-        updated_at=to_time(-row.age),
-        diagnostics=from_diagnostics(row.diagnostics),
+        name=name,
+        version=version,
+        latest=latest,
+        default=default,
+        facts=from_facts(facts) if facts is not None else None,
+        labels=from_json(labels) or {},
+        owners=tuple(from_json(owners) or ()),
+        deleted=deleted,
+        moved_to=moved_to,
+        commit=CommitId(commit.hex()) if commit is not None else None,
+        updated_at=to_time(-age),
+        diagnostics=from_diagnostics(diagnostics),
     )
 
 
