@@ -165,7 +165,7 @@ class Writes:
             if write.answer.done():
                 continue
             try:
-                done = await self._commit_one(repository, store, branch, tip, write)
+                done = await self._commit_one(repository, store, branch, tip, write, flush=write is turn[-1])
             except PromptuaryError as error:
                 write.answer.set_exception(error)
                 continue
@@ -181,15 +181,28 @@ class Writes:
         return accepted
 
     async def _commit_one(
-        self, repository: RepositoryName, store: GitStore, branch: RefName, tip: CommitId | None, write: _Write
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        branch: RefName,
+        tip: CommitId | None,
+        write: _Write,
+        *,
+        flush: bool,
     ) -> Committed:
+        """Writes and judges one commit; ``flush`` makes the turn's objects durable meanwhile, whatever the verdict."""
         changes = write.edit(Base(store, tip, branch))
         if tip is not None and not _differs(store, tip, changes):
             return Committed(tip, changed=False)
         signature = Signature(write.actor.name, write.actor.email, self._clock.now())
         commit = store.write_commit(tip, changes, signature, signature, write.message)
         update = RefUpdate(branch, tip or ZERO_COMMIT, commit)
-        verdict = await self._gate.judge_commit(repository, store, update, write.actor, rollback=write.rollback)
+        flushing = asyncio.create_task(asyncio.to_thread(store.flush)) if flush else None
+        try:
+            verdict = await self._gate.judge_commit(repository, store, update, write.actor, rollback=write.rollback)
+        finally:
+            if flushing is not None:
+                await flushing
         if not verdict.accepted:
             errors = [d for d in verdict.diagnostics if d.severity is Severity.ERROR]
             raise Refused(f"The change was refused: {errors[0].message}", diagnostics=verdict.diagnostics)

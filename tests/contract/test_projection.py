@@ -18,6 +18,7 @@ import pytest
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.domain.catalogue import PROJECTION_SCHEMA, OutboxKind, TemplateFilter
@@ -314,15 +315,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([str(unmount), folder], check=False, capture_output=True)
 
 
-async def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: Path) -> None:
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "with the search index"])
+async def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: Path, beside: bool) -> None:
     database = await Database.open(small_disk / "catalogue.db")
     store = store_of(database)
     history = History()
     await store.projection.apply(history.commit({"a": "1"}))
+    await drain(store)
+    projection = SqlProjection(database, index=Fts5SearchIndex(database) if beside else None)
 
     async def fill_up() -> None:
         for number in range(20):
-            await store.projection.apply(history.commit({f"b{number}": os.urandom(300_000).hex()}))
+            await projection.apply(history.commit({f"b{number}": os.urandom(300_000).hex()}))
 
     with pytest.raises(Unavailable, match="disk is full"):
         await fill_up()
@@ -331,6 +335,9 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: Path) -> None
     await database.close()
     again = await Database.open(small_disk / "catalogue.db")
     assert await names(store_of(again)) == before
+    if beside:
+        assert await store_of(again).outbox.depth() == 0
+        assert set(await Fts5SearchIndex(again).fingerprints("default")) == {*before} - {"a"}
     await again.close()
 
 

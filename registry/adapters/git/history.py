@@ -19,6 +19,8 @@ _FEW_TIPS = 8  # above, one `git rev-list` is faster than asking libgit2 tip by 
 class History(Content):
     """The history half of a store (GitHistory)."""
 
+    _compared: tuple[tuple[CommitId | None, CommitId], list[TreeChange]] | None = None
+
     def commit(self, commit: CommitId) -> Commit:
         """One commit. Raises RevisionNotFound."""
         return _to_domain(self.find_commit(commit))
@@ -42,7 +44,15 @@ class History(Content):
         return chain
 
     def changes(self, old: CommitId | None, new: CommitId) -> list[TreeChange]:
-        """The paths that differ between two commits' trees, descending only where tree ids differ."""
+        """The paths that differ between two commits' trees, descending only where tree ids differ.
+
+        The last answer is kept: the gate asks three times for what a single commit changes.
+        """
+        if self._compared is None or self._compared[0] != (old, new):
+            self._compared = ((old, new), self._compare(old, new))
+        return list(self._compared[1])
+
+    def _compare(self, old: CommitId | None, new: CommitId) -> list[TreeChange]:
         before = self.tree_of(old).id.raw if old is not None else None
         after = self.tree_of(new).id.raw
         if before == after:

@@ -70,7 +70,10 @@ class Pygit2Store(History):
         return CommitId(str(commit))
 
     def flush(self) -> None:
-        """Makes all objects written so far durable. Raises Unavailable."""
+        """Makes all objects written so far durable. It may run in a thread beside reads: libgit2 takes no part.
+
+        Raises Unavailable.
+        """
         self._may_write()
         if not self._unflushed:
             return

@@ -66,18 +66,18 @@ def repository_id(connection: Connection, repository: RepositoryName) -> int:
 
 def open_build(connection: Connection, batch: ProjectionBatch) -> Build:
     """The build that a batch continues, or a new one for the first of a replay. Raises Conflict."""
-    number = repository_id(connection, batch.repository)
-    row = connection.execute(_FIND, {"repository": batch.repository}).one()
     if batch.expected is None:
+        number = repository_id(connection, batch.repository)
         return Build(number, _stage(connection, number, batch), staged=True)
-    build = row.staged_build if batch.replay else row.live_build
+    row = connection.execute(_FIND, {"repository": batch.repository}).one_or_none()
+    build = None if row is None else row.staged_build if batch.replay else row.live_build
     reached = connection.execute(_COMMIT, {"build": build}).scalar_one_or_none() if build is not None else None
-    if reached != batch.expected:
+    if row is None or reached != batch.expected:
         raise Conflict(
             f"{batch.repository} is projected up to {reached or 'nothing'}, not to {batch.expected}: "
             "another process has projected it meanwhile."
         )
-    return Build(number, build, staged=batch.replay)
+    return Build(row.id, build, staged=batch.replay)
 
 
 def _stage(connection: Connection, number: int, batch: ProjectionBatch) -> int:

@@ -3,7 +3,8 @@
 Today only SQLite's side stands here; the other joins with the server tier, and no other file has to know.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -30,6 +31,7 @@ from registry.domain.korean import jamo
 __all__ = [
     "add_names",
     "create_names",
+    "in_transaction",
     "insert",
     "insert_new",
     "list_value",
@@ -37,6 +39,7 @@ __all__ = [
     "next_id",
     "one_of",
     "remove_names",
+    "savepoint",
     "upsert",
     "write_rows",
 ]
@@ -91,6 +94,26 @@ def list_value(values: Iterable[str | int]) -> str:
 def next_id(connection: Connection, table: Table) -> int:
     """The first free id of a table. The transaction holds the writer's lock, so the ids from it on are ours."""
     return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()) + 1
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undoes what was written within where that raises. SQLAlchemy's own compiles its statements anew each time."""
+    connection.exec_driver_sql("SAVEPOINT here")
+    try:
+        yield
+        connection.exec_driver_sql("RELEASE here")
+    except BaseException:
+        if in_transaction(connection):
+            connection.exec_driver_sql("ROLLBACK TO here")
+            connection.exec_driver_sql("RELEASE here")
+        raise
+
+
+def in_transaction(connection: Connection) -> bool:
+    """Whether the transaction still stands: SQLite itself undoes it where the disk is full or cannot be written."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)
 
 
 def create_names(connection: Connection) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from registry.adapters.sql.builds import Build
+from registry.adapters.sql.dialect import in_transaction, savepoint
 from registry.adapters.sql.outbox_rows import any_waits, ask, documents_of
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.domain.ids import RepositoryName, TemplateName
@@ -33,11 +34,13 @@ def tell_search(
         return False
     if index is not None and len(names) <= FED_AT_ONCE and not any_waits(connection, build.repository_id):
         try:
-            with connection.begin_nested():
+            with savepoint(connection):
                 documents = documents_of(connection, repository, dict.fromkeys(names, ordinal))
                 gone = sorted(set(names) - {document.name for document in documents})
                 index.put_within(connection, repository, documents, gone, ordinal)
         except Exception:
+            if not in_transaction(connection):
+                raise
             # The catalogue must not stand still because of a document; the outbox tries it again.
             log.exception("the search index could not be fed with %s", ", ".join(names))
         else:

@@ -24,6 +24,9 @@ _LEVEL = 1
 _INDEX = select(search_indexes.c.id).where(
     search_indexes.c.repository == bindparam("repository"), search_indexes.c.role == bindparam("role")
 )
+_ROLES = select(search_indexes.c.role, search_indexes.c.id).where(
+    search_indexes.c.repository == bindparam("repository")
+)
 _KNOWN = (
     select(search_documents, search_bodies.c.folded)
     .outerjoin(search_bodies, search_bodies.c.document_id == search_documents.c.id)
@@ -83,11 +86,8 @@ def _make_index(connection: Connection, repository: RepositoryName, role: str) -
 
 def _target(connection: Connection, repository: RepositoryName) -> int:
     """Where documents go: the index that is being filled, else the live one, which is made where there is none."""
-    for role in ("next", "live"):
-        index = find_index(connection, repository, role)
-        if index is not None:
-            return index
-    return _make_index(connection, repository, "live")
+    roles = {row.role: int(row.id) for row in connection.execute(_ROLES, {"repository": repository})}
+    return roles.get("next") or roles.get("live") or _make_index(connection, repository, "live")
 
 
 def put_documents(connection: Connection, repository: RepositoryName, documents: Sequence[SearchDocument]) -> None:
