@@ -69,6 +69,10 @@ class Outbox(Protocol):
         """How many entries wait."""
         ...
 
+    async def fed_at_least(self, repository: RepositoryName) -> int:
+        """How many documents an index must hold that got all entries so far: those shown, without those that wait."""
+        ...
+
     async def fill(self, repository: RepositoryName) -> int:
         """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates."""
         ...

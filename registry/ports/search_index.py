@@ -34,6 +34,9 @@ class SearchIndex(Protocol):
         """
         ...
 
-    async def swap(self, repository: RepositoryName) -> None:
-        """Puts the index that was begun in the place of the old one, which is dropped. Nothing where none was begun."""
+    async def swap(self, repository: RepositoryName, at_least: int) -> None:
+        """Puts the index that was begun in the place of the old one, which is dropped. Nothing where none was begun.
+
+        Raises Conflict where it holds fewer documents than ``at_least``: then the old one stays and is searched.
+        """
         ...

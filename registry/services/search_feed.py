@@ -4,6 +4,7 @@ from collections import defaultdict
 from itertools import groupby
 
 from registry.domain.catalogue import OutboxEntry, OutboxKind
+from registry.domain.errors import Conflict, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.ports.projection import Outbox
 from registry.ports.search_index import SearchIndex
@@ -40,8 +41,19 @@ class SearchFeed:
             if kind is OutboxKind.RENEW:
                 await self._index.renew(entry.repository)
             elif kind is OutboxKind.SWAP:
-                await self._index.swap(entry.repository)
+                await self._swap(entry.repository)
         await self._outbox.done(entries)
+
+    async def _swap(self, repository: RepositoryName) -> None:
+        """Raises Unavailable where the new index is short; all of it waits in the outbox again then."""
+        try:
+            await self._index.swap(repository, await self._outbox.fed_at_least(repository))
+        except Conflict as error:
+            await self._outbox.fill(repository)
+            raise Unavailable(
+                f"{error.message} A new one is filled at the next try: a running server tries by itself, else run "
+                "promptuary index rebuild again."
+            ) from error
 
     async def _feed_documents(self, entries: list[OutboxEntry]) -> None:
         documents = await self._outbox.documents(entries)

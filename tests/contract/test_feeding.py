@@ -11,6 +11,7 @@ from registry.adapters.sql.feeding import FED_AT_ONCE
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.domain.errors import Unavailable
 from registry.domain.search import Query
 from registry.ports.projection import Outbox, Projection
 from registry.ports.search_index import SearchIndex
@@ -101,3 +102,28 @@ async def test_without_an_index_beside_it_everything_goes_by_the_outbox(store: S
     assert await found(store, "cherry") == []
     await drain(store)
     assert await found(store, "cherry") == ["a"]
+
+
+async def test_a_short_index_never_takes_the_place_of_the_old_one_and_is_filled_again(
+    store: Store, history: History
+) -> None:
+    await store.outbox.fill("default")
+    lost = [entry for entry in await store.outbox.pending() if entry.name == "a"]
+    await store.outbox.done(lost)
+    with pytest.raises(Unavailable, match=r"default has 1 documents where 2 are expected.* old one stays"):
+        await drain(store)
+    assert await found(store, "") == ["a", "b"]
+    assert await store.outbox.depth() == 4, "all of it waits again: RENEW, two templates, SWAP"
+    await drain(store)
+    assert (await found(store, ""), await store.outbox.depth()) == (["a", "b"], 0)
+
+
+async def test_what_still_waits_is_not_missed_in_a_new_index(store: Store, history: History) -> None:
+    await store.outbox.fill("default")
+    assert await store.projection.apply(history.commit({"a": "text: cherry", "c": "text: date"}))
+    assert await store.outbox.fed_at_least("default") == 0
+    upto_swap = await store.outbox.pending(3)
+    assert [entry.kind.value for entry in upto_swap][-1] == "swap"
+    await drain(store)
+    assert await found(store, "") == ["a", "b", "c"]
+    assert await store.outbox.fed_at_least("default") == 3

@@ -17,7 +17,7 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.domain.catalogue import OutboxKind, SearchDocument, TemplateFilter
-from registry.domain.errors import BadRequest
+from registry.domain.errors import BadRequest, Conflict
 from registry.domain.search import FACETS, Query, SearchPage
 from registry.domain.search_text import folded
 from registry.domain.template import Status, TemplateType
@@ -286,10 +286,10 @@ async def test_a_new_index_is_filled_beside_the_live_one(index: SearchIndex) -> 
     await index.renew("default")
     await index.put([document("new", "word"), document("old", "word again", ordinal=1)])
     assert await found(index, "word") == ["old"]
-    await index.swap("default")
+    await index.swap("default", 0)
     assert await found(index, "word") == ["new", "old"]
     assert await found(index, "again") == ["old"]
-    await index.swap("default")
+    await index.swap("default", 0)
     await index.put([document("new", "changed", ordinal=2)])
     assert await found(index, "changed") == ["new"]
     assert await index.fingerprints("default") != {}
@@ -298,9 +298,22 @@ async def test_a_new_index_is_filled_beside_the_live_one(index: SearchIndex) -> 
 async def test_renewed_and_swapped_empty_it_is_empty(index: SearchIndex) -> None:
     await index.put([document("a", "word")])
     await index.renew("default")
-    await index.swap("default")
+    await index.swap("default", 0)
     page = await index.search(Query("default", "word"))
     assert (page.hits, page.total, page.exact) == ((), 0, True)
+
+
+async def test_a_new_index_with_fewer_documents_than_expected_is_refused(index: SearchIndex) -> None:
+    await index.put([document("a", "old"), document("b", "old")])
+    await index.renew("default")
+    await index.put([document("a", "new")])
+    for at_least in (2, 3):
+        with pytest.raises(Conflict, match=f"has 1 documents where {at_least} are expected"):
+            await index.swap("default", at_least)
+        assert await found(index, "old") == ["a", "b"]
+    await index.put([document("b", "new")])
+    await index.swap("default", 2)
+    assert (await found(index, "old"), await found(index, "new")) == ([], ["a", "b"])
 
 
 async def test_repositories_do_not_find_each_other(index: SearchIndex) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.outbox_rows import documents_of, fill
+from registry.adapters.sql.outbox_rows import count_fed, documents_of, fill
 from registry.adapters.sql.tables import outbox, repositories
 from registry.domain.catalogue import OutboxEntry, OutboxKind, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
@@ -64,6 +64,15 @@ class SqlOutbox:
     async def depth(self) -> int:
         """How many entries wait."""
         return await self._database.read(lambda connection: int(connection.execute(_DEPTH).scalar_one()))
+
+    async def fed_at_least(self, repository: RepositoryName) -> int:
+        """How many documents an index must hold that got all entries so far: those shown, without those that wait."""
+
+        def read(connection: Connection) -> int:
+            row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
+            return count_fed(connection, row.repository_id, row.id) if row is not None else 0
+
+        return await self._database.read(read)
 
     async def fill(self, repository: RepositoryName) -> int:
         """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, literal, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.tables import bodies, outbox, templates
@@ -50,13 +50,28 @@ def fill(connection: Connection, repository_id: int, build: int, ordinal: int) -
     connection.execute(delete(outbox).where(outbox.c.repository_id == repository_id))
     mark = {"repository_id": repository_id, "name": "", "ordinal": ordinal}
     connection.execute(_ADD, mark | {"kind": str(OutboxKind.RENEW)})
-    shown = templates.c.build_id == build, templates.c.deleted == literal(value=False), templates.c.latest.is_not(None)
+    shown = _shown(build)
     kind = literal(str(OutboxKind.DOCUMENT))
     rows = select(literal(repository_id), kind, templates.c.name, literal(ordinal)).where(*shown)
     names = ["repository_id", "kind", "name", "ordinal"]
     connection.execute(insert(outbox).from_select(names, rows.order_by(templates.c.sort_key)))
     connection.execute(_ADD, mark | {"kind": str(OutboxKind.SWAP)})
-    return int(connection.execute(select(func.count()).select_from(templates).where(*shown)).scalar_one())
+    return _count_shown(connection, build)
+
+
+def count_fed(connection: Connection, repository_id: int, build: int) -> int:
+    """How many templates the search index must have by now: those that it shows, without those that wait."""
+    mine = outbox.c.repository_id == repository_id, outbox.c.kind == str(OutboxKind.DOCUMENT)
+    waiting = connection.execute(select(func.count()).select_from(outbox).where(*mine)).scalar_one()
+    return max(0, _count_shown(connection, build) - int(waiting))
+
+
+def _shown(build: int) -> tuple[ColumnElement[bool], ...]:
+    return templates.c.build_id == build, templates.c.deleted == literal(value=False), templates.c.latest.is_not(None)
+
+
+def _count_shown(connection: Connection, build: int) -> int:
+    return int(connection.execute(select(func.count()).select_from(templates).where(*_shown(build))).scalar_one())
 
 
 def any_waits(connection: Connection, repository_id: int) -> bool:

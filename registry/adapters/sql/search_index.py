@@ -108,14 +108,15 @@ class Fts5SearchIndex:
         await self._database.write(lambda connection: search_store.renew_index(connection, repository))
         await self._sweep()
 
-    async def swap(self, repository: RepositoryName) -> None:
+    async def swap(self, repository: RepositoryName, at_least: int) -> None:
         """Puts the index that was begun in the place of the old one. Nothing where none was begun.
 
+        Raises Conflict where it holds fewer documents than ``at_least``: then the old one stays and is searched.
         What bulk writing left in pieces is merged first, in small transactions.
         """
         while await self._database.write(lambda connection: search_store.merge_some(connection, repository)):
             pass
-        await self._database.write(lambda connection: search_store.swap_index(connection, repository))
+        await self._database.write(lambda connection: search_store.swap_index(connection, repository, at_least))
         await self._sweep()
 
     async def _sweep(self) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal_column, select, update
 
 from registry.adapters.sql import dialect, fts5
 from registry.adapters.sql.tables import search_bodies, search_counts, search_documents, search_indexes
 from registry.adapters.sql.values import from_facts, to_facts
 from registry.domain.catalogue import Facts, SearchDocument
+from registry.domain.errors import Conflict
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.korean import sort_key
 from registry.domain.search import FACETS, facet_values
@@ -51,6 +52,7 @@ _DROP_EMPTY = delete(search_counts).where(
     search_counts.c.documents <= literal_column("0"),  # no parameter: rows give only what differs
 )
 
+_DOCUMENTS = select(func.count()).where(search_documents.c.index_id == bindparam("index"))
 _COUNTS = select(search_counts).where(search_counts.c.index_id == bindparam("index"))
 
 TOTAL = "total"
@@ -226,10 +228,16 @@ def renew_index(connection: Connection, repository: RepositoryName) -> None:
     _make_index(connection, repository, "next")
 
 
-def swap_index(connection: Connection, repository: RepositoryName) -> None:
-    """Makes the index that was begun the live one."""
+def swap_index(connection: Connection, repository: RepositoryName, at_least: int) -> None:
+    """Makes the index that was begun the live one. Raises Conflict where it has fewer documents."""
     index = find_index(connection, repository, "next")
     if index is not None:
+        documents = connection.execute(_DOCUMENTS, {"index": index}).scalar_one()
+        if documents < at_least:
+            raise Conflict(
+                f"The new search index of {repository} has {documents} documents where {at_least} are expected, so the "
+                "old one stays in use."
+            )
         _retire(connection, repository, "live")
         connection.execute(update(search_indexes).where(search_indexes.c.id == index).values(role="live"))
 
