@@ -28,14 +28,19 @@ OVERHEAD_BYTES = 700
 class _State:
     """One repository: its generation counts the changes, and what was answered in an older one is forgotten."""
 
-    __slots__ = ("checking", "fresh_until", "generation", "name", "stamp")
+    __slots__ = ("checking", "fresh_until", "generation", "name", "stamp", "stamped")
 
     def __init__(self, name: RepositoryName) -> None:
         self.name = name
         self.generation = 0
         self.stamp: Hashable = None
+        self.stamped = -1
         self.fresh_until = 0.0
         self.checking: asyncio.Task[None] | None = None
+
+    def is_stamped(self) -> bool:
+        """Whether the stamp was asked for since the last change that was told, and not long ago."""
+        return self.stamped == self.generation and self.fresh_until >= time.monotonic()
 
 
 class _Entry:
@@ -97,6 +102,14 @@ class AnswerCache:
             flight.add_done_callback(lambda _: self._flights.pop(flight_key, None))
         return await asyncio.shield(flight)
 
+    async def stamp(self, repository: RepositoryName) -> Hashable:
+        """The repository's stamp, asked for after every change that was told, and otherwise once a second."""
+        state = self._states.setdefault(repository, _State(repository))
+        if not state.is_stamped():
+            await self._compare(state)
+        # A check that began before a change was told may not have seen it.
+        return state.stamp if state.is_stamped() else await self._stamp(repository)
+
     def bump(self, repository: RepositoryName) -> None:
         """The repository changed: nothing that was answered before holds any longer."""
         state = self._states.get(repository)
@@ -121,10 +134,14 @@ class AnswerCache:
 
     async def _check(self, state: _State) -> None:
         started = time.monotonic()
+        before = state.generation
         stamp = await self._stamp(state.name)
+        untold = state.generation == before
         if stamp != state.stamp:
             state.stamp = stamp
             state.generation += 1
+        if untold:
+            state.stamped = state.generation
         state.fresh_until = started + BACKSTOP_SECONDS
 
     async def _make(self, state: _State, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:

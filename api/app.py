@@ -34,7 +34,7 @@ def create_app(registry: Registry) -> HotReads:
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp)
     request_ids = RequestIds()
     gateway = Gateway(
-        HotRenders(documented_app(registry, answers), registry=registry),
+        HotRenders(documented_app(registry, answers), registry=registry, answers=answers),
         git=GitHttp(
             registry,
             limits=GitLimits(push_bytes=registry.settings.max_push_bytes),

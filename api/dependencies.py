@@ -21,7 +21,7 @@ async def registry_of(request: Request) -> Registry:
 
 
 async def answers_of(request: Request) -> AnswerCache:
-    """The hot path's answers; a route that writes bumps its repository in it."""
+    """The hot path's answers and stamps; a route that writes bumps its repository in it."""
     answers: AnswerCache = request.app.state.answers
     return answers
 

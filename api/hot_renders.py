@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answer_cache import AnswerCache
 from api.gateway import ACTOR
 from api.json_bodies import parse_json
 from api.render_answers import render_answer
@@ -27,9 +28,10 @@ NOUN = "/render/"
 class HotRenders:
     """An ASGI application in front of another one."""
 
-    def __init__(self, app: ASGIApp, *, registry: Registry) -> None:
+    def __init__(self, app: ASGIApp, *, registry: Registry, answers: AnswerCache) -> None:
         self._app = app
         self._registry = registry
+        self._answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
@@ -54,7 +56,8 @@ class HotRenders:
         try:
             scope[ACTOR].require(KeyScope.READ)
             known = self._registry.repositories.require(repository)
-            return await self._registry.templates.renderable(known, parse_name(name), query.selector())
+            stamp = await self._answers.stamp(known)
+            return await self._registry.templates.renderable(known, parse_name(name), query.selector(), stamp)
         except PromptuaryError:
             return None
 

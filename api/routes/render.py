@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Name, RegistryDep, Repository
+from api.dependencies import Answers, Name, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.json_bodies import JsonRoute
 from api.render_answers import render_answer
@@ -66,7 +66,9 @@ async def render_template(
     name: Name,
     query: Annotated[RenderQuery, Query()],
     body: RenderRequest,
+    answers: Answers,
 ) -> Response:
     """Renders a template with values, in a process of its own with limits on time and memory."""
-    found = await registry.templates.renderable(repository, name, query.selector())
+    selector = query.selector()
+    found = await registry.templates.renderable(repository, name, selector, await answers.stamp(repository))
     return (await render_answer(registry, found, query, body)).response()

@@ -1,7 +1,7 @@
 """Reading templates: by label, version, revision or default; listing; rendering."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -9,7 +9,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from registry.domain.catalogue import Checkpoint, Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
+from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
 from registry.domain.errors import (
     LabelNotFound,
     TemplateGone,
@@ -107,7 +107,7 @@ class Templates:
         self._source = source
         self._revisions = revisions
         self._renderer = renderer
-        self._renderables: LRUCache[tuple[RepositoryName, TemplateName, Selector, Checkpoint | None], Renderable]
+        self._renderables: LRUCache[tuple[RepositoryName, TemplateName, Selector, Hashable], Renderable]
         self._renderables = LRUCache(RENDERABLES)
 
     async def list_templates(
@@ -134,13 +134,18 @@ class Templates:
             labels = ()
         return _answer(version, loaded, labels, selector)
 
-    async def renderable(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> Renderable:
-        """What the selector names, for ``render``; found once until something is projected. Raises as ``read``."""
-        checkpoint = await self._projection.checkpoint(repository)
-        key = (repository, name, selector, checkpoint)
+    async def renderable(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector, stamp: Hashable
+    ) -> Renderable:
+        """What the selector names, for ``render``. Raises as ``read``.
+
+        It is found once while the caller's ``stamp``, which changes with the repository's projection, is the same.
+        """
+        key = (repository, name, selector, stamp)
         known = self._renderables.get(key)
         if known is not None:
             return known
+        checkpoint = await self._projection.checkpoint(repository)
         _, version, loaded = await self._find(repository, name, selector)
         read = _answer(version, loaded, (), selector)
         commit = checkpoint.commit if checkpoint is not None else None

@@ -142,3 +142,32 @@ async def test_a_caller_who_leaves_does_not_stop_the_others(cache: AnswerCache, 
     leaving.cancel()
     source.gate.set()
     assert (await staying).body == b"1"
+
+
+async def test_a_stamp_is_asked_for_after_every_change_that_was_told(cache: AnswerCache, source: Source) -> None:
+    assert [await cache.stamp(R), await cache.stamp(R), source.stamped] == [1, 1, 1]
+    source.stamp = 2
+    cache.bump(R)
+    assert [await cache.stamp(R), await cache.stamp(R), source.stamped] == [2, 2, 2]
+
+
+async def test_a_stamp_that_was_asked_for_before_a_change_is_not_given_after_it(source: Source) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: RepositoryName) -> Hashable:
+        stamp = source.stamp
+        asked.set()
+        await go_on.wait()
+        return stamp
+
+    cache = AnswerCache(max_bytes=10_000, stamp=slow)
+    before = asyncio.create_task(cache.stamp(R))
+    await asked.wait()
+    source.stamp = 2
+    cache.bump(R)
+    after = asyncio.create_task(cache.stamp(R))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await after == 2
+    await before
+    assert await cache.stamp(R) == 2
