@@ -26,6 +26,10 @@ class GitTrees(Protocol):
         """
         ...
 
+    def annotations(self, tip: CommitId) -> list[str]:
+        """The messages of an annotated tag and of the tags that it leads to; none for a commit."""
+        ...
+
     def entry(self, commit: CommitId, path: str) -> Entry | None:
         """The file at a path of a commit's tree, or None."""
         ...
@@ -105,7 +109,7 @@ class GitWriter(Protocol):
         ...
 
     def flush(self) -> None:
-        """Makes all objects written so far durable. Raises Unavailable."""
+        """Makes all objects written so far durable. It may run in a thread beside reads. Raises Unavailable."""
         ...
 
     def move(self, update: RefUpdate) -> None:

@@ -1,7 +1,7 @@
 """The gate: the one set of rules that every change of a ref passes, whichever way it came in."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,11 @@ from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
-from registry.services.gate_files import check_commits
+from registry.services.gate_files import check_commits, check_message, check_secrets
+from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
 from registry.services.indexing import Indexing
-from registry.services.tree_changes import RULES_PATH, at_once, read_file
-
-Progress = Callable[[str], None]
+from registry.services.tree_changes import RULES_PATH, Run, at_once, read_file, read_many
 
 SMALL_FOLDERS = 16
 """A push of one file brings about five objects, each in a folder of its own."""
@@ -61,27 +60,9 @@ class Gate:
         # Labels are judged by version numbers, so those of the present tip must be known.
         await self._indexing.poke(repository)
         with self._git.open(repository, quarantine=quarantine) as store:
-            default = self._git.default_branch(repository)
             refs = store.refs()
-            rules = rules_at(store, refs.get(default))
-            found = check_refs(store, updates, refs=refs, default=default, rules=rules, actor=actor)
-            if has_errors(found):
-                return _verdict(found)
-            progress("checking files")
-            tips = [update.new for update in updates if not update.deletes]
             run = at_once if quarantine is not None and _is_small(quarantine) else asyncio.to_thread
-            commits = await run(store.new_commits, tips, list(refs.values())) if tips else []
-            files, bodies = await check_commits(store, commits, rules=rules, actor=actor, run=run)
-            found += files
-            if any(finding.rule == "file-size" for finding in files):
-                return _verdict(found)  # nothing that large is loaded to be judged further
-            for update in updates:
-                if update.deletes or not update.ref.startswith("refs/heads/"):
-                    continue
-                found += await self._judge_branch(
-                    repository, store, update, default, refs.get(default), actor, rules, bodies, progress
-                )
-        return _verdict(found)
+            return await self._judge(_Push(repository, store, refs, actor, run, progress), updates)
 
     async def judge_commit(
         self, repository: RepositoryName, store: GitStore, update: RefUpdate, actor: Actor, *, rollback: bool = False
@@ -91,47 +72,77 @@ class Gate:
         ``rollback`` marks a roll-back of a label, which no approval, check or freshness rule can refuse.
         """
         refs = store.refs()
-        default = self._git.default_branch(repository)
         # Within a turn of joined writes the branch has not moved yet: what counts is what the commit stands on.
         known = refs if update.creates else {**refs, update.ref: update.old}
-        rules = rules_at(store, known.get(default))
-        found = check_refs(store, [update], refs=known, default=default, rules=rules, actor=actor, rollback=rollback)
-        if not has_errors(found):
-            files, bodies = await check_commits(store, [update.new], rules=rules, actor=actor, run=at_once)
-            found += files
-            found += await self._judge_branch(
-                repository, store, update, default, refs.get(default), actor, rules, bodies, _silent, rollback=rollback
-            )
+        push = _Push(repository, store, known, actor, at_once, _silent, [update.new], rollback=rollback)
+        return await self._judge(push, [update])
+
+    async def _judge(self, push: "_Push", updates: Sequence[RefUpdate]) -> Verdict:
+        store, refs, actor = push.store, push.refs, push.actor
+        default = self._git.default_branch(push.repository)
+        rules = rules_at(store, refs.get(default))
+        found = check_refs(store, updates, refs=refs, default=default, rules=rules, actor=actor, rollback=push.rollback)
+        if has_errors(found):
+            return _verdict(found)
+        push.progress("checking files")
+        commits = push.commits
+        if commits is None:
+            tips = [update.new for update in updates if not update.deletes]
+            commits = await push.run(store.new_commits, tips, list(refs.values())) if tips else []
+        files = await check_commits(store, commits, rules=rules, actor=actor, run=push.run)
+        found += files.found
+        for update in updates:
+            if not update.deletes and update.ref.startswith("refs/tags/"):
+                for message in store.annotations(update.new):
+                    found += await check_message(message, f"the tag {update.ref}")
+        if files.too_large:  # nothing that large is loaded to be judged further
+            return _verdict([*found, *await check_secrets(store, files.paths, {})])
+        bodies = await read_many(store, files.kept)
+        # Secrets are looked for while other processes judge what templates say.
+        secrets = asyncio.create_task(check_secrets(store, files.paths, bodies))
+        try:
+            for update in updates:
+                if not update.deletes and update.ref.startswith("refs/heads/"):
+                    found += await self._judge_branch(push.move(update, rules, bodies), default, refs.get(default))
+            found += await secrets
+        finally:
+            secrets.cancel()
         return _verdict(found)
 
-    async def _judge_branch(
-        self,
-        repository: RepositoryName,
-        store: GitStore,
-        update: RefUpdate,
-        default: RefName,
-        default_tip: CommitId | None,
-        actor: Actor,
-        rules: RegistryRules,
-        bodies: Mapping[BlobId, bytes],
-        progress: Progress,
-        *,
-        rollback: bool = False,
-    ) -> list[Diagnostic]:
+    async def _judge_branch(self, move: Move, default: RefName, default_tip: CommitId | None) -> list[Diagnostic]:
         """The default branch's tip must be valid; on other branches faults are told as warnings."""
-        if update.ref == default:
-            return await self._content.check_default(
-                repository,
-                store,
-                update,
-                actor=actor,
-                rules=rules,
-                bodies=bodies,
-                progress=progress,
-                rollback=rollback,
-            )
-        found = await self._content.check_draft(repository, store, default_tip, update, rules=rules, bodies=bodies)
-        return [_as_warning(diagnostic) for diagnostic in found]
+        if move.update.ref == default:
+            return await self._content.check_default(move)
+        return [_as_warning(diagnostic) for diagnostic in await self._content.check_draft(move, default_tip)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """What comes in together: into which refs, from whom, and how Git is asked about it."""
+
+    repository: RepositoryName
+    store: GitStore
+    refs: Mapping[RefName, CommitId]
+    actor: Actor
+    run: Run
+    progress: Progress
+    commits: Sequence[CommitId] | None = None
+    """What it brings, where that is known."""
+    rollback: bool = False
+
+    def move(self, update: RefUpdate, rules: RegistryRules, bodies: Mapping[BlobId, bytes]) -> Move:
+        """One of its updates, of a branch."""
+        return Move(
+            repository=self.repository,
+            store=self.store,
+            update=update,
+            actor=self.actor,
+            rules=rules,
+            bodies=bodies,
+            run=self.run,
+            progress=self.progress,
+            rollback=self.rollback,
+        )
 
 
 def _is_small(quarantine: Path) -> bool:

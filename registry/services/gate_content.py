@@ -1,17 +1,13 @@
 """What a branch's tip must say: valid templates, closures, labels and rules, and passing offline tests."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
 from registry.domain.errors import RenderLimit
-from registry.domain.graph import Closure, TemplateGraph
-from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
+from registry.domain.ids import CommitId, TemplateName
 from registry.domain.judging import Checked, Outcome
 from registry.domain.names import template_path
-from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.replacements import check_replacement
@@ -20,6 +16,7 @@ from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checker
 from registry.services.gate_labels import Known, LabelRules
+from registry.services.gate_move import Move, Tip, read_tip
 from registry.services.states import Projected, States, graph_at
 from registry.services.tree_changes import (
     RULES_PATH,
@@ -30,20 +27,9 @@ from registry.services.tree_changes import (
     sort_out,
 )
 
+INCLUDERS_SHOWN = 5
 TESTED_DEPENDENTS = 1_000
 """How many templates that only depend on a changed partial have their offline tests run."""
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Tip:
-    """A branch's new tip: what changed in it and the include graph's view of that, taken without an await."""
-
-    delta: Delta
-    changed: frozenset[TemplateName]
-    removed: frozenset[TemplateName]
-    closures: Mapping[TemplateName, Closure]
 
 
 class ContentRules:
@@ -55,102 +41,68 @@ class ContentRules:
         self._renderer = renderer
         self._labels = labels
 
-    async def check_default(
-        self,
-        repository: RepositoryName,
-        store: GitStore,
-        update: RefUpdate,
-        *,
-        actor: Actor,
-        rules: RegistryRules,
-        bodies: Mapping[BlobId, bytes],
-        progress: Progress,
-        rollback: bool = False,
-    ) -> list[Diagnostic]:
+    async def check_default(self, move: Move) -> list[Diagnostic]:
         """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
-        old = None if update.creates else update.old
-        projected = await self._states.nearest(repository)
-        tip = await _tip(store, projected, old, update.new, bodies)
-        progress(f"checking {len(tip.closures)} templates")
-        outcomes = await self._checker.outcomes(store, tip.closures.items(), bodies, whole=True)
-        judged = {name: outcomes[name, closure] for name, closure in tip.closures.items()}
-        found = [*_told(tip, judged, rules), *_replacements(store, update.new, tip, judged)]
-        found += _rule_files(store, update.new, tip.delta)
-        found += self._labels.check_tip(store, update.new, tip.delta, tip.removed)
-        found += await self._check_way(
-            repository, store, projected, update, actor=actor, rules=rules, rollback=rollback
-        )
+        projected = await self._states.nearest(move.repository)
+        tip = await read_tip(move, projected, move.old)
+        move.progress(f"checking {len(tip.closures)} templates")
+        judged = await self._outcomes(move, tip, whole=True)
+        found = _told(move, tip, judged)
+        found += self._labels.check_tip(move.store, move.update.new, tip.delta, tip.removed)
+        found += await self._check_way(move, projected)
         if not has_errors(found):
-            found += await self._run_tests(store, tip, judged, bodies, progress)
+            found += await self._run_tests(move, tip, judged)
         return found
 
-    async def check_draft(
-        self,
-        repository: RepositoryName,
-        store: GitStore,
-        default_tip: CommitId | None,
-        update: RefUpdate,
-        *,
-        rules: RegistryRules,
-        bodies: Mapping[BlobId, bytes],
-    ) -> list[Diagnostic]:
+    async def check_draft(self, move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
-        tip = await _tip(store, await self._states.nearest(repository), default_tip, update.new, bodies)
-        outcomes = await self._checker.outcomes(store, tip.closures.items(), bodies)
-        judged = {name: outcomes[name, closure] for name, closure in tip.closures.items()}
-        found = [*_told(tip, judged, rules), *_replacements(store, update.new, tip, judged)]
-        return found + _rule_files(store, update.new, tip.delta)
+        tip = await read_tip(move, await self._states.nearest(move.repository), default_tip)
+        return _told(move, tip, await self._outcomes(move, tip, whole=False))
 
-    async def _run_tests(
-        self,
-        store: GitStore,
-        tip: Tip,
-        judged: Mapping[TemplateName, Outcome],
-        bodies: Mapping[BlobId, bytes],
-        progress: Progress,
-    ) -> list[Diagnostic]:
+    async def _outcomes(self, move: Move, tip: Tip, *, whole: bool) -> dict[TemplateName, Outcome]:
+        outcomes = await self._checker.outcomes(move.store, tip.closures.items(), move.bodies, whole=whole)
+        return {name: outcomes[name, closure] for name, closure in tip.closures.items()}
+
+    async def _run_tests(self, move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
         dependents = [name for name in judged if name not in tip.changed]
         tested = [*tip.changed, *dependents[:TESTED_DEPENDENTS]]
         if len(dependents) > TESTED_DEPENDENTS:
-            progress(f"{len(dependents)} templates depend on this change; the tests of {TESTED_DEPENDENTS} are run")
+            move.progress(
+                f"{len(dependents)} templates depend on this change; the tests of {TESTED_DEPENDENTS} are run"
+            )
         wanted = [(n, tip.closures[n]) for n in tested if n in judged and judged[n].tested]
         found: list[Diagnostic] = []
         for start in range(0, len(wanted), 64):
-            part = await self._checker.check(store, wanted[start : start + 64], bodies)
+            part = await self._checker.check(move.store, wanted[start : start + 64], move.bodies)
             tests = (failed_tests(self._renderer, name, checked) for (name, _), checked in part.items())
             for diagnostics in await asyncio.gather(*tests):
                 found += diagnostics
-            progress(f"tested {start + len(part)} of {len(wanted)} templates")
+            move.progress(f"tested {start + len(part)} of {len(wanted)} templates")
         return found
 
-    async def _check_way(
-        self,
-        repository: RepositoryName,
-        store: GitStore,
-        projected: Projected,
-        update: RefUpdate,
-        *,
-        actor: Actor,
-        rules: RegistryRules,
-        rollback: bool,
-    ) -> list[Diagnostic]:
+    async def _check_way(self, move: Move, projected: Projected) -> list[Diagnostic]:
         """Walks the first-parent commits: labels must fit where they are set; broken states on the way are told."""
-        old = None if update.creates else update.old
-        chain = store.first_parents(update.new, old) or []
+        chain = move.store.first_parents(move.update.new, move.old) or []
         state = projected.versions
         if len(chain) > 1:
             # Stepping changes a state, so several commits are walked on a copy.
-            state = VersionState(graph_at(store, projected, old).overlay(()), projected.versions.numbers)
+            state = VersionState(graph_at(move.store, projected, move.old).overlay(()), projected.versions.numbers)
         known = Known(state.numbers)
         found: list[Diagnostic] = []
-        previous = old
+        previous = move.old
         for commit in chain:
-            delta = sort_out(store.changes(previous, commit))
+            delta = sort_out(await move.run(move.store.changes, previous, commit))
             found += await self._labels.check_landing(
-                repository, store, delta, known, actor=actor, rules=rules, rollback=rollback
+                move.repository,
+                move.store,
+                delta,
+                known,
+                actor=move.actor,
+                rules=move.rules,
+                rollback=move.rollback,
             )
-            if commit != update.new:
-                found += await self._go_on(store, commit, delta, state, known)
+            if commit != move.update.new:
+                found += await self._go_on(move.store, commit, delta, state, known)
             previous = commit
         return found
 
@@ -176,30 +128,27 @@ class ContentRules:
         ]
 
 
-async def _tip(
-    store: GitStore, projected: Projected, old: CommitId | None, new: CommitId, bodies: Mapping[BlobId, bytes]
-) -> Tip:
-    delta = sort_out(await asyncio.to_thread(store.changes, old, new))
-    changes = graph_changes(delta.templates, await read_many(store, delta.blobs(), bodies))
-    # From here on without an await: the projected state may move on at any.
-    graph: TemplateGraph = graph_at(store, projected, old).overlay(changes)
-    changed = frozenset(change.name for change in changes if change.blob is not None)
-    removed = frozenset(change.name for change in changes if change.blob is None)
-    affected = graph.affected(changed | removed)
-    closures = {name: graph.closure(name) for name in sorted(affected) if graph.blob(name) is not None}
-    return Tip(delta, changed, removed, closures)
-
-
-def _told(tip: Tip, judged: Mapping[TemplateName, Outcome], rules: RegistryRules) -> list[Diagnostic]:
-    """The findings of changed templates, and the errors of those that depend on them."""
-    found: list[Diagnostic] = []
+def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
+    """The findings of changed templates, the errors of those that depend on them, and those of the rule file."""
+    found = [_still_included(name, includers) for name, includers in tip.orphaned.items()]
     for name, outcome in judged.items():
         own = name in tip.changed
         found += [d for d in outcome.diagnostics if own or d.severity is Severity.ERROR]
-        found += check_tokens(template_path(name), outcome, rules)
+        found += check_tokens(template_path(name), outcome, move.rules)
         if own:
-            found += check_model(template_path(name), outcome, rules)
-    return found
+            found += check_model(template_path(name), outcome, move.rules)
+    found += _replacements(move.store, move.update.new, tip, judged)
+    return found + _rule_files(move.store, move.update.new, tip.delta)
+
+
+def _still_included(name: TemplateName, includers: Sequence[TemplateName]) -> Diagnostic:
+    shown = ", ".join(includers[:INCLUDERS_SHOWN])
+    more = f" and {len(includers) - INCLUDERS_SHOWN} more" if len(includers) > INCLUDERS_SHOWN else ""
+    message = (
+        f"{name} is removed here, but still included by {shown}{more}: keep it, or take the includes out "
+        "in the same push."
+    )
+    return Diagnostic("include-missing", message, template_path(name))
 
 
 def _replacements(

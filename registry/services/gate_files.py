@@ -6,6 +6,8 @@ All of them can be read by ``?ref=`` once they are in the repository, so all of 
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic
@@ -30,19 +32,33 @@ MESSAGE_CHARACTERS, MESSAGE_OVERLAP = 100_000, 2_000
 """So much of a commit's message is scanned at once: Git sets no limit to it."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewFiles:
+    """What new commits bring: what is wrong with it from outside, and each blob with one of its paths.
+
+    ``kept`` are those that are read at once and held, up to ``KEPT_BYTES``.
+    """
+
+    found: list[Diagnostic]
+    paths: Mapping[BlobId, str]
+    kept: Sequence[BlobId]
+
+    @property
+    def too_large(self) -> bool:
+        """Whether a file is so large that nothing is loaded to be judged further."""
+        return any(finding.rule == "file-size" for finding in self.found)
+
+
 async def check_commits(
     store: GitStore, commits: Sequence[CommitId], *, rules: RegistryRules, actor: Actor, run: Run
-) -> tuple[list[Diagnostic], dict[BlobId, bytes]]:
-    """Checks what new commits bring; each blob once, wherever it stands.
-
-    The second part of the answer is what was read on the way, for the checks that follow.
-    """
+) -> NewFiles:
+    """Checks what new commits bring, without looking into files."""
     found: list[Diagnostic] = []
     added: dict[tuple[str, int, BlobId], Entry] = {}
     for commit_id in commits:
         commit = store.commit(commit_id)
         found += _identity(commit, rules, actor)
-        found += await _message(commit)
+        found += await check_message(commit.message, f"commit {commit.id[:10]}")
         parent = commit.parents[0] if commit.parents else None
         changes = await run(store.changes, parent, commit_id)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
@@ -50,9 +66,30 @@ async def check_commits(
         found += _collisions(store, parent, commit_id, new)
     found += _forms(added.values())
     regular = [entry for entry in added.values() if entry.mode in REGULAR]
-    oversized, paths = await _sizes(store, regular, rules, run)
-    secrets, bodies = await _secrets(store, paths)
-    return [*found, *oversized, *secrets], bodies
+    sizes = await run(store.sizes, {entry.id for entry in regular})
+    found += _oversized(regular, sizes, rules)
+    paths = {entry.id: entry.path for entry in reversed(regular) if sizes.get(entry.id, 0) <= rules.limits.file_bytes}
+    room = accumulate(sizes.get(blob, 0) for blob in paths)
+    kept = [blob for blob, taken in zip(paths, room, strict=True) if taken <= KEPT_BYTES]
+    return NewFiles(found, paths, kept)
+
+
+async def check_secrets(
+    store: GitStore, paths: Mapping[BlobId, str], bodies: Mapping[BlobId, bytes]
+) -> list[Diagnostic]:
+    """Secrets in new files, each blob once, wherever it stands; ``bodies`` is what was read of them already."""
+    found: list[Diagnostic] = []
+    blobs = list(paths)
+    turn = time.monotonic()
+    for start in range(0, len(blobs), FILES_AT_ONCE):
+        part = blobs[start : start + FILES_AT_ONCE]
+        read = await read_many(store, [blob for blob in part if blob not in bodies])
+        for blob in part:
+            found += find_secrets_in(bodies[blob] if blob in bodies else read[blob], paths[blob])
+            if time.monotonic() - turn > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                turn = time.monotonic()
+    return found
 
 
 def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagnostic]:
@@ -68,16 +105,14 @@ def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagno
     ]
 
 
-async def _message(commit: Commit) -> list[Diagnostic]:
-    """Secrets in a commit's message, which every clone holds like a file."""
+async def check_message(message: str, owner: str) -> list[Diagnostic]:
+    """Secrets in the message of a commit or a tag, which every clone holds like a file."""
     found: list[Diagnostic] = []
-    for start in range(0, len(commit.message), MESSAGE_CHARACTERS):
-        part = commit.message[start : start + MESSAGE_CHARACTERS + MESSAGE_OVERLAP]
-        found += find_secrets(part, "")
+    for start in range(0, len(message), MESSAGE_CHARACTERS):
+        found += find_secrets(message[start : start + MESSAGE_CHARACTERS + MESSAGE_OVERLAP], "")
         if start:
             await asyncio.sleep(0)
-    where = f"In the message of commit {commit.id[:10]} "
-    return [Diagnostic(each.rule, where + each.message) for each in found]
+    return [Diagnostic(each.rule, f"In the message of {owner} {each.message}") for each in found]
 
 
 def _forms(entries: Iterable[Entry]) -> list[Diagnostic]:
@@ -114,44 +149,16 @@ def _collisions(store: GitStore, parent: CommitId | None, commit: CommitId, adde
     return find_collisions(paths, {child for folder in folders for child in store.children(parent, folder)})
 
 
-async def _sizes(
-    store: GitStore, entries: Sequence[Entry], rules: RegistryRules, run: Run
-) -> tuple[list[Diagnostic], dict[BlobId, str]]:
-    """What is too large, known without loading it; and the rest, each blob with one of its paths."""
+def _oversized(entries: Iterable[Entry], sizes: Mapping[BlobId, int], rules: RegistryRules) -> list[Diagnostic]:
+    """What is too large, known without loading it."""
     limit = rules.limits.file_bytes
-    sizes = await run(store.sizes, {entry.id for entry in entries})
-    found: list[Diagnostic] = []
-    paths: dict[BlobId, str] = {}
-    for entry in entries:
-        size = sizes.get(entry.id, 0)
-        if size > limit:
-            found.append(
-                Diagnostic(
-                    "file-size",
-                    f"It has {size:,} bytes; at most {limit:,} are taken (limits.file_bytes in .registry.yaml). "
-                    "Split it, or keep it elsewhere and name its address.",
-                    entry.path,
-                )
-            )
-        else:
-            paths.setdefault(entry.id, entry.path)
-    return found, paths
-
-
-async def _secrets(store: GitStore, paths: Mapping[BlobId, str]) -> tuple[list[Diagnostic], dict[BlobId, bytes]]:
-    """Secrets, and what was read, up to a bound."""
-    found: list[Diagnostic] = []
-    bodies: dict[BlobId, bytes] = {}
-    room = KEPT_BYTES
-    blobs = list(paths)
-    turn = time.monotonic()
-    for start in range(0, len(blobs), FILES_AT_ONCE):
-        for blob, data in (await read_many(store, blobs[start : start + FILES_AT_ONCE])).items():
-            if len(data) <= room:
-                bodies[blob] = data
-                room -= len(data)
-            found += find_secrets_in(data, paths[blob])
-            if time.monotonic() - turn > SLICE_SECONDS:
-                await asyncio.sleep(0)
-                turn = time.monotonic()
-    return found, bodies
+    return [
+        Diagnostic(
+            "file-size",
+            f"It has {sizes[entry.id]:,} bytes; at most {limit:,} are taken (limits.file_bytes in .registry.yaml). "
+            "Split it, or keep it elsewhere and name its address.",
+            entry.path,
+        )
+        for entry in entries
+        if sizes.get(entry.id, 0) > limit
+    ]

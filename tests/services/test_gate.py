@@ -146,6 +146,57 @@ async def test_commit_messages_hold_no_secret(pusher: Pusher) -> None:
         assert secret not in str(verdict.diagnostics)
 
 
+async def test_messages_of_annotated_tags_hold_no_secret(pusher: Pusher) -> None:
+    secret = "AKIA" + "QYLPMN5HHHFPZAM2"
+    tip = await pusher.land({"README.md": "x"})
+    git = [
+        "git",
+        "-C",
+        str(pusher.registry.git.path(pusher.repository)),
+        "-c",
+        "user.name=K",
+        "-c",
+        "user.email=k@e.kr",
+    ]
+
+    def tag(name: str, message: str, target: str) -> CommitId:
+        subprocess.run([*git, "tag", "-a", "-m", message, name, target], check=True)
+        found = subprocess.run([*git, "rev-parse", f"refs/tags/{name}"], capture_output=True, check=True, text=True)
+        subprocess.run([*git, "update-ref", "-d", f"refs/tags/{name}"], check=True)
+        return CommitId(found.stdout.strip())
+
+    harmless = tag("one", "one\n\nall is well", tip)
+    told = tag("two", f"two\n\nkey {secret}", tip)
+    around = tag("three", "three", told)
+    ref = RefName("refs/tags/v1")
+    assert (await pusher.judge(RefUpdate(ref, ZERO_COMMIT, harmless))).accepted
+    for new in (told, around):
+        verdict = await pusher.judge(RefUpdate(ref, ZERO_COMMIT, new))
+        assert rules(verdict) == ["secret"]
+        assert "refs/tags/v1" in verdict.diagnostics[0].message
+        assert secret not in str(verdict.diagnostics)
+
+
+async def test_a_partial_that_is_removed_names_who_still_includes_it(pusher: Pusher) -> None:
+    includers = {T.format(f"uses/n{i}"): text_template("{% include 'tone' %}", variables="{}") for i in range(7)}
+    await pusher.land({T.format("tone"): PARTIAL, **includers})
+    verdict = await pusher.push({T.format("tone"): None, T.format("uses/n0"): None})
+    found = [d for d in verdict.diagnostics if d.path == T.format("tone")]
+    assert [d.rule for d in found] == ["include-missing"]
+    assert "still included by uses/n1, uses/n2, uses/n3, uses/n4, uses/n5 and 1 more" in found[0].message
+    assert (await pusher.push({T.format("tone"): None, **dict.fromkeys(includers)})).accepted
+
+
+async def test_one_file_that_is_too_large_is_told_once_however_it_comes(pusher: Pusher) -> None:
+    large = text_template() + "#" * 300_000
+    commit = pusher.commit({T.format("big"): large}, parent=await pusher.land({"README.md": "x"}))
+    update = RefUpdate(MAIN, pusher.tip() or ZERO_COMMIT, commit)
+    assert rules(await pusher.judge(update)) == ["file-size"]
+    with pusher.registry.git.open(pusher.repository) as store:
+        verdict = await pusher.registry.gate.judge_commit(pusher.repository, store, update, ADMIN)
+    assert rules(verdict) == ["file-size"]
+
+
 async def test_files_that_are_too_large(pusher: Pusher) -> None:
     verdict = await pusher.push({"big.md": b"x" * 2_097_152, T.format("big"): b"#" * 2_097_152})
     assert not verdict.accepted

@@ -67,6 +67,17 @@ class Content:
             return None
         return _peel(found)
 
+    def annotations(self, tip: CommitId) -> list[str]:
+        """The messages of an annotated tag and of the tags that it leads to; none for a commit."""
+        found: list[str] = []
+        with driver_errors("read a tag", self.path):
+            target = self.repo.get(tip)
+            while isinstance(target, pygit2.Tag):
+                _, _, message = target.read_raw().partition(b"\n\n")
+                found.append(message.decode("utf-8", "replace"))
+                target = self.repo.get(target.target)
+        return found
+
     def entry(self, commit: CommitId, path: str) -> Entry | None:
         """The file at a path of a commit's tree, or None. Raises RevisionNotFound for a commit that is not there."""
         tree = self.tree_of(commit)
