@@ -51,7 +51,7 @@ ENTRY = (
 )
 """What is shown of a template, in the order of ``template_index.entry_of``."""
 
-_LISTED = select(*ENTRY, templates.c.sort_key)
+_LISTED: Select[Any] = select(*ENTRY, templates.c.sort_key)
 
 Position = tuple[int, bytes]
 """The age (0 where names sort) and the sort key of a page's last template."""

@@ -1,6 +1,6 @@
 """Templates as they are now (``registry.ports.catalogue.TemplateIndex``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -41,7 +41,7 @@ _AROUND = (
 )
 
 
-def entry_of(row: Row[Any]) -> TemplateEntry:
+def entry_of(row: Iterable[Any]) -> TemplateEntry:
     """The entry of a row that begins with ``listing.ENTRY``. By place: by name takes twice as long, for every row."""
     name, version, latest, default, facts, labels, owners, deleted, moved_to, commit, age, diagnostics, *_ = row
     return TemplateEntry(
