@@ -17,6 +17,7 @@ from registry.services.derived_rows import filter_differences, key_differences, 
 from registry.services.indexing import Progress, no_progress
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.replaying import Replay, document_of
+from registry.services.search_rows import search_differences
 
 PAGE = 500
 TEMPLATES_AT_ONCE = 200
@@ -254,7 +255,8 @@ class Verifying:
             for name in sorted(fingerprints.keys() & there.keys())
             if fingerprints[name] != there[name]
         ]
-        return found
+        indexed = {name: wanted[name] for name in fingerprints}
+        return found + await search_differences(self._index, replay.repository, indexed)
 
 
 def _text_differences(wanted: Mapping[BlobId, str], there: Mapping[BlobId, str]) -> Iterator[str]:

@@ -115,6 +115,12 @@ def spoil(registry: Registry, statement: str) -> None:
         ("delete from refs", "The ref refs/heads/draft is recorded at no commit"),
         ("insert into refs select repository_id, 'refs/heads/x', \"commit\", updated_at from refs limit 1", "refs/heads/x is"),
         ("delete from search_documents where name = 'a'", "a is missing in the search index"),
+        ("update search_documents set sort_key = x'ff' where name = 'a'", "search shows it at the wrong place"),
+        ("update search_counts set documents = 7 where value = 'y'", "Search counts 7 templates with tag=y, Git 1"),
+        ("delete from search_counts where facet = 'tag'", "Search counts no templates by tag"),
+        ("update search_counts set documents = 9 where facet = 'total'", "Search counts 9 templates, Git 2"),
+        ("update search_bodies set document = replace(document, 'active', 'draft')", "search shows other facts"),
+        ("update search_bodies set document = replace(document, '@kim', '@eve')", "search shows the owners ('@eve',)"),
         ("update search_documents set name = 'zz' where name = 'a'", "zz is in the search index"),
     ],
 )  # fmt: skip

@@ -1,0 +1,61 @@
+"""What a search for everything shows, held against what it has to show: order, facts, owners, counts of facets."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from registry.domain.catalogue import TemplateEntry
+from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.korean import sort_key
+from registry.domain.search import Hit, Query, SearchPage, facet_values
+from registry.ports.search_index import SearchIndex
+
+HITS_AT_ONCE = 500
+Entries = Mapping[TemplateName, TemplateEntry]
+
+
+async def search_differences(index: SearchIndex, repository: RepositoryName, wanted: Entries) -> list[str]:
+    """The differences in words. ``wanted`` are the entries of the templates that have to be found, and of no other."""
+    page = await index.search(Query(repository, "", limit=HITS_AT_ONCE))
+    found = list(_count_differences(wanted, page)) if page.exact else []
+    shown: list[TemplateName] = []
+    while True:
+        for hit in page.hits:
+            shown.append(hit.name)
+            found += _hit_differences(wanted.get(hit.name), hit)
+        if page.next_cursor is None:
+            break
+        page = await index.search(Query(repository, "", limit=HITS_AT_ONCE, cursor=page.next_cursor))
+    missing = sorted(wanted.keys() - set(shown))
+    found += [f"{name}: a search for everything does not show it." for name in missing]
+    if not missing and len(shown) == len(wanted):
+        place = next((n for n, right in zip(shown, sorted(wanted, key=sort_key), strict=True) if n != right), None)
+        found += [f"{place}: search shows it at the wrong place."] if place is not None else []
+    return found
+
+
+def _hit_differences(entry: TemplateEntry | None, hit: Hit) -> Iterator[str]:
+    """Names that should not be there are told by the fingerprints."""
+    if entry is None:
+        return
+    if hit.facts != entry.facts:
+        yield f"{hit.name}: search shows other facts than the catalogue should have."
+    if hit.owners != entry.owners:
+        yield f"{hit.name}: search shows the owners {hit.owners}, Git says {entry.owners}."
+
+
+def _count_differences(wanted: Entries, page: SearchPage) -> Iterator[str]:
+    """The counts of the most frequent values; as many as are shown."""
+    if page.total != len(wanted):
+        yield f"Search counts {page.total} templates, Git {len(wanted)}."
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in page.facets}
+    for name, entry in wanted.items():
+        for facet, value in facet_values(name, entry.facts, entry.owners, entry.labels):
+            if facet in counts:
+                counts[facet][" ".join(value.split())] += 1
+    for facet, shown in page.facets.items():
+        right = sorted(counts[facet].items(), key=lambda each: (-each[1], each[0]))
+        for (value, number), (_, should) in zip(shown, right, strict=False):
+            if number != should or counts[facet][value] != number:
+                yield f"Search counts {number} templates with {facet}={value}, Git {counts[facet][value]}."
+        if len(shown) < min(len(right), 1):
+            yield f"Search counts no templates by {facet}."
