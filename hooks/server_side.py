@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hooks.ports import Judge, Reporter
+from hooks.ports import Judge, Reporter, Verdict
 from hooks.protocol import (
     OK,
     REFUSED,
@@ -32,7 +32,7 @@ from hooks.protocol import (
 )
 from hooks.stale_locks import clear_locks
 from registry.domain.access import Actor
-from registry.domain.errors import PromptuaryError
+from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.refs import RefUpdate
 
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _PRE_RECEIVE = "pre-receive"
 _QUIET_SECONDS = 1.0  # a push that is judged faster shows no progress
+_JUDGE_SECONDS = 900.0
 _REPORT_SECONDS = 10.0  # how long a pusher waits to see what is live
 
 
@@ -168,24 +169,7 @@ class ServedHooks:
         if quarantine is not None and quarantine.resolve().parent != (self._push.path / "objects").resolve():
             raise ValueError("the quarantine lies outside the repository")
         started = time.monotonic()
-        loop = asyncio.get_running_loop()
-
-        def tell(line: str) -> None:
-            loop.call_soon_threadsafe(self._news.append, line)  # the gate may work in a thread
-
-        telling = asyncio.create_task(self._tell_progress())
-        try:
-            verdict = await self._gate.judge(
-                self._push.repository,
-                request.updates,
-                self._push.actor,
-                quarantine=quarantine,
-                progress=tell,
-            )
-        finally:
-            telling.cancel()
-            with suppress(asyncio.CancelledError):
-                await telling
+        verdict = await self._verdict(request)
         log.info(
             "push to %s by %s: %s, %d refs, %d diagnostics, %.0f ms",
             self._push.repository,
@@ -200,6 +184,27 @@ class ServedHooks:
             self._accepted = request.updates
             await clear_locks(self._push.path, (update.ref for update in request.updates))
         return verdict.accepted
+
+    async def _verdict(self, request: Request) -> Verdict:
+        """The gate's; the pusher is told how it goes on. Raises Unavailable where it takes too long."""
+        loop = asyncio.get_running_loop()
+
+        def tell(line: str) -> None:
+            loop.call_soon_threadsafe(self._news.append, line)  # the gate may work in a thread
+
+        telling = asyncio.create_task(self._tell_progress())
+        push = self._push
+        try:
+            async with asyncio.timeout(_JUDGE_SECONDS):
+                return await self._gate.judge(
+                    push.repository, request.updates, push.actor, quarantine=request.quarantine, progress=tell
+                )
+        except TimeoutError as error:
+            raise Unavailable(f"Judging took more than {_JUDGE_SECONDS:.0f} s. Push fewer changes at once.") from error
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
 
     async def _tell_progress(self) -> None:
         """Sends the newest news once a second: each message costs the hook a process."""

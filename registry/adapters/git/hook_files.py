@@ -1,31 +1,19 @@
 """Writes the two hooks into a repository."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 _SCRIPTS = Path(__file__).parent / "hook_scripts"
 _HOOKS = ("pre-receive", "post-receive")
 
 
-@dataclass(frozen=True, slots=True)
-class HookLimits:
-    """How long a hook waits, in seconds: between two answers of the server, and in all."""
-
-    line_seconds: int = 60
-    total_seconds: int = 900
-
-
-def hook_text(hook: str, limits: HookLimits) -> str:
+def hook_text(hook: str) -> str:
     """The POSIX shell script of a hook (``pre-receive`` or ``post-receive``)."""
     text = (_SCRIPTS / f"{hook}.sh").read_text("utf-8")
-    text = text.replace("@COMMON@", (_SCRIPTS / "common.sh").read_text("utf-8"))
-    return text.replace("@LINE_SECONDS@", str(limits.line_seconds)).replace(
-        "@TOTAL_SECONDS@", str(limits.total_seconds)
-    )
+    return text.replace("@WITHOUT_SERVER@", (_SCRIPTS / "without_server.sh").read_text("utf-8"))
 
 
-def install_hooks(repository: Path, limits: HookLimits) -> None:
+def install_hooks(repository: Path) -> None:
     """Writes both hooks where they are missing or differ; a push that runs meanwhile sees the old or the new one whole.
 
     Raises OSError.
@@ -33,7 +21,7 @@ def install_hooks(repository: Path, limits: HookLimits) -> None:
     folder = repository / "hooks"
     folder.mkdir(exist_ok=True)
     for hook in _HOOKS:
-        file, text = folder / hook, hook_text(hook, limits)
+        file, text = folder / hook, hook_text(hook)
         if file.is_file() and not file.is_symlink() and os.access(file, os.X_OK) and file.read_text("utf-8") == text:
             continue
         new = folder / f".{hook}.new"

@@ -10,7 +10,7 @@ from pathlib import Path
 from registry.adapters.git.bare import configure, make_bare
 from registry.adapters.git.durability import find_syncfs, fsync_path
 from registry.adapters.git.errors import driver_errors
-from registry.adapters.git.hook_files import HookLimits, install_hooks
+from registry.adapters.git.hook_files import install_hooks
 from registry.adapters.git.process import run_git
 from registry.adapters.git.ref_moves import sweep_locks
 from registry.adapters.git.store import Pygit2Store
@@ -32,10 +32,9 @@ class LocalRepositories:
     ``hook_command`` is the path of the promptuary program, which the hooks run for a push without the server.
     """
 
-    def __init__(self, root: Path, *, hook_command: str, hook_limits: HookLimits | None = None) -> None:
+    def __init__(self, root: Path, *, hook_command: str) -> None:
         self._root = root.absolute()
         self._hook_command = hook_command
-        self._hook_limits = hook_limits or HookLimits()
         self._syncfs = find_syncfs()
         self._default_branches: dict[RepositoryName, RefName] = {}
 
@@ -67,7 +66,7 @@ class LocalRepositories:
                 made.chmod(0o755)
                 make_bare(made, default_branch)
                 configure(made, self._hook_command)
-                install_hooks(made, self._hook_limits)
+                install_hooks(made)
                 self._sync(made)
                 made.rename(target)
             except OSError:
@@ -156,7 +155,7 @@ class LocalRepositories:
         self.open(name).repo.free()  # fails here, with the reason, for a ref format that cannot be used
         with driver_errors("prepare the repository", path):
             configure(path, self._hook_command)
-            install_hooks(path, self._hook_limits)
+            install_hooks(path)
             for lock in sweep_locks(path, _STALE_LOCK_SECONDS):
                 log.warning("removed the lock %s, which a killed process left", lock)
             for left in (path / "objects").glob("tmp_*"):
@@ -173,10 +172,6 @@ class LocalRepositories:
         """Packs loose objects and joins small packs; safe beside readers and writers, drops nothing. Long."""
         run_git(self.path(name), ["repack", "--geometric=2", "-d", "-q"])
         self.extend_commit_graph(name)
-
-    def repack(self, name: RepositoryName) -> None:
-        """Packs everything anew, which makes bulk reads ten times faster after a large import. Long."""
-        run_git(self.path(name), ["repack", "-a", "-d", "-k", "-f", "-q", "--depth=8", "--window=8"], timeout=3600)
 
 
 def _age(path: Path) -> float:

@@ -4,6 +4,6 @@
 #
 # The refs have moved already: whatever happens here, the push stays.
 set -u
-@COMMON@
+@WITHOUT_SERVER@
 ( without_server post-receive )
 exit 0
