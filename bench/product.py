@@ -19,6 +19,8 @@ from urllib.parse import quote
 
 START_SECONDS = 300.0
 REPOSITORY = "default"
+IDLE_SECONDS = 3.0
+"""A connection that was idle for longer is made anew: the server closes it after some seconds."""
 _PROGRAM = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
 
 
@@ -48,18 +50,21 @@ class Client:
     port: int
     key: str
     _connection: http.client.HTTPConnection | None = field(default=None, init=False)
+    _used: float = field(default=0.0, init=False)
 
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Status and body of an answer."""
-        if self._connection is None:
+        if self._connection is None or time.monotonic() - self._used > IDLE_SECONDS:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
             self._connection.connect()
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection.request(method, path, body, {"Authorization": f"Bearer {self.key}", **(headers or {})})
         answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        content = answer.read()
+        self._used = time.monotonic()
+        return answer.status, content
 
     def get(self, path: str) -> Any:
         """The JSON of a GET that has to succeed."""
