@@ -563,7 +563,6 @@ def test_maintenance_keeps_everything_readable(repositories: LocalRepositories, 
     tips = [land(store, {"a": f"{n}".encode()}) for n in range(5)]
     repositories.extend_commit_graph(NAME)
     repositories.maintain(NAME)
-    repositories.repack(NAME)
     assert [c.id for c in store.log(tips[-1], "a", 9)] == tips[::-1]
     assert store.resolve("main") == tips[-1]
     assert git(repositories.path(NAME), "fsck", "--strict", "--no-dangling") == ""
