@@ -197,7 +197,8 @@ class Writes:
         signature = Signature(write.actor.name, write.actor.email, self._clock.now())
         commit = store.write_commit(tip, changes, signature, signature, write.message)
         update = RefUpdate(branch, tip or ZERO_COMMIT, commit)
-        flushing = asyncio.create_task(asyncio.to_thread(store.flush)) if flush else None
+        # Handed to the thread here and now: as a task it would begin when the gate first waits, which it may not do.
+        flushing = asyncio.get_running_loop().run_in_executor(None, store.flush) if flush else None
         try:
             verdict = await self._gate.judge_commit(repository, store, update, write.actor, rollback=write.rollback)
         finally:
