@@ -19,9 +19,9 @@ from registry.domain.judging import Case, Checked, JudgedFile, Outcome, judge, j
 READY = b""
 _NICE = 5
 """Reading goes first: what is judged in here is waited for by a pusher, who waits for seconds anyway."""
-_REMEMBERED = 512
+_REMEMBERED = 1_024
 _SMALL = 16_384
-"""Only files up to so many bytes are remembered, which bounds the memory. Partials are what it is for."""
+"""Partials up to so many bytes are remembered, which bounds the memory."""
 
 
 def boot() -> None:
@@ -39,12 +39,16 @@ def boot() -> None:
 def _answer(
     cases: Sequence[Case], bodies: Mapping[BlobId, bytes], *, whole: bool
 ) -> list[tuple[Outcome, Checked | None]]:
+    own: TemplateName
+
     def file_of(name: TemplateName, blob: BlobId) -> JudgedFile:
         body = bodies[blob]
-        return _small(name, body) if len(body) <= _SMALL else judge_file(name, body)
+        return judge_file(name, body) if name == own or len(body) > _SMALL else _partial(name, body)
 
-    checked = [judge(case, file_of) for case in cases]
+    checked = []
+    for own, closure in cases:
+        checked.append(judge((own, closure), file_of))
     return [(each.outcome, each if whole and each.outcome.tested else None) for each in checked]
 
 
-_small = functools.lru_cache(maxsize=_REMEMBERED)(judge_file)
+_partial = functools.lru_cache(maxsize=_REMEMBERED)(judge_file)
