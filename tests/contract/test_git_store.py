@@ -130,7 +130,7 @@ def test_preparing_mends_hooks_and_settings(repositories: LocalRepositories, tmp
     again = LocalRepositories(tmp_path / "repositories", hook_command="/moved/promptuary")
     again.prepare()
     again.prepare()
-    assert "ask pre-receive" in (path / "hooks" / "pre-receive").read_text()
+    assert "promptuary-gate/1 pre-receive" in (path / "hooks" / "pre-receive").read_text()
     assert (path / "hooks" / "post-receive").exists()
     assert git(path, "config", "--get", "core.hooksPath", check=False) == ""
     assert git(path, "config", "--get", "receive.autogc") == "false"

@@ -72,7 +72,7 @@ def open_build(connection: Connection, batch: ProjectionBatch) -> Build:
     row = connection.execute(_FIND, {"repository": batch.repository}).one_or_none()
     build = None if row is None else row.staged_build if batch.replay else row.live_build
     reached = connection.execute(_COMMIT, {"build": build}).scalar_one_or_none() if build is not None else None
-    if row is None or reached != batch.expected:
+    if row is None or build is None or reached != batch.expected:
         raise Conflict(
             f"{batch.repository} is projected up to {reached or 'nothing'}, not to {batch.expected}: "
             "another process has projected it meanwhile."
