@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.types import Send
 
 from api.git_body import BodyError, Disconnected, RequestBody
+from api.git_child import GitChild
 from api.git_sideband import Ending
 
 log = logging.getLogger(__name__)
@@ -59,67 +60,57 @@ class PackProcess:
 
     async def run(self) -> int:
         """Runs to the end and gives the exit code. The response has been started if ``started`` says so."""
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *self.arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self.path,
-            env=dict(self.environment),
-            start_new_session=True,  # Ctrl-C at the server's terminal must not hit a push in its middle
-        )
-        feeding = asyncio.create_task(self._feed(process))
-        complaints = asyncio.create_task(self._complaints(process))
+        child = await GitChild.start(self.arguments, self.path, self.environment)
+        feeding = asyncio.create_task(self._feed(child))
+        complaints = asyncio.create_task(self._complaints(child))
         try:
-            await self._pump(process)
-            code = await process.wait()
+            await self._pump(child)
+            code = await child.end()
+        except BaseException:
+            self._may_kill(child)
+            raise
         finally:
-            if process.returncode is None and self.last_words is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
             for task in (feeding, complaints):
                 task.cancel()
             await asyncio.gather(feeding, complaints, return_exceptions=True)
+            child.close()
         lines = await self.last_words() if self.last_words is not None else ()
         if self.started and not self.gone:
             rest = self._ending.close(lines)
             await self._deliver({"type": "http.response.body", "body": rest, "more_body": False})
         return code
 
-    async def _feed(self, process: asyncio.subprocess.Process) -> None:
+    async def _feed(self, child: GitChild) -> None:
         """Body to process; then waits for the client to leave, which ends an upload-pack."""
-        stdin = process.stdin
-        assert stdin is not None
         try:
             async for piece in self.body.pieces():
-                stdin.write(piece)
-                await stdin.drain()
+                child.stdin.write(piece)
+                await child.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):  # git has made up its mind: it will say why
             with suppress(Disconnected):
                 await self.body.drain()
         except Disconnected:
-            self._leave(process)
+            self._leave(child)
         except BodyError as error:
             self.error = error
-            self._leave(process)
+            self._leave(child)
         finally:
-            stdin.close()
+            child.stdin.close()
         if not self.gone and self.body.complete:
             await self.body.gone()
-            self._leave(process)
+            self._leave(child)
 
-    def _leave(self, process: asyncio.subprocess.Process) -> None:
+    def _leave(self, child: GitChild) -> None:
         self.gone = self.error is None
-        if self.last_words is None and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+        self._may_kill(child)
 
-    async def _pump(self, process: asyncio.subprocess.Process) -> None:
+    def _may_kill(self, child: GitChild) -> None:
+        if self.last_words is None:
+            child.kill()
+
+    async def _pump(self, child: GitChild) -> None:
         """Process to response. Output nobody listens to is read all the same, so that git never waits for it."""
-        stdout = process.stdout
-        assert stdout is not None
-        while piece := await stdout.read(_PIECE):
+        while piece := await child.stdout.read(_PIECE):
             if not self.started and not self.gone and self.error is None:
                 await self._deliver({"type": "http.response.start", "status": 200, "headers": list(self.headers)})
                 self.started = True
@@ -127,6 +118,7 @@ class PackProcess:
                 ready = self._ending.pass_on(piece)
                 await self._deliver({"type": "http.response.body", "body": ready, "more_body": True})
             if self.gone and self.last_words is None:
+                child.kill()
                 return
 
     async def _deliver(self, message: dict[str, object]) -> None:
@@ -136,11 +128,10 @@ class PackProcess:
         except (OSError, RuntimeError):  # the connection is closed, or too slow (TimeoutError)
             self.gone = True
 
-    async def _complaints(self, process: asyncio.subprocess.Process) -> None:
+    async def _complaints(self, child: GitChild) -> None:
         """What git writes to its standard error goes to the server's log."""
-        assert process.stderr is not None
         kept = b""
-        while piece := await process.stderr.read(_PIECE):
+        while piece := await child.stderr.read(_PIECE):
             kept = (kept + piece)[:_STDERR_BYTES]
         if kept.strip():
             log.warning("git %s: %s", _service(self.arguments), kept.decode(errors="replace").strip())
@@ -150,26 +141,20 @@ async def run_short(
     arguments: Sequence[str], path: Path, environment: Mapping[str, str], *, seconds: float
 ) -> tuple[int, bytes]:
     """Exit code and output of a git process that needs no input. Raises TimeoutError after ``seconds``."""
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=path,
-        env=dict(environment),
-        start_new_session=True,
-    )
+    child = await GitChild.start(arguments, path, environment)
+    child.stdin.close()
     try:
         async with asyncio.timeout(seconds):
-            out, complaints = await process.communicate()
+            out, complaints = await asyncio.gather(child.stdout.read(), child.stderr.read())
+            code = await child.end()
+    except BaseException:
+        child.kill()
+        raise
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+        child.close()
     if complaints.strip():
         log.warning("git %s: %s", _service(arguments), complaints.decode(errors="replace").strip())
-    return process.returncode or 0, out
+    return code, out
 
 
 def _service(arguments: Sequence[str]) -> str:
