@@ -12,16 +12,19 @@ from random import Random
 from bench.product import clean_environment
 
 RARE = 100
+DRAWN = 150
+"""Candidates for those: the product finds more than the text holds, and what it finds too often is left out."""
+
 COMMON = 20
 MOST_HITS = 1_000
 COMMON_SHARE = 0.10
-_VERSION = 2
+_VERSION = 3
 _KEY_OR_TAG = re.compile(r"^\s*(- )?[a-z_]+:( |$)|[{}<]")
 
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """``rare`` have 1 to 1,000 hits, ``common`` are in more than a tenth of the templates."""
+    """``rare`` are in 1 to 1,000 templates, half English and then half Korean; ``common`` in more than a tenth."""
 
     rare: list[str]
     common: list[str]
@@ -52,7 +55,7 @@ def choose(repository: Path) -> Queries:
         often = [word for word in words if seen[word] >= 50]
         short = 2 if is_korean else 4
         drawn: dict[str, None] = {}
-        while len(drawn) < RARE // 2:
+        while len(drawn) < DRAWN // 2:
             word = random.choice(often if len(drawn) % 2 and often else words)
             kind = len(drawn) % 4
             if kind == 1 and len(word) > short:

@@ -27,7 +27,8 @@ from registry.domain.access import Scope as Rights
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.refs import RefUpdate
 from registry.ports.git import Repositories
-from registry.services.gate import Progress, Verdict
+from registry.services.gate import Verdict
+from registry.services.gate_move import Progress
 
 ROUTE = "/template"
 
