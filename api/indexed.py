@@ -1,8 +1,5 @@
 """The header that says how far the read model had come when an answer was made."""
 
-from starlette.responses import Response
-
-from api.template_reads import COMMIT_HEADER
 from registry.bootstrap import Registry
 from registry.domain.ids import CommitId, RepositoryName
 
@@ -13,7 +10,6 @@ async def indexed_commit(registry: Registry, repository: RepositoryName) -> Comm
     return checkpoint.commit if checkpoint else None
 
 
-def add_commit(response: Response, commit: CommitId | None) -> None:
-    """Adds the header, where there is a commit."""
-    if commit is not None:
-        response.headers[COMMIT_HEADER] = commit
+def commit_header(commit: CommitId | None) -> dict[str, str]:
+    """The header as an answer takes it; none where there is no commit."""
+    return {"promptuary-commit": commit} if commit is not None else {}

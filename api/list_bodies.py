@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.answers import make_answer
 from api.errors import diagnostic_body
-from api.template_reads import COMMIT_HEADER
+from api.indexed import commit_header
 from registry.domain.catalogue import Page, TemplateEntry
 from registry.domain.ids import CommitId
 from registry.domain.search import Hit, SearchPage
@@ -19,8 +19,7 @@ Body = dict[str, object]
 
 def json_response(body: Body, commit: CommitId | None) -> Response:
     """The answer of a route; ``commit`` is what it has seen at least."""
-    headers = {COMMIT_HEADER: commit} if commit is not None else {}
-    return make_answer(orjson.dumps(body, option=orjson.OPT_UTC_Z), headers=headers).response()
+    return make_answer(orjson.dumps(body, option=orjson.OPT_UTC_Z), headers=commit_header(commit)).response()
 
 
 def list_body(page: Page[TemplateEntry]) -> Body:

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from api.answers import Answer, make_answer
+from api.indexed import commit_header
 from api.schemas.render import Format, Rendering, RenderQuery, RenderRequest
-from api.template_reads import COMMIT_HEADER
 from registry.bootstrap import Registry
 from registry.domain.request_bodies import anthropic_body, openai_body
 from registry.services.templates import Renderable
@@ -26,5 +26,4 @@ async def render_answer(registry: Registry, found: Renderable, query: RenderQuer
         body = _BODIES[query.format](found.template, rendered)
     # Not orjson: what a template holds may have integers beyond 64 bits.
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    headers = {COMMIT_HEADER: found.indexed} if found.indexed is not None else {}
-    return make_answer(text.encode(), headers=headers)
+    return make_answer(text.encode(), headers=commit_header(found.indexed))

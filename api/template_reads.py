@@ -5,13 +5,13 @@ import re
 import orjson
 
 from api.answers import JSON, YAML, Answer, make_answer
+from api.indexed import commit_header, indexed_commit
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
 from registry.domain.selectors import Selector
 from registry.services.templates import TemplateRead
 
-COMMIT_HEADER = "promptuary-commit"
 VERSION_HEADER = "promptuary-version"
 
 _OFFERED = {b"application/yaml": True, b"text/yaml": True, b"application/json": False}
@@ -27,11 +27,8 @@ async def read_answer(
     LabelNotFound, RevisionNotFound, Unavailable.
     """
     # Before the read, so that the header never promises a commit that the body has not seen.
-    checkpoint = await registry.indexing.checkpoint(repository)
+    headers = commit_header(await indexed_commit(registry, repository))
     read = await registry.templates.read(repository, parse_name(name), selector)
-    headers: dict[str, str] = {}
-    if checkpoint is not None:
-        headers[COMMIT_HEADER] = checkpoint.commit
     if wants_yaml(accept):
         headers["x-content-type-options"] = "nosniff"
         if read.version is not None:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import RegistryDep, Repository
 from api.documented import READ, problems
-from api.indexed import add_commit
+from api.indexed import commit_header
 from api.schemas.index import IndexState
 
 router = APIRouter(tags=["index"])
@@ -14,5 +14,5 @@ router = APIRouter(tags=["index"])
 async def read_index(registry: RegistryDep, repository: Repository, response: Response) -> IndexState:
     """How far the repository has been projected."""
     (status,) = await registry.indexing.status(repository)
-    add_commit(response, status.indexed)
+    response.headers.update(commit_header(status.indexed))
     return IndexState.from_domain(status)

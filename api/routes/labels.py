@@ -6,11 +6,10 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Answers, Label, Name, RegistryDep, Repository, Writer
 from api.documented import READ, WRITE, problems
-from api.indexed import add_commit, indexed_commit
+from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
 from api.schemas.fields import QueryModel, Said
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
-from api.template_reads import COMMIT_HEADER
 from registry.domain import errors as domain
 
 router = APIRouter(tags=["labels"], route_class=JsonRoute)
@@ -25,14 +24,14 @@ class DropQuery(QueryModel):
 @router.get("/labels", responses=problems(*READ))
 async def list_labels(registry: RegistryDep, repository: Repository, response: Response) -> LabelList:
     """Every label and the version of each template that it points to."""
-    add_commit(response, await indexed_commit(registry, repository))
+    response.headers.update(commit_header(await indexed_commit(registry, repository)))
     return LabelList.from_domain(await registry.labels.list_labels(repository))
 
 
 @router.get("/labels/{label}", responses=problems(*READ, domain.LabelNotFound))
 async def read_label(registry: RegistryDep, repository: Repository, label: Label, response: Response) -> LabelTargets:
     """Where one label points."""
-    add_commit(response, await indexed_commit(registry, repository))
+    response.headers.update(commit_header(await indexed_commit(registry, repository)))
     found = (await registry.labels.list_labels(repository, label)).get(label)
     if not found:
         known = sorted(await registry.labels.list_labels(repository))
@@ -49,7 +48,7 @@ async def read_label_of_template(
     registry: RegistryDep, repository: Repository, label: Label, name: Name, response: Response
 ) -> LabelState:
     """Where a template's label points, with its moves."""
-    add_commit(response, await indexed_commit(registry, repository))
+    response.headers.update(commit_header(await indexed_commit(registry, repository)))
     await registry.versions.list_versions(repository, name, limit=1)  # says so where there is no such template either
     version = (await registry.labels.list_labels(repository, label)).get(label, {}).get(name)
     history = await registry.labels.history(repository, label, name)
@@ -73,7 +72,7 @@ async def move_label(
     """Moves a label to a version: one commit that changes the label's file."""
     written = await registry.labels.move(repository, label, name, body.version, actor=caller, message=body.message)
     answers.bump(repository)
-    response.headers[COMMIT_HEADER] = written.commit
+    response.headers.update(commit_header(written.commit))
     return LabelAnswer.from_domain(written)
 
 
@@ -94,5 +93,5 @@ async def drop_label(
     """Takes a label off a template: one commit."""
     written = await registry.labels.move(repository, label, name, None, actor=caller, message=query.message)
     answers.bump(repository)
-    response.headers[COMMIT_HEADER] = written.commit
+    response.headers.update(commit_header(written.commit))
     return LabelAnswer.from_domain(written)

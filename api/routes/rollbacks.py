@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import Answers, RegistryDep, Repository, Writer
 from api.documented import WRITE, problems
+from api.indexed import commit_header
 from api.json_bodies import JsonRoute
 from api.schemas.labels import LabelAnswer, RollbackRequest
-from api.template_reads import COMMIT_HEADER
 from registry.domain import errors as domain
 from registry.domain.labels import parse_label
 from registry.domain.names import parse_name
@@ -43,5 +43,5 @@ async def roll_back(
         repository, parse_label(body.label), parse_name(body.name), to=body.to, reason=body.reason, actor=caller
     )
     answers.bump(repository)
-    response.headers[COMMIT_HEADER] = written.commit
+    response.headers.update(commit_header(written.commit))
     return LabelAnswer.from_domain(written)

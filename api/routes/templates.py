@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
 from api.documented import READ, STATE, WRITE, problems
-from api.indexed import indexed_commit
+from api.indexed import commit_header, indexed_commit
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
 from api.schemas.fields import QueryModel, Said, SelectorQuery
@@ -20,7 +20,7 @@ from api.schemas.templates import (
     TemplateList,
     TemplateWritten,
 )
-from api.template_reads import COMMIT_HEADER, read_answer
+from api.template_reads import read_answer
 from registry.domain import errors as domain
 from registry.domain.errors import BadRequest
 from registry.domain.selectors import Selector
@@ -148,7 +148,7 @@ async def put_template(
     response.status_code = 201 if written.created else 200
     if written.etag:
         response.headers["etag"] = written.etag
-    response.headers[COMMIT_HEADER] = written.commit
+    response.headers.update(commit_header(written.commit))
     return TemplateWritten.from_domain(written)
 
 
@@ -190,7 +190,7 @@ async def delete_template(
                 await registry.templates.read(repository, name, Selector())  # raises TemplateGone where it was deleted
         raise
     answers.bump(repository)
-    response.headers[COMMIT_HEADER] = written.commit
+    response.headers.update(commit_header(written.commit))
     return TemplateWritten.from_domain(written)
 
 

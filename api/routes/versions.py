@@ -7,7 +7,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from api.dependencies import Name, RegistryDep, Repository
 from api.documented import READ, problems
-from api.indexed import add_commit, indexed_commit
+from api.indexed import commit_header, indexed_commit
 from api.schemas.fields import MAX_NUMBER, QueryInt, QueryModel
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
@@ -51,7 +51,7 @@ async def read_version(
     response: Response,
 ) -> Version:
     """One version of a template, valid or not, also of a deleted one."""
-    add_commit(response, await indexed_commit(registry, repository))
+    response.headers.update(commit_header(await indexed_commit(registry, repository)))
     return Version.from_domain(await registry.versions.read(repository, name, number))
 
 
@@ -67,6 +67,6 @@ async def list_versions(
     response: Response,
 ) -> VersionList:
     """The versions of a template, newest first, across deletions."""
-    add_commit(response, await indexed_commit(registry, repository))
+    response.headers.update(commit_header(await indexed_commit(registry, repository)))
     page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor)
     return VersionList.from_domain(page)
