@@ -17,19 +17,19 @@ async def search_differences(index: SearchIndex, repository: RepositoryName, wan
     """The differences in words. ``wanted`` are the entries of the templates that have to be found, and of no other."""
     page = await index.search(Query(repository, "", limit=HITS_AT_ONCE))
     found = list(_count_differences(wanted, page)) if page.exact else []
-    shown: list[TemplateName] = []
+    shown: Counter[TemplateName] = Counter()  # in the order in which they came
     while True:
         for hit in page.hits:
-            shown.append(hit.name)
+            shown[hit.name] += 1
             found += _hit_differences(wanted.get(hit.name), hit)
         if page.next_cursor is None:
             break
         page = await index.search(Query(repository, "", limit=HITS_AT_ONCE, cursor=page.next_cursor))
-    missing = sorted(wanted.keys() - set(shown))
-    found += [f"{name}: a search for everything does not show it." for name in missing]
-    if not missing and len(shown) == len(wanted):
-        place = next((n for n, right in zip(shown, sorted(wanted, key=sort_key), strict=True) if n != right), None)
-        found += [f"{place}: search shows it at the wrong place."] if place is not None else []
+    found += [f"{name}: a search for everything does not show it." for name in sorted(wanted.keys() - shown.keys())]
+    found += [f"{name}: a search for everything shows it {times} times." for name, times in shown.items() if times > 1]
+    order = [name for name in shown if name in wanted]
+    place = next((name for name, right in zip(order, sorted(order, key=sort_key), strict=True) if name != right), None)
+    found += [f"{place}: search shows it at the wrong place."] if place is not None else []
     return found
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import LabelMove
 from registry.domain.ids import ZERO_COMMIT, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
+from registry.domain.search import Hit, Query, SearchPage
 from registry.settings import Settings
 from tests.pushing import MAIN, REPOSITORY, Pusher, text_template
 
@@ -128,6 +130,34 @@ async def test_what_is_wrong_in_a_row_is_named(opened: Registry, statement: str,
     spoil(opened, statement)
     found = await opened.verifying.verify(REPOSITORY)
     assert any(said in line for line in found), found
+
+
+TWICE = "{}: a search for everything shows it 2 times."
+MISPLACED = "{}: search shows it at the wrong place."
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (lambda a, new: [a, new, a], [TWICE.format("a")]),
+        (lambda a, new: [new, a, new], [TWICE.format("new"), MISPLACED.format("new")]),
+        (lambda a, _new: [a, a], ["new: a search for everything does not show it.", TWICE.format("a")]),
+    ],
+)
+async def test_a_page_that_shows_a_template_twice_is_told(
+    opened: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    shown: Callable[[Hit, Hit], Sequence[Hit]],
+    said: list[str],
+) -> None:
+    search = opened.verifying._index.search
+
+    async def spoilt(query: Query) -> SearchPage:
+        page = await search(query)
+        return replace(page, hits=tuple(shown(*page.hits)))
+
+    monkeypatch.setattr(opened.verifying._index, "search", spoilt)
+    assert await opened.verifying.verify(REPOSITORY) == said
 
 
 async def test_a_file_that_is_not_utf8_is_no_difference(registry: Registry, pusher: Pusher) -> None:
