@@ -15,7 +15,7 @@ from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name, template_path
 from registry.domain.near_names import rank_near
 from registry.domain.registry_file import read_registry_file
-from registry.domain.replacements import check_replacement
+from registry.domain.replacements import Replacements
 from registry.domain.secrets import find_secrets_in
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checker
@@ -84,6 +84,7 @@ class Checkout:
         """
         wanted = sorted(set(paths))
         found = list(self._rules_file.diagnostics)
+        replacements = Replacements(lambda name: self._files.get(template_path(name)))
         templates = 0
         for path in wanted:
             found += self._judge_file(path)
@@ -96,7 +97,7 @@ class Checkout:
             found += judged.diagnostics
             found += [*check_tokens(path, judged, self.rules), *check_model(path, judged, self.rules)]
             if judged.facts is not None and judged.facts.replaced_by is not None:
-                found += check_replacement(name, lambda other: self._files.get(template_path(other)))
+                found += filter(None, replacements.check(name))
             if renderer is not None and judged.tested:
                 found += await failed_tests(renderer, name, checked)
         collisions = find_collisions(self._files, self._files.keys() - set(wanted))

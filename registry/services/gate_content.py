@@ -1,6 +1,7 @@
 """What a branch's tip must say: valid templates, closures, labels and rules, and passing offline tests."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
@@ -10,11 +11,11 @@ from registry.domain.judging import Checked, Outcome
 from registry.domain.names import template_path
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.replacements import check_replacement
+from registry.domain.replacements import Replacements
 from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
-from registry.services.checking import Checker
+from registry.services.checking import SLICE_SECONDS, Checker
 from registry.services.gate_labels import Known, LabelRules
 from registry.services.gate_move import Move, Tip, read_tip
 from registry.services.states import Projected, States, graph_at
@@ -47,7 +48,7 @@ class ContentRules:
         tip = await read_tip(move, projected, move.old)
         move.progress(f"checking {len(tip.closures)} templates")
         judged = await self._outcomes(move, tip, whole=True)
-        found = _told(move, tip, judged)
+        found = await _told(move, tip, judged)
         found += self._labels.check_tip(move.store, move.update.new, tip.delta, tip.removed)
         found += await self._check_way(move, projected)
         if not has_errors(found):
@@ -57,7 +58,7 @@ class ContentRules:
     async def check_draft(self, move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
         tip = await read_tip(move, await self._states.nearest(move.repository), default_tip)
-        return _told(move, tip, await self._outcomes(move, tip, whole=False))
+        return await _told(move, tip, await self._outcomes(move, tip, whole=False))
 
     async def _outcomes(self, move: Move, tip: Tip, *, whole: bool) -> dict[TemplateName, Outcome]:
         outcomes = await self._checker.outcomes(move.store, tip.closures.items(), move.bodies, whole=whole)
@@ -128,7 +129,7 @@ class ContentRules:
         ]
 
 
-def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
+async def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
     """The findings of changed templates, the errors of those that depend on them, and those of the rule file."""
     found = [_still_included(name, includers) for name, includers in tip.orphaned.items()]
     for name, outcome in judged.items():
@@ -137,7 +138,7 @@ def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[
         found += check_tokens(template_path(name), outcome, move.rules)
         if own:
             found += check_model(template_path(name), outcome, move.rules)
-    found += _replacements(move.store, move.update.new, tip, judged)
+    found += await _replacements(move.store, move.update.new, tip, judged)
     return found + _rule_files(move.store, move.update.new, tip.delta)
 
 
@@ -151,16 +152,24 @@ def _still_included(name: TemplateName, includers: Sequence[TemplateName]) -> Di
     return Diagnostic("include-missing", message, template_path(name))
 
 
-def _replacements(
+async def _replacements(
     store: GitStore, commit: CommitId, tip: Tip, judged: Mapping[TemplateName, Outcome]
 ) -> list[Diagnostic]:
-    """Where the changed templates that are replaced by another one lead."""
-
-    def read(name: TemplateName) -> bytes | None:
-        return read_file(store, commit, template_path(name))
-
-    replaced = [n for n, outcome in judged.items() if n in tip.changed and outcome.facts and outcome.facts.replaced_by]
-    return [finding for name in replaced for finding in check_replacement(name, read)]
+    """Where the changed templates that are replaced by another one lead. Yields to other tasks on the way."""
+    known = {name: outcome.facts.replaced_by for name, outcome in judged.items() if outcome.facts is not None}
+    replacements = Replacements(lambda name: read_file(store, commit, template_path(name)), known)
+    found: list[Diagnostic] = []
+    turn = time.monotonic()
+    for name in judged:
+        if name not in tip.changed or known.get(name) is None:
+            continue
+        for finding in replacements.check(name):
+            if finding is not None:
+                found.append(finding)
+            if time.monotonic() - turn > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                turn = time.monotonic()
+    return found
 
 
 async def failed_tests(renderer: Renderer, name: TemplateName, checked: Checked) -> list[Diagnostic]:

@@ -1,6 +1,8 @@
 """The gate: what a push may and may not do. Every refusal names the thing, the place and the way out."""
 
+import asyncio
 import subprocess
+import time
 
 import pytest
 
@@ -249,6 +251,20 @@ async def test_a_replacement_leads_to_a_template(pusher: Pusher) -> None:
     assert "a → b → here → a" in circle.message
     [draft] = (await pusher.push({T.format("c"): deprecated("no")}, RefName("refs/heads/draft"))).diagnostics
     assert (draft.rule, draft.path) == ("replaced-by-nowhere", T.format("c"))
+
+
+async def test_others_have_their_turns_while_replacements_are_followed(pusher: Pusher) -> None:
+    many = 200
+    more = "status: deprecated\nreplaced_by: chain/t{}\n"
+    files = {T.format(f"chain/t{n}"): text_template(more=more.format(n + 1)) for n in range(many)}
+    pushing = asyncio.create_task(pusher.push({**files, T.format(f"chain/t{many}"): text_template()}))
+    longest = 0.0
+    while not pushing.done():
+        started = time.monotonic()
+        await asyncio.sleep(0)
+        longest = max(longest, time.monotonic() - started)
+    assert (await pushing).diagnostics == ()
+    assert longest < 1, "following them anew for each template takes several seconds"
 
 
 async def test_symlinks_and_submodules_are_refused(pusher: Pusher) -> None:
