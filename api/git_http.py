@@ -130,7 +130,7 @@ class GitHttp:
             slots.release()
 
     async def _advertise(self, request: GitRequest, path: Path, send: Send) -> None:
-        arguments = self._command(request, path / "hooks", "--advertise-refs")
+        arguments = self.command(request, path / "hooks", "--advertise-refs")
         environment = git_environment(path, {"GIT_PROTOCOL": request.protocol})
         try:
             code, refs = await run_short(arguments, path, environment, seconds=self._limits.advertise_seconds)
@@ -184,7 +184,7 @@ class GitHttp:
         hooks: ServedHooks | None = None,
     ) -> None:
         process = PackProcess(
-            arguments=self._command(request, hooks.scripts if hooks else path / "hooks"),
+            arguments=self.command(request, hooks.scripts if hooks else path / "hooks"),
             path=path,
             environment=environment,
             body=body,
@@ -207,7 +207,7 @@ class GitHttp:
             receive, gzipped=request.gzipped, max_bytes=max_bytes, idle_seconds=self._limits.idle_seconds
         )
 
-    def _command(self, request: GitRequest, hooks: Path, *options: str) -> list[str]:
+    def command(self, request: GitRequest, hooks: Path, *options: str) -> list[str]:
         """Git's arguments, with the configuration that holds here, whatever stands in the repository's own."""
         settings = {
             "core.hooksPath": str(hooks),

@@ -16,7 +16,6 @@ from api.git_sideband import Ending
 
 log = logging.getLogger(__name__)
 
-_PIECE = 1 << 16
 _STDERR_BYTES = 1 << 14
 _SEND_SECONDS = 300.0  # a client that reads nothing for so long is gone
 
@@ -60,9 +59,9 @@ class PackProcess:
 
     async def run(self) -> int:
         """Runs to the end and gives the exit code. The response has been started if ``started`` says so."""
-        child = await GitChild.start(self.arguments, self.path, self.environment)
+        child = GitChild.start(self.arguments, self.path, self.environment)
         feeding = asyncio.create_task(self._feed(child))
-        complaints = asyncio.create_task(self._complaints(child))
+        complaints = asyncio.create_task(_log_complaints(self.arguments, child))
         try:
             await self._pump(child)
             code = await child.end()
@@ -84,8 +83,7 @@ class PackProcess:
         """Body to process; then waits for the client to leave, which ends an upload-pack."""
         try:
             async for piece in self.body.pieces():
-                child.stdin.write(piece)
-                await child.stdin.drain()
+                await child.write(piece)
         except (BrokenPipeError, ConnectionResetError):  # git has made up its mind: it will say why
             with suppress(Disconnected):
                 await self.body.drain()
@@ -95,7 +93,7 @@ class PackProcess:
             self.error = error
             self._leave(child)
         finally:
-            child.stdin.close()
+            child.end_input()
         if not self.gone and self.body.complete:
             await self.body.gone()
             self._leave(child)
@@ -110,7 +108,7 @@ class PackProcess:
 
     async def _pump(self, child: GitChild) -> None:
         """Process to response. Output nobody listens to is read all the same, so that git never waits for it."""
-        while piece := await child.stdout.read(_PIECE):
+        while piece := await child.read():
             if not self.started and not self.gone and self.error is None:
                 await self._deliver({"type": "http.response.start", "status": 200, "headers": list(self.headers)})
                 self.started = True
@@ -128,34 +126,33 @@ class PackProcess:
         except (OSError, RuntimeError):  # the connection is closed, or too slow (TimeoutError)
             self.gone = True
 
-    async def _complaints(self, child: GitChild) -> None:
-        """What git writes to its standard error goes to the server's log."""
-        kept = b""
-        while piece := await child.stderr.read(_PIECE):
-            kept = (kept + piece)[:_STDERR_BYTES]
-        if kept.strip():
-            log.warning("git %s: %s", _service(self.arguments), kept.decode(errors="replace").strip())
-
 
 async def run_short(
     arguments: Sequence[str], path: Path, environment: Mapping[str, str], *, seconds: float
 ) -> tuple[int, bytes]:
     """Exit code and output of a git process that needs no input. Raises TimeoutError after ``seconds``."""
-    child = await GitChild.start(arguments, path, environment)
-    child.stdin.close()
+    child = GitChild.start(arguments, path, environment)
+    child.end_input()
     try:
         async with asyncio.timeout(seconds):
-            out, complaints = await asyncio.gather(child.stdout.read(), child.stderr.read())
-            code = await child.end()
+            out, _ = await asyncio.gather(_output(child), _log_complaints(arguments, child))
+            return await child.end(), out
     except BaseException:
         child.kill()
         raise
     finally:
         child.close()
-    if complaints.strip():
-        log.warning("git %s: %s", _service(arguments), complaints.decode(errors="replace").strip())
-    return code, out
 
 
-def _service(arguments: Sequence[str]) -> str:
-    return next((word for word in arguments if word.endswith("-pack")), "")
+async def _output(child: GitChild) -> bytes:
+    pieces: list[bytes] = []
+    while piece := await child.read():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _log_complaints(arguments: Sequence[str], child: GitChild) -> None:
+    """What git writes to its standard error goes to the server's log."""
+    if complaints := await child.read_complaints(_STDERR_BYTES):
+        service = next((word for word in arguments if word.endswith("-pack")), "")
+        log.warning("git %s: %s", service, complaints)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,20 +59,26 @@ async def serve_push(
 ) -> AsyncIterator["ServedHooks"]:
     """What a ``git receive-pack`` is started with; its pre-receive is answered until this is left.
 
-    ``parent`` is where the private folder is made, the system's temporary folder where None. Raises OSError.
+    ``parent`` is where the private folder is made, the system's temporary folder where None. Raises OSError, and
+    Unavailable where the repository's pre-receive cannot be run: without it Git would let everything in.
     """
+    script = push.path.resolve() / "hooks" / _PRE_RECEIVE
+    if not os.access(script, os.X_OK):
+        raise Unavailable(f"The gate of {push.repository} is not there. Restart the server, which writes it anew.")
     folder = Path(tempfile.mkdtemp(prefix="promptuary-push-", dir=parent))
     try:
-        channel = _Channel(folder)
-        hooks = ServedHooks(folder, push, gate, reporting, channel)
-        answering = asyncio.create_task(hooks.serve())
-        try:
-            yield hooks
-        finally:
-            answering.cancel()
-            with suppress(asyncio.CancelledError):
-                await answering
-            channel.close()
+        scripts = folder / "hooks"
+        scripts.mkdir()
+        (scripts / _PRE_RECEIVE).symlink_to(script)
+        with closing(_Channel(folder)) as channel:
+            hooks = ServedHooks(folder, scripts, push, gate, reporting, channel)
+            answering = asyncio.create_task(hooks.serve())
+            try:
+                yield hooks
+            finally:
+                answering.cancel()
+                with suppress(asyncio.CancelledError):
+                    await answering
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -84,7 +90,11 @@ class _Channel:
         for name in ("request", "answer"):
             os.mkfifo(folder / name, 0o600)
         self._request = os.open(folder / "request", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._answer = os.open(folder / "answer", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            self._answer = os.open(folder / "answer", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            os.close(self._request)
+            raise
 
     async def receive(self) -> bytes:
         """The next request, whole. Raises ValueError for one that is too long."""
@@ -134,11 +144,11 @@ class _Channel:
 class ServedHooks:
     """The hooks of one push: ``folder`` is for their ``PROMPTUARY_GATE``, ``scripts`` for Git's ``core.hooksPath``."""
 
-    def __init__(self, folder: Path, push: Push, gate: Judge, reporting: Reporter, channel: _Channel) -> None:
+    def __init__(
+        self, folder: Path, scripts: Path, push: Push, gate: Judge, reporting: Reporter, channel: _Channel
+    ) -> None:
         self.folder = folder
-        self.scripts = folder / "hooks"
-        self.scripts.mkdir()
-        (self.scripts / _PRE_RECEIVE).symlink_to(push.path.resolve() / "hooks" / _PRE_RECEIVE)
+        self.scripts = scripts
         self._push = push
         self._gate = gate
         self._reporting = reporting
@@ -207,7 +217,7 @@ class ServedHooks:
                 await telling
 
     async def _tell_progress(self) -> None:
-        """Sends the newest news once a second: each message costs the hook a process."""
+        """Sends the newest news once a second, from the second second on."""
         self._news.clear()
         while True:
             await asyncio.sleep(_QUIET_SECONDS)
@@ -225,8 +235,8 @@ class ServedHooks:
         try:
             async with asyncio.timeout(_REPORT_SECONDS):
                 return [clean_line(line) for line in await asyncio.shield(landed)]
-        except Exception:  # noqa: BLE001 - the push is in, whatever becomes of the report; _retrieve logs it
-            return ["promptuary: the push is in; it will be live when the server has caught up"]
+        except Exception:  # noqa: BLE001 - nothing can be undone any more; _retrieve logs it
+            return ["promptuary: what Git takes in here will be live when the server has caught up"]
 
 
 def _retrieve(landed: asyncio.Future[Sequence[str]]) -> None:

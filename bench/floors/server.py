@@ -2,10 +2,11 @@
 
 ``python -m bench.floors.server route PORT FILE``: a plain Starlette route that answers the bytes of a file.
 ``python -m bench.floors.server git PORT FOLDER``: the product's Git application over a folder of repositories whose
-hooks are taken out, with a gate and an indexer that do nothing.
+hooks are not run, with a gate and an indexer that do nothing.
 """
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.git_http import GitHttp
+from api.git_requests import GitRequest
 from api.http_protocol import TypedUrlProtocol
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
@@ -73,10 +75,19 @@ class _Served:
     reporting: _Nothing
 
 
+class _HooklessGit(GitHttp):
+    """The product's, but Git is told of a folder that holds no hooks."""
+
+    def command(self, request: GitRequest, _hooks: Path, *options: str) -> list[str]:
+        return super().command(request, Path(os.devnull), *options)
+
+
 def git_app(folder: Path) -> ASGIApp:
     """Git over HTTP as the product serves it, and /readyz."""
     nothing = _Nothing()
-    git = GitHttp(_Served(_Anybody(), LocalRepositories(folder, hook_command="false"), nothing, nothing))
+    repositories = LocalRepositories(folder, hook_command="false")
+    repositories.prepare()
+    git = _HooklessGit(_Served(_Anybody(), repositories, nothing, nothing))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/readyz":

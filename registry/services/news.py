@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from registry.domain.catalogue import LabelMove, ProjectionBatch, Removal, VersionRow
 from registry.domain.events import Event, RepositoryRebuilt
-from registry.domain.ids import CommitId
+from registry.domain.ids import CommitId, RepositoryName
 from registry.services.projecting import events_of
 
 LINES_AT_MOST = 20
@@ -39,7 +39,7 @@ class Journal:
     """What the last projected commits made live; a pusher asks for its own, whoever had them projected."""
 
     def __init__(self) -> None:
-        self._told: LRUCache[CommitId, _Told] = LRUCache(COMMITS_REMEMBERED)
+        self._told: LRUCache[tuple[RepositoryName, CommitId], _Told] = LRUCache(COMMITS_REMEMBERED)
 
     def note(self, batches: Sequence[ProjectionBatch], milliseconds: float) -> None:
         """Writes down what has been projected, in so many milliseconds."""
@@ -53,13 +53,15 @@ class Journal:
                 if kept is not None and len(kept) < LINES_AT_MOST:
                     kept.append(_line(change, milliseconds))
             for ordinal, commit in commits.items():
-                self._told[commit] = _Told(tuple(lines[ordinal]), counts[ordinal] - len(lines[ordinal]))
+                self._told[batch.repository, commit] = _Told(
+                    tuple(lines[ordinal]), counts[ordinal] - len(lines[ordinal])
+                )
 
-    def lines(self, commits: Iterable[CommitId]) -> Iterator[str]:
+    def lines(self, repository: RepositoryName, commits: Iterable[CommitId]) -> Iterator[str]:
         """What the commits, oldest first, made live: of each thing the last that became of it, and how many more."""
         lines: dict[str, str] = {}
         more = 0
-        for told in filter(None, map(self._told.get, commits)):
+        for told in filter(None, (self._told.get((repository, commit)) for commit in commits)):
             lines |= told.lines
             more += told.more
         yield from islice(lines.values(), LINES_AT_MOST)

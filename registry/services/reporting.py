@@ -1,5 +1,6 @@
 """What a pusher is told once the push is in."""
 
+import asyncio
 from collections.abc import Sequence
 
 from registry.domain.ids import CommitId, RepositoryName
@@ -22,9 +23,15 @@ class Reporting:
         """What the updates made live, a line each; nothing of what others pushed at the same moment."""
         await self._indexing.poke(repository)
         default = self._git.default_branch(repository)
-        return [line for update in updates if update.ref == default for line in self._lines(repository, update)]
+        lines: list[str] = []
+        for update in updates:
+            if update.ref == default and update.creates:  # a whole history may have come
+                lines += await asyncio.to_thread(self._lines, repository, update)
+            elif update.ref == default:
+                lines += self._lines(repository, update)
+        return lines
 
     def _lines(self, repository: RepositoryName, update: RefUpdate) -> list[str]:
         with self._git.open(repository) as store:
             commits: list[CommitId] = chain_after(store, update.new, None if update.creates else update.old) or []
-        return list(self._journal.lines(commits))
+        return list(self._journal.lines(repository, commits))
