@@ -14,8 +14,12 @@ _KEPT = bytes(range(0x80)).decode()
 class TypedUrlProtocol(HttpToolsProtocol):
     """Percent-encodes the bytes of an address that are no ASCII; what is no HTTP at all is answered with a problem.
 
-    The parser takes ASCII only, so the request line is encoded before it, byte by byte as it comes.
+    The parser takes ASCII only, so the request line is encoded before it, byte by byte as it comes. (Not a line that
+    comes in one piece with the end of the request before it: where it begins in there, only the parser knows.)
     """
+
+    _data = b""
+    """What the parser is fed with."""
 
     _awaits_line = True
     """Whether what comes next begins, or goes on with, a request line."""
@@ -27,7 +31,15 @@ class TypedUrlProtocol(HttpToolsProtocol):
             self._awaits_line = not end
             if not line.isascii():
                 data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
+        self._data = data
         super().data_received(data)
+        self._data = b""
+
+    def on_url(self, url: bytes) -> None:
+        """The parser's callback with the address, or the part of it that has come."""
+        if not self._data.endswith(url):  # the rest of the line is no address
+            self._awaits_line = False
+        super().on_url(url)
 
     def on_headers_complete(self) -> None:
         """The parser's callback when a body, or nothing, follows."""

@@ -1,0 +1,74 @@
+"""What reaches an application of what was sent, whichever pieces it was sent in."""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from api.answers import make_answer
+from api.http_protocol import TypedUrlProtocol
+
+FIRST = "POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+SECOND = "GET /고객지원?q=환불 HTTP/1.1\r\nX-Team: 환불팀\r\nHost: x\r\nConnection: close\r\n\r\n"
+ASCII = "GET /two?q=a HTTP/1.1\r\nX-Team: 환불팀\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the path, the query and the header ``x-team`` as they came."""
+    while (await receive()).get("more_body"):
+        pass
+    team = dict(scope["headers"]).get(b"x-team", b"").decode()
+    told = [scope["path"], scope["query_string"].decode(), team]
+    await make_answer(json.dumps(told).encode()).send(send)
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """Where a server with the protocol listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(echo, http=TypedUrlProtocol, lifespan="off", log_config=None, ws="none")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield int(listener.getsockname()[1])
+        server.should_exit = True
+        await serving
+
+
+async def told(port: int, *packets: bytes) -> list[list[str]]:
+    """What the application was told, request by request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for packet in packets:
+        writer.write(packet)
+        await writer.drain()
+        await asyncio.sleep(0.005)  # a packet of its own
+    answers = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return [json.loads(body) for body in re.findall(rb"\[.*?\]", answers)] or [[answers.decode()]]
+
+
+@pytest.mark.parametrize("end", ["GET", "/two", "q=a", "HTTP/1.1", "\r", "\r\n", "X-Te", "X-Team: "])
+async def test_headers_of_a_pipelined_request_stay_as_they_are(port: int, end: str) -> None:
+    kept = ASCII[: ASCII.index(end) + len(end)]
+    found = await told(port, FIRST.encode(), f"body{kept}".encode(), ASCII[len(kept) :].encode())
+    assert [line[:2] for line in found] == [["/one", ""], ["/two", "q=a"]]
+    assert found[1][2] == "환불팀"
+
+
+@pytest.mark.parametrize("kept", ["", "G", "GET ", "GET /"])
+async def test_the_address_of_a_pipelined_request_is_taken_as_typed(port: int, kept: str) -> None:
+    found = await told(port, FIRST.encode(), f"body{kept}".encode(), SECOND[len(kept) :].encode())
+    assert found == [["/one", "", ""], ["/고객지원", "q=%ED%99%98%EB%B6%88", "환불팀"]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_an_address_in_pieces_is_taken_as_typed(port: int, size: int) -> None:
+    data = SECOND.encode()
+    assert await told(port, *(data[i : i + size] for i in range(0, len(data), size))) == [
+        ["/고객지원", "q=%ED%99%98%EB%B6%88", "환불팀"]
+    ]
