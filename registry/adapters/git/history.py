@@ -48,9 +48,10 @@ class History(Content):
 
         The last answer is kept: the gate asks three times for what a single commit changes.
         """
-        if self._compared is None or self._compared[0] != (old, new):
-            self._compared = ((old, new), self._compare(old, new))
-        return list(self._compared[1])
+        compared = self._compared  # another thread may put its own there meanwhile
+        if compared is None or compared[0] != (old, new):
+            self._compared = compared = ((old, new), self._compare(old, new))
+        return list(compared[1])
 
     def _compare(self, old: CommitId | None, new: CommitId) -> list[TreeChange]:
         before = self.tree_of(old).id.raw if old is not None else None
