@@ -109,7 +109,10 @@ class GitWriter(Protocol):
         ...
 
     def flush(self) -> None:
-        """Makes all objects written so far durable. It may run in a thread beside reads. Raises Unavailable."""
+        """Makes all objects written so far durable. It may run in a thread beside reads.
+
+        Raises Unavailable; what was written by this handle is then lost, and ``move`` raises it too.
+        """
         ...
 
     def move(self, update: RefUpdate) -> None:

@@ -11,13 +11,16 @@ from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.history import History
 from registry.adapters.git.ref_moves import move_ref
 from registry.adapters.git.tree_edit import TreeEditor
-from registry.domain.errors import Denied
+from registry.domain.errors import Denied, Unavailable
 from registry.domain.ids import CommitId
 from registry.domain.refs import RefUpdate, Signature
 
 
 class Pygit2Store(History):
-    """GitStore on pygit2. A handle belongs to one task at a time and is closed after it.
+    """GitStore on pygit2. A handle belongs to one push or turn of writes, which closes it when nothing reads any more.
+
+    Reads may run side by side, in threads too, and ``flush`` beside them: libgit2 locks its object database and its
+    caches, and a flush asks the system only. ``write_commit`` and ``move`` run alone among writes and flushes.
 
     With ``quarantine`` the objects of a push that is being judged are seen too, and nothing can be written: libgit2
     would move refs to objects that Git is about to throw away.
@@ -30,6 +33,7 @@ class Pygit2Store(History):
         self.quarantine = quarantine
         self._syncfs = syncfs
         self._unflushed: list[str] = []
+        self._lost: str | None = None
         with driver_errors("open the repository", path):
             self.repo = pygit2.Repository(str(path))
             if quarantine is not None:
@@ -72,20 +76,27 @@ class Pygit2Store(History):
     def flush(self) -> None:
         """Makes all objects written so far durable. It may run in a thread beside reads: libgit2 takes no part.
 
-        Raises Unavailable.
+        Raises Unavailable, and from then on always: the system tells a failure once, and of objects that it could not
+        write a second try would say that nothing is left to do.
         """
         self._may_write()
+        if self._lost is not None:
+            raise Unavailable(self._lost)
         if not self._unflushed:
             return
-        with driver_errors("flush the new objects to the disk", self.path):
-            flush_objects(self.path, self._unflushed, self._syncfs)
+        try:
+            with driver_errors("flush the new objects to the disk", self.path):
+                flush_objects(self.path, self._unflushed, self._syncfs)
+        except Unavailable as error:
+            self._lost = error.message
+            raise
         self._unflushed.clear()
 
     def move(self, update: RefUpdate) -> None:
         """Moves, creates or deletes a ref by compare-and-swap and makes that durable.
 
         Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist) or stays locked, RevisionNotFound
-        where ``new`` is no commit here, Unavailable where the disk refuses.
+        where ``new`` is no commit here, Unavailable where the disk refuses or a flush has failed.
         """
         self._may_write()
         if not update.deletes:
