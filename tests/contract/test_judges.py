@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from registry.adapters.local.judge_pool import ProcessJudges
+from registry.adapters.local.worker_process import WorkerProcess
 from registry.domain.errors import Unavailable
 from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, TemplateName
@@ -118,6 +120,31 @@ async def test_a_killed_worker_is_told_and_replaced(judges: ProcessJudges) -> No
     assert [type(answer) for answer in await asyncio.gather(*waiting, return_exceptions=True)] == [Unavailable] * 4
     await ready(judges)
     assert not set(killed) & set(pids(judges))
+    assert len(await judges.judge(*cases_of(FILES), whole=False)) == len(FILES)
+
+
+@pytest.mark.parametrize("answer", [b"cregistry.domain.judging\nGone\n.", b"cregistry.gone\nGone\n.", b"I1\n)R.", b"x"])
+async def test_an_answer_that_cannot_be_read_is_a_lost_worker(judges: ProcessJudges, answer: bytes) -> None:
+    """As after an upgrade beside a running server, whose new workers know other classes than it."""
+    code = f"""if True:
+        import socket
+        from registry.adapters.local.worker_frames import frame, receive
+        with socket.socket(fileno=0) as channel:
+            while receive(channel) is not None:
+                channel.sendall(frame({answer!r}))
+    """
+    await ready(judges)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    with theirs, subprocess.Popen([sys.executable, "-c", code], stdin=theirs.fileno(), env=environment) as upgraded:
+        worker = judges._workers[0]
+        before, worker.process = worker.process, WorkerProcess(upgraded, ours)
+        before.kill()
+        with pytest.raises(Unavailable, match="cannot be read"):
+            await judges.judge(*cases_of(FILES), whole=False)
+        assert worker not in judges._workers
+    await ready(judges)
     assert len(await judges.judge(*cases_of(FILES), whole=False)) == len(FILES)
 
 

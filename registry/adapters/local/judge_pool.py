@@ -81,8 +81,8 @@ class ProcessJudges:
         try:
             async with asyncio.timeout(_SECONDS):
                 answer = await worker.exchange(frame(pickle.dumps((cases, bodies, whole), protocol=5)))
-            outcomes: list[tuple[Outcome, Checked | None]] = pickle.loads(answer)  # noqa: S301 - see judge_worker
-        except (WorkerLost, TimeoutError, pickle.UnpicklingError) as error:
+            return _read(answer)
+        except (WorkerLost, TimeoutError) as error:
             self._drop(worker)
             raise Unavailable(f"A worker that judged was lost: {error}") from error
         except BaseException:
@@ -91,7 +91,6 @@ class ProcessJudges:
         finally:
             worker.batches -= 1
             self._settle(worker)
-        return outcomes
 
     async def close(self) -> None:
         """Ends the workers."""
@@ -140,3 +139,12 @@ class ProcessJudges:
     def _rest(self) -> None:
         for worker in [each for each in self._workers if not each.batches]:
             self._drop(worker)
+
+
+def _read(answer: bytearray) -> Sequence[tuple[Outcome, Checked | None]]:
+    """A worker's answer. Raises WorkerLost for one of another version, as an upgrade beside a running server makes."""
+    try:
+        outcomes: list[tuple[Outcome, Checked | None]] = pickle.loads(answer)  # noqa: S301 - see judge_worker
+    except Exception as error:
+        raise WorkerLost(f"its answer cannot be read ({error})") from error
+    return outcomes
