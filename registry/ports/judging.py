@@ -10,8 +10,12 @@ from registry.domain.judging import Case, Checked, Outcome
 class Judges(Protocol):
     """Judges batches of templates elsewhere, so that this process has its time for other things."""
 
+    def prepare(self) -> None:
+        """Sends for whoever is not there to judge. To be called before there is much to judge, and after a loss."""
+        ...
+
     def room(self) -> int:
-        """How many batches can be given to ``judge`` now. Where nobody is there to judge, somebody is sent for."""
+        """How many batches can be given to ``judge`` now."""
         ...
 
     async def judge(

@@ -127,6 +127,7 @@ class Checker:
         whole: bool,
     ) -> None:
         """Hands out batch after batch; while there is nobody to take one (yet), it is judged here."""
+        judges.prepare()
         running: set[asyncio.Task[None]] = set()
         try:
             async for batch, bodies in _batches(store, cases, known_bodies):
@@ -159,6 +160,7 @@ class Checker:
         try:
             answers = await judges.judge(cases, bodies, whole=whole)
         except Unavailable:
+            judges.prepare()
             await self._judge_here(store, cases, bodies, found)
             return
         for case, (outcome, checked) in zip(cases, answers, strict=True):

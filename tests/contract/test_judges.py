@@ -50,6 +50,7 @@ async def judges() -> AsyncIterator[ProcessJudges]:
 
 
 async def ready(judges: Judges) -> None:
+    judges.prepare()
     async with asyncio.timeout(20):
         while judges.room() < 4:
             await asyncio.sleep(0.01)
@@ -104,6 +105,8 @@ async def test_nobody_is_there_until_there_is_something_to_judge(judges: Process
     with pytest.raises(Unavailable):
         await judges.judge(*cases_of(FILES), whole=False)
     assert judges.room() == 0
+    await asyncio.sleep(0.3)
+    assert (pids(judges), judges.room()) == ([], 0), "asking for room started somebody"
     await ready(judges)
     assert len(pids(judges)) == 2
 
@@ -164,6 +167,7 @@ async def test_a_cancelled_call_leaves_no_answer_for_the_next(judges: ProcessJud
 
 async def test_workers_end_when_there_is_nothing_to_do() -> None:
     judges = ProcessJudges(processes=1, idle=0.2)
+    judges.prepare()
     async with asyncio.timeout(20):
         while not judges.room():
             await asyncio.sleep(0.01)
@@ -185,7 +189,9 @@ async def test_close_ends_workers_and_whoever_waits() -> None:
     with pytest.raises(Unavailable):
         await waiting
     assert await gone(numbers)
-    assert judges.room() == 0
+    judges.prepare()
+    await asyncio.sleep(0)
+    assert (judges._starting, judges.room()) == (set(), 0)
 
 
 def test_workers_end_with_a_parent_that_is_killed() -> None:
@@ -194,6 +200,7 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
         from registry.adapters.local.judge_pool import ProcessJudges
         async def main():
             judges = ProcessJudges(processes=2)
+            judges.prepare()
             while judges.room() < 4:
                 await asyncio.sleep(0.01)
             print(*(w.process.process.pid for w in judges._workers), flush=True)

@@ -26,6 +26,10 @@ class Elsewhere:
         self._room = room
         self._failing = failing
         self.batches: list[int] = []
+        self.prepared = 0
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def room(self) -> int:
         return self._room
@@ -34,6 +38,7 @@ class Elsewhere:
         self, cases: Sequence[Case], bodies: Mapping[BlobId, bytes], *, whole: bool
     ) -> Sequence[tuple[Outcome, Checked | None]]:
         self.batches.append(len(cases))
+        assert self.prepared, "nobody was sent for"
         self._room -= 1
         number = len(self.batches)
         await asyncio.sleep(0.001 * (5 - number % 5))
@@ -77,6 +82,7 @@ async def test_the_findings_are_the_same_wherever_templates_are_judged(
         checker = Checker(elsewhere)
         there = await checker.outcomes(store, cases, whole=True)
         assert there == here
+        assert elsewhere.prepared >= 1 + len(elsewhere._failing), "what was lost was not sent for again"
         assert sum(elsewhere.batches) == (0 if elsewhere.room() == 0 else len(cases))
         assert await checker.outcomes(store, cases) == here
         assert sum(elsewhere.batches) == (0 if elsewhere.room() == 0 else len(cases)), "what is known was judged again"
@@ -90,7 +96,7 @@ async def test_few_are_judged_here(registry: Registry, pusher: Pusher) -> None:
     elsewhere = Elsewhere()
     with registry.git.open(REPOSITORY) as store:
         assert len(await Checker(elsewhere).outcomes(store, cases_of(some))) == MANY
-    assert elsewhere.batches == []
+    assert (elsewhere.prepared, elsewhere.batches) == (0, [])
 
 
 def children() -> set[int]:

@@ -44,8 +44,8 @@ class _Worker:
 class ProcessJudges:
     """Implements ``ports.judging.Judges``.
 
-    Workers start when there is first something to judge and end after ``idle`` seconds without. One that dies takes
-    its batches with it: they are for the caller to judge, and the next call starts another. One event loop uses it.
+    Workers start with ``prepare`` and end after ``idle`` seconds without work. One that dies takes its batches with
+    it: they are for the caller to judge, and the next ``prepare`` starts another. One event loop uses it.
     """
 
     def __init__(self, *, processes: int, idle: float = 30.0) -> None:
@@ -60,14 +60,17 @@ class ProcessJudges:
         self._paused_until = 0.0
         self._closed = False
 
+    def prepare(self) -> None:
+        """Starts the workers that are not there, and does not wait for them."""
+        if self._closed or asyncio.get_running_loop().time() < self._paused_until:
+            return
+        for _ in range(self._processes - len(self._workers) - len(self._starting)):
+            starting = asyncio.create_task(self._start())
+            self._starting.add(starting)
+            starting.add_done_callback(self._starting.discard)
+
     def room(self) -> int:
-        """How many batches the workers that are there can take; starts those that are not."""
-        now = asyncio.get_running_loop().time()
-        if not self._closed and now >= self._paused_until:
-            for _ in range(self._processes - len(self._workers) - len(self._starting)):
-                starting = asyncio.create_task(self._start())
-                self._starting.add(starting)
-                starting.add_done_callback(self._starting.discard)
+        """How many batches the workers that are there can take."""
         return sum(max(0, _DEPTH - worker.batches) for worker in self._workers)
 
     async def judge(
