@@ -1,7 +1,9 @@
 """Loading what a version consists of: its source, its parsed document and its partials, cached by digest."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any
 
 from cachetools import LRUCache
@@ -12,6 +14,9 @@ from registry.domain.ids import BlobId, Digest, TemplateName
 from registry.domain.names import template_path
 from registry.domain.template import Template
 from registry.domain.template_file import read_template
+
+LOADED_BYTES = 67_108_864
+"""How much memory the loaded states take at most, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,17 @@ class Loaded:
     partials: Mapping[TemplateName, str]
     partial_templates: Mapping[TemplateName, Template]
 
+    def weight(self) -> int:
+        """The bytes that it takes in memory, about: parsed, a text takes up to twice itself, a short one eight KiB."""
+        texts = (self.source, *self.partials.values())
+        return sum(8192 + 3 * getsizeof(text) for text in texts)
+
 
 class TemplateSource:
     """Parses bodies; what has one digest is parsed once while it stays in the cache."""
 
-    def __init__(self, *, templates: int = 1024) -> None:
-        self._loaded: LRUCache[tuple[TemplateName, Digest], Loaded] = LRUCache(templates)
+    def __init__(self, *, max_bytes: int = LOADED_BYTES) -> None:
+        self._loaded: LRUCache[tuple[TemplateName, Digest], Loaded] = LRUCache(max_bytes, getsizeof=Loaded.weight)
 
     def find(self, name: TemplateName, digest: Digest) -> Loaded | None:
         """What was loaded before."""
@@ -56,5 +66,6 @@ class TemplateSource:
             partials={m: bodies[blob] for m, blob in closure if m != name and blob is not None and blob in bodies},
             partial_templates={m: f.template for m, f in files.items() if m != name and f.template is not None},
         )
-        self._loaded[name, digest] = loaded
+        with suppress(ValueError):  # larger than all that is kept
+            self._loaded[name, digest] = loaded
         return loaded

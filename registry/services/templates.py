@@ -34,8 +34,8 @@ ANSWER_FORMAT = 1
 
 LATEST = LabelName("latest")
 
-RENDERABLES = 1024
-"""States that are kept for the next rendering; what they hold is shared with ``TemplateSource``."""
+KNOWN = 1024
+"""For how many selectors it is kept which version they name; what that consists of ``TemplateSource`` alone holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,15 @@ class TemplateRead:
     reference: str | None
     cause: TemplateName | None = None
     moved_from: TemplateName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a selector names while the stamp is the same."""
+
+    stamp: Hashable
+    version: VersionEntry
+    indexed: CommitId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,7 @@ class Templates:
         self._source = source
         self._revisions = revisions
         self._renderer = renderer
-        self._renderables: LRUCache[tuple[RepositoryName, TemplateName, Selector, Hashable], Renderable]
-        self._renderables = LRUCache(RENDERABLES)
+        self._known: LRUCache[tuple[RepositoryName, TemplateName, Selector], _Known] = LRUCache(KNOWN)
 
     async def list_templates(
         self,
@@ -141,18 +149,18 @@ class Templates:
 
         It is found once while the caller's ``stamp``, which changes with the repository's projection, is the same.
         """
-        key = (repository, name, selector, stamp)
-        known = self._renderables.get(key)
-        if known is not None:
-            return known
-        checkpoint = await self._projection.checkpoint(repository)
-        _, version, loaded = await self._find(repository, name, selector)
-        read = _answer(version, loaded, (), selector)
-        commit = checkpoint.commit if checkpoint is not None else None
-        found = Renderable(read, loaded.template, loaded.partial_templates, commit)
-        if selector.ref is None and selector.at is None:  # other refs move without a projection
-            self._renderables[key] = found
-        return found
+        key = (repository, name, selector)
+        known = self._known.get(key)
+        if known is not None and known.stamp == stamp:
+            loaded = await self._load(repository, known.version)
+        else:
+            checkpoint = await self._projection.checkpoint(repository)
+            _, version, loaded = await self._find(repository, name, selector)
+            known = _Known(stamp, version, checkpoint.commit if checkpoint is not None else None)
+            if selector.ref is None and selector.at is None:  # other refs move without a projection
+                self._known[key] = known
+        read = _answer(known.version, loaded, (), selector)
+        return Renderable(read, loaded.template, loaded.partial_templates, known.indexed)
 
     async def render(self, found: Renderable, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
         """Renders with values. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
