@@ -18,7 +18,7 @@ from registry.services.gate_files import check_commits, check_message, check_sec
 from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
 from registry.services.indexing import Indexing
-from registry.services.tree_changes import RULES_PATH, Run, at_once, read_file, read_many
+from registry.services.tree_changes import RULES_PATH, Run, at_once, in_thread, read_file, read_many
 
 SMALL_FOLDERS = 16
 """A push of one file brings about five objects, each in a folder of its own."""
@@ -61,7 +61,7 @@ class Gate:
         await self._indexing.poke(repository)
         with self._git.open(repository, quarantine=quarantine) as store:
             refs = store.refs()
-            run = at_once if quarantine is not None and _is_small(quarantine) else asyncio.to_thread
+            run = at_once if quarantine is not None and _is_small(quarantine) else in_thread
             return await self._judge(_Push(repository, store, refs, actor, run, progress), updates)
 
     async def judge_commit(
@@ -107,6 +107,7 @@ class Gate:
             found += await secrets
         finally:
             secrets.cancel()
+            await asyncio.gather(secrets, return_exceptions=True)  # it may still read from the store
         return _verdict(found)
 
     async def _judge_branch(self, move: Move, default: RefName, default_tip: CommitId | None) -> list[Diagnostic]:

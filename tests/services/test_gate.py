@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import threading
 import time
 
 import pytest
@@ -10,6 +11,8 @@ from registry.domain.access import Actor, Scope
 from registry.domain.diagnostics import Severity
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, TemplateName, UserName
 from registry.domain.refs import RefUpdate
+from registry.services import gate_files
+from registry.services.tree_changes import in_thread
 from tests.pushing import ADMIN, AUTHOR, MAIN, Pusher, rules, text_template
 
 T = "prompts/{}.prompt.yaml"
@@ -265,6 +268,41 @@ async def test_others_have_their_turns_while_replacements_are_followed(pusher: P
         longest = max(longest, time.monotonic() - started)
     assert (await pushing).diagnostics == ()
     assert longest < 1, "following them anew for each template takes several seconds"
+
+
+async def test_whoever_stops_waiting_for_a_thread_waits_for_its_end() -> None:
+    reading, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def read() -> None:
+        reading.set()
+        may_end.wait(10)
+        ended.set()
+
+    asking = asyncio.create_task(in_thread(read))
+    while not reading.is_set():
+        await asyncio.sleep(0.001)
+    asking.cancel()
+    asyncio.get_running_loop().call_later(0.05, may_end.set)
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert ended.is_set()
+
+
+async def test_a_push_that_is_given_up_leaves_nothing_running(pusher: Pusher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_files, "KEPT_BYTES", 0)  # so that looking for secrets reads files, like in a large push
+    commit = pusher.commit({T.format(f"many/t{n}"): text_template(f"Number {n} " + "{{ name }}") for n in range(400)})
+    judging = asyncio.create_task(pusher.judge(RefUpdate(MAIN, ZERO_COMMIT, commit)))
+
+    def scanning() -> bool:
+        return any("check_secrets" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    while not scanning() and not judging.done():
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
+    judging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await judging
+    assert not scanning()
 
 
 async def test_symlinks_and_submodules_are_refused(pusher: Pusher) -> None:
