@@ -215,7 +215,7 @@ class Indexing:
             await self._projection.put_refs(repository, refs)
         batches = await self._follow_branch(repository, store, refs.get(default), progress)
         self._seen[repository] = refs
-        return batches[-2:]
+        return batches
 
     async def _follow_branch(
         self, repository: RepositoryName, store: GitStore, tip: CommitId | None, progress: Progress
@@ -265,10 +265,9 @@ class Indexing:
         *,
         replay: bool = False,
     ) -> list[ProjectionBatch]:
-        """Writes batch after batch; returns the last ones, for what a pusher is told."""
+        """Writes batch after batch; returns the last two, for what a pusher is told."""
         ref = self._git.default_branch(repository)
         builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store, parsed=self._parsed)
-        batches: list[ProjectionBatch] = []
         landing: list[asyncio.Task[ProjectionBatch]] = []
         done = 0
         try:
@@ -279,15 +278,15 @@ class Indexing:
                     chain = self._grown(repository, store, chain)
                 walk = walk.marked(replay=replay, final=not replay or done == len(chain))
                 if len(landing) > 1:
-                    batches = [*batches[-1:], await landing[0]]
+                    await landing[0]
                 # While one batch is written, the next is judged, and the one after that numbered.
                 landing = [*landing[-1:], asyncio.create_task(self._land(builder, walk, landing[-1:]))]
                 progress(done, len(chain))
-            batches += [await each for each in landing]
+            batches = [await each for each in landing]
         except BaseException:
             await asyncio.gather(*landing, return_exceptions=True)
             # The state has gone further than what was written: read it anew next time.
             self._states.forget(repository)
             raise
         self._states.hold(repository, state)
-        return batches[-2:]
+        return batches
