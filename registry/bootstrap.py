@@ -107,10 +107,15 @@ async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
         await renderer.close()
 
 
+def usable_cores() -> int:
+    """How many cores this process may run on; a container or ``taskset`` may leave it fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 @asynccontextmanager
 async def _open_judges() -> AsyncIterator[Judges]:
     """One process a core, none on a machine with one: there they would only be in the server's way."""
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     judges = ProcessJudges(processes=min(cores, MOST_JUDGES) if cores > 1 else 0)
     try:
         yield judges

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from registry.bootstrap import Registry
+from registry.bootstrap import Registry, usable_cores
 from registry.domain.errors import Unavailable
 from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, TemplateName
@@ -111,6 +112,17 @@ def children() -> set[int]:
             except OSError:
                 continue
     return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot be kept to some cores")
+def test_cores_that_the_process_may_not_use_do_not_count() -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert usable_cores() == len(allowed)
 
 
 async def test_a_push_passes_while_its_judges_are_killed(registry: Registry, pusher: Pusher) -> None:
