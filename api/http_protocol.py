@@ -1,5 +1,6 @@
 """uvicorn's HTTP protocol, which also takes addresses as people type them: ``curl …/search?q=환불``."""
 
+import re
 from http import HTTPStatus
 from urllib.parse import quote_from_bytes
 
@@ -9,6 +10,12 @@ from api.errors import HTTP_PROBLEMS, make_problem
 from api.request_ids import HEADER, RequestIds
 
 _KEPT = bytes(range(0x80)).decode()
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+
+_ADVICE = (
+    "check the method, the headers, the length of the body, and the address, "
+    "which is ASCII without spaces and control characters, at most 64 KiB long: percent-encode the rest."
+)
 
 
 class TypedUrlProtocol(HttpToolsProtocol):
@@ -31,6 +38,8 @@ class TypedUrlProtocol(HttpToolsProtocol):
             self._awaits_line = not end
             if not line.isascii():
                 data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
+            if b"pgrade:" in rest:
+                data = _without_upgrade(data)
         self._data = data
         super().data_received(data)
         self._data = b""
@@ -53,11 +62,19 @@ class TypedUrlProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answers what the parser cannot read, and closes the connection."""
-        advice = "an address is ASCII without spaces and control characters; percent-encode the rest."
-        detail = f"{msg.rstrip('.')}: {advice}"
+        detail = f"{msg.rstrip('.')}: {_ADVICE}"
         request_id = RequestIds().take()
         answer = make_problem(HTTP_PROBLEMS[400], detail, instance="", request_id=request_id.decode())
         headers = [*answer.headers, (HEADER, request_id), (b"connection", b"close")]
         lines = [b"HTTP/1.1 400 " + HTTPStatus.BAD_REQUEST.phrase.encode(), *(b"%s: %s" % pair for pair in headers)]
         self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A request without the offer of another protocol, which Java's client makes by itself.
+
+    No other is spoken here, and an offer may be ignored; the parser would take the body for the other protocol's.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", head) + end + body

@@ -19,11 +19,13 @@ ASCII = "GET /two?q=a HTTP/1.1\r\nX-Team: 환불팀\r\nHost: x\r\nConnection: cl
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the path, the query and the header ``x-team`` as they came."""
-    while (await receive()).get("more_body"):
-        pass
+    """Answers with the path, the query, the header ``x-team`` and the body as they came."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
     team = dict(scope["headers"]).get(b"x-team", b"").decode()
-    told = [scope["path"], scope["query_string"].decode(), team]
+    told = [scope["path"], scope["query_string"].decode(), team, body.decode()]
     await make_answer(json.dumps(told).encode()).send(send)
 
 
@@ -63,12 +65,21 @@ async def test_headers_of_a_pipelined_request_stay_as_they_are(port: int, end: s
 @pytest.mark.parametrize("kept", ["", "G", "GET ", "GET /"])
 async def test_the_address_of_a_pipelined_request_is_taken_as_typed(port: int, kept: str) -> None:
     found = await told(port, FIRST.encode(), f"body{kept}".encode(), SECOND[len(kept) :].encode())
-    assert found == [["/one", "", ""], ["/고객지원", "q=%ED%99%98%EB%B6%88", "환불팀"]]
+    assert found == [["/one", "", "", "body"], ["/고객지원", "q=%ED%99%98%EB%B6%88", "환불팀", ""]]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 async def test_an_address_in_pieces_is_taken_as_typed(port: int, size: int) -> None:
     data = SECOND.encode()
     assert await told(port, *(data[i : i + size] for i in range(0, len(data), size))) == [
-        ["/고객지원", "q=%ED%99%98%EB%B6%88", "환불팀"]
+        ["/고객지원", "q=%ED%99%98%EB%B6%88", "환불팀", ""]
     ]
+
+
+@pytest.mark.parametrize("after", ["", "Host: x\r\n"])
+async def test_an_offer_of_another_protocol_is_ignored(port: int, after: str) -> None:
+    """As Java's client and ``curl --http2`` make it: the body is no other protocol's, but the request's."""
+    offer = f"Connection: Upgrade, HTTP2-Settings\r\nUPGRADE: h2c\r\nHTTP2-Settings: AAMAAABk\r\n{after}"
+    body = "\r\nUpgrade: h2c\r\n"
+    request = f"POST /환불 HTTP/1.1\r\nContent-Length: {len(body)}\r\n{offer}\r\n{body}"
+    assert await told(port, (request + ASCII).encode()) == [["/환불", "", "", body], ["/two", "q=a", "환불팀", ""]]
