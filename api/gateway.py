@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import Answer
@@ -71,6 +72,8 @@ class Gateway:
             await self._app(scope, limited, reply)
         except PromptuaryError as error:
             await reply.answer(error_answer(error, instance=scope["path"], request_id=scope[ID]))
+        except ClientDisconnect:
+            return  # in the middle of the body; nobody is left to be answered
         except Exception:
             log.exception("request %s failed: %s %s", scope[ID], scope["method"], _loggable(scope["path"]))
             if reply.started:

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from registry.bootstrap import Registry
 from registry.domain.access import Scope
@@ -105,3 +106,31 @@ async def test_websockets_are_closed(app: Any) -> None:
 
     await app({"type": "websocket", "path": "/x", "headers": []}, None, send)
     assert sent == [{"type": "websocket.close", "code": 1000}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/render/support/triage", b"application/json"),
+        ("POST", "/render/support/triage", b"application/json; charset=utf-8"),
+        ("PUT", "/templates/support/new", b"application/yaml"),
+    ],
+)
+async def test_who_leaves_in_the_middle_of_a_body_is_no_error(
+    app: Any, keys: dict[str, str], caplog: pytest.LogCaptureFixture, method: str, path: str, kind: bytes
+) -> None:
+    async def receive() -> Message:
+        return received.pop(0)
+
+    async def send(_message: Message) -> None:
+        """Nobody is there."""
+
+    received: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    address = f"/api/v1/repositories/default{path}"
+    headers = {b"authorization": f"Bearer {keys['write']}".encode(), b"content-type": kind, b"content-length": b"9"}
+    scope = {"type": "http", "method": method, "path": address, "raw_path": address.encode(), "query_string": b""}
+    await app({**scope, "headers": [*headers.items(), (b"if-none-match", b"*")]}, receive, send)
+    assert [record.getMessage() for record in caplog.records] == []
