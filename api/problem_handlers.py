@@ -15,6 +15,15 @@ from registry.domain.errors import PromptuaryError, TemplateMoved
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 
+_SAID = {
+    "extra_forbidden": "there is no such field here: check the spelling",
+    "missing": "is missing",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "bool_parsing": "must be true or false",
+}
+"""Where pydantic's own words speak of Python, or of no way out."""
+
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Teaches an application to answer every error as a problem."""
@@ -83,8 +92,8 @@ def _field(location: Sequence[Any]) -> str:
 
 
 def _message(problem: dict[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "there is no such field here: check the spelling"
+    if problem["loc"] == ("body",) and problem["type"] == "missing":
+        return "is empty: send a JSON object"
     if problem["type"] == "json_invalid":
         return f"is no JSON: {problem.get('ctx', {}).get('error', 'syntax error')}"
-    return str(problem["msg"]).removeprefix("Value error, ")
+    return _SAID.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")

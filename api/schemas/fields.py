@@ -18,7 +18,7 @@ NAME = "support/triage"
 MAX_NUMBER = 2_147_483_647
 """The largest version number that is read from a request; real ones are small."""
 
-_DIGITS = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_DIGITS = re.compile(r"0|-?[1-9][0-9]*")
 
 
 def _digits(text: Any) -> Any:

@@ -35,7 +35,7 @@ class RenderRequest(Body):
     @field_validator("variables")
     @classmethod
     def _sendable(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """Python's JSON reader takes half surrogate pairs and NaN, which no JSON can carry on."""
+        """Python's JSON reader takes half surrogate pairs, and 1e999 for infinity, which no JSON can carry on."""
         try:
             json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
         except UnicodeEncodeError as error:
@@ -43,7 +43,7 @@ class RenderRequest(Body):
                 "text holds half of a surrogate pair (\\ud800 to \\udfff): it is no Unicode text"
             ) from error
         except ValueError as error:
-            raise ValueError("NaN and Infinity are no JSON numbers") from error
+            raise ValueError("a number is too large: at most about 1.8e308 can be sent") from error
         return value
 
 

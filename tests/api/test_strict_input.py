@@ -34,6 +34,38 @@ async def test_a_number_in_a_query_has_plain_digits(client: httpx.AsyncClient, n
         assert (answer.status_code, "an integer is asked for" in answer.json()["detail"]) == (400, True), answer.text
 
 
+async def test_a_number_that_is_too_large_is_told_its_bound(client: httpx.AsyncClient) -> None:
+    for path, most in (("/templates/support/triage?version=", "2147483647"), ("/templates?limit=", "500")):
+        answer = await client.get(path + "9" * 20)
+        assert (answer.status_code, f"less than or equal to {most}" in answer.json()["detail"]) == (400, True)
+    assert (await client.get("/templates?limit=" + "9" * 5000)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("", "body: is empty: send a JSON object"),
+        ("[]", "body: must be a JSON object"),
+        ("null", "body: must be a JSON object"),
+        ('{"variables": []}', "body.variables: must be a JSON object"),
+        (
+            '{"variables": {"ticket": 1e999}}',
+            "body.variables: a number is too large: at most about 1.8e308 can be sent",
+        ),
+    ],
+)
+async def test_a_body_of_another_shape_is_told_the_right_one(client: httpx.AsyncClient, body: str, said: str) -> None:
+    answer = await client.post("/render/support/triage", content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["detail"]) == (422, f"The request body does not fit: {said}")
+
+
+async def test_strict_is_true_or_false(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/render/support/triage?strict=2", json={})
+    assert (answer.status_code, "query.strict: must be true or false" in answer.text) == (400, True)
+    moved = await client.put(LABEL, json={})
+    assert "body.version: is missing" in moved.text
+
+
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/yaml"])
 async def test_json_is_announced(client: httpx.AsyncClient, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
