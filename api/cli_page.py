@@ -37,6 +37,20 @@ In a pipeline of a repository that holds templates:
 promptuary validate . --tests
 ```
 
+`--format` writes the findings for the place that shows them: `github` as annotations of a workflow, `gitlab` as a Code
+Quality report, `sarif` (2.1.0) for code scanning, `junit` as test results. Paths are relative to the root of the Git
+repository. A finding keeps its fingerprint while lines move above it. In GitLab CI:
+
+```yaml
+templates:
+  script:
+    - promptuary validate . --tests --format gitlab > gl-code-quality-report.json
+  artifacts:
+    when: always
+    reports:
+      codequality: gl-code-quality-report.json
+```
+
 What follows is each command's `--help` (`python -m api.cli_page` writes this page).
 """
 

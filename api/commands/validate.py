@@ -4,17 +4,15 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.commands.checkout_files import PROMPTS, SUFFIX, FoundFiles, find_checkouts, find_root, read_files
-from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, warn, write_json
+from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
+from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, warn
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from registry.domain.diagnostics import Diagnostic
     from registry.ports.renderer import Renderer
     from registry.services.checkout import Judged
 
@@ -27,6 +25,7 @@ def validate(
     name: Annotated[
         str | None, typer.Option(help="With -: the template's name. [default: stdin]", show_default=False)
     ] = None,
+    form: Form = FindingFormat.TEXT,
     as_json: Json = False,
 ) -> None:
     """Check templates, labels and rules of a checkout as the gate will, without a server.
@@ -39,9 +38,14 @@ def validate(
     promptuary validate prompts/support --tests
     git show HEAD:prompts/support/triage.prompt.yaml | promptuary validate - --name support/triage
     promptuary validate . --json | jq .errors
+    promptuary validate . --tests --format gitlab > gl-code-quality-report.json
+
+    github writes annotations, gitlab Code Quality, and junit and sarif their reports, with paths from the root of the
+    Git repository.
 
     Exit codes: 0 no errors, 1 errors were found or a file is no template, 2 a path cannot be read.
     """
+    wanted = chosen_form(form, as_json=as_json)
     if "-" in paths and len(paths) > 1:
         fail("- stands alone: standard input is one template", UNUSABLE)
     if name is not None and paths != ["-"]:
@@ -52,10 +56,8 @@ def validate(
     known = [Path(path) for path in paths if path not in strays]
     checkouts = [_from_stdin(name)] if paths == ["-"] else find_checkouts(known)
     judged = run(_judge(checkouts, tests=tests))
-    if as_json:
-        write_json(_body(checkouts, judged))
-    elif checkouts:
-        _write_text(checkouts, judged)
+    if checkouts or wanted is not FindingFormat.TEXT:
+        write_findings(wanted, list(zip(checkouts, judged, strict=True)))
     if strays or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
 
@@ -110,56 +112,3 @@ async def _renderer(*, wanted: bool) -> "AsyncIterator[Renderer | None]":
 
     async with open_renderer(settings_of()) as renderer:
         yield renderer
-
-
-def _shown(found: FoundFiles, path: str) -> str:
-    """The path as the caller can open it."""
-    lone = path.removeprefix(f"{PROMPTS}/")
-    return found.shown(path if path in found.files or lone not in found.files else lone)
-
-
-def _write_text(checkouts: Sequence[FoundFiles], judged: "Sequence[Judged]") -> None:
-    out = console()
-    for found, each in zip(checkouts, judged, strict=True):
-        for diagnostic in each.diagnostics:
-            _write_line(out, _shown(found, diagnostic.path), diagnostic)
-    files, templates = sum(j.files for j in judged), sum(j.templates for j in judged)
-    errors, warnings = sum(j.errors for j in judged), sum(j.warnings for j in judged)
-    counted = f"{_count(templates, 'template')} in {_count(files, 'file')}"
-    if not templates:
-        counted = f"no templates found in {_count(files, 'file')}"
-    verdict = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}" if errors or warnings else "no errors"
-    console(stderr=True).print(f"{counted}: {verdict}", style="red" if errors else "green")
-
-
-def _write_line(out: "Console", path: str, diagnostic: "Diagnostic") -> None:
-    """One line as the gate prints it, in colour on a terminal."""
-    from rich.text import Text
-
-    place = diagnostic.place
-    error = diagnostic.severity.value == "error"
-    line = Text(f"{path}:{place.line}:{place.column}: ", style="bold")
-    line.append("" if error else "warning: ", style="yellow")
-    line.append(f"[{diagnostic.rule}] ", style="red" if error else "yellow")
-    line.append(diagnostic.message, style="not bold")
-    out.print(line, soft_wrap=True)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _body(checkouts: Sequence[FoundFiles], judged: "Sequence[Judged]") -> dict[str, Any]:
-    from api.errors import diagnostic_body
-
-    return {
-        "files": sum(j.files for j in judged),
-        "templates": sum(j.templates for j in judged),
-        "errors": sum(j.errors for j in judged),
-        "warnings": sum(j.warnings for j in judged),
-        "diagnostics": [
-            {**diagnostic_body(diagnostic), "path": _shown(found, diagnostic.path)}
-            for found, each in zip(checkouts, judged, strict=True)
-            for diagnostic in each.diagnostics
-        ],
-    }
