@@ -18,6 +18,10 @@ _ADVICE = (
 )
 
 
+HEAD_BYTES = 131_072
+"""A request line and headers that have not ended by then are refused: they are held before any key is seen."""
+
+
 class TypedUrlProtocol(HttpToolsProtocol):
     """Percent-encodes the bytes of an address that are no ASCII; what is no HTTP at all is answered with a problem.
 
@@ -27,6 +31,9 @@ class TypedUrlProtocol(HttpToolsProtocol):
 
     _data = b""
     """What the parser is fed with."""
+
+    _head: int | None = 0
+    """How many bytes of a request's line and headers have come, about; None while its body comes."""
 
     _awaits_line = True
     """Whether what comes next begins, or goes on with, a request line."""
@@ -40,9 +47,13 @@ class TypedUrlProtocol(HttpToolsProtocol):
                 data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
             if b"pgrade:" in rest:
                 data = _without_upgrade(data)
+        if self._head is not None:
+            self._head += len(data)
         self._data = data
         super().data_received(data)
         self._data = b""
+        if self._head is not None and self._head > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"The request's line and headers are longer than {HEAD_BYTES} bytes.")
 
     def on_url(self, url: bytes) -> None:
         """The parser's callback with the address, or the part of it that has come."""
@@ -53,11 +64,13 @@ class TypedUrlProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The parser's callback when a body, or nothing, follows."""
         self._awaits_line = False
+        self._head = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The parser's callback at the end of a request."""
         self._awaits_line = True
+        self._head = 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
