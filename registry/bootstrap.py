@@ -28,6 +28,7 @@ from registry.ports.judging import Judges
 from registry.ports.renderer import Renderer
 from registry.services.accounts import Accounts
 from registry.services.checking import Checker
+from registry.services.diffs import Diffs
 from registry.services.gate import Gate
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
@@ -68,6 +69,7 @@ class Registry:
     templates: Templates
     edits: TemplateEdits
     versions: Versions
+    diffs: Diffs
     labels: Labels
     search: Search
     gate: Gate
@@ -143,6 +145,14 @@ def _compose(
     content = ContentRules(states=states, checker=checker, renderer=renderer, labels=LabelRules(versions=versions))
     gate = Gate(git=git, content=content, indexing=indexing)
     writes = Writes(git=git, gate=gate, indexing=indexing, clock=clock)
+    reading = Templates(
+        templates=templates,
+        versions=versions,
+        projection=projection,
+        source=TemplateSource(),
+        revisions=Revisions(git=git, templates=templates, versions=versions),
+        renderer=renderer,
+    )
     return Registry(
         settings=settings,
         git=git,
@@ -151,16 +161,10 @@ def _compose(
         accounts=Accounts(users=SqlUsers(database), keys=SqlKeys(database), clock=clock, data=settings.data),
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
-        templates=Templates(
-            templates=templates,
-            versions=versions,
-            projection=projection,
-            source=TemplateSource(),
-            revisions=Revisions(git=git, templates=templates, versions=versions),
-            renderer=renderer,
-        ),
+        templates=reading,
         edits=TemplateEdits(git=git, writes=writes, states=states, templates=templates, versions=versions),
         versions=Versions(templates=templates, versions=versions),
+        diffs=Diffs(templates=reading, versions=versions),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
         search=Search(index=index),
         gate=gate,

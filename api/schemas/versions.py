@@ -50,7 +50,7 @@ class Version(Answered):
             version=entry.number,
             commit=entry.commit,
             digest=entry.digest,
-            reference=f"{entry.name}@{entry.number}#{entry.digest[:8]}",
+            reference=entry.reference or "",
             valid=entry.valid,
             status=entry.status.value,
             committed_at=entry.committed_at,

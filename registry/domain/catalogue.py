@@ -75,6 +75,11 @@ class VersionEntry:
     moved_from: TemplateName | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    @property
+    def reference(self) -> str | None:
+        """The string to log, ``support/triage@12#3f9ac1d2``; None for a state that is no version."""
+        return f"{self.name}@{self.number}#{self.digest[:8]}" if self.number else None
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateEntry:

@@ -15,6 +15,7 @@ _RFC3339 = re.compile(
 )
 _FRACTION = re.compile(r"\.([0-9]+)")
 _UNFIT_FOR_REFS = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(?:/|$)|^/|[/.]$|(?:^|/)\.|^@$")
+_STATE = re.compile(r"(?:label:(?P<label>[^:,]*)(?:,|$))?(?:(?P<kind>version|ref|at):(?P<value>.*))?", re.DOTALL)
 MAX_REF = 250
 
 
@@ -62,6 +63,20 @@ def parse_selector(
     if selector.ref is not None and selector.at is not None:
         raise BadRequest("ref= and at= both say when: give one of them")
     return selector
+
+
+def parse_state(text: str) -> Selector:
+    """A selector written as one text, where a request names two states.
+
+    ``version:12``, ``label:production``, ``ref:main`` or ``at:2025-03-01T12:00:00Z``; a label as it was then is
+    ``label:production,at:…`` or ``label:production,ref:…``. Raises BadRequest.
+    """
+    found = _STATE.fullmatch(text)
+    if not text or found is None or text.endswith(","):
+        advice = "write version:12, label:production, ref:main, at:2025-03-01T12:00:00Z or label:production,ref:main"
+        raise BadRequest(f"{printable(text)} names no state: {advice}")
+    said = {found["kind"]: found["value"]} if found["kind"] else {}
+    return parse_selector(label=found["label"], **said)
 
 
 def parse_version(text: str | int) -> int:

@@ -136,7 +136,7 @@ class Templates:
         Raises TemplateNotFound (with the nearest names), TemplateMoved, TemplateGone, LabelNotFound,
         VersionNotFound, RevisionNotFound. Never falls back to another state.
         """
-        entry, version, loaded = await self._find(repository, name, selector)
+        entry, version, loaded = await self.find(repository, name, selector)
         labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
         if selector.ref is not None or selector.at is not None:
             labels = ()
@@ -155,7 +155,7 @@ class Templates:
             loaded = await self._load(repository, known.version)
         else:
             checkpoint = await self._projection.checkpoint(repository)
-            _, version, loaded = await self._find(repository, name, selector)
+            _, version, loaded = await self.find(repository, name, selector)
             known = _Known(stamp, version, checkpoint.commit if checkpoint is not None else None)
             if selector.ref is None and selector.at is None:  # other refs move without a projection
                 self._known[key] = known
@@ -166,9 +166,10 @@ class Templates:
         """Renders with values. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
         return await self._renderer.render(found.template, found.partials, values, strict=strict)
 
-    async def _find(
+    async def find(
         self, repository: RepositoryName, name: TemplateName, selector: Selector
     ) -> tuple[TemplateEntry, VersionEntry, Loaded]:
+        """The state that the selector names, all of it parsed (a ``number`` of 0: no version). Raises as ``read``."""
         entry = await self._templates.find_template(repository, name)
         if selector.ref is not None or selector.at is not None:
             version, bodies = await self._revisions.read(repository, name, selector)
@@ -252,7 +253,7 @@ def _answer(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ...]
         author_email=version.author_email,
         message=version.subject,
         etag=make_etag(number, version.digest, state),
-        reference=f"{version.name}@{number}#{version.digest[:8]}" if number else None,
+        reference=version.reference,
         cause=version.cause,
         moved_from=version.moved_from,
     )
