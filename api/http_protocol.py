@@ -32,8 +32,11 @@ class TypedUrlProtocol(HttpToolsProtocol):
     _data = b""
     """What the parser is fed with."""
 
-    _head: int | None = 0
-    """How many bytes of a request's line and headers have come, about; None while its body comes."""
+    _head = 0
+    """How many bytes of a request's line and headers have come, about."""
+
+    _in_body = False
+    """Whether a body is coming."""
 
     _awaits_line = True
     """Whether what comes next begins, or goes on with, a request line."""
@@ -47,29 +50,29 @@ class TypedUrlProtocol(HttpToolsProtocol):
                 data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
             if b"pgrade:" in rest:
                 data = _without_upgrade(data)
-        if self._head is not None:
-            self._head += len(data)
+        self._head += len(data)
         self._data = data
         super().data_received(data)
         self._data = b""
-        if self._head is not None and self._head > HEAD_BYTES and not self.transport.is_closing():
+        if self._head > HEAD_BYTES and not self._in_body and not self.transport.is_closing():
             self.send_400_response(f"The request's line and headers are longer than {HEAD_BYTES} bytes.")
 
     def on_url(self, url: bytes) -> None:
         """The parser's callback with the address, or the part of it that has come."""
-        if not self._data.endswith(url):  # the rest of the line is no address
+        if self._awaits_line and not self._data.endswith(url):  # the rest of the line is no address
             self._awaits_line = False
         super().on_url(url)
 
     def on_headers_complete(self) -> None:
         """The parser's callback when a body, or nothing, follows."""
         self._awaits_line = False
-        self._head = None
+        self._in_body = True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The parser's callback at the end of a request."""
         self._awaits_line = True
+        self._in_body = False
         self._head = 0
         super().on_message_complete()
 
