@@ -15,11 +15,23 @@ from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
 from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
-from api.routes import documents, health, index, labels, render, repositories, rollbacks, search, templates, versions
+from api.routes import (
+    diffs,
+    documents,
+    health,
+    index,
+    labels,
+    render,
+    repositories,
+    rollbacks,
+    search,
+    templates,
+    versions,
+)
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 
-REPOSITORY_NOUNS = (templates, versions, render, labels, rollbacks, search, index)
+REPOSITORY_NOUNS = (templates, versions, diffs, render, labels, rollbacks, search, index)
 
 
 def create_app(registry: Registry) -> HotReads:
