@@ -132,12 +132,16 @@ class ContentRules:
 async def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
     """The findings of changed templates, the errors of those that depend on them, and those of the rule file."""
     found = [_still_included(name, includers) for name, includers in tip.orphaned.items()]
+    turn = time.monotonic()
     for name, outcome in judged.items():
         own = name in tip.changed
         found += [d for d in outcome.diagnostics if own or d.severity is Severity.ERROR]
         found += check_tokens(template_path(name), outcome, move.rules)
         if own:
             found += check_model(template_path(name), outcome, move.rules)
+        if time.monotonic() - turn > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            turn = time.monotonic()
     found += await _replacements(move.store, move.update.new, tip, judged)
     return found + _rule_files(move.store, move.update.new, tip.delta)
 
@@ -156,13 +160,14 @@ async def _replacements(
     store: GitStore, commit: CommitId, tip: Tip, judged: Mapping[TemplateName, Outcome]
 ) -> list[Diagnostic]:
     """Where the changed templates that are replaced by another one lead. Yields to other tasks on the way."""
+    replaced = [n for n in tip.changed if (facts := judged[n].facts) is not None and facts.replaced_by is not None]
+    if not replaced:
+        return []
     known = {name: outcome.facts.replaced_by for name, outcome in judged.items() if outcome.facts is not None}
     replacements = Replacements(lambda name: read_file(store, commit, template_path(name)), known)
     found: list[Diagnostic] = []
     turn = time.monotonic()
-    for name in judged:
-        if name not in tip.changed or known.get(name) is None:
-            continue
+    for name in replaced:
         for finding in replacements.check(name):
             if finding is not None:
                 found.append(finding)
