@@ -21,6 +21,7 @@ from api.routes import (
     health,
     index,
     labels,
+    moves,
     render,
     repositories,
     rollbacks,
@@ -31,7 +32,7 @@ from api.routes import (
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 
-REPOSITORY_NOUNS = (templates, versions, diffs, render, labels, rollbacks, search, index)
+REPOSITORY_NOUNS = (templates, versions, diffs, render, moves, labels, rollbacks, search, index)
 
 
 def create_app(registry: Registry) -> HotReads:

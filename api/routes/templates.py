@@ -1,6 +1,5 @@
 """Templates: listing, reading, writing and deleting."""
 
-from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -23,13 +22,12 @@ from api.schemas.templates import (
 from api.template_reads import read_answer
 from registry.domain import errors as domain
 from registry.domain.errors import BadRequest
-from registry.domain.selectors import Selector
 
 router = APIRouter(tags=["templates"])
 
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
-_ETAG_HEADER = {"ETag": {"description": "Send it in If-Match to change this state.", "schema": {"type": "string"}}}
+ETAG_HEADER = {"ETag": {"description": "Send it in If-Match to change this state.", "schema": {"type": "string"}}}
 _PUT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -83,7 +81,7 @@ async def list_templates(
     response_model=TemplateBody,
     responses={
         200: {
-            "headers": _ETAG_HEADER,
+            "headers": ETAG_HEADER,
             "content": {
                 "application/yaml": {
                     "schema": {"type": "string", "description": "The source alone."},
@@ -91,7 +89,7 @@ async def list_templates(
                 }
             },
         },
-        304: {"description": "The state that If-None-Match names still holds.", "headers": _ETAG_HEADER},
+        304: {"description": "The state that If-None-Match names still holds.", "headers": ETAG_HEADER},
         **problems(*READ, *STATE),
     },
 )
@@ -116,8 +114,8 @@ async def read_template(
     "/templates/{name:path}",
     openapi_extra=_PUT_BODY,
     responses={
-        200: {"headers": _ETAG_HEADER},
-        201: {"model": TemplateWritten, "description": "A new template was made.", "headers": _ETAG_HEADER},
+        200: {"headers": ETAG_HEADER},
+        201: {"model": TemplateWritten, "description": "A new template was made.", "headers": ETAG_HEADER},
         **problems(*WRITE, domain.RevisionNotFound, domain.PreconditionFailed, domain.PreconditionRequired, 415),
     },
 )
@@ -174,21 +172,15 @@ async def delete_template(
     if_match: IfMatch = None,
 ) -> TemplateWritten:
     """Deletes a template: one commit. Its versions stay readable by number."""
-    try:
-        written = await registry.edits.delete(
-            repository,
-            name,
-            actor=caller,
-            message=query.message,
-            branch=query.branch,
-            if_match=if_match,
-            drop_labels=query.drop_labels,
-        )
-    except domain.TemplateNotFound:
-        with suppress(domain.NotFound, domain.TemplateMoved):
-            if query.branch is None:
-                await registry.templates.read(repository, name, Selector())  # raises TemplateGone where it was deleted
-        raise
+    written = await registry.edits.delete(
+        repository,
+        name,
+        actor=caller,
+        message=query.message,
+        branch=query.branch,
+        if_match=if_match,
+        drop_labels=query.drop_labels,
+    )
     answers.bump(repository)
     response.headers.update(commit_header(written.commit))
     return TemplateWritten.from_domain(written)

@@ -21,3 +21,16 @@ def raw_includes(data: bytes) -> frozenset[TemplateName]:
     if _MARK not in data:
         return frozenset()
     return frozenset(TemplateName(found[1].decode("utf-8", "replace")) for found in _INCLUDE.findall(data))
+
+
+def rename_include(data: bytes, old: TemplateName, new: TemplateName) -> bytes:
+    """The bytes with ``new`` wherever they include ``old``; all else, the quotes too, stays as it is."""
+    name, other = old.encode(), new.encode()
+
+    def renamed(found: re.Match[bytes]) -> bytes:
+        whole, start = found[0], found.start()
+        if found[2] != name:
+            return whole
+        return whole[: found.start(2) - start] + other + whole[found.end(2) - start :]
+
+    return _INCLUDE.sub(renamed, data)

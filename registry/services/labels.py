@@ -10,7 +10,7 @@ from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateNam
 from registry.domain.labels import label_path, read_labels, version_before, write_label
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
-from registry.services.templates import require_present
+from registry.services.removals import require_present
 from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Writes
 
@@ -89,7 +89,7 @@ class Labels:
         actor.require(Scope.WRITE)
         entry = await self._templates.find_template(repository, name)
         if entry is not None:
-            require_present(entry)
+            await require_present(self._templates, repository, entry)
         moves = await self.history(repository, label, name, limit=1000)
         had = [move.version for move in moves if move.version is not None]
         if to is None:

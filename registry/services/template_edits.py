@@ -1,27 +1,20 @@
 """Writing templates over the API: each write is a commit on a branch, and names the state that it changes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.domain.access import Actor, Scope
 from registry.domain.diagnostics import Diagnostic
-from registry.domain.errors import (
-    BadRequest,
-    PreconditionFailed,
-    PreconditionRequired,
-    RevisionNotFound,
-    TemplateNotFound,
-)
+from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
-from registry.domain.labels import label_path, write_label
-from registry.domain.names import LABELS, template_path
 from registry.domain.template import Json
-from registry.domain.template_text import write_document
+from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
-from registry.services.states import Projected, States, graph_at
+from registry.services.edit_plans import Plan, Told, check_names, make_plan
+from registry.services.removals import explain_absence
+from registry.services.states import States, graph_at
 from registry.services.templates import make_etag
-from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Committed, Writes
 
 LONGEST_MESSAGE = 10_000
@@ -45,30 +38,22 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What a branch has of a template at the moment of an edit."""
+class Landed:
+    """What became of the edits of one commit, in their order; a renamed template stands under its new name.
 
-    version: int | None
-    digest: Digest
+    ``includers`` are the templates whose include tags were changed, ``dropped`` the labels that went.
+    """
 
-    def fits(self, tags: str) -> bool:
-        """Whether one of the entity tags of an If-Match header names this state (``*`` names any)."""
-        if tags.strip() == "*":
-            return True
-        for tag in tags.split(","):
-            version, _, rest = tag.strip().removeprefix("W/").strip('"').partition(".")
-            digest = rest.partition(".")[0]
-            if (
-                version == f"v{self.version}"
-                if self.version is not None and version != "r"
-                else digest == self.digest[:16]
-            ):
-                return True
-        return False
+    commit: CommitId
+    changed: bool
+    templates: tuple[Written, ...]
+    includers: tuple[TemplateName, ...]
+    dropped: tuple[tuple[LabelName, TemplateName], ...]
+    warnings: tuple[Diagnostic, ...]
 
 
 class TemplateEdits:
-    """Puts and deletes templates."""
+    """Puts, deletes and renames templates."""
 
     def __init__(
         self,
@@ -102,20 +87,9 @@ class TemplateEdits:
         An existing template needs ``if_match``, a new one ``if_none_match="*"``. Raises PreconditionRequired,
         PreconditionFailed, Refused, Denied, RevisionNotFound for a branch that does not exist, Unavailable.
         """
-        actor.require(Scope.WRITE)
-        path = template_path(name)
-        created = False
-
-        def edit(base: Base, projected: Projected, ref: RefName) -> Mapping[str, bytes | None]:
-            nonlocal created
-            old = read_file(base.store, base.commit, path)
-            created = old is None
-            state = _state(base, projected, ref, name, default=self._git.default_branch(repository))
-            _check_preconditions(name, state if old is not None else None, if_match, if_none_match)
-            return {path: source if isinstance(source, bytes) else write_document(old, source)}
-
-        done, ref = await self._submit(repository, branch, edit, actor, message or f"Update {name}")
-        return await self._written(repository, ref, name, done, created=created)
+        edit = Put(name, source, if_match, if_none_match)
+        landed = await self._land(repository, [edit], actor, message or f"Update {name}", branch)
+        return landed.templates[0]
 
     async def delete(
         self,
@@ -130,36 +104,50 @@ class TemplateEdits:
     ) -> Written:
         """Deletes a template; its labels too where ``drop_labels``, else labels that name it refuse the deletion.
 
-        Raises as ``put``, and TemplateNotFound.
+        Raises as ``put``, TemplateNotFound, and TemplateGone where it was deleted before.
         """
-        actor.require(Scope.WRITE)
-        path = template_path(name)
+        edit = Delete(name, if_match, LabelsLeft.DROP if drop_labels else LabelsLeft.REFUSE)
+        landed = await self._land(repository, [edit], actor, message or f"Delete {name}", branch)
+        return landed.templates[0]
 
-        def edit(base: Base, projected: Projected, ref: RefName) -> Mapping[str, bytes | None]:
-            if read_file(base.store, base.commit, path) is None:
-                raise TemplateNotFound(f"There is no template {name!r} on {ref.removeprefix('refs/heads/')}.")
-            state = _state(base, projected, ref, name, default=self._git.default_branch(repository))
-            _check_preconditions(name, state, if_match, None)
-            return {path: None, **(_dropped_labels(base, name) if drop_labels else {})}
-
-        done, _ = await self._submit(repository, branch, edit, actor, message or f"Delete {name}")
-        return Written(done.commit, name, None, None, None, created=False, changed=done.changed, warnings=done.warnings)
-
-    async def _submit(
+    async def rename(
         self,
         repository: RepositoryName,
-        branch: str | None,
-        edit: "Callable[[Base, Projected, RefName], Mapping[str, bytes | None]]",
+        edit: Rename,
+        *,
         actor: Actor,
-        message: str,
-    ) -> tuple[Committed, RefName]:
+        message: str | None = None,
+        branch: str | None = None,
+    ) -> Landed:
+        """Gives a template another name, in one commit that Git and the version numbers see as a rename.
+
+        Labels that name it refuse that or are dropped: no label can name a version of the new name before there is
+        one. Raises as ``delete``, and Conflict where the new name is taken.
+        """
+        return await self._land(repository, [edit], actor, message or f"Rename {edit.name} to {edit.to}", branch)
+
+    async def _land(
+        self, repository: RepositoryName, edits: Sequence[TemplateEdit], actor: Actor, message: str, branch: str | None
+    ) -> Landed:
+        actor.require(Scope.WRITE)
+        check_names(edits)
         ref = self._branch(repository, branch)
+        default = self._git.default_branch(repository)
         projected = await self._states.nearest(repository)
-        text = _message(message)
-        done = await self._writes.submit(
-            repository, ref, lambda base: edit(base, projected, ref), actor=actor, message=text
-        )
-        return done, ref
+        made: list[Plan] = []
+
+        def edit(base: Base) -> Mapping[str, bytes | None]:
+            made.append(make_plan(base, projected, default, edits))
+            return made[-1].files
+
+        try:
+            done = await self._writes.submit(repository, ref, edit, actor=actor, message=clean_message(message))
+        except TemplateNotFound:
+            if ref == default:
+                for name in (edit.name for edit in edits if not isinstance(edit, Put)):
+                    await explain_absence(self._templates, repository, name)
+            raise
+        return await self._landed(repository, ref, edits, done, made[-1].told)
 
     def _branch(self, repository: RepositoryName, branch: str | None) -> RefName:
         default = self._git.default_branch(repository)
@@ -171,98 +159,64 @@ class TemplateEdits:
                 raise RevisionNotFound(f"There is no branch {branch!r}; make it by pushing it.")
         return ref
 
+    async def _landed(
+        self, repository: RepositoryName, ref: RefName, edits: Sequence[TemplateEdit], done: Committed, told: Told
+    ) -> Landed:
+        names = [edit.to if isinstance(edit, Rename) else edit.name for edit in edits if not isinstance(edit, Delete)]
+        states = await self._written(repository, ref, names, done, told.created)
+        for edit in edits:
+            if isinstance(edit, Delete):
+                states[edit.name] = Written(
+                    done.commit, edit.name, None, None, None, False, done.changed, done.warnings
+                )
+        templates = tuple(states[edit.to if isinstance(edit, Rename) else edit.name] for edit in edits)
+        return Landed(done.commit, done.changed, templates, told.includers, told.dropped, done.warnings)
+
     async def _written(
-        self, repository: RepositoryName, ref: RefName, name: TemplateName, done: Committed, *, created: bool
-    ) -> Written:
+        self,
+        repository: RepositoryName,
+        ref: RefName,
+        names: Collection[TemplateName],
+        done: Committed,
+        created: Collection[TemplateName],
+    ) -> dict[TemplateName, Written]:
+        """What a commit made of the templates that it wrote."""
+
+        def written(name: TemplateName, version: int | None, digest: Digest | None, etag: str | None) -> Written:
+            return Written(done.commit, name, version, digest, etag, name in created, done.changed, done.warnings)
+
         projected = await self._states.nearest(repository)
         if ref != self._git.default_branch(repository):
             with self._git.open(repository) as store:
-                digest = graph_at(store, projected, done.commit).digest(name)
-            etag = make_etag(None, digest, f"||{done.commit}")
-            return Written(done.commit, name, None, digest, etag, created, done.changed, done.warnings)
+                graph = graph_at(store, projected, done.commit)
+                digests = {name: graph.digest(name) for name in names}
+            return {n: written(n, None, d, make_etag(None, d, f"||{done.commit}")) for n, d in digests.items()}
         if done.changed and projected.commit == done.commit:
             # The usual case: nothing landed after it, so the state has its number, and no label names it yet.
-            version, digest = projected.versions.numbers[name], projected.versions.graph.digest(name)
-            etag = make_etag(version, digest, "||")
-            return Written(done.commit, name, version, digest, etag, created, done.changed, done.warnings)
-        return await self._looked_up(repository, name, done, created=created)
+            versions = projected.versions
+            found = {name: (versions.numbers[name], versions.graph.digest(name)) for name in names}
+            return {n: written(n, number, d, make_etag(number, d, "||")) for n, (number, d) in found.items()}
+        return {name: written(name, *await self._looked_up(repository, name, done)) for name in names}
 
     async def _looked_up(
-        self, repository: RepositoryName, name: TemplateName, done: Committed, *, created: bool
-    ) -> Written:
+        self, repository: RepositoryName, name: TemplateName, done: Committed
+    ) -> tuple[int | None, Digest | None, str | None]:
         """The version that a commit made, from the catalogue; the newest where it made none.
 
-        Without number and tag where the projection is late: an older version's would be wrong.
+        Nothing where the projection is late: an older version's number and tag would be wrong.
         """
         page = await self._versions.list_versions(repository, name, limit=32)
         newest = page.items[0] if page.items and not done.changed else None
         made = next((v for v in page.items if v.commit == done.commit), newest)
         entry = await self._templates.find_template(repository, name)
         if made is None or entry is None:
-            return Written(done.commit, name, None, None, None, created, done.changed, done.warnings)
+            return None, None, None
         labels = sorted(label for label, number in entry.labels.items() if number == made.number)
-        etag = make_etag(made.number, made.digest, f"{','.join(labels)}||")
-        return Written(done.commit, name, made.number, made.digest, etag, created, done.changed, done.warnings)
+        return made.number, made.digest, make_etag(made.number, made.digest, f"{','.join(labels)}||")
 
 
-def _state(base: Base, projected: Projected, ref: RefName, name: TemplateName, *, default: RefName) -> _State:
-    """The template's version and digest at the base; on other branches only the digest identifies it."""
-    graph = graph_at(base.store, projected, base.commit)
-    digest = graph.digest(name)
-    if ref != default:
-        return _State(None, digest)
-    number = projected.versions.numbers.get(name, 0)
-    if digest != projected.versions.graph.digest(name):
-        number += 1
-    return _State(number, digest)
-
-
-def _check_preconditions(
-    name: TemplateName, state: _State | None, if_match: str | None, if_none_match: str | None
-) -> None:
-    if if_none_match is not None and if_none_match.strip() != "*":
-        raise BadRequest("If-None-Match must be * for a write: it means that the template must not exist yet.")
-    if state is None:
-        if if_match is not None:
-            raise PreconditionFailed(f"{name} does not exist (any more), so If-Match cannot hold; nothing was changed.")
-        if if_none_match is None:
-            raise PreconditionRequired(f"{name} does not exist: send If-None-Match: * to create it.")
-        return
-    etag = make_etag(state.version, state.digest)
-    if if_none_match is not None:
-        raise PreconditionFailed(
-            f"{name} exists already; to change it send If-Match with its ETag. Nothing was changed.",
-            etag=etag,
-            version=state.version,
-        )
-    if if_match is None:
-        raise PreconditionRequired(f"{name} exists: send If-Match with the ETag that you read, or *.")
-    if not state.fits(if_match):
-        at = f"at version {state.version}" if state.version is not None else f"at digest {state.digest[:8]}"
-        raise PreconditionFailed(
-            f"{name} changed since you read it: it is {at} now. Read it again and repeat your change. "
-            "Nothing was changed.",
-            etag=etag,
-            version=state.version,
-        )
-
-
-def _dropped_labels(base: Base, name: TemplateName) -> dict[str, bytes | None]:
-    """The label files without the template."""
-    dropped: dict[str, bytes | None] = {}
-    if base.commit is None:
-        return dropped
-    for child in base.store.children(base.commit, LABELS.rstrip("/")):
-        label = LabelName(child.removeprefix(LABELS).removesuffix(".yaml"))
-        path = label_path(label, name)
-        data = read_file(base.store, base.commit, path)
-        if data is not None and path not in dropped:
-            dropped[path] = write_label(data, name, None)
-    return dropped
-
-
-def _message(text: str) -> str:
-    """A commit message: bounded, without control characters, ending in a newline."""
+def clean_message(text: str) -> str:
+    """A commit message: bounded, without control characters, ending in a newline. Raises BadRequest."""
     cleaned = "".join(c for c in text.replace("\r\n", "\n") if c.isprintable() or c in "\n\t").strip()
     if not cleaned:
         raise BadRequest("The commit message is empty.")

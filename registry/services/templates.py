@@ -12,8 +12,6 @@ from cachetools import LRUCache
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
 from registry.domain.errors import (
     LabelNotFound,
-    TemplateGone,
-    TemplateMoved,
     TemplateNotFound,
     VersionNotFound,
 )
@@ -26,6 +24,7 @@ from registry.domain.template import Json, Status, Template
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
+from registry.services.removals import require_present
 from registry.services.revisions import Revisions
 from registry.services.template_source import Loaded, TemplateSource
 
@@ -190,7 +189,7 @@ class Templates:
     async def _number(self, repository: RepositoryName, entry: TemplateEntry, selector: Selector) -> int:
         if selector.version is not None:
             return selector.version
-        require_present(entry)
+        await require_present(self._templates, repository, entry)
         if selector.label is not None:
             return _labelled(entry, selector.label)
         rules = parse_rules(await self._projection.rules(repository))
@@ -209,15 +208,6 @@ class Templates:
             return known
         blobs = [blob for _, blob in version.closure if blob is not None]
         return self._source.load(version.name, version.closure, await self._templates.read_bodies(repository, blobs))
-
-
-def require_present(entry: TemplateEntry) -> None:
-    """Raises TemplateMoved for a template that was renamed, TemplateGone for one that was deleted."""
-    if entry.deleted and entry.moved_to is not None:
-        raise TemplateMoved(f"{entry.name} was renamed to {entry.moved_to}.", to=entry.moved_to)
-    if entry.deleted:
-        message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
-        raise TemplateGone(message, last_version=entry.version)
 
 
 def _labelled(entry: TemplateEntry, label: LabelName) -> int:

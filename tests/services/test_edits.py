@@ -13,6 +13,7 @@ from registry.domain.errors import (
     PreconditionRequired,
     Refused,
     RevisionNotFound,
+    TemplateGone,
     TemplateNotFound,
     VersionNotFound,
 )
@@ -141,8 +142,10 @@ async def test_deleting(registry: Registry) -> None:
         await registry.edits.delete(REPOSITORY, "s/greet", actor=AUTHOR, if_match="*")
     await registry.edits.delete(REPOSITORY, "s/greet", actor=AUTHOR, if_match="*", drop_labels=True)
     assert await registry.labels.list_labels(REPOSITORY) == {}
-    with pytest.raises(TemplateNotFound):
+    with pytest.raises(TemplateGone):
         await registry.edits.delete(REPOSITORY, "s/greet", actor=AUTHOR, if_match="*")
+    with pytest.raises(TemplateNotFound):
+        await registry.edits.delete(REPOSITORY, "s/never", actor=AUTHOR, if_match="*")
     assert (await create(registry, "s/greet")).version == 2
 
 

@@ -1,0 +1,46 @@
+"""Templates that were deleted or renamed: what is said of them, and where they are now."""
+
+from registry.domain.catalogue import TemplateEntry
+from registry.domain.errors import TemplateGone, TemplateMoved, TemplateNotFound
+from registry.domain.ids import RepositoryName, TemplateName
+from registry.ports.catalogue import TemplateIndex
+
+RENAMES_FOLLOWED = 32
+"""A longer chain is followed in steps: where it is left the next request goes on."""
+
+
+async def require_present(templates: TemplateIndex, repository: RepositoryName, entry: TemplateEntry) -> None:
+    """Raises TemplateMoved, with the last of its new names, for a renamed template, TemplateGone for a deleted one."""
+    if not entry.deleted:
+        return
+    if entry.moved_to is None:
+        message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
+        raise TemplateGone(message, last_version=entry.version)
+    name = await _last_name(templates, repository, entry.moved_to)
+    raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
+
+
+async def explain_absence(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> None:
+    """Raises why a template is not there: TemplateGone, or TemplateNotFound with its new name or the nearest.
+
+    Not TemplateMoved: a client that follows it would delete or rename what it never looked at.
+    """
+    entry = await templates.find_template(repository, name)
+    if entry is not None:
+        try:
+            await require_present(templates, repository, entry)
+        except TemplateMoved as moved:
+            raise TemplateNotFound(f"{moved.message} Nothing was changed.", nearest=[moved.to]) from None
+        return
+    nearest = await templates.nearest_names(repository, name)
+    raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+
+
+async def _last_name(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateName:
+    """The end of a chain of renames. It has no rings: each name was there when the one before it went."""
+    for _ in range(RENAMES_FOLLOWED):
+        entry = await templates.find_template(repository, name)
+        if entry is None or not entry.deleted or entry.moved_to is None:
+            break
+        name = entry.moved_to
+    return name
