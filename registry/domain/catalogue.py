@@ -14,7 +14,7 @@ from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
 from registry.domain.template import Json, Status, TemplateType
 
-PROJECTION_SCHEMA = 1
+PROJECTION_SCHEMA = 2
 """Raised when the projection would write other rows from the same commits: a lower one found means full replay."""
 
 T = TypeVar("T")

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from registry.domain.events import Event
+from registry.domain.events import Event, PlacedEvent, Position
+from registry.domain.ids import RepositoryName
 
 
 class EventBus(Protocol):
@@ -16,4 +17,20 @@ class EventBus(Protocol):
 
     def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Everything published from now on until the context is left."""
+        ...
+
+
+class EventLog(Protocol):
+    """What has happened in a repository, as its projection tells it: nothing gets lost here."""
+
+    async def head(self, repository: RepositoryName) -> Position:
+        """The position behind everything that has been projected, with the whole commit id."""
+        ...
+
+    async def since(self, repository: RepositoryName, position: Position, limit: int) -> list[PlacedEvent] | None:
+        """The events behind a position, in the order in which they happened.
+
+        Of one commit first the removals, then the new versions, then the labels, each by name, and at its end one
+        RefProjected. None where the history has no such position any more, or more than ``limit`` events follow.
+        """
         ...

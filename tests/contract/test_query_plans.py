@@ -10,12 +10,14 @@ from sqlalchemy import Connection, event
 
 from registry.adapters.sql.accounts import SqlKeys
 from registry.adapters.sql.engine import Database
+from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.domain.catalogue import SearchDocument, SortBy, TemplateFilter
+from registry.domain.events import BEGINNING
 from registry.domain.search import Query
 from tests.projected import History, blob_of, plain_facts
 
@@ -78,6 +80,7 @@ QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
     "list versions": lambda d: SqlVersionIndex(d).list_versions("default", "f/a"),
     "labels of a word": lambda d: SqlVersionIndex(d).list_labels("default", "prod"),
     "history of a label": lambda d: SqlVersionIndex(d).label_history("default", "prod", "f/a"),
+    "what has happened": lambda d: SqlEventLog(d).since("default", BEGINNING, 10),
     "find a key": lambda d: SqlKeys(d).find("aa"),
     "read the checkpoint": lambda d: SqlProjection(d).checkpoint("default"),
     "project a commit": lambda d: SqlProjection(d).apply(LATER.commit({"f/a": f"{LATER.ordinal}"})),

@@ -10,7 +10,7 @@ from registry.adapters.sql.dialect import insert, insert_new, upsert, write_rows
 from registry.adapters.sql.feeding import tell_search
 from registry.adapters.sql.outbox_rows import fill
 from registry.adapters.sql.search_index import Fts5SearchIndex
-from registry.adapters.sql.tables import bodies, closures, commits, label_moves, labels, versions
+from registry.adapters.sql.tables import bodies, closures, commits, label_moves, labels, removals, versions
 from registry.adapters.sql.template_state import TemplateState, load_states, save_states
 from registry.adapters.sql.values import to_diagnostics, to_json, to_micros
 from registry.domain.catalogue import CommitRow, LabelMove, ProjectionBatch, Removal, VersionRow
@@ -21,6 +21,7 @@ _ADD_VERSIONS = insert(versions)
 _ADD_CLOSURES = insert_new(closures)
 _ADD_BODIES = insert_new(bodies)
 _ADD_MOVES = upsert(label_moves)
+_ADD_REMOVALS = upsert(removals)
 _SET_LABELS = upsert(labels)
 _DROP_LABELS = delete(labels).where(
     labels.c.build_id == bindparam("build"),
@@ -38,10 +39,11 @@ def write_batch(connection: Connection, batch: ProjectionBatch, index: Fts5Searc
     """
     build = open_build(connection, batch)
     write_rows(connection, _ADD_COMMITS, [_commit_row(build, commit) for commit in batch.commits])
-    states = _states(connection, build, batch)
+    states, removed = _states(connection, build, batch)
     save_states(connection, build.id, list(states.values()))
     _write_versions(connection, build, batch, states)
     _write_labels(connection, build, batch.labels)
+    write_rows(connection, _ADD_REMOVALS, removed)
     swapped = close_build(connection, batch, build)
     if swapped:
         fill(connection, build.repository_id, build.id, batch.ordinal)
@@ -57,12 +59,13 @@ def _names(batch: ProjectionBatch) -> set[TemplateName]:
     return {row.name for rows in named for row in rows} | batch.owners.keys()
 
 
-def _states(connection: Connection, build: Build, batch: ProjectionBatch) -> States:
-    """Every template that the batch touches, as it is after the batch."""
+def _states(connection: Connection, build: Build, batch: ProjectionBatch) -> tuple[States, list[dict[str, Any]]]:
+    """Every template that the batch touches, as it is after the batch; and the rows of its removals."""
     new = dict.fromkeys(version.name for version in batch.versions)
     names = _names(batch) | {change.name for change in batch.changes}
     states = load_states(connection, build.id, names, new)
     by_ordinal = {commit.ordinal: commit for commit in batch.commits}
+    removed = []
     steps: list[VersionRow | Removal] = [*batch.removals, *batch.versions]
     for step in sorted(steps, key=lambda each: each.ordinal):
         state = states.get(step.name)
@@ -71,6 +74,7 @@ def _states(connection: Connection, build: Build, batch: ProjectionBatch) -> Sta
         if isinstance(step, VersionRow):
             state.add_version(step, by_ordinal[step.ordinal])
         else:
+            removed.append(_removal_row(build, step, state.version))
             state.remove(step, by_ordinal[step.ordinal])
     for name, owners in batch.owners.items():
         if name in states:
@@ -81,7 +85,17 @@ def _states(connection: Connection, build: Build, batch: ProjectionBatch) -> Sta
     for change in batch.changes:
         if change.name in states:
             states[change.name].change(change)
-    return states
+    return states, removed
+
+
+def _removal_row(build: Build, removal: Removal, version: int) -> dict[str, Any]:
+    return {
+        "build_id": build.id,
+        "ordinal": removal.ordinal,
+        "name": removal.name,
+        "version": version,
+        "moved_to": removal.moved_to,
+    }
 
 
 def _commit_row(build: Build, commit: CommitRow) -> dict[str, Any]:

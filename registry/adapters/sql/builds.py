@@ -18,6 +18,7 @@ from registry.adapters.sql.tables import (
     commits,
     label_moves,
     labels,
+    removals,
     repositories,
     template_values,
     templates,
@@ -119,7 +120,7 @@ def sweep_some(connection: Connection) -> bool:
     build = connection.execute(select(builds.c.id).where(builds.c.id.not_in(used.union(staged))).limit(1)).scalar()
     if build is None:
         return False
-    for table in (template_values, labels, label_moves, closures, bodies, commits):
+    for table in (template_values, labels, label_moves, removals, closures, bodies, commits):
         if _delete_some(connection, table, build):
             return True
     ids = connection.execute(_TEMPLATES_OF.limit(_SWEEP_TEMPLATES), {"build": build}).scalars().all()

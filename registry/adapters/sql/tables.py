@@ -124,6 +124,20 @@ versions = Table(
     sqlite_with_rowid=False,
 )
 """``status`` is null where the version is not valid."""
+Index("ix_versions_ordinal", versions.c.ordinal)
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("build_id", ForeignKey("builds.id"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("moved_to", Text),
+    PrimaryKeyConstraint("build_id", "ordinal", "name"),
+    sqlite_with_rowid=False,
+)
+"""Templates that a commit deleted or renamed; ``version`` is the last number they had until then."""
 
 closures = Table(
     "closures",
@@ -173,6 +187,7 @@ label_moves = Table(
     PrimaryKeyConstraint("build_id", "label", "name", "ordinal"),
     sqlite_with_rowid=False,
 )
+Index("ix_label_moves_build_id_ordinal", label_moves.c.build_id, label_moves.c.ordinal)
 
 refs = Table(
     "refs",
