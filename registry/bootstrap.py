@@ -21,12 +21,14 @@ from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.errors import Unavailable
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
 from registry.ports.renderer import Renderer
 from registry.services.accounts import Accounts
+from registry.services.blames import Blames
 from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.gate import Gate
@@ -70,6 +72,7 @@ class Registry:
     edits: TemplateEdits
     versions: Versions
     diffs: Diffs
+    blames: Blames
     labels: Labels
     search: Search
     gate: Gate
@@ -165,6 +168,7 @@ def _compose(
         edits=TemplateEdits(git=git, writes=writes, states=states, templates=templates, versions=versions),
         versions=Versions(templates=templates, versions=versions),
         diffs=Diffs(templates=reading, versions=versions),
+        blames=Blames(git=git, templates=reading, origins=SqlVersionOrigins(database)),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
         search=Search(index=index),
         gate=gate,

@@ -77,3 +77,13 @@ class TreeChange:
     path: str
     old: Entry | None
     new: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineRun:
+    """``count`` lines of a file from ``first`` (from 1) on, which one commit brought; ``path`` is the file then."""
+
+    first: int
+    count: int
+    commit: CommitId
+    path: str

@@ -11,7 +11,7 @@ from registry.domain.catalogue import (
     TemplateFilter,
     VersionEntry,
 )
-from registry.domain.ids import BlobId, LabelName, RepositoryName, TemplateName
+from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName, TemplateName
 
 
 class TemplateIndex(Protocol):
@@ -77,4 +77,18 @@ class VersionIndex(Protocol):
         self, repository: RepositoryName, after: LabelMove | None = None, limit: int = 500
     ) -> list[LabelMove]:
         """The moves of all labels by label, name and age, from after a move on."""
+        ...
+
+
+class VersionOrigins(Protocol):
+    """Versions by what made them and by what they consist of."""
+
+    async def made_by(
+        self, repository: RepositoryName, names: Sequence[TemplateName], commits: Sequence[CommitId]
+    ) -> list[VersionEntry]:
+        """The versions that some commits made of some templates, in no order."""
+        ...
+
+    async def with_digest(self, repository: RepositoryName, prefix: str, limit: int = 100) -> list[VersionEntry]:
+        """The versions whose digest begins with 8 to 64 lower-case hexadecimal digits, newest first."""
         ...

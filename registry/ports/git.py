@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
-from registry.domain.refs import Commit, Entry, RefUpdate, Signature, TreeChange
+from registry.domain.refs import Commit, Entry, LineRun, RefUpdate, Signature, TreeChange
 
 
 class GitTrees(Protocol):
@@ -90,6 +90,18 @@ class GitHistory(Protocol):
         ...
 
 
+class GitBlame(Protocol):
+    """Where the lines of a file come from."""
+
+    def blame(self, commit: CommitId, path: str) -> list[LineRun]:
+        """The lines of a file at a commit by the commit that brought them, in the file's order; empty where no file is.
+
+        Only first parents count, so that on the default branch every commit told is one that versions are counted by:
+        what a merge brought is the merge's. Renames are followed. Long. Raises RevisionNotFound, Unavailable.
+        """
+        ...
+
+
 class GitWriter(Protocol):
     """Writing: objects first, unsynced; then one flush; then the ref moves by compare-and-swap."""
 
@@ -123,7 +135,7 @@ class GitWriter(Protocol):
         ...
 
 
-class GitStore(GitContent, GitHistory, GitWriter, Protocol):
+class GitStore(GitContent, GitHistory, GitBlame, GitWriter, Protocol):
     """One open repository: content, history and writing on one handle."""
 
     path: Path

@@ -27,7 +27,7 @@ from registry.domain.errors import (
     Unavailable,
 )
 from registry.domain.ids import ZERO_COMMIT, BlobId, CommitId, RefName, RepositoryName
-from registry.domain.refs import FileMode, RefUpdate, Signature
+from registry.domain.refs import FileMode, LineRun, RefUpdate, Signature
 from registry.ports.git import GitStore, Repositories
 
 NAME = RepositoryName("prompts")
@@ -608,3 +608,19 @@ def test_random_edits_give_the_tree_that_git_makes(
             )
             assert git(path, "rev-parse", f"{tip}^{{tree}}") == tree
             assert {e.path: next(iter(store.read([e.id])))[1] for e in store.entries(tip)} == model
+
+
+def test_lines_come_from_the_commit_that_brought_them(store: GitStore) -> None:
+    path, moved = "prompts/고객 %22지원%22.prompt.yaml", 'docs/a "quoted" name'
+    first = store.write_commit(None, {path: b"one\ntwo\nthree"}, HANNAH, HANNAH, "first")
+    second = store.write_commit(first, {path: b"one\nzwei\nthree"}, HANNAH, HANNAH, "second")
+    third = store.write_commit(second, {path: None, moved: b"one\nzwei\nthree"}, HANNAH, HANNAH, "third")
+    expected = [LineRun(1, 1, first, path), LineRun(2, 1, second, path), LineRun(3, 1, first, path)]
+    assert store.blame(second, path) == expected
+    assert store.blame(third, moved) == expected
+    assert store.blame(third, path) == []
+    empty = store.write_commit(third, {"empty": b"", "-n": b"x\n"}, HANNAH, HANNAH, "fourth")
+    assert store.blame(empty, "empty") == []
+    assert store.blame(empty, "-n") == [LineRun(1, 1, empty, "-n")]
+    with pytest.raises(RevisionNotFound):
+        store.blame(CommitId("1" * 40), path)

@@ -6,6 +6,7 @@ from typing import Self
 
 import pygit2
 
+from registry.adapters.git.blame import Blame
 from registry.adapters.git.durability import flush_objects
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.history import History
@@ -16,7 +17,7 @@ from registry.domain.ids import CommitId
 from registry.domain.refs import RefUpdate, Signature
 
 
-class Pygit2Store(History):
+class Pygit2Store(History, Blame):
     """GitStore on pygit2. A handle belongs to one push or turn of writes, which closes it when nothing reads any more.
 
     Reads may run side by side, in threads too, and ``flush`` beside them: libgit2 locks its object database and its

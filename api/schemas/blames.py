@@ -1,0 +1,78 @@
+"""Where lines come from, over HTTP."""
+
+from pydantic import Field
+
+from api.schemas.fields import COMMIT, DIGEST, NAME, TIME, Answered, Author, Time, example
+from registry.services.blames import LineOrigin, TemplateBlame
+
+RANGE_EXAMPLE = {
+    "first": 1,
+    "lines": ["schema: prompt/v1", "type: text"],
+    "name": NAME,
+    "version": 3,
+    "reference": f"{NAME}@3#3f9ac1d2",
+    "commit": COMMIT,
+    "author": {"name": "Ada Park", "email": "ada@example.com"},
+    "committed_at": TIME,
+    "subject": "Add triage",
+}
+
+
+class BlameRange(Answered):
+    """Lines, one after the other, that one commit brought."""
+
+    model_config = example(**RANGE_EXAMPLE)
+
+    first: int = Field(description="The number of the first of the lines, from 1.")
+    lines: list[str]
+    name: str | None = Field(description="The name that the template had then; null where it was no template.")
+    version: int | None = Field(description="The version that the commit made; null off the default branch.")
+    reference: str | None = Field(description="Of that version: name@version#digest.")
+    commit: str
+    author: Author
+    committed_at: Time
+    subject: str = Field(description="The first line of the commit's message.")
+
+    @classmethod
+    def from_domain(cls, origin: LineOrigin) -> "BlameRange":
+        """The body for a run of lines."""
+        commit, version = origin.commit, origin.version
+        return cls(
+            first=origin.first,
+            lines=list(origin.lines),
+            name=origin.name,
+            version=version.number if version else None,
+            reference=version.reference if version else None,
+            commit=commit.id,
+            author=Author(name=commit.author.name, email=commit.author.email),
+            committed_at=commit.committer.time,
+            subject=commit.subject,
+        )
+
+
+class BlameAnswer(Answered):
+    """A state of a template, and which commit brought each of its lines."""
+
+    model_config = example(
+        name=NAME, version=12, commit=COMMIT, digest=DIGEST, reference=f"{NAME}@12#3f9ac1d2", ranges=[RANGE_EXAMPLE]
+    )
+
+    name: str
+    version: int | None = Field(description="Null for a state that is no version.")
+    commit: str
+    digest: str
+    reference: str | None = Field(description="The string to log: name@version#digest.")
+    ranges: list[BlameRange] = Field(description="All lines of the file, in order.")
+
+    @classmethod
+    def from_domain(cls, blame: TemplateBlame) -> "BlameAnswer":
+        """The body for a state with its lines."""
+        state = blame.state
+        return cls(
+            name=state.name,
+            version=state.number or None,
+            commit=state.commit,
+            digest=state.digest,
+            reference=state.reference,
+            ranges=[BlameRange.from_domain(each) for each in blame.origins],
+        )
