@@ -17,6 +17,7 @@ from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routes import (
     blames,
+    commits,
     diffs,
     documents,
     health,
@@ -33,7 +34,7 @@ from api.routes import (
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 
-REPOSITORY_NOUNS = (templates, versions, diffs, blames, render, moves, labels, rollbacks, search, index)
+REPOSITORY_NOUNS = (templates, versions, diffs, blames, render, moves, commits, labels, rollbacks, search, index)
 
 
 def create_app(registry: Registry) -> HotReads:

@@ -1,5 +1,6 @@
 """Writing templates over the API: each write is a commit on a branch, and names the state that it changes."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,17 +8,21 @@ from registry.domain.access import Actor, Scope
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.names import template_path
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
-from registry.services.edit_plans import Plan, Told, check_names, make_plan
+from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_source
 from registry.services.removals import explain_absence
 from registry.services.states import States, graph_at
 from registry.services.templates import make_etag
+from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Committed, Writes
 
 LONGEST_MESSAGE = 10_000
+MOST_EDITS = 500
+"""Of one commit; what is more comes by git, whose pushes are judged beside other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,45 @@ class TemplateEdits:
         """
         return await self._land(repository, [edit], actor, message or f"Rename {edit.name} to {edit.to}", branch)
 
+    async def commit(
+        self,
+        repository: RepositoryName,
+        edits: Sequence[TemplateEdit],
+        *,
+        actor: Actor,
+        message: str,
+        branch: str | None = None,
+    ) -> Landed:
+        """Makes several edits in one commit, all of them or none. Raises as ``rename``, BadRequest for too many."""
+        if not 1 <= len(edits) <= MOST_EDITS:
+            raise BadRequest(f"{len(edits)} changes; a commit takes 1 to {MOST_EDITS}. Push larger ones with git.")
+        write = await asyncio.to_thread(self._written_before, repository, self._branch(repository, branch), edits)
+        return await self._land(repository, edits, actor, message, branch, write)
+
+    def _written_before(self, repository: RepositoryName, ref: RefName, edits: Sequence[TemplateEdit]) -> WriteSource:
+        """Writes documents into the files of the present tip, so that a turn of writes need not wait for that. Long."""
+        known: dict[tuple[TemplateName, bytes | None], bytes] = {}
+        with self._git.open(repository) as store:
+            tip = store.refs().get(ref)
+            for edit in edits:
+                if isinstance(edit, Put) and not isinstance(edit.source, bytes):
+                    old = read_file(store, tip, template_path(edit.name))
+                    known[edit.name, old] = write_source(edit, old)
+
+        def written(edit: Put, old: bytes | None) -> bytes:
+            found = known.get((edit.name, old))
+            return found if found is not None else write_source(edit, old)
+
+        return written
+
     async def _land(
-        self, repository: RepositoryName, edits: Sequence[TemplateEdit], actor: Actor, message: str, branch: str | None
+        self,
+        repository: RepositoryName,
+        edits: Sequence[TemplateEdit],
+        actor: Actor,
+        message: str,
+        branch: str | None,
+        write: WriteSource = write_source,
     ) -> Landed:
         actor.require(Scope.WRITE)
         check_names(edits)
@@ -137,7 +179,7 @@ class TemplateEdits:
         made: list[Plan] = []
 
         def edit(base: Base) -> Mapping[str, bytes | None]:
-            made.append(make_plan(base, projected, default, edits))
+            made.append(make_plan(base, projected, default, edits, write))
             return made[-1].files
 
         try:

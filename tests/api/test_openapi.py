@@ -20,6 +20,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/blame/{name}": {"get"},
     "/api/v1/repositories/{repository}/render/{name}": {"post"},
     "/api/v1/repositories/{repository}/move/{name}": {"post"},
+    "/api/v1/repositories/{repository}/commits": {"post"},
     "/api/v1/repositories/{repository}/labels": {"get"},
     "/api/v1/repositories/{repository}/labels/{label}": {"get"},
     "/api/v1/repositories/{repository}/labels/{label}/{name}": {"get", "put", "delete"},
@@ -62,7 +63,7 @@ def test_every_operation_documents_the_problems_that_it_can_answer(document: dic
         assert {"401", "500", "503"} <= statuses, path
         if "{repository}" in path:
             assert {"400", "404"} <= statuses, path
-        if method in {"put", "delete"} or path.endswith("/rollbacks") or "/move/" in path:
+        if method in {"put", "delete"} or path.endswith(("/rollbacks", "/commits")) or "/move/" in path:
             assert {"403", "409", "413", "422"} <= statuses, path
 
 
