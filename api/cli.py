@@ -6,10 +6,17 @@ from typing import Annotated
 
 import typer
 
-from api.commands import index, key
+from api.commands import index, key, label
+from api.commands.diff import diff
+from api.commands.edit import edit
+from api.commands.get import get
 from api.commands.hook import hook
 from api.commands.init import init
+from api.commands.list import list_templates
+from api.commands.log import log
+from api.commands.put import put
 from api.commands.render import render
+from api.commands.search import search
 from api.commands.serve import serve
 from api.commands.validate import validate
 
@@ -19,6 +26,9 @@ HELP = """A Git-backed prompt registry with an indexing service.
 promptuary serve                            serve the registry, with a sample to look at
 promptuary validate .                       check the templates of a checkout
 promptuary render support/triage --var ticket="My card was charged twice"
+promptuary list                             what a server has (PROMPTUARY_URL, PROMPTUARY_KEY)
+promptuary edit support/triage              change a template there
+promptuary label set production support/triage 12
 promptuary key create --scope write         make an API key
 
 Exit codes: 0 done, 1 the answer is no (faults found, refused, not there), 2 it could not be done as asked.
@@ -37,6 +47,14 @@ app.command("serve")(serve)
 app.command("init")(init)
 app.command("validate")(validate)
 app.command("render")(render)
+app.command("list")(list_templates)
+app.command("get")(get)
+app.command("put")(put)
+app.command("edit")(edit)
+app.command("log")(log)
+app.command("diff")(diff)
+app.command("search")(search)
+app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
 app.add_typer(index.app, name="index")
 app.command("hook", hidden=True)(hook)

@@ -22,14 +22,29 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 | 2 | it could not be carried out as asked: wrong arguments or settings, files or addresses that cannot be used |
 
 `serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
-`init` and `index` also while the server runs. `validate` and `render` need no server for files that lie here. `render`
-asks a server for anything else, and reads these variables for it:
+`init` and `index` also while the server runs. `validate` and `render` need no server for files that lie here. `list`,
+`get`, `put`, `edit`, `log`, `diff`, `search` and `label` ask a server over REST, and so does `render` for a template
+that is not here. They read these variables:
 
 | variable | default | meaning |
 | --- | --- | --- |
 | `PROMPTUARY_URL` | `http://127.0.0.1:8000` | the server's address |
-| `PROMPTUARY_KEY` | none | an API key; scope read is enough |
+| `PROMPTUARY_KEY` | none | an API key; scope read is enough for all but `put`, `edit` and moving labels |
 | `PROMPTUARY_REPOSITORY` | `default` | the repository |
+
+`--url`, `--key-file` and `--repository` say the same for one call. A key is never an option's value, because others on
+the machine can see those. `edit` starts `$VISUAL`, else `$EDITOR`. `NO_COLOR` turns colours off on terminals too.
+
+```bash
+export PROMPTUARY_KEY=$(cat .data/admin-key)
+promptuary list support
+promptuary get support/triage > triage.prompt.yaml
+promptuary put support/triage triage.prompt.yaml -m "As it was"
+promptuary log support/triage
+promptuary diff support/triage 1 latest
+promptuary search refund
+promptuary label list
+```
 
 In a pipeline of a repository that holds templates:
 

@@ -45,6 +45,20 @@ class ClientSettings(BaseSettings):
     repository: str = "default"
 
 
+class EditorSettings(BaseSettings):
+    """What the person at the terminal edits with: ``VISUAL``, else ``EDITOR``."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    visual: str = ""
+    editor: str = ""
+
+    @property
+    def command(self) -> str:
+        """The editor's command line."""
+        return self.visual.strip() or self.editor.strip() or "vi"
+
+
 class HookSettings(BaseSettings):
     """What Git tells a hook that runs without a server: where the objects of the push wait (GIT_QUARANTINE_PATH)."""
 

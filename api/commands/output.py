@@ -1,8 +1,8 @@
 """What the commands share: settings, one-line errors, JSON and tables on a terminal, running asynchronous work."""
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -19,6 +19,8 @@ REFUSED = 1
 """The answer is no: faults were found, something was refused or is not there."""
 UNUSABLE = 2
 """The command could not be carried out as asked: wrong arguments, settings, files or surroundings."""
+NARROWEST = 12
+"""The fewest columns in which a text that is cut still says something."""
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs instead of text for people.")]
 Data = Annotated[
@@ -36,6 +38,22 @@ def fail(message: str, code: int = REFUSED) -> NoReturn:
 def warn(message: str) -> None:
     """Says one line on standard error and goes on."""
     print(f"promptuary: {message}", file=sys.stderr)  # noqa: T201  (a command line program talks)
+
+
+def visible(text: str) -> str:
+    """Text from elsewhere, a sign for a sign on one line, with what a terminal would act upon as escapes."""
+    shown = (" " if c.isspace() else c if c.isprintable() else _escape(c) for c in text)
+    return "".join(shown)
+
+
+def plain(text: str) -> str:
+    """The same without superfluous white space."""
+    return visible(" ".join(text.split()))
+
+
+def day(moment: str | None) -> str | None:
+    """An answer's RFC 3339 time as people read it: ``2025-03-14 09:26``, in UTC."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M") if moment else None
 
 
 def settings_of(data: Path | None = None, **changes: Any) -> "Settings":
@@ -66,6 +84,8 @@ def existing_data(data: Path | None = None) -> "Settings":
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs asynchronous work; what goes wrong is one line on standard error and an exit code, never a traceback."""
+    import asyncio
+
     from registry.domain.errors import BadRequest, PromptuaryError, Unavailable
 
     try:
@@ -82,7 +102,12 @@ def write_json(value: Any) -> None:
     """Writes a value as JSON to standard output, with two spaces of indent and text as it is."""
     import orjson
 
-    data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    try:
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # integers beyond 64 bits, which a template may hold
+        import json
+
+        data = (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "backslashreplace")
     sys.stdout.buffer.write(data)
     sys.stdout.flush()
 
@@ -94,8 +119,11 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
 
 
-def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Writes a table; wide characters count as two columns."""
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, crop_last: bool = False) -> None:
+    """Writes a table; wide characters count as two columns.
+
+    ``crop_last`` cuts the last column where a terminal is too narrow. Where that does not help, each row is a record.
+    """
     from rich import box
     from rich.measure import Measurement
     from rich.table import Table
@@ -106,19 +134,39 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(_cell(cell)) for cell in row))
     if not out.is_terminal:
         # A pipe has no width: whatever the longest row needs.
         out.width = 10_000
-    elif Measurement.get(out, out.options.update(max_width=10_000), table).maximum > out.width:
-        for row in rows:  # too narrow for columns that can be read
-            for column, cell in zip(columns, row, strict=True):
-                out.print(
-                    Text(f"{column}: ", style="bold").append("-" if cell is None else str(cell), style="not bold")
-                )
-            out.print()
-        return
+    else:
+        excess = Measurement.get(out, out.options.update(max_width=10_000), table).maximum - out.width
+        if excess > 0 and crop_last and rows:
+            last = table.columns[-1]
+            widest = max(Text(_cell(row[-1])).cell_len for row in rows)
+            last.no_wrap, last.overflow, last.max_width = True, "ellipsis", widest - excess
+            excess = 0 if widest - excess >= NARROWEST else excess
+        if excess > 0:
+            _write_records(out, columns, rows)
+            return
     out.print(table)
+
+
+def _write_records(out: "Console", columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Rows as lines of ``COLUMN: value``, where there is no room for columns that can be read."""
+    from rich.text import Text
+
+    for row in rows:
+        for column, cell in zip(columns, row, strict=True):
+            out.print(Text(f"{column}: ", style="bold").append(_cell(cell), style="not bold"))
+        out.print()
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else plain(str(value))
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape", "backslashreplace").decode()
 
 
 def _setting(location: Sequence[int | str], given: dict[str, Any]) -> str:

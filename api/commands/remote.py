@@ -1,63 +1,220 @@
-"""Asking a server: the few calls that the command line makes, on the standard library's HTTP client."""
+"""Asking a server: the calls that the command line makes, on the standard library's HTTP client."""
 
 import json
-from collections.abc import Mapping
-from http.client import HTTPException
-from typing import Any, NoReturn
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import IO, Any, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from api.commands.output import REFUSED, UNUSABLE, fail
+from api.commands.output import REFUSED, UNUSABLE, fail, plain
+from api.commands.typed import typed_repository
 from registry.settings import ClientSettings
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 30.0
+"""How long a server may be silent."""
+DEADLINE_SECONDS = 300.0
+"""How long a whole answer may take, however busily it trickles."""
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+IN_DOUBT = "It may have been done nevertheless: look before you repeat it"
+_CHUNK = 1 << 16
 
 
-def render_remotely(
-    name: str, values: Mapping[str, Any], *, repository: str | None, query: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The server's rendering. Ends the program where the server says no or cannot be reached."""
+class NoAnswer(Exception):
+    """The server cannot be asked, or its answer cannot be read; the text says why, and holds no key.
+
+    ``sent`` says that the server had the request: nobody knows what became of it.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered; the names of the headers are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+    def json(self) -> Any:
+        """The body as an object. Raises NoAnswer where it is none."""
+        try:
+            found = json.loads(self.data)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise NoAnswer("answered something that is not Promptuary's; check that it is the server's address")
+        return found
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem that a refusal tells; empty where it tells none."""
+        try:
+            return dict(self.json())
+        except NoAnswer:
+            return {}
+
+
+class Server:
+    """A server, and one of its repositories."""
+
+    def __init__(self, url: str, key: str, repository: str) -> None:
+        self._key = key
+        self._root = url.strip().rstrip("/")
+        self.shown = _without_password(url)
+        self.repository = repository
+
+    def ask(self, method: str, *path: str, **given: Any) -> Reply:
+        """As ``call``; whatever is no success ends the program with what the server said."""
+        try:
+            reply = self.call(method, *path, **given)
+        except NoAnswer as error:
+            doubt = error.sent and method != "GET" and path[0] != "render"
+            fail(f"{error}. {IN_DOUBT}" if doubt else str(error), UNUSABLE)
+        if reply.status >= 300:
+            refuse(reply)
+        return reply
+
+    def get(self, *path: str, **query: Any) -> dict[str, Any]:
+        """The JSON object at an address of the repository. Ends the program where there is none."""
+        return self.read(self.ask("GET", *path, query=query))
+
+    def read(self, reply: Reply) -> dict[str, Any]:
+        """The JSON object of a reply. Ends the program where it is none."""
+        try:
+            return dict(reply.json())
+        except NoAnswer as error:
+            fail(f"{self.shown} {error}", UNUSABLE)
+
+    def call(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Asks once; redirections are not followed, so that the key goes nowhere else. Raises NoAnswer.
+
+        ``path`` are the parts after the repository's name. A mapping as ``body`` is sent as JSON.
+        """
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        where = "/".join(quote(part) for part in ("/api/v1/repositories", self.repository, *path))
+        address = self._root + where + (f"?{urlencode(given)}" if given else "")
+        sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **(headers or {})}
+        if isinstance(body, Mapping):
+            body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        request = Request(address, data=body, headers=sent, method=method)  # noqa: S310  (open_server checks the scheme)
+        try:
+            with build_opener(_NoRedirection).open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return Reply(answer.status, _lowered(answer.headers), _read(answer))
+        except HTTPError as error:
+            with error:
+                return Reply(error.code, _lowered(error.headers), self._read_refusal(error))
+        except (OSError, HTTPException, ValueError) as error:
+            raise NoAnswer(self._reason(error), sent=not isinstance(error, URLError)) from None
+
+    def _read_refusal(self, error: HTTPError) -> bytes:
+        try:
+            return _read(error)
+        except (OSError, HTTPException) as failure:
+            raise NoAnswer(self._reason(failure)) from None
+
+    def _reason(self, error: Exception) -> str:
+        """Why there is no answer. Errors' texts may quote what was sent, so only the system's own are shown."""
+        cause = error.reason if isinstance(error, URLError) else error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{self.shown} cannot be trusted: its certificate does not hold ({plain(cause.verify_message)})"
+        if isinstance(cause, ssl.SSLError):
+            return f"{self.shown} does not speak TLS as it should ({cause.reason or 'no reason given'}): http or https?"
+        if isinstance(cause, TimeoutError):
+            return f"{self.shown} took too long to answer; it may be busy, or the wrong address. Try again"
+        if isinstance(error, URLError):
+            said = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
+            return f"{self.shown} cannot be asked: {said}. Set PROMPTUARY_URL (or --url) to the server's address"
+        said = (isinstance(cause, OSError) and cause.strerror) or type(cause).__name__
+        return f"{self.shown} gave no answer that can be read ({said}); check that it is the server's address"
+
+
+class _NoRedirection(HTTPRedirectHandler):
+    """Leaves a redirection as it is: an answer like others."""
+
+    def redirect_request(
+        self,
+        req: Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> None:
+        """No redirection."""
+
+
+def open_server(
+    url: str | None = None, repository: str | None = None, key_file: Path | None = None, *, why: str = ""
+) -> Server:
+    """The server of the options, else of the environment. Ends the program where it cannot be asked as that is set.
+
+    ``why`` says before the demand for a key why a server is needed at all.
+    """
     settings = ClientSettings()
-    key = _sendable_key(settings.key.get_secret_value() if settings.key is not None else "")
-    shown = _without_password(settings.url)
+    address = settings.url if url is None else url
+    key = _key(settings, key_file)
+    shown, said = _without_password(address), "PROMPTUARY_URL" if url is None else "--url"
     if not key:
-        fail(f"{name} is not in this checkout, and PROMPTUARY_KEY is not set to ask {shown} for it", UNUSABLE)
-    given = {key: value for key, value in query.items() if value is not None}
-    where = f"/api/v1/repositories/{quote(repository or settings.repository, safe='')}/render/{quote(name)}"
-    address = settings.url.strip().rstrip("/") + where + (f"?{urlencode(given)}" if given else "")
-    if not address.startswith(("http://", "https://")) or not address.isascii() or not address.isprintable():
-        fail(f"PROMPTUARY_URL {shown!r} is no address: it begins with http:// or https://, all in ASCII", UNUSABLE)
-    request = Request(  # noqa: S310  (the scheme was checked)
-        address,
-        data=json.dumps({"variables": dict(values)}).encode(),
-        headers={
-            "Authorization": f"Bearer {key}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-        },
-        method="POST",
-    )
-    try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  (the same)
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except HTTPError as error:
-        _refused(error)
-    except URLError as error:
-        fail(f"{shown} cannot be asked: {error.reason}. Set PROMPTUARY_URL to the server's address", UNUSABLE)
-    except (OSError, HTTPException, ValueError) as error:
-        # Their texts may quote what was sent; the kind of the error says enough.
-        reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-        fail(f"{shown} gave no answer that can be read ({reason}). Is PROMPTUARY_URL the server's address?", UNUSABLE)
+        fail(f"{why}PROMPTUARY_KEY is not set to ask {shown} (--key-file reads a key from a file)", UNUSABLE)
+    stripped = address.strip()
+    if not stripped.startswith(("http://", "https://")) or not stripped.isascii() or not stripped.isprintable():
+        fail(f"{said} {shown!r} is no address: it begins with http:// or https://, all in ASCII", UNUSABLE)
+    return Server(address, key, typed_repository(settings.repository if repository is None else repository))
 
 
-def _sendable_key(key: str) -> str:
+def refuse(reply: Reply, *more: str) -> NoReturn:
+    """Ends the program with what the server said, and further lines."""
+    wrong_question = reply.status == 400 or reply.status >= 500
+    fail("\n".join([*refusal_lines(reply), *more]), UNUSABLE if wrong_question else REFUSED)
+
+
+def refusal_lines(reply: Reply) -> list[str]:
+    """What the server said: a line of its own, then one for each finding or field."""
+    problem = reply.problem
+    first = str(problem.get("detail") or f"the server answered {reply.status}")
+    nearest = [str(name) for name in problem.get("nearest") or []]
+    if nearest:
+        first += f" Did you mean {' or '.join(nearest)}?"
+    fields = [f"{each.get('field')}: {each.get('message')}" for each in problem.get("problems") or []]
+    told = [f"  {plain(line)}" for line in fields if line not in first]
+    return [plain(first), *told, *finding_lines(problem.get("diagnostics"))]
+
+
+def finding_lines(diagnostics: Any) -> Iterator[str]:
+    """Findings of an answer as ``path:line:column: [rule] message``."""
+    for each in diagnostics if isinstance(diagnostics, list) else []:
+        mark = "warning: " if each.get("severity") == "warning" else ""
+        place = f"{each.get('path')}:{each.get('line')}:{each.get('column')}"
+        yield plain(f"{place}: {mark}[{each.get('rule')}] {each.get('message')}")
+
+
+def _key(settings: ClientSettings, file: Path | None) -> str:
     """The key without the white space around it. Ends the program where it cannot stand in a header; never shows it."""
-    key = key.strip()
+    said = "PROMPTUARY_KEY" if file is None else f"--key-file {file}"
+    try:
+        key = settings.key.get_secret_value() if settings.key is not None else ""
+        key = (key if file is None else file.read_text("utf-8")).strip()
+    except (OSError, ValueError) as error:
+        fail(f"{said}: {(isinstance(error, OSError) and error.strerror) or 'it holds no text'}", UNUSABLE)
     if not key.isascii() or not key.isprintable() or " " in key:
         found = "white space or control characters" if key.isascii() else "characters that are not ASCII"
-        fail(f"PROMPTUARY_KEY holds {found}: a key is pmt_ and letters, digits, - and _, nothing else", UNUSABLE)
+        fail(f"{said} holds {found}: a key is pmt_ and letters, digits, - and _, nothing else", UNUSABLE)
     return key
 
 
@@ -68,11 +225,19 @@ def _without_password(url: str) -> str:
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else "(hidden)" if "@" in url else url
 
 
-def _refused(error: HTTPError) -> NoReturn:
-    try:
-        problem = json.load(error)
-    except ValueError:
-        problem = {}
-    lines = [str(problem.get("detail") or f"the server answered {error.code}")]
-    lines += [f"  {each.get('field')}: {each.get('message')}" for each in problem.get("problems") or []]
-    fail("\n".join(lines), REFUSED if error.code < 500 else UNUSABLE)
+def _lowered(headers: Any) -> dict[str, str]:
+    return {str(name).lower(): str(value) for name, value in headers.items()}
+
+
+def _read(answer: Any) -> bytes:
+    """The whole body. Raises OSError for one without an end, or that ends too soon."""
+    until, data = time.monotonic() + DEADLINE_SECONDS, bytearray()
+    while chunk := answer.read1(_CHUNK):
+        data += chunk
+        if time.monotonic() > until:
+            raise TimeoutError
+        if len(data) > MAX_ANSWER_BYTES:
+            raise OSError(0, "it is too large")
+    if getattr(answer, "length", None):
+        raise OSError(0, "it ends too soon")
+    return bytes(data)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.checkout_files import PROMPTS, SUFFIX, find_root, read_files
+from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, write_json
+from api.commands.typed import typed_name, typed_repository, typed_selector
 
 if TYPE_CHECKING:
     from registry.domain.ids import TemplateName
@@ -38,16 +40,16 @@ def render(
     ref: Annotated[
         str | None, typer.Option(help="From the server: this branch, tag or commit.", show_default=False)
     ] = None,
-    repository: Annotated[
-        str | None, typer.Option(help="On the server. [default: default]", show_default=False)
-    ] = None,
+    repository: InRepository = None,
+    url: Url = None,
+    key_file: KeyFile = None,
     as_json: Json = False,
 ) -> None:
     """Render a template with values.
 
     A file is rendered here, with its partials from the checkout; so is a name that the checkout around the current
-    folder has. Any other name, and whatever a label, version, ref or repository is given for, is asked of the server
-    at PROMPTUARY_URL with the key in PROMPTUARY_KEY.
+    folder has. Any other name, and whatever a label, version, ref, repository or address is given for, is asked of
+    the server.
 
     \b
     promptuary render prompts/support/triage.prompt.yaml --var ticket="My card was charged twice"
@@ -58,19 +60,18 @@ def render(
     """
     values = _values(var or [], var_file)
     remote = {"label": label, "version": version, "ref": ref}
-    asked = _check_selectors(repository, remote)
+    asked = _check_selectors(repository, remote) or url is not None
     local = None if asked else _local(template)
     if local is not None:
         answer = run(_render_here(*local, values, body_format, strict=strict))
     else:
-        from api.commands.remote import render_remotely
+        from api.commands.remote import open_server
 
-        answer = render_remotely(
-            template,
-            values,
-            repository=repository,
-            query={**remote, "format": body_format and body_format.value, "strict": "true" if strict else None},
+        server = open_server(
+            url, repository, key_file, why="" if asked else f"{template} is not in this checkout, and "
         )
+        query = {**remote, "format": body_format and body_format.value, "strict": "true" if strict else None}
+        answer = server.read(server.ask("POST", "render", template, query=query, body={"variables": values}))
     if as_json or body_format is not None:
         write_json(answer)
     else:
@@ -79,16 +80,9 @@ def render(
 
 def _check_selectors(repository: str | None, selectors: dict[str, Any]) -> bool:
     """Whether a state on the server is asked for. Ends the program where it is none: an empty word is no default."""
-    from registry.domain.errors import BadRequest
-    from registry.domain.names import repository_name
-    from registry.domain.selectors import parse_selector
-
-    try:
-        parse_selector(**selectors)
-        if repository is not None:
-            repository_name(repository)
-    except BadRequest as error:
-        fail(error.message, UNUSABLE)
+    typed_selector(**selectors)
+    if repository is not None:
+        typed_repository(repository)
     return repository is not None or any(selector is not None for selector in selectors.values())
 
 
@@ -144,19 +138,9 @@ def _local(template: str) -> "tuple[Checkout, TemplateName, str | None] | None":
         inside = f"{PROMPTS}/{place.name if place.name.endswith(SUFFIX) else place.name + SUFFIX}"
         files[inside] = place.read_bytes()
         lone = template
-    name = template_name(inside) or _typed_name(template)
+    name = template_name(inside) or typed_name(template)
     checkout = Checkout(files)
     return (checkout, name, lone) if is_file or name in checkout.names else None
-
-
-def _typed_name(template: str) -> "TemplateName":
-    from registry.domain.errors import BadRequest
-    from registry.domain.names import parse_name
-
-    try:
-        return parse_name(template)
-    except BadRequest as error:
-        fail(error.message, UNUSABLE)
 
 
 async def _render_here(

@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
+from tests.running import Running
 from tests.stock import FILES
 
 PROGRAM = [sys.executable, "-c", "from api.cli import main; main()"]
@@ -85,3 +87,28 @@ def checkout(tmp_path: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def server(stocked_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with the small repository of ``tests.stock``, one for all tests of a file."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copytree(stocked_folder, folder / "data")
+    running = Running(folder / "data", folder / "log")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def ask(run: Run, server: Running) -> Run:
+    """Runs a command against the server."""
+
+    def call(*arguments: str, **more: str) -> Done:
+        return run(*arguments, PROMPTUARY_URL=url_of(server), PROMPTUARY_KEY=server.key, **more)
+
+    return call
+
+
+def url_of(server: Running) -> str:
+    return f"http://127.0.0.1:{server.port}"

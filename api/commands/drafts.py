@@ -1,0 +1,95 @@
+"""Templates on their way to a server: read with the state that they change, checked here, written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from api.commands.output import console, run, warn, write_json
+from api.commands.remote import NoAnswer, Reply, Server, finding_lines, refusal_lines
+
+if TYPE_CHECKING:
+    from registry.domain.diagnostics import Diagnostic
+    from registry.domain.ids import TemplateName
+
+YAML = "application/yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a template is written: a branch, or the default branch."""
+
+    server: Server
+    name: "TemplateName"
+    branch: str | None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The query for what the branch has now."""
+        return {"label": "latest"} if self.branch is None else {"ref": self.branch}
+
+    def read(self) -> Reply:
+        """The file that is there now, as the server answers it. Raises NoAnswer."""
+        return self.server.call("GET", "templates", self.name, query=self.state, headers={"Accept": YAML})
+
+    def write(self, source: bytes, message: str | None, condition: dict[str, str]) -> Reply:
+        """Writes the file as one commit. Raises NoAnswer."""
+        query = {"message": message, "branch": self.branch}
+        headers = {"Content-Type": YAML, **condition}
+        return self.server.call("PUT", "templates", self.name, query=query, body=source, headers=headers)
+
+
+def check_draft(target: Target, source: bytes) -> "Sequence[Diagnostic]":
+    """What the file's own rules say of it, with its partials as the server has them. Raises NoAnswer.
+
+    What needs the repository (its limits and models, labels, offline tests) is left to the server.
+    """
+    from registry.domain.includes import raw_includes
+    from registry.domain.names import check_name, template_path
+    from registry.services.checkout import Checkout
+
+    files: dict[str, bytes | None] = {template_path(target.name): source}
+    for include in sorted(raw_includes(source)):
+        if template_path(include) in files or check_name(include) is not None:
+            continue
+        state = _read_partial(target, include)
+        if state is not None:
+            texts = {include: state["source"], **state["partials"]}
+            files = {**{template_path(name): text.encode() for name, text in texts.items()}, **files}
+    return run(Checkout(files).judge([template_path(target.name)])).diagnostics
+
+
+def write_problems(diagnostics: "Sequence[Diagnostic]") -> bool:
+    """Writes findings to standard error, as the gate prints them; whether one of them is an error."""
+    from api.commands.findings import write_finding
+    from registry.domain.diagnostics import has_errors
+
+    out = console(stderr=True)
+    for diagnostic in diagnostics:
+        write_finding(out, diagnostic.path, diagnostic)
+    return has_errors(diagnostics)
+
+
+def write_outcome(target: Target, reply: Reply, *, as_json: bool) -> None:
+    """Says what a write made; its warnings on standard error."""
+    written = target.server.read(reply)
+    if as_json:
+        write_json(written)
+        return
+    version = f" v{written['version']}" if written["version"] is not None else ""
+    where = f" on {target.branch}" if target.branch is not None else ""
+    done = "unchanged" if not written["changed"] else "created" if written["created"] else "updated"
+    typer.echo(f"{written['name']}{version}{where}: {done} ({str(written['commit'])[:10]})")
+    for line in finding_lines(written["warnings"]):
+        warn(line)
+
+
+def _read_partial(target: Target, name: "TemplateName") -> dict[str, Any] | None:
+    """A partial with all that it includes; None where there is none. Raises NoAnswer."""
+    reply = target.server.call("GET", "templates", name, query=target.state)
+    if reply.status in {308, 404, 410}:
+        return None
+    if reply.status != 200:
+        raise NoAnswer("\n".join(refusal_lines(reply)), sent=False)
+    return dict(reply.json())

@@ -1,0 +1,50 @@
+"""``promptuary log``: the versions of a template."""
+
+from typing import Annotated, Any
+
+import typer
+
+from api.commands.options import InRepository, KeyFile, Limit, Url
+from api.commands.output import Json, day, write_json, write_table
+
+
+def log(
+    name: Annotated[str, typer.Argument(help="The template's name.")],
+    limit: Limit = 50,
+    url: Url = None,
+    repository: InRepository = None,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show the versions of a template, newest first, with the labels that point to them now.
+
+    The cause is the partial whose change made the version, where it was not the template's own file.
+
+    \b
+    promptuary log support/triage
+    promptuary log support/triage --limit 3 --json
+
+    Exit codes: 0 shown, 1 there is no such template or the server refused, 2 it cannot be asked so.
+    """
+    from api.commands.pages import read_all, tell_more
+    from api.commands.remote import open_server
+    from api.commands.typed import typed_name
+
+    known, server = typed_name(name), open_server(url, repository, key_file)
+    page = read_all(server, "versions", known, entries="versions", limit=limit)
+    labels = server.get("labels")["labels"]
+    for entry in page["versions"]:
+        entry["labels"] = sorted(label for label, names in labels.items() if names.get(known) == entry["version"])
+    if as_json:
+        write_json(page)
+        return
+    columns = ("VERSION", "TIME", "AUTHOR", "LABELS", "CAUSE", "SUBJECT")
+    write_table(columns, [_row(entry) for entry in page["versions"]], crop_last=True)
+    tell_more(page, len(page["versions"]))
+
+
+def _row(entry: dict[str, Any]) -> tuple[object, ...]:
+    number = f"{entry['version']}" + ("" if entry["valid"] else " invalid")
+    cause = entry["cause"] or (entry["moved_from"] and f"was {entry['moved_from']}")
+    labels = " ".join(entry["labels"])
+    return number, day(entry["committed_at"]), entry["author"]["name"], labels, cause or "", entry["subject"]

@@ -1,0 +1,89 @@
+"""``promptuary put``: writes a template on a server."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.options import Branch, InRepository, KeyFile, Message, Url
+from api.commands.output import REFUSED, UNUSABLE, Json, fail
+
+if TYPE_CHECKING:
+    from api.commands.drafts import Target
+    from api.commands.remote import Reply
+
+
+def put(
+    name: Annotated[str, typer.Argument(help="The template's name.")],
+    file: Annotated[str, typer.Argument(metavar="[FILE]", help="The file; - is standard input.")] = "-",
+    message: Message = None,
+    branch: Branch = None,
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match", help="Only if the template still has this ETag. [default: as it is now]", show_default=False
+        ),
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Make a template that there is not yet.")] = False,
+    url: Url = None,
+    repository: InRepository = None,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Write a template: one commit, with the file byte for byte.
+
+    The file is checked here before it is sent, with its partials as the server has them; the server's gate has the
+    last word. Whatever is there is replaced, unless --if-match says which state you know.
+
+    \b
+    promptuary put support/triage triage.prompt.yaml -m "Shorter tone"
+    promptuary put support/new triage.prompt.yaml --new
+    sed s/brief/short/ triage.prompt.yaml | promptuary put support/triage --branch wip
+
+    Exit codes: 0 written or equal already, 1 refused (findings, somebody was quicker, not there), 2 it cannot be done
+    so.
+    """
+    from api.commands.drafts import Target, write_outcome
+    from api.commands.remote import open_server, refuse
+    from api.commands.typed import typed_name, typed_selector
+
+    if new and if_match is not None:
+        fail("--new and --if-match exclude each other: what is new has no ETag", UNUSABLE)
+    known = typed_name(name)
+    typed_selector(ref=branch)
+    target = Target(open_server(url, repository, key_file), known, branch)
+    reply = _put(target, _read(file), message, new=new, if_match=if_match)
+    if reply.status >= 300:
+        refuse(reply)
+    write_outcome(target, reply, as_json=as_json)
+
+
+def _put(target: "Target", source: bytes, message: str | None, *, new: bool, if_match: str | None) -> "Reply":
+    """Checks and sends; the server's answer. Ends the program where that does not come to pass."""
+    from api.commands.drafts import check_draft, write_problems
+    from api.commands.remote import IN_DOUBT, NoAnswer, refuse
+
+    writing = False
+    try:
+        if write_problems(check_draft(target, source)):
+            fail(f"{target.name} was not sent: it has errors", REFUSED)
+        condition = {"If-None-Match": "*"} if new else {"If-Match": if_match or "*"}
+        if if_match is None and not new:
+            now = target.read()
+            if now.status >= 300:
+                refuse(now, *(["  To make a new template, say --new."] if now.status in {404, 410} else []))
+            condition = {"If-Match": now.headers.get("etag", "*")}
+        writing = True
+        return target.write(source, message, condition)
+    except NoAnswer as error:
+        fail(f"{error}. {IN_DOUBT}" if writing and error.sent else str(error), UNUSABLE)
+
+
+def _read(file: str) -> bytes:
+    if file == "-" and sys.stdin.isatty():
+        fail("give a file, or pipe one into standard input", UNUSABLE)
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        fail(f"{file}: cannot be read: {error.strerror}", UNUSABLE)

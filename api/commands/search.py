@@ -1,0 +1,89 @@
+"""``promptuary search``: full-text search on a server."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.commands.list import shown_labels
+from api.commands.options import InRepository, KeyFile, Label, Limit, Model, OfType, Owner, Status, Tag, Url
+from api.commands.output import Json, console, plain, visible, warn, write_json
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LARGEST_PAGE = 100
+SHOWN_VALUES = 5
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(help="Words, their beginnings or parts, in any language.")],
+    folder: Annotated[str | None, typer.Option(help="Only in this folder.", show_default=False)] = None,
+    tag: Tag = None,
+    of_type: OfType = None,
+    status: Status = None,
+    model: Model = None,
+    owner: Owner = None,
+    label: Label = None,
+    limit: Limit = 20,
+    url: Url = None,
+    repository: InRepository = None,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Find templates by what they say, best first, with the places that match and counts to narrow it down.
+
+    \b
+    promptuary search refund policy
+    promptuary search 환불 --tag support
+    promptuary search ticket --label production --json | jq -r '.hits[].name'
+
+    Exit codes: 0 found, 1 nothing was found or the server refused, 2 it cannot be asked so.
+    """
+    from api.commands.pages import read_all, tell_more
+    from api.commands.remote import open_server
+
+    filters: dict[str, Any] = {"folder": folder, "tag": tag, "type": of_type, "status": status}
+    filters |= {"model": model, "owner": owner, "label": label}
+    server = open_server(url, repository, key_file)
+    page = read_all(server, "search", entries="hits", limit=limit, largest=LARGEST_PAGE, q=" ".join(words), **filters)
+    if as_json:
+        write_json(page)
+    else:
+        _write(page)
+        tell_more(page, len(page["hits"]))
+    if not page["hits"]:
+        raise typer.Exit(1)
+
+
+def _write(page: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    out = console()
+    for hit in page["hits"]:
+        version = f" v{hit['latest']}" if hit["latest"] is not None else ""
+        state = f"{version} {shown_labels(hit['labels'])}".rstrip()
+        out.print(Text(plain(hit["name"]), style="bold cyan").append(state, style="not bold default"))
+        if hit["description"]:
+            out.print(Text(f"  {plain(hit['description'])}"))
+        for highlight in hit["highlights"]:
+            if highlight["field"] not in {"name", "description"}:
+                out.print(Text("  ").append_text(_fragment(highlight)))
+    for facet, counts in page["facets"].items():
+        shown = "  ".join(f"{plain(each['value'])} {each['count']}" for each in counts[:SHOWN_VALUES])
+        if counts:
+            more = f"  and {len(counts) - SHOWN_VALUES} more" if len(counts) > SHOWN_VALUES else ""
+            out.print(Text(f"{facet}: ", style="bold").append(shown + more, style="not bold"))
+    about = "" if page["exact"] else "about "
+    away = "; the search engine is away, so the catalogue answered" if page["degraded"] else ""
+    warn(f"{about}{page['total']} found{away}")
+
+
+def _fragment(highlight: dict[str, Any]) -> "Text":
+    """A fragment with its matches marked."""
+    from rich.text import Text
+
+    text, fragment, end = Text(), highlight["fragment"], 0
+    for start, stop in highlight["ranges"]:
+        text.append(visible(fragment[end:start])).append(visible(fragment[start:stop]), style="bold yellow")
+        end = stop
+    return text.append(visible(fragment[end:]))
