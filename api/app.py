@@ -19,6 +19,7 @@ from api.routes import (
     blames,
     commits,
     diffs,
+    digests,
     documents,
     health,
     index,
@@ -34,7 +35,10 @@ from api.routes import (
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 
-REPOSITORY_NOUNS = (templates, versions, diffs, blames, render, moves, commits, labels, rollbacks, search, index)
+REPOSITORY_NOUNS = (
+    *(templates, versions, diffs, blames, digests, render),
+    *(moves, commits, labels, rollbacks, search, index),
+)
 
 
 def create_app(registry: Registry) -> HotReads:

@@ -31,6 +31,7 @@ from registry.services.accounts import Accounts
 from registry.services.blames import Blames
 from registry.services.checking import Checker
 from registry.services.diffs import Diffs
+from registry.services.digests import Digests
 from registry.services.gate import Gate
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
@@ -73,6 +74,7 @@ class Registry:
     versions: Versions
     diffs: Diffs
     blames: Blames
+    digests: Digests
     labels: Labels
     search: Search
     gate: Gate
@@ -133,6 +135,7 @@ def _compose(
 ) -> Registry:
     clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(judges), Journal()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
+    origins = SqlVersionOrigins(database)
     outbox, index = SqlOutbox(database), Fts5SearchIndex(database)
     projection = SqlProjection(database, index=index)
     states = States(projection=projection)
@@ -168,7 +171,8 @@ def _compose(
         edits=TemplateEdits(git=git, writes=writes, states=states, templates=templates, versions=versions),
         versions=Versions(templates=templates, versions=versions),
         diffs=Diffs(templates=reading, versions=versions),
-        blames=Blames(git=git, templates=reading, origins=SqlVersionOrigins(database)),
+        blames=Blames(git=git, templates=reading, origins=origins),
+        digests=Digests(origins=origins),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
         search=Search(index=index),
         gate=gate,

@@ -30,6 +30,7 @@ def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [migrate.HEAD]
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # the test below compares them
 def test_the_migrated_schema_is_the_models(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.db"
     migrate.migrate(path)

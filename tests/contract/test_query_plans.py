@@ -16,6 +16,7 @@ from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import SearchDocument, SortBy, TemplateFilter
 from registry.domain.events import BEGINNING
 from registry.domain.search import Query
@@ -77,6 +78,8 @@ QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
     "read bodies": lambda d: SqlTemplateIndex(d).read_bodies("default", [blob_of("1")]),
     "nearest names": lambda d: SqlTemplateIndex(d).nearest_names("default", "f/aaaaaa"),
     "find a version": lambda d: SqlVersionIndex(d).find_version("default", "f/a", 1),
+    "resolve a digest": lambda d: SqlVersionOrigins(d).with_digest("default", "00" * 8),
+    "versions that commits made": lambda d: SqlVersionOrigins(d).made_by("default", ["f/a"], ["0" * 40]),
     "list versions": lambda d: SqlVersionIndex(d).list_versions("default", "f/a"),
     "labels of a word": lambda d: SqlVersionIndex(d).list_labels("default", "prod"),
     "history of a label": lambda d: SqlVersionIndex(d).label_history("default", "prod", "f/a"),

@@ -20,7 +20,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    literal_column,
 )
+from sqlalchemy.sql import ColumnElement
 
 metadata = MetaData(
     naming_convention={
@@ -125,6 +128,14 @@ versions = Table(
 )
 """``status`` is null where the version is not valid."""
 Index("ix_versions_ordinal", versions.c.ordinal)
+
+
+def digest_head(digest: ColumnElement[bytes]) -> ColumnElement[bytes]:
+    """The first four bytes of a digest: what an index finds versions by, at a third of what all 32 would take."""
+    return func.substr(digest, literal_column("1"), literal_column("4"))
+
+
+Index("ix_versions_digest_head", digest_head(versions.c.digest))
 
 removals = Table(
     "removals",

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam
 
 from registry.adapters.sql.dialect import list_value, one_of
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.tables import commits, templates, versions
+from registry.adapters.sql.tables import commits, digest_head, templates, versions
 from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
 from registry.domain.catalogue import VersionEntry
 from registry.domain.ids import CommitId, RepositoryName, TemplateName
@@ -18,7 +18,8 @@ _MADE_BY = ALL_VERSIONS.where(one_of(templates.c.name, "names")).where(
     commits.c.commit.in_(bindparam("commits", expanding=True))
 )
 _WITH_DIGEST = (
-    ALL_VERSIONS.where(versions.c.digest.between(bindparam("low"), bindparam("high")))
+    ALL_VERSIONS.where(digest_head(versions.c.digest) == bindparam("head"))
+    .where(versions.c.digest.between(bindparam("low"), bindparam("high")))
     .order_by(versions.c.ordinal.desc(), templates.c.name)
     .limit(bindparam("limit"))
 )
@@ -51,7 +52,7 @@ class SqlVersionOrigins:
         low, high = (bytes.fromhex(prefix.ljust(_DIGEST_DIGITS, digit)) for digit in "0f")
 
         def read(connection: Connection) -> list[VersionEntry]:
-            wanted = {"repository": repository, "low": low, "high": high, "limit": limit}
+            wanted = {"repository": repository, "head": low[:4], "low": low, "high": high, "limit": limit}
             return [version_of(row) for row in connection.execute(_WITH_DIGEST, wanted)]
 
         return await self._database.read(read)

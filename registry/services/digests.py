@@ -1,0 +1,50 @@
+"""From a digest, as an application logged it, back to the template and its versions."""
+
+import re
+from dataclasses import dataclass
+
+from registry.domain.catalogue import VersionEntry
+from registry.domain.errors import BadRequest, Conflict, VersionNotFound
+from registry.domain.ids import Digest, RepositoryName
+from registry.domain.names import printable
+from registry.ports.catalogue import VersionOrigins
+
+MOST = 100
+"""So many versions of one digest are told; a template that is changed to and fro has more."""
+
+_PREFIX = re.compile(r"[0-9a-f]{8,64}")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A digest and the versions that have it, newest first."""
+
+    digest: Digest
+    versions: tuple[VersionEntry, ...]
+
+
+class Digests:
+    """Looks digests up among the versions of the default branch, deleted templates' included."""
+
+    def __init__(self, *, origins: VersionOrigins) -> None:
+        self._origins = origins
+
+    async def resolve(self, repository: RepositoryName, text: str) -> Resolved:
+        """The versions of a digest, which may be cut to its first digits as in a reference.
+
+        Raises BadRequest for what is no digest, VersionNotFound, Conflict where several digests begin so.
+        """
+        prefix = text.lower()
+        if not _PREFIX.fullmatch(prefix):
+            raise BadRequest(
+                f"{printable(text)} is no digest: give 8 to 64 of its hexadecimal digits, from the first on"
+            )
+        found = await self._origins.with_digest(repository, prefix, MOST)
+        if not found:
+            raise VersionNotFound(f"No version in {repository} has a digest that begins with {prefix}.")
+        digests = list(dict.fromkeys(entry.digest for entry in found))
+        if len(digests) > 1:
+            shown = ", ".join(digests[:_SHOWN]) + (", …" if len(digests) > _SHOWN else "")
+            raise Conflict(f"Several digests begin with {prefix}: {shown}; give more digits.")
+        return Resolved(digests[0], tuple(found))
