@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from api import openapi
 from api.answer_cache import AnswerCache
+from api.background import running
 from api.data_folder import gates_folder
 from api.gateway import Gateway
 from api.git_http import GitHttp, GitLimits
@@ -21,6 +22,7 @@ from api.routes import (
     diffs,
     digests,
     documents,
+    events,
     health,
     index,
     labels,
@@ -37,7 +39,7 @@ from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
     *(templates, versions, diffs, blames, digests, render),
-    *(moves, commits, labels, rollbacks, search, index),
+    *(moves, commits, labels, rollbacks, search, events, index),
 )
 
 
@@ -71,7 +73,7 @@ def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with answers.following(registry.events):
+        async with answers.following(registry.events), running(registry.event_streams.follow()):
             yield
 
     app = FastAPI(

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 ACTOR = "promptuary.actor"
 """Where in the ASGI scope the identified caller stands."""
 ID = "promptuary.request_id"
+HEAD_ONLY = "promptuary.head_only"
+"""Whether only the head of the answer is sent: what would go on for long need not begin."""
 
 PUBLIC = frozenset({"/", "/livez", "/readyz", "/openapi.json", "/docs"})
 PUBLIC_FOLDERS = ("/docs/", "/schemas/")
@@ -62,7 +64,8 @@ class Gateway:
         headers = dict(scope["headers"])
         request_id = self._request_ids.take(headers.get(REQUEST_ID))
         reply = _Reply(send, request_id, head=scope["method"] == "HEAD")
-        scope = {**scope, ID: request_id.decode(), "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
+        scope = {**scope, ID: request_id.decode(), HEAD_ONLY: scope["method"] == "HEAD"}
+        scope["method"] = "GET" if scope[HEAD_ONLY] else scope["method"]
         try:
             _check_path(scope)
             if not is_public(scope["path"]):

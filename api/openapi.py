@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from api.gateway import is_public
+from api.schemas.events import EventBody
 from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
 from api.schemas.render import RENDERING_EXAMPLE, Rendering
 
@@ -32,6 +33,7 @@ TAGS = [
     {"name": "render", "description": "A template with values: messages, text, or a provider's request body."},
     {"name": "labels", "description": "Movable pointers from a word to a version."},
     {"name": "search", "description": "Full text, facets and highlights."},
+    {"name": "events", "description": "What happens, as it happens."},
     {"name": "index", "description": "How far the read model is behind Git."},
     {"name": "repositories", "description": "The bare Git repositories on this server."},
     {"name": "documentation", "description": "Schemas."},
@@ -49,7 +51,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
-    for model in (ProblemBody, DiagnosticBody, FieldProblem, Rendering):
+    for model in (ProblemBody, DiagnosticBody, FieldProblem, Rendering, EventBody):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schema.pop("$defs", None)
         schemas[model.__name__] = schema

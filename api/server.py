@@ -23,6 +23,7 @@ from api.http_protocol import TypedUrlProtocol
 from indexer import follow
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import Unavailable
+from registry.services.events import EventStreams
 from registry.settings import Settings
 
 GRACE_SECONDS = 10
@@ -78,6 +79,15 @@ def bind(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn would raise them again and end the process before the registry is closed."""
 
+    def __init__(self, config: uvicorn.Config, streams: EventStreams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends the streams of events first: they would last as long as their clients do."""
+        self._streams.close()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Captures nothing."""
@@ -99,7 +109,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        server = _Server(config)
+        server = _Server(config, registry.event_streams)
         _stop_on_signals(server)
         async with running(follow.run(registry)), running(_announce(registry, server, listener, key_path)):
             await server.serve(sockets=[listener])

@@ -15,6 +15,7 @@ from registry.adapters.local.render_pool import ProcessRenderer
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.engine import Database
+from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
@@ -31,6 +32,7 @@ from registry.services.accounts import Accounts
 from registry.services.blames import Blames
 from registry.services.checking import Checker
 from registry.services.diffs import Diffs
+from registry.services.events import EventStreams
 from registry.services.digests import Digests
 from registry.services.gate import Gate
 from registry.services.gate_content import ContentRules
@@ -66,6 +68,7 @@ class Registry:
     git: Repositories
     renderer: Renderer
     events: EventBus
+    event_streams: EventStreams
     accounts: Accounts
     repositories: RepositoryService
     seeding: Seeding
@@ -164,6 +167,7 @@ def _compose(
         git=git,
         renderer=renderer,
         events=events,
+        event_streams=EventStreams(events=SqlEventLog(database), bus=events),
         accounts=Accounts(users=SqlUsers(database), keys=SqlKeys(database), clock=clock, data=settings.data),
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),

@@ -1,0 +1,266 @@
+"""Streams of what happens in a repository: resumable, without gap and without repetition.
+
+Streams are fed from the log, which loses nothing; the bus only says when to look at it. What was read is kept for all
+subscribers of a repository together, so that a thousand idle ones cost a thousand waiting tasks and nothing more.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+from registry.domain.errors import PromptuaryError
+from registry.domain.events import (
+    BEGINNING,
+    Event,
+    EventFilter,
+    PlacedEvent,
+    Position,
+    RefProjected,
+    RepositoryRebuilt,
+    read_position,
+)
+from registry.domain.ids import RepositoryName
+from registry.ports.events import EventBus, EventLog
+
+log = logging.getLogger(__name__)
+
+REPLAYED_AT_MOST = 10_000
+"""Whoever has missed more events reads everything again instead."""
+
+RECENT = 1_000
+"""So many events, and those of the last change, are kept for subscribers that take them slowly."""
+
+AT_ONCE = 100
+"""Events that a subscriber takes in one go; then others have their turn."""
+
+LOOK_SECONDS = 2.0
+"""How often the log is looked at where nothing was told: another process may have projected."""
+
+
+class Notice(StrEnum):
+    """What is said about the stream itself. After RESUME it has ended."""
+
+    RESET = "reset"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that a subscriber is told; whoever has it may resume from its position."""
+
+    position: Position
+    what: Event | Notice
+
+
+class _Feed:
+    """What has happened in one repository since somebody subscribed to it."""
+
+    def __init__(self, repository: RepositoryName, source: EventLog) -> None:
+        self.repository = repository
+        self.subscribers = 0
+        self.recent: list[Told] = []
+        self.total = 0
+        self.resets = 0
+        self.closed = False
+        self.changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._head: Position | None = None
+        self._log = source
+        self._looking = asyncio.Lock()
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest event that is kept; they count from 0."""
+        return self.total - len(self.recent)
+
+    @property
+    def reached(self) -> Position:
+        """The position behind everything that has been read from the log."""
+        return self._head or BEGINNING
+
+    async def start(self) -> None:
+        """Finds out what has happened already, where that is not known yet."""
+        async with self._looking:
+            if self._head is None:
+                self._head = await self._log.head(self.repository)
+
+    async def look(self, rebuilt: RepositoryRebuilt | None = None) -> None:
+        """Reads on in the log; where it cannot be read on, every subscriber is told to begin anew."""
+        async with self._looking:
+            if self._head is None:
+                return
+            found = await self._log.since(self.repository, self._head, REPLAYED_AT_MOST)
+            if found is None:
+                self._head = await self._log.head(self.repository)
+                self.recent.clear()
+                self.resets += 1
+                self.wake()
+                return
+            told = _told_of(found)
+            if rebuilt is not None:
+                told.append(Told(told[-1].position if told else self._head, rebuilt))
+            if told:
+                self._add(told)
+
+    def _add(self, told: list[Told]) -> None:
+        del self.recent[: max(0, len(self.recent) - RECENT)]
+        self.recent += told
+        self.total += len(told)
+        self._head = told[-1].position
+        self.wake()
+
+    def wake(self) -> None:
+        """Lets every subscriber look."""
+        self.changed.set_result(None)
+        self.changed = asyncio.get_running_loop().create_future()
+
+
+class Subscription:
+    """One subscriber's way through a feed. ``position`` is where it has come to, also past what it does not want."""
+
+    def __init__(self, feed: _Feed, wanted: EventFilter, start: Position) -> None:
+        self.position = start
+        self.ended = False
+        self._feed = feed
+        self._wanted = wanted
+        self._next = feed.total
+        self._resets = feed.resets
+        self._replayed = start
+        self._missed: list[Told] = []
+
+    async def replay(self, source: EventLog, after: Position | None) -> None:
+        """Takes what has happened since ``after``, None being a place that nobody knows, before what happens now."""
+        if after is not None and str(after) == str(self.position):
+            return
+        found = await source.since(self._feed.repository, after, REPLAYED_AT_MOST) if after is not None else None
+        if after is None or found is None:
+            self._missed = [Told(self.position, Notice.RESET)]
+            return
+        self._missed = _told_of(found)
+        self._replayed = found[-1].position if found else after
+        self.position = after
+
+    async def take(self, seconds: float) -> list[Told]:
+        """The next events, in order; none where nothing came for so long, or the stream has ended."""
+        until = time.monotonic() + seconds
+        while True:
+            if self._feed.closed:
+                self.ended = True
+                return []
+            if (told := self._told()) is None:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return []
+                await asyncio.wait({self._feed.changed}, timeout=left)
+            elif told:
+                return told
+            else:
+                await asyncio.sleep(0)
+
+    def _told(self) -> list[Told] | None:
+        """The next events that are wanted, maybe none of some; None where there are no more."""
+        feed = self._feed
+        if self._missed:
+            taken, self._missed = self._missed[:AT_ONCE], self._missed[AT_ONCE:]
+            return self._wanted_of(taken)
+        if self._resets != feed.resets:
+            return self._begin_anew()
+        if self._next < feed.first:
+            self.ended = True
+            return [Told(self.position, Notice.RESUME)]
+        if self._next == feed.total:
+            return None
+        at = self._next - feed.first
+        taken = feed.recent[at : at + AT_ONCE]
+        self._next += len(taken)
+        return self._wanted_of([each for each in taken if self._is_new(each)])
+
+    def _is_new(self, told: Told) -> bool:
+        """Whether it was not replayed; what is in no log never was."""
+        return told.position > self._replayed or isinstance(told.what, RepositoryRebuilt)
+
+    def _wanted_of(self, taken: list[Told]) -> list[Told]:
+        if taken:
+            self.position = taken[-1].position
+        return [each for each in taken if isinstance(each.what, Notice) or self._wanted.passes(each.what)]
+
+    def _begin_anew(self) -> list[Told]:
+        feed = self._feed
+        self._resets, self._next = feed.resets, feed.total
+        self.position = self._replayed = feed.reached
+        return [Told(self.position, Notice.RESET)]
+
+
+class EventStreams:
+    """Hands out subscriptions while ``follow`` runs; for one event loop."""
+
+    def __init__(self, *, events: EventLog, bus: EventBus) -> None:
+        self._log = events
+        self._bus = bus
+        self._feeds: dict[RepositoryName, _Feed] = {}
+        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done once the server is stopping."""
+
+    @asynccontextmanager
+    async def subscribe(
+        self, repository: RepositoryName, wanted: EventFilter, *, after: str | None = None
+    ) -> AsyncIterator[Subscription]:
+        """What happens from now on, or from the position that ``after`` is the text of. Raises Unavailable.
+
+        Whoever comes from a position that nobody knows, or has missed too much, is told to read everything again.
+        """
+        feed = self._feeds.setdefault(repository, _Feed(repository, self._log))
+        feed.closed = self.closing.done()
+        feed.subscribers += 1
+        try:
+            await feed.start()
+            subscription = Subscription(feed, wanted, feed.reached)
+            if after is not None:
+                await subscription.replay(self._log, read_position(after))
+            yield subscription
+        finally:
+            feed.subscribers -= 1
+            if not feed.subscribers and self._feeds.get(repository) is feed:
+                del self._feeds[repository]
+
+    async def follow(self) -> None:
+        """Tells subscribers what happens, until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._look_around())
+
+    def close(self) -> None:
+        """Ends every subscription, those to come as well: the server is stopping."""
+        if not self.closing.done():
+            self.closing.set_result(None)
+        for feed in self._feeds.values():
+            feed.closed = True
+            feed.wake()
+
+    async def _listen(self) -> None:
+        async with self._bus.subscribe() as stream:
+            async for event in stream:
+                # A batch is told event by event, and ends with one of these.
+                if isinstance(event, RefProjected | RepositoryRebuilt) and event.repository in self._feeds:
+                    rebuilt = event if isinstance(event, RepositoryRebuilt) else None
+                    await _look(self._feeds[event.repository], rebuilt)
+
+    async def _look_around(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for feed in list(self._feeds.values()):
+                await _look(feed)
+
+
+async def _look(feed: _Feed, rebuilt: RepositoryRebuilt | None = None) -> None:
+    try:
+        await feed.look(rebuilt)
+    except PromptuaryError as error:
+        log.warning("events of %s are late: %s", feed.repository, error.message)
+
+
+def _told_of(found: list[PlacedEvent]) -> list[Told]:
+    return [Told(each.position, each.event) for each in found]

@@ -1,0 +1,151 @@
+"""Streams of events where their promises are hard to keep: slow subscribers, rebuilds, many changes at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from registry.bootstrap import Registry, open_registry
+from registry.domain.events import Event, EventFilter
+from registry.services import events as service
+from registry.services.events import Notice, Subscription, Told
+from tests.stock import DEFAULT, TONE, write_files
+
+ALL = EventFilter()
+
+
+@pytest.fixture
+async def followed(stocked: Registry) -> AsyncIterator[Registry]:
+    following = asyncio.create_task(stocked.event_streams.follow())
+    await asyncio.sleep(0)
+    yield stocked
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+
+
+async def taken(subscription: Subscription, count: int) -> list[Told]:
+    found: list[Told] = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += await subscription.take(5)
+    return found
+
+
+async def change(registry: Registry, text: str) -> None:
+    await write_files(registry, {"prompts/partials/tone.prompt.yaml": TONE.replace("brief", text)}, text)
+
+
+async def test_a_change_between_replay_and_stream_comes_once(followed: Registry) -> None:
+    """Whatever the moment at which the change comes: before, while and after the subscriber joins."""
+    seen: list[list[str]] = []
+
+    async def join() -> None:
+        async with followed.event_streams.subscribe(DEFAULT, ALL, after="0") as subscription:
+            seen.append([str(told.position) for told in await taken(subscription, 20)])
+
+    joining = []
+    for number in range(4):
+        joining.append(asyncio.create_task(join()))
+        await change(followed, f"kind {number}")
+        joining.append(asyncio.create_task(join()))
+    await asyncio.gather(*joining)
+    assert len(set(seen[0])) == len(seen[0])
+    assert all(each == seen[0] for each in seen)
+
+
+async def test_a_subscriber_waits_no_longer_than_it_wants(followed: Registry) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription, asyncio.timeout(2):
+        assert await subscription.take(0.01) == []
+        assert not subscription.ended
+        await change(followed, "kind")
+        assert len(await subscription.take(1)) == 3
+
+
+async def test_a_filter_moves_the_place_on(followed: Registry) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, EventFilter(frozenset({"label"}))) as subscription:
+        before = subscription.position
+        await change(followed, "kind")
+        async with asyncio.timeout(5):
+            while subscription.position == before:
+                assert await subscription.take(0.05) == []
+        assert subscription.position > before
+
+
+async def test_who_is_too_slow_is_told_to_come_back_and_then_gets_all(
+    followed: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "RECENT", 4)
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as slow:
+        await change(followed, "kind 0")
+        first = await taken(slow, 3)
+        for number in range(1, 5):
+            await change(followed, f"kind {number}")
+        async with followed.event_streams.subscribe(DEFAULT, ALL) as quick:
+            await change(followed, "kind 5")
+            assert len(await taken(quick, 3)) == 3
+        (last,) = await taken(slow, 1)
+        assert (last.what, slow.ended) == (Notice.RESUME, True)
+        assert last.position == first[-1].position
+    async with followed.event_streams.subscribe(DEFAULT, ALL, after=str(last.position)) as again:
+        assert len(await taken(again, 15)) == 15
+
+
+async def test_too_much_at_once_is_a_reset(followed: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "REPLAYED_AT_MOST", 2)
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription:
+        await change(followed, "kind")
+        (told,) = await taken(subscription, 1)
+        assert (told.what, str(told.position)[:2]) == (Notice.RESET, "4-")
+    async with followed.event_streams.subscribe(DEFAULT, ALL, after="0") as subscription:
+        assert [told.what for told in await taken(subscription, 1)] == [Notice.RESET]
+        assert await subscription.take(0.05) == []
+
+
+async def test_a_rebuild_of_many_batches_is_told_and_repeats_nothing(
+    followed: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.services.projecting.COMMITS_AT_ONCE", 1)
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription:
+        place = subscription.position
+        await followed.indexing.rebuild(DEFAULT)
+        (told,) = await taken(subscription, 1)
+        assert isinstance(told.what, Event)
+        assert (told.what.type, told.position) == ("repository_rebuilt", place)
+        await change(followed, "kind")
+        assert [told.position.ordinal for told in await taken(subscription, 3)] == [4, 4, 4]
+
+
+async def test_what_another_process_projects_is_seen(followed: Registry) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription:
+        async with open_registry(followed.settings) as other:
+            await change(other, "kind")
+        assert len(await taken(subscription, 3)) == 3
+
+
+async def test_closing_ends_every_stream(followed: Registry) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription, asyncio.timeout(2):
+        waiting = asyncio.create_task(subscription.take(60))
+        await asyncio.sleep(0)
+        followed.event_streams.close()
+        assert await waiting == []
+        assert subscription.ended
+        async with followed.event_streams.subscribe(DEFAULT, ALL) as late:
+            assert await late.take(60) == []
+
+
+async def test_a_thousand_may_listen(followed: Registry) -> None:
+    async def listen(ready: asyncio.Semaphore) -> list[str]:
+        async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription:
+            ready.release()
+            return [str(told.position) for told in await taken(subscription, 9)]
+
+    ready = asyncio.Semaphore(0)
+    listening = [asyncio.create_task(listen(ready)) for _ in range(1000)]
+    for _ in listening:
+        await ready.acquire()
+    for number in range(3):
+        await change(followed, f"kind {number}")
+    told = await asyncio.gather(*listening)
+    assert all(each == told[0] for each in told)
