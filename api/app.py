@@ -18,6 +18,7 @@ from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routes import (
     blames,
+    branches,
     commits,
     diffs,
     digests,
@@ -39,7 +40,7 @@ from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
     *(templates, versions, diffs, blames, digests, render),
-    *(moves, commits, labels, rollbacks, search, events, index),
+    *(moves, commits, branches, labels, rollbacks, search, events, index),
 )
 
 

@@ -30,6 +30,7 @@ from registry.ports.judging import Judges
 from registry.ports.renderer import Renderer
 from registry.services.accounts import Accounts
 from registry.services.blames import Blames
+from registry.services.branches import Branches
 from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.events import EventStreams
@@ -79,6 +80,7 @@ class Registry:
     blames: Blames
     digests: Digests
     labels: Labels
+    branches: Branches
     search: Search
     gate: Gate
     writes: Writes
@@ -178,6 +180,7 @@ def _compose(
         blames=Blames(git=git, templates=reading, origins=origins),
         digests=Digests(origins=origins),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
+        branches=Branches(git=git, gate=gate, indexing=indexing),
         search=Search(index=index),
         gate=gate,
         writes=writes,

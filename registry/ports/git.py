@@ -102,6 +102,14 @@ class GitBlame(Protocol):
         ...
 
 
+class GitDistance(Protocol):
+    """How far two commits are from each other."""
+
+    def distance(self, tip: CommitId, base: CommitId) -> tuple[int, int]:
+        """How many commits only ``tip`` has, and how many only ``base``. Long where they parted long ago."""
+        ...
+
+
 class GitWriter(Protocol):
     """Writing: objects first, unsynced; then one flush; then the ref moves by compare-and-swap."""
 
@@ -135,7 +143,7 @@ class GitWriter(Protocol):
         ...
 
 
-class GitStore(GitContent, GitHistory, GitBlame, GitWriter, Protocol):
+class GitStore(GitContent, GitHistory, GitBlame, GitDistance, GitWriter, Protocol):
     """One open repository: content, history and writing on one handle."""
 
     path: Path

@@ -50,14 +50,9 @@ class Revisions:
 
     async def _commit(self, repository: RepositoryName, store: GitStore, selector: Selector) -> CommitId:
         """The commit; one that only its id names must be reachable from a branch or tag."""
-        refs = store.refs()
         if selector.ref is None:
             return await self._commit_at(repository, store, selector)
-        commit = store.resolve(selector.ref)
-        public = [tip for ref, tip in refs.items() if ref.startswith(("refs/heads/", "refs/tags/"))]
-        if commit is None or (commit not in public and not await asyncio.to_thread(store.is_reachable, commit, public)):
-            raise RevisionNotFound(f"No branch, tag or reachable commit is called {selector.ref!r}.")
-        return commit
+        return await find_commit(store, selector.ref)
 
     async def _commit_at(self, repository: RepositoryName, store: GitStore, selector: Selector) -> CommitId:
         tip = store.resolve(self._git.default_branch(repository))
@@ -106,6 +101,18 @@ class Revisions:
             raise VersionNotFound(f"{name} has no valid version {target.version}.")
         blobs = [blob for _, blob in version.closure if blob is not None]
         return version, await self._templates.read_bodies(repository, blobs)
+
+
+async def find_commit(store: GitStore, revision: str) -> CommitId:
+    """The commit that a branch, a tag or an id names; one that only its id names must be reachable from those.
+
+    Raises RevisionNotFound.
+    """
+    commit = store.resolve(revision)
+    public = [tip for ref, tip in store.refs().items() if ref.startswith(("refs/heads/", "refs/tags/"))]
+    if commit is None or (commit not in public and not await asyncio.to_thread(store.is_reachable, commit, public)):
+        raise RevisionNotFound(f"No branch, tag or reachable commit is called {revision!r}.")
+    return commit
 
 
 def _last_until(store: GitStore, tip: CommitId, moment: datetime) -> CommitId | None:

@@ -198,7 +198,7 @@ class TemplateEdits:
         ref = RefName(f"refs/heads/{branch}")
         with self._git.open(repository) as store:
             if ref not in store.refs():
-                raise RevisionNotFound(f"There is no branch {branch!r}; make it by pushing it.")
+                raise RevisionNotFound(f"There is no branch {branch!r}: make it with POST branches, or push it.")
         return ref
 
     async def _landed(

@@ -22,6 +22,8 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/render/{name}": {"post"},
     "/api/v1/repositories/{repository}/move/{name}": {"post"},
     "/api/v1/repositories/{repository}/commits": {"post"},
+    "/api/v1/repositories/{repository}/branches": {"get", "post"},
+    "/api/v1/repositories/{repository}/branches/{name}": {"get", "delete"},
     "/api/v1/repositories/{repository}/labels": {"get"},
     "/api/v1/repositories/{repository}/labels/{label}": {"get"},
     "/api/v1/repositories/{repository}/labels/{label}/{name}": {"get", "put", "delete"},

@@ -300,6 +300,20 @@ def test_history(store: GitStore) -> None:
         store.commit(CommitId("12" * 20))
 
 
+def test_how_far_two_commits_are_from_each_other(store: GitStore) -> None:
+    root = land(store, {"a": b"1"})
+    side = commit(store, root, {"side": b"1"})
+    tip = land(store, {"a": b"3"})
+    tip = land(store, {"a": b"4"})
+    other = commit(store, None, {"b": b"1"})
+    assert store.distance(side, tip) == (1, 2)
+    assert store.distance(tip, side) == (2, 1)
+    assert store.distance(tip, tip) == (0, 0)
+    assert store.distance(other, tip) == (1, 3)
+    with pytest.raises(RevisionNotFound):
+        store.distance(CommitId("12" * 20), tip)
+
+
 def test_a_commit_of_an_impossible_time_and_encoding_can_be_read(repositories: Repositories, store: GitStore) -> None:
     path = repositories.path(NAME)
     tree = git(path, "mktree")

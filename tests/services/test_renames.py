@@ -74,7 +74,7 @@ async def test_a_branch_that_is_gone_is_not_made_anew(registry: Registry, pusher
     with registry.git.open(REPOSITORY) as store:
         await asyncio.sleep(0)  # the write has seen the branch and waits for its turn
         store.move(RefUpdate(WIP, tip, ZERO_COMMIT))
-    with pytest.raises(RevisionNotFound):
+    with pytest.raises(RevisionNotFound, match="any more"):
         await writing
     assert pusher.tip(WIP) is None
 

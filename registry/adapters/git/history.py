@@ -95,6 +95,13 @@ class History(Content):
         )
         return not left
 
+    def distance(self, tip: CommitId, base: CommitId) -> tuple[int, int]:
+        """How many commits only ``tip`` has, and how many only ``base``. Raises RevisionNotFound."""
+        first, second = self.find_commit(tip).id, self.find_commit(base).id
+        with driver_errors("compare two histories", self.path):
+            ahead, behind = self.repo.ahead_behind(first, second)
+            return int(ahead), int(behind)
+
     def log(self, tip: CommitId, path: str, limit: int) -> list[Commit]:
         """The commits on the way to ``tip`` that changed a path, newest first."""
         self.find_commit(tip)
