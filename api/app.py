@@ -18,6 +18,7 @@ from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routes import (
     blames,
+    bundles,
     branches,
     commits,
     diffs,
@@ -39,7 +40,7 @@ from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
-    *(templates, versions, diffs, blames, digests, render),
+    *(templates, bundles, versions, diffs, blames, digests, render),
     *(moves, commits, branches, labels, rollbacks, search, events, index),
 )
 

@@ -14,6 +14,7 @@ from registry.adapters.local.judge_pool import ProcessJudges
 from registry.adapters.local.render_pool import ProcessRenderer
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
@@ -31,6 +32,7 @@ from registry.ports.renderer import Renderer
 from registry.services.accounts import Accounts
 from registry.services.blames import Blames
 from registry.services.branches import Branches
+from registry.services.bundles import Bundles
 from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.events import EventStreams
@@ -79,6 +81,7 @@ class Registry:
     diffs: Diffs
     blames: Blames
     digests: Digests
+    bundles: Bundles
     labels: Labels
     branches: Branches
     search: Search
@@ -140,7 +143,7 @@ def _compose(
 ) -> Registry:
     clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(judges), Journal()
     templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
-    origins = SqlVersionOrigins(database)
+    origins, source = SqlVersionOrigins(database), TemplateSource()
     outbox, index = SqlOutbox(database), Fts5SearchIndex(database)
     projection = SqlProjection(database, index=index)
     states = States(projection=projection)
@@ -160,7 +163,7 @@ def _compose(
         templates=templates,
         versions=versions,
         projection=projection,
-        source=TemplateSource(),
+        source=source,
         revisions=Revisions(git=git, templates=templates, versions=versions),
         renderer=renderer,
     )
@@ -179,6 +182,7 @@ def _compose(
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=origins),
         digests=Digests(origins=origins),
+        bundles=Bundles(index=SqlBundleIndex(database), projection=projection, templates=templates, source=source),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
         branches=Branches(git=git, gate=gate, indexing=indexing),
         search=Search(index=index),

@@ -139,7 +139,7 @@ class Templates:
         labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
         if selector.ref is not None or selector.at is not None:
             labels = ()
-        return _answer(version, loaded, labels, selector)
+        return make_read(version, loaded, labels, selector)
 
     async def renderable(
         self, repository: RepositoryName, name: TemplateName, selector: Selector, stamp: Hashable
@@ -158,7 +158,7 @@ class Templates:
             known = _Known(stamp, version, checkpoint.commit if checkpoint is not None else None)
             if selector.ref is None and selector.at is None:  # other refs move without a projection
                 self._known[key] = known
-        read = _answer(known.version, loaded, (), selector)
+        read = make_read(known.version, loaded, (), selector)
         return Renderable(read, loaded.template, loaded.partial_templates, known.indexed)
 
     async def render(self, found: Renderable, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
@@ -224,7 +224,8 @@ def _labelled(entry: TemplateEntry, label: LabelName) -> int:
     return entry.labels[label]
 
 
-def _answer(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ...], selector: Selector) -> TemplateRead:
+def make_read(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ...], selector: Selector) -> TemplateRead:
+    """The read of a state that the selector named and that ``labels`` point to."""
     number = version.number or None
     state = f"{','.join(labels)}|{selector.label or ''}|{'' if number else version.commit}"
     return TemplateRead(

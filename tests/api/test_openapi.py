@@ -19,6 +19,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/diff/{name}": {"get"},
     "/api/v1/repositories/{repository}/blame/{name}": {"get"},
     "/api/v1/repositories/{repository}/resolve/{digest}": {"get"},
+    "/api/v1/repositories/{repository}/bundle": {"get"},
     "/api/v1/repositories/{repository}/render/{name}": {"post"},
     "/api/v1/repositories/{repository}/move/{name}": {"post"},
     "/api/v1/repositories/{repository}/commits": {"post"},

@@ -1,0 +1,106 @@
+"""All templates of a label with their partials, as of one commit: what an application takes along."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from registry.domain.catalogue import VersionEntry
+from registry.domain.errors import BadRequest, LabelNotFound, Unavailable, VersionNotFound
+from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName
+from registry.domain.selectors import Selector
+from registry.ports.bundles import BundleIndex, BundleRows
+from registry.ports.catalogue import TemplateIndex
+from registry.ports.projection import Projection
+from registry.services.template_source import TemplateSource
+from registry.services.templates import ANSWER_FORMAT, LATEST, TemplateRead, make_read, parse_rules
+
+log = logging.getLogger(__name__)
+
+MOST = 10_000
+"""Templates that one bundle holds: about 50 MB of ordinary ones."""
+
+SLICE = 20
+"""Templates that are parsed before other requests get their turn: about three milliseconds."""
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a label names as of one commit; ``label`` is None where it is the newest that is no draft.
+
+    ``etag`` is the same for as long as the same versions with the same labels are in it, whatever else is committed.
+    """
+
+    commit: CommitId | None
+    label: LabelName | None
+    members: Sequence[tuple[VersionEntry, tuple[LabelName, ...]]]
+    etag: str
+
+
+class Bundles:
+    """Bundles of the default branch."""
+
+    def __init__(
+        self, *, index: BundleIndex, projection: Projection, templates: TemplateIndex, source: TemplateSource
+    ) -> None:
+        self._index = index
+        self._projection = projection
+        self._templates = templates
+        self._source = source
+
+    async def find(self, repository: RepositoryName, label: LabelName | None, folder: str | None) -> Bundle:
+        """The bundle of a label, without one that of the repository's default; only what lies below ``folder``.
+
+        Raises LabelNotFound where no template carries the label, BadRequest where there are too many.
+        """
+        wanted, rows = await self._rows(repository, label, folder)
+        if len(rows.members) > MOST:
+            raise BadRequest(
+                f"There are more than {MOST} templates, which one bundle does not hold: ask for a folder= at a time."
+            )
+        if label is not None and label != LATEST and not rows.members:
+            where = f" below {folder}" if folder else ""
+            raise LabelNotFound(f"No template of {repository}{where} carries the label {label!r}.")
+        told = hashlib.sha256(f"{ANSWER_FORMAT}\0{wanted}".encode())
+        for version, labels in rows.members:
+            told.update(f"\0{version.name}\0{version.number}\0{version.digest}\0{','.join(labels)}".encode())
+        # Weak: the commit that the answer names may be another while all that it holds is the same.
+        return Bundle(rows.commit, wanted, rows.members, f'W/"b.{told.hexdigest()[:32]}"')
+
+    async def reads(self, repository: RepositoryName, bundle: Bundle) -> AsyncIterator[TemplateRead]:
+        """Each member as a read of it gives it. Raises Unavailable where the branch is rewritten meanwhile."""
+        selector = Selector(label=bundle.label)
+        for start in range(0, len(bundle.members), SLICE):
+            some = bundle.members[start : start + SLICE]
+            known = {version.digest: self._source.find(version.name, version.digest) for version, _ in some}
+            bodies = await self._bodies(repository, [v for v, _ in some if known[v.digest] is None])
+            for version, labels in some:
+                try:
+                    loaded = known[version.digest] or self._source.load(version.name, version.closure, bodies)
+                except VersionNotFound as error:
+                    log.warning("left out of a bundle: %s", error.message)  # as a read of it is a 404
+                    continue
+                yield make_read(version, loaded, labels, selector)
+            await asyncio.sleep(0)
+
+    async def _bodies(self, repository: RepositoryName, versions: Sequence[VersionEntry]) -> dict[BlobId, str]:
+        blobs = {blob for version in versions for _, blob in version.closure if blob is not None}
+        bodies = await self._templates.read_bodies(repository, sorted(blobs)) if blobs else {}
+        if len(bodies) < len(blobs):
+            raise Unavailable(f"The default branch of {repository} was rewritten meanwhile: ask again.")
+        return bodies
+
+    async def _rows(
+        self, repository: RepositoryName, label: LabelName | None, folder: str | None
+    ) -> tuple[LabelName | None, BundleRows]:
+        """The label that counts, and its rows; the default label is that of the rows' commit."""
+        for _ in range(TRIES):
+            before = await self._projection.checkpoint(repository)
+            wanted = label or parse_rules(await self._projection.rules(repository)).default_label
+            rows = await self._index.members(repository, wanted, folder=folder, limit=MOST + 1)
+            if label is not None or rows.commit == (before.commit if before else None):
+                return wanted, rows
+        raise Unavailable(f"{repository} changes faster than its default label can be read: try again, or give label=.")
