@@ -38,6 +38,7 @@ from registry.services.diffs import Diffs
 from registry.services.events import EventStreams
 from registry.services.digests import Digests
 from registry.services.gate import Gate
+from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
 from registry.services.indexing import Indexing
@@ -156,7 +157,13 @@ def _compose(
         events=events,
         journal=journal,
     )
-    content = ContentRules(states=states, checker=checker, renderer=renderer, labels=LabelRules(versions=versions))
+    content = ContentRules(
+        states=states,
+        checker=checker,
+        renderer=renderer,
+        labels=LabelRules(versions=versions),
+        compatibility=CompatibilityRules(versions=versions, checker=checker),
+    )
     gate = Gate(git=git, content=content, indexing=indexing)
     writes = Writes(git=git, gate=gate, indexing=indexing, clock=clock)
     reading = Templates(

@@ -11,6 +11,7 @@ from registry.domain.errors import Unavailable
 from registry.domain.graph import Closure
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.judging import Case, Checked, JudgedFile, Outcome, judge, judge_file
+from registry.domain.template import Template
 from registry.ports.git import GitContent
 from registry.ports.judging import Judges
 from registry.services.tree_changes import read_many
@@ -100,6 +101,16 @@ class Checker:
                 await self._judge_here(store, missing[start : start + FILES_AT_ONCE], known_bodies, found)
         return found
 
+    async def templates(
+        self,
+        store: GitContent,
+        files: Sequence[tuple[TemplateName, BlobId]],
+        known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
+    ) -> dict[tuple[TemplateName, BlobId], Template | None]:
+        """Each file alone, read as a template; None where it is broken. A few hundred at a time; yields on the way."""
+        read = await self._read_files(store, list(dict.fromkeys(files)), known_bodies)
+        return {pair: file.template for pair, file in read.items()}
+
     def check_one(self, name: TemplateName, closure: Closure, bodies: Mapping[BlobId, bytes]) -> Checked:
         """Judges one template; ``bodies`` holds every blob of the closure."""
         return self._judge(
@@ -172,7 +183,11 @@ class Checker:
         self, store: GitContent, cases: Sequence[Case], known: Mapping[BlobId, bytes]
     ) -> dict[_Pair, JudgedFile]:
         """The files, held by the caller so that none is lost from the cache while it is needed."""
-        pairs = _pairs(cases)
+        return await self._read_files(store, _pairs(cases), known)
+
+    async def _read_files(
+        self, store: GitContent, pairs: Sequence[_Pair], known: Mapping[BlobId, bytes]
+    ) -> dict[_Pair, JudgedFile]:
         held = {pair: file for pair in pairs if (file := self._files.get(pair)) is not None}
         bodies = await read_many(store, (blob for name, blob in pairs if (name, blob) not in held), known)
         turn = time.monotonic()

@@ -16,6 +16,7 @@ from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
 from registry.services.checking import SLICE_SECONDS, Checker
+from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_labels import Known, LabelRules
 from registry.services.gate_move import Move, Tip, read_tip
 from registry.services.states import Projected, States, graph_at
@@ -36,11 +37,20 @@ TESTED_DEPENDENTS = 1_000
 class ContentRules:
     """Judges what the tip of a branch says."""
 
-    def __init__(self, *, states: States, checker: Checker, renderer: Renderer, labels: LabelRules) -> None:
+    def __init__(
+        self,
+        *,
+        states: States,
+        checker: Checker,
+        renderer: Renderer,
+        labels: LabelRules,
+        compatibility: CompatibilityRules,
+    ) -> None:
         self._states = states
         self._checker = checker
         self._renderer = renderer
         self._labels = labels
+        self._compatibility = compatibility
 
     async def check_default(self, move: Move) -> list[Diagnostic]:
         """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
@@ -50,6 +60,7 @@ class ContentRules:
         judged = await self._outcomes(move, tip, whole=True)
         found = await _told(move, tip, judged)
         found += self._labels.check_tip(move.store, move.update.new, tip.delta, tip.removed)
+        found += await self._compatibility.check_tip(move, tip, move.old)
         found += await self._check_way(move, projected)
         if not has_errors(found):
             found += await self._run_tests(move, tip, judged)
@@ -58,7 +69,8 @@ class ContentRules:
     async def check_draft(self, move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
         tip = await read_tip(move, await self._states.nearest(move.repository), default_tip)
-        return await _told(move, tip, await self._outcomes(move, tip, whole=False))
+        found = await _told(move, tip, await self._outcomes(move, tip, whole=False))
+        return found + await self._compatibility.check_tip(move, tip, default_tip)
 
     async def _outcomes(self, move: Move, tip: Tip, *, whole: bool) -> dict[TemplateName, Outcome]:
         outcomes = await self._checker.outcomes(move.store, tip.closures.items(), move.bodies, whole=whole)

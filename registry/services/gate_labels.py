@@ -1,7 +1,7 @@
 """What a change may do to labels: who moves them, and to which versions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from registry.domain import label_findings
@@ -159,21 +159,27 @@ def _version(entries: Mapping[TemplateName, LabelTarget], name: TemplateName) ->
 
 def _still_labelled(store: GitStore, tip: CommitId, removed: Iterable[TemplateName]) -> list[Diagnostic]:
     """Removed templates that a label of the tip's tree names. The tree is asked: labels may be as new as the tip."""
+    labelled = labels_of(store, tip, removed)
+    return [label_findings.label_in_use(path, target, name, label) for path, label, name, target in labelled]
+
+
+def labels_of(
+    store: GitStore, commit: CommitId, names: Iterable[TemplateName]
+) -> Iterator[tuple[str, LabelName, TemplateName, LabelTarget]]:
+    """The labels that some templates carry in a commit's tree, each with its file's path and where it points."""
     by_folder: defaultdict[str, list[TemplateName]] = defaultdict(list)
-    for name in sorted(removed):
+    for name in sorted(names):
         by_folder[folder_of(name)].append(name)
-    children = store.children(tip, LABELS.rstrip("/"))
+    children = store.children(commit, LABELS.rstrip("/"))
     words = sorted({LabelName(child.removeprefix(LABELS).removesuffix(".yaml")) for child in children})
-    found: list[Diagnostic] = []
     for label in words:
-        for names in by_folder.values():
-            path = label_path(label, names[0])
-            data = read_file(store, tip, path)
+        for folder in by_folder.values():
+            path = label_path(label, folder[0])
+            data = read_file(store, commit, path)
             entries = read_labels(data, path).entries if data is not None else {}
-            found += [
-                label_findings.label_in_use(path, entries[name], name, label) for name in names if name in entries
-            ]
-    return found
+            for name in folder:
+                if name in entries:
+                    yield path, label, name, entries[name]
 
 
 def _is_file(store: GitStore, commit: CommitId, path: str) -> bool:
