@@ -18,6 +18,7 @@ from api.commands.put import put
 from api.commands.render import render
 from api.commands.search import search
 from api.commands.serve import serve
+from api.commands.test import run_tests
 from api.commands.validate import validate
 
 HELP = """A Git-backed prompt registry with an indexing service.
@@ -25,6 +26,7 @@ HELP = """A Git-backed prompt registry with an indexing service.
 \b
 promptuary serve                            serve the registry, with a sample to look at
 promptuary validate .                       check the templates of a checkout
+promptuary test                             run their offline tests
 promptuary render support/triage --var ticket="My card was charged twice"
 promptuary list                             what a server has (PROMPTUARY_URL, PROMPTUARY_KEY)
 promptuary edit support/triage              change a template there
@@ -40,12 +42,12 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("serve")(serve)
 app.command("init")(init)
 app.command("validate")(validate)
+app.command("test")(run_tests)
 app.command("render")(render)
 app.command("list")(list_templates)
 app.command("get")(get)
@@ -81,7 +83,7 @@ def main() -> None:
     """The entry point."""
     try:
         try:
-            app()
+            app(prog_name="promptuary")
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -22,9 +22,9 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 | 2 | it could not be carried out as asked: wrong arguments or settings, files or addresses that cannot be used |
 
 `serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
-`init` and `index` also while the server runs. `validate` and `render` need no server for files that lie here. `list`,
-`get`, `put`, `edit`, `log`, `diff`, `search` and `label` ask a server over REST, and so does `render` for a template
-that is not here. They read these variables:
+`init` and `index` also while the server runs. `validate`, `test` and `render` need no server for files that lie here.
+`list`, `get`, `put`, `edit`, `log`, `diff`, `search` and `label` ask a server over REST, and so does `render` for a
+template that is not here. They read these variables:
 
 | variable | default | meaning |
 | --- | --- | --- |
@@ -46,10 +46,14 @@ promptuary search refund
 promptuary label list
 ```
 
+`promptuary --install-completion` makes the Tab key complete commands, options and their values in bash, zsh, fish and
+PowerShell, from the next shell on; `--show-completion` prints the lines for it, to be put where you want them.
+
 In a pipeline of a repository that holds templates:
 
 ```bash
-promptuary validate . --tests
+promptuary validate .
+promptuary test
 ```
 
 `--format` writes the findings for the place that shows them: `github` as annotations of a workflow, `gitlab` as a Code

@@ -28,6 +28,24 @@ class FoundFiles:
         here = Path.cwd()
         return str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
 
+    def placed(self) -> dict[str, bytes | None]:
+        """The files; a template outside ``prompts/`` (a lone file somewhere) is taken as if it lay there."""
+        return {_place(path): data for path, data in self.files.items()}
+
+    def placed_wanted(self) -> list[str]:
+        """What was asked about, in the same places."""
+        return [_place(path) for path in self.wanted]
+
+    def own_path(self, path: str) -> str:
+        """The path in the checkout of a file that was placed so."""
+        lone = path.removeprefix(f"{PROMPTS}/")
+        return path if path in self.files or lone not in self.files else lone
+
+    def repository_path(self, path: str) -> str:
+        """The path, with slashes, from the root of the Git repository around the checkout."""
+        root = next((place for place in (self.root, *self.root.parents) if (place / ".git").exists()), self.root)
+        return (self.root.relative_to(root) / path).as_posix() if path else ""
+
 
 def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
     """The checkouts that the paths lie in, each read once. Ends the program where a path is not there."""
@@ -52,6 +70,12 @@ def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
     return list(checkouts.values())
 
 
+def is_stray(path: Path) -> bool:
+    """Whether a file that was named is none that the gate looks into: no template, labels, rules or owners."""
+    known = path.name.endswith(SUFFIX) or path.name in {".registry.yaml", "CODEOWNERS"} or path.is_symlink()
+    return path.is_file() and not known and "labels" not in path.resolve().parts
+
+
 def find_root(place: Path) -> Path:
     """The checkout's root: the folder that holds ``prompts/`` above a template, a Git folder, or the folder itself."""
     folders = [place, *place.parents] if place.is_dir() else list(place.parents)
@@ -72,6 +96,11 @@ def read_files(root: Path) -> dict[str, bytes | None]:
         except OSError as error:
             warn(f"{root / path}: cannot be read, so it is left out: {error.strerror}")
     return found
+
+
+def _place(path: str) -> str:
+    lone = path.endswith(SUFFIX) and not path.startswith(f"{PROMPTS}/")
+    return f"{PROMPTS}/{path}" if lone and "/" not in path else path
 
 
 def _read(place: Path) -> bytes | None:

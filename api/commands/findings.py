@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands.checkout_files import PROMPTS, FoundFiles
+from api.commands.checkout_files import FoundFiles
 from api.commands.output import UNUSABLE, console, fail, write_json
 
 if TYPE_CHECKING:
@@ -70,22 +69,9 @@ def write_finding(out: "Console", path: str, diagnostic: "Diagnostic") -> None:
     out.print(line, soft_wrap=True)
 
 
-def repository_path(checkout: FoundFiles, path: str) -> str:
-    """A checkout's path as it is from the root of the Git repository around it, with slashes."""
-    root = next((place for place in (checkout.root, *checkout.root.parents) if (place / ".git").exists()), None)
-    shown = Path(own_path(checkout, path))
-    return ((checkout.root.relative_to(root) if root else Path()) / shown).as_posix() if path else ""
-
-
-def own_path(checkout: FoundFiles, path: str) -> str:
-    """The path in the checkout; a lone template was judged as if it lay in ``prompts/``."""
-    lone = path.removeprefix(f"{PROMPTS}/")
-    return path if path in checkout.files or lone not in checkout.files else lone
-
-
 def _shown(checkout: FoundFiles, path: str) -> str:
     """The path as the caller can open it."""
-    return checkout.shown(own_path(checkout, path))
+    return checkout.shown(checkout.own_path(path))
 
 
 def _report(form: FindingFormat, judgements: "Sequence[Judgement]") -> str:
@@ -101,7 +87,7 @@ def _report(form: FindingFormat, judgements: "Sequence[Judgement]") -> str:
         return formats.gitlab(findings)
     if form is FindingFormat.SARIF:
         return formats.sarif(findings, {code: rule.title for code, rule in RULES.items()}, version("promptuary"))
-    paths = [_printable(repository_path(checkout, path)) for checkout, _ in judgements for path in checkout.wanted]
+    paths = [utf8_text(checkout.repository_path(path)) for checkout, _ in judgements for path in checkout.wanted]
     return formats.junit(formats.cases_of(findings, paths))
 
 
@@ -110,13 +96,13 @@ def _findings(checkout: FoundFiles, judged: "Judged") -> "Iterator[Finding]":
 
     lines: dict[str, list[str]] = {}
     for diagnostic in judged.diagnostics:
-        own, place = own_path(checkout, diagnostic.path), diagnostic.place
+        own, place = checkout.own_path(diagnostic.path), diagnostic.place
         if own not in lines:
             lines[own] = (checkout.files.get(own) or b"").decode("utf-8", "replace").split("\n")
         yield Finding(
             rule=diagnostic.rule,
-            message=_printable(diagnostic.message),
-            path=_printable(repository_path(checkout, diagnostic.path)),
+            message=utf8_text(diagnostic.message),
+            path=utf8_text(checkout.repository_path(own)),
             line=place.line,
             column=place.column,
             is_error=diagnostic.severity.value == "error",
@@ -124,8 +110,8 @@ def _findings(checkout: FoundFiles, judged: "Judged") -> "Iterator[Finding]":
         )
 
 
-def _printable(text: str) -> str:
-    """The text with the stray bytes of a path as escapes."""
+def utf8_text(text: str) -> str:
+    """Text that is certainly UTF-8: the stray bytes of a path are shown as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -50,6 +50,8 @@ def put(
 
     if new and if_match is not None:
         fail("--new and --if-match exclude each other: what is new has no ETag", UNUSABLE)
+    if if_match is not None and not if_match.strip():
+        fail("--if-match is empty: give an ETag, or * for whatever is there", UNUSABLE)
     known = typed_name(name)
     typed_selector(ref=branch)
     target = Target(open_server(url, repository, key_file), known, branch)
@@ -68,7 +70,7 @@ def _put(target: "Target", source: bytes, message: str | None, *, new: bool, if_
     try:
         if write_problems(check_draft(target, source)):
             fail(f"{target.name} was not sent: it has errors", REFUSED)
-        condition = {"If-None-Match": "*"} if new else {"If-Match": if_match or "*"}
+        condition = {"If-None-Match": "*"} if new else {"If-Match": if_match or ""}
         if if_match is None and not new:
             now = target.read()
             if now.status >= 300:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.checkout_files import PROMPTS, SUFFIX, FoundFiles, find_checkouts, find_root, read_files
+from api.commands.checkout_files import (
+    PROMPTS,
+    SUFFIX,
+    FoundFiles,
+    find_checkouts,
+    find_root,
+    is_stray,
+    read_files,
+)
 from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, warn
 
@@ -50,7 +58,7 @@ def validate(
         fail("- stands alone: standard input is one template", UNUSABLE)
     if name is not None and paths != ["-"]:
         fail("--name goes with - only: files have their names", UNUSABLE)
-    strays = [path for path in paths if path != "-" and _is_stray(Path(path))]
+    strays = [path for path in paths if path != "-" and is_stray(Path(path))]
     for path in strays:
         warn(f"{path} is no template: name it *{SUFFIX}")
     known = [Path(path) for path in paths if path not in strays]
@@ -60,12 +68,6 @@ def validate(
         write_findings(wanted, list(zip(checkouts, judged, strict=True)))
     if strays or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
-
-
-def _is_stray(path: Path) -> bool:
-    """Whether a file that was named is none that the gate looks into: no template, labels, rules or owners."""
-    known = path.name.endswith(SUFFIX) or path.name in {".registry.yaml", "CODEOWNERS"} or path.is_symlink()
-    return path.is_file() and not known and "labels" not in path.resolve().parts
 
 
 def _from_stdin(name: str | None) -> FoundFiles:
@@ -86,21 +88,7 @@ async def _judge(checkouts: Sequence[FoundFiles], *, tests: bool) -> "list[Judge
     from registry.services.checkout import Checkout
 
     async with _renderer(wanted=tests) as renderer:
-        return [await Checkout(_placed(found)).judge(_wanted(found), renderer=renderer) for found in checkouts]
-
-
-def _placed(found: FoundFiles) -> dict[str, bytes | None]:
-    """The files; a template outside ``prompts/`` (a lone file somewhere) is taken as if it lay there."""
-    return {_place(path): data for path, data in found.files.items()}
-
-
-def _wanted(found: FoundFiles) -> list[str]:
-    return [_place(path) for path in found.wanted]
-
-
-def _place(path: str) -> str:
-    lone = path.endswith(SUFFIX) and not path.startswith(f"{PROMPTS}/")
-    return f"{PROMPTS}/{path}" if lone and "/" not in path else path
+        return [await Checkout(found.placed()).judge(found.placed_wanted(), renderer=renderer) for found in checkouts]
 
 
 @asynccontextmanager

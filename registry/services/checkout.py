@@ -1,12 +1,13 @@
 """A plain checkout: the files of a folder, judged as the gate would judge them, with no repository and no server."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from registry.domain import label_findings
 from registry.domain.diagnostics import Diagnostic, Severity
-from registry.domain.errors import TemplateNotFound
+from registry.domain.errors import RenderLimit, TemplateNotFound
 from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.includes import raw_includes
@@ -15,12 +16,17 @@ from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name, template_path
 from registry.domain.near_names import rank_near
 from registry.domain.registry_file import read_registry_file
+from registry.domain.rendering import TestResult
 from registry.domain.replacements import Replacements
 from registry.domain.secrets import find_secrets_in
+from registry.domain.template import OfflineTest
 from registry.ports.renderer import Renderer
 from registry.services.checking import Checker
 from registry.services.gate_content import check_model, check_tokens, failed_tests
 from registry.services.tree_changes import RULES_PATH
+
+TESTED_TOGETHER = 64
+"""Templates whose tests wait for the renderer at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,16 @@ class Judged:
     def warnings(self) -> int:
         """How many would only be told."""
         return len(self.diagnostics) - self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineRun:
+    """A template's offline tests, run in their order; ``errors`` say why they could not be."""
+
+    name: TemplateName
+    tests: tuple[OfflineTest, ...]
+    results: tuple[TestResult, ...]
+    errors: tuple[Diagnostic, ...] = ()
 
 
 class Checkout:
@@ -104,6 +120,30 @@ class Checkout:
         found += [d for d in collisions if any(p == d.path or _below(p, d.path) for p in wanted)]
         ordered = sorted(dict.fromkeys(found), key=lambda d: (d.path, d.place, d.rule))
         return Judged(len(wanted), templates, tuple(ordered))
+
+    async def run_tests(self, paths: Iterable[str], renderer: Renderer) -> list[OfflineRun]:
+        """Runs the offline tests of some of the files, by name; templates without tests are left out."""
+        wanted = {template_name(path) for path in paths}
+        names = [name for name in self.names if name in wanted]
+        runs: list[OfflineRun] = []
+        for start in range(0, len(names), TESTED_TOGETHER):
+            part = names[start : start + TESTED_TOGETHER]
+            runs += await asyncio.gather(*(self._run(name, renderer) for name in part))
+        return [run for run in runs if run.tests or run.errors]
+
+    async def _run(self, name: TemplateName, renderer: Renderer) -> OfflineRun:
+        checked = self.template(name)
+        template, judged = checked.template, checked.outcome
+        if template is None or judged.facts is None:
+            errors = tuple(d for d in judged.diagnostics if d.severity is Severity.ERROR)
+            return OfflineRun(name, (), (), errors)
+        if not template.tests:
+            return OfflineRun(name, (), ())
+        try:
+            return OfflineRun(name, template.tests, tuple(await renderer.run_tests(template, checked.partials)))
+        except RenderLimit as error:
+            limit = Diagnostic("render-limit", f"{error.message} Its offline tests did not end.", template_path(name))
+            return OfflineRun(name, template.tests, (), (limit,))
 
     def _judge_file(self, path: str) -> list[Diagnostic]:
         problem = check_path(path)

@@ -52,6 +52,9 @@ def test_put_with_a_state_that_is_not_there_any_more(ask: Run) -> None:
     late = ask("put", "put/b", "--if-match", etag, stdin=text_template("Three."))
     assert (late.code, late.out, "at version 2 now" in late.err) == (1, "", True)
     assert ask("put", "put/b", "--new", "--if-match", etag, stdin="x").code == 2
+    empty = ask("put", "put/b", "--if-match", "", stdin=text_template("Three."))
+    assert (empty.code, "--if-match is empty" in empty.err) == (2, True)
+    assert ask("get", "put/b").out == text_template("Two.")
 
 
 def test_put_checks_before_it_sends(ask: Run, run: Run) -> None:

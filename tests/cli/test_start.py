@@ -1,0 +1,65 @@
+"""The program starts quickly, says how it is used, and completes what is typed."""
+
+import sys
+
+import pytest
+
+from tests.cli.conftest import ROOT, Run, environment
+
+HEAVY = (
+    "asyncio",
+    "sqlalchemy",
+    "pygit2",
+    "rich",
+    "pydantic",
+    "fastapi",
+    "orjson",
+    "urllib.request",
+    "registry.bootstrap",
+    "registry.domain",
+)
+
+
+def test_help_imports_nothing_that_takes_long(process: Run) -> None:
+    import subprocess
+
+    script = f"import sys; import api.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, cwd=ROOT, env=environment(), check=True)
+    assert done.stdout == b"[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "expected"),
+    [
+        ("promptuary v", 1, ["validate"]),
+        ("promptuary label r", 2, ["rollback"]),
+        ("promptuary validate --format s", 3, ["sarif"]),
+        ("promptuary get --re", 2, ["--ref", "--reference", "--repository"]),
+    ],
+)
+def test_completion(process: Run, words: str, place: int, expected: list[str]) -> None:
+    done = process(_PROMPTUARY_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place))
+    assert done.out.split() == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_lines_for_completion_are_shown(process: Run, shell: str) -> None:
+    done = process("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert (done.code, "_PROMPTUARY_COMPLETE" in done.out) == (0, True)
+
+
+def test_every_command_has_examples(run: Run) -> None:
+    from typer.main import get_command
+
+    from api.cli import app
+
+    def walk(command: object, path: list[str]) -> list[list[str]]:
+        below = getattr(command, "commands", {})
+        return [path] if not below else [p for name, c in below.items() if not c.hidden for p in walk(c, [*path, name])]
+
+    without = [
+        path
+        for path in walk(get_command(app), [])
+        if f"promptuary {' '.join(path)}" not in run(*path, "--help").out.partition("\n")[2]
+    ]
+    assert without == []
