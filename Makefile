@@ -8,7 +8,7 @@ PYTHON ?=
 export PYTHON
 
 BIN := .venv/bin
-PACKAGES := registry indexer api hooks tests bench
+PACKAGES := registry indexer api hooks tests bench clients
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit soak lint bench format clean run-env dev-env

@@ -1,0 +1,213 @@
+"""Rendering here, in this process, with MiniJinja (the extra ``render``): the same text as the server's.
+
+What is checked: that required values are there, their types, enums, lengths and bounds, and the roles in messages of
+untrusted variables. What is not: patterns (a hostile one would stop this process), and what arrays and objects hold.
+The steps of one text are bounded as on the server; memory and time in all are not, because there is no process of its
+own that could be ended.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from promptuary_client.binding import bind
+from promptuary_client.canonical import canonical_text
+from promptuary_client.engine_values import engine_value
+from promptuary_client.errors import PromptuaryError, RenderFailed
+from promptuary_client.text_filters import TEXT_FILTERS
+from promptuary_client.values import DEFAULT, Json, Prompt, Rendered
+
+FUEL = 1_000_000
+"""Instructions for one template string, as on the server."""
+MAX_OUTPUT = 4 * 1_048_576
+"""Characters of one rendering, as on the server."""
+
+_TEMPLATED = ("text", "content", "url")
+"""Fields of parts that are template text."""
+# What MiniJinja brings and the template language does not have, as on the server.
+_REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "safe", "striptags", "wordwrap")
+_REMOVED_TESTS = ("escaped", "filter", "safe", "test")
+_REMOVED_GLOBALS = ("cycler", "debug", "joiner")
+
+_thread = threading.local()
+
+
+class RenderMissing(RenderFailed):
+    """The extra ``render`` is not installed: pip install 'promptuary-client[render]'."""
+
+
+def can_render() -> bool:
+    """Whether the extra ``render`` is installed."""
+    try:
+        import minijinja  # noqa: F401, PLC0415  (the extra is imported where it is needed)
+        import yaml  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
+
+
+def render_prompt(prompt: Prompt, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
+    """Renders with values. Raises VariablesInvalid, RenderFailed and, without the extra, RenderMissing."""
+    if not can_render():
+        raise RenderMissing("Rendering here needs the extra: pip install 'promptuary-client[render]'")
+    try:
+        return _render(prompt, values, strict=strict)
+    except (KeyError, TypeError, AttributeError) as error:
+        kind = type(error).__name__  # its words may show values
+        raise RenderFailed(f"{prompt.name}: its document has no form that can be rendered ({kind})") from None
+
+
+def _render(prompt: Prompt, values: Mapping[str, Json], *, strict: bool) -> Rendered:
+    document = prompt.document
+    if prompt.origin == DEFAULT and "variables" not in document:
+        bound: Mapping[str, Json] = values  # a default declares nothing
+        ignored: tuple[str, ...] = ()
+    else:
+        bound, ignored = bind(document.get("variables") or {}, values, strict=strict)
+    renderer = _Renderer(prompt, bound)
+    if document.get("text") is not None:
+        text = renderer.text(document["text"], "/text")
+        return Rendered(prompt.name, prompt.version, prompt.reference, None, text, ignored, prompt.origin)
+    messages = tuple(renderer.messages(document.get("messages") or ()))
+    return Rendered(prompt.name, prompt.version, prompt.reference, messages, None, ignored, prompt.origin)
+
+
+def rendered_otherwise(
+    prompt: Prompt, values: Mapping[str, Json], failure: PromptuaryError, *, strict: bool = False
+) -> Rendered:
+    """A rendering without the server. Without the extra a default stands as it is, and else the failure is raised.
+
+    Raises as ``render_prompt``.
+    """
+    if can_render():
+        return render_prompt(prompt, values, strict=strict)
+    if prompt.origin != DEFAULT:
+        raise failure
+    text, messages = prompt.document.get("text"), prompt.document.get("messages")
+    made = None if messages is None else tuple(dict(message) for message in messages)
+    return Rendered(prompt.name, None, None, made, text, (), DEFAULT)
+
+
+class _Renderer:
+    """One rendering: the values, the partials, and how many characters have come out."""
+
+    def __init__(self, prompt: Prompt, values: Mapping[str, Json]) -> None:
+        self._values = values
+        self._scope = {name: engine_value(value) for name, value in values.items()}
+        self._written = 0
+        self._environment = _environment()
+        self._environment.clear_templates()  # else it remembers the partials of the rendering before
+        self._environment.loader = _loader(prompt.partials)
+
+    def messages(self, said: Json) -> list[dict[str, Json]]:
+        made: list[dict[str, Json]] = []
+        for index, each in enumerate(said):
+            if "placeholder" in each:
+                made.extend(self._values.get(each["placeholder"]) or ())
+                continue
+            pointer, content = f"/messages/{index}/content", each["content"]
+            if isinstance(content, str):
+                shown: Json = self.text(content, pointer)
+            else:
+                shown = [self.part(part, f"{pointer}/{i}") for i, part in enumerate(content)]
+            message = {"role": each["role"], "content": shown}
+            made.append({**message, "name": each["name"]} if each.get("name") is not None else message)
+        return made
+
+    def part(self, said: Mapping[str, Json], pointer: str) -> dict[str, Json]:
+        made: dict[str, Json] = {"type": said["type"]}
+        if said.get("variable") is not None:
+            value = self._values.get(said["variable"])
+            if value is None:
+                kind = said["type"]
+                raise RenderFailed(f"{said['variable']} is null, and a part of type {kind} needs a value: pass one")
+            return {**made, **value}
+        for key, item in said.items():
+            if key not in {"type", "variable"}:
+                made[key] = self.text(item, f"{pointer}/{key}") if key in _TEMPLATED else copy.deepcopy(item)
+        return made
+
+    def text(self, source: str, pointer: str) -> str:
+        written = source
+        if "{" in source:
+            try:
+                written = self._environment.render_str(source, **self._scope)
+            except Exception as error:  # the engine's own, and what its filters raise  # noqa: BLE001
+                raise RenderFailed(f"{pointer}: {_reason(error)}") from None
+        self._written += len(written)
+        if self._written > MAX_OUTPUT:
+            raise RenderFailed(f"The rendering is longer than {MAX_OUTPUT} characters")
+        return written
+
+
+def _reason(error: Exception) -> str:
+    """The short form of an error: the engine's long one shows values."""
+    line = getattr(error, "line", None)
+    words = getattr(error, "detail", None) or getattr(error, "message", None)
+    if words is None:
+        words = str(error) if isinstance(error, ValueError) else type(error).__name__
+    return f"line {line}: {words}" if line else str(words)
+
+
+def _loader(partials: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Gives a partial's text within a scope of its own, so that what it sets ends with it."""
+
+    def load(name: str) -> str | None:
+        text = _partial_text(partials[name]) if name in partials else None
+        return None if text is None else f"{{% with %}}{text}{{% endwith %}}"
+
+    return load
+
+
+@lru_cache(256)
+def _partial_text(source: str) -> str | None:
+    """The field ``text`` of a partial's file; None where there is none."""
+    import yaml  # noqa: PLC0415  (the extra is imported where it is needed)
+
+    try:
+        # Pure Python: depth ends in a RecursionError there, and ends the process in libyaml. Nothing is constructed.
+        root = yaml.compose(source, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "text" and isinstance(value, yaml.ScalarNode):
+            return str(value.value)
+    return None
+
+
+def _finalize(value: Json) -> str:
+    return value if type(value) is str else canonical_text(value)
+
+
+def _environment() -> Any:
+    """This thread's engine: making one takes as long as rendering, and its loader belongs to one rendering."""
+    known = getattr(_thread, "environment", None)
+    if known is None:
+        known = _thread.environment = _new_environment()
+    return known
+
+
+def _new_environment() -> Any:
+    import minijinja  # noqa: PLC0415  (the extra is imported where it is needed)
+
+    environment = minijinja.Environment(
+        debug=True,  # else errors do not name what is undefined; only their short form is told, never the values
+        fuel=FUEL,
+        undefined_behavior="strict",
+        auto_escape_callback=lambda _name: False,
+        keep_trailing_newline=True,
+        finalizer=_finalize,
+        pycompat=False,
+        filters=TEXT_FILTERS,
+    )
+    for name in _REMOVED_FILTERS:
+        environment.remove_filter(name)
+    for name in _REMOVED_TESTS:
+        environment.remove_test(name)
+    for name in _REMOVED_GLOBALS:
+        environment.remove_global(name)
+    return environment

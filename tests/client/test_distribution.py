@@ -1,0 +1,89 @@
+"""The distribution stands by itself: no dependency, nothing of the server, and code for the oldest Python it names."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients/python"
+FILES = sorted((CLIENT / "promptuary_client").glob("*.py"))
+OF_THE_EXTRA = {"minijinja", "yaml"}
+
+
+def imported(tree: ast.AST) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_module_imports_the_standard_library_and_its_own(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    allowed = set(sys.stdlib_module_names) | {"promptuary_client"}
+    assert imported(tree) - allowed <= (OF_THE_EXTRA if path.stem == "rendering" else set())
+    top = {name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for name in imported(node)}
+    assert top <= allowed, "the extra is imported only where it is needed"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_module_can_be_read_by_the_oldest_python(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 9))
+    project = tomllib.loads((CLIENT / "pyproject.toml").read_text())
+    assert project["project"]["requires-python"] == ">=3.9"
+    assert project["tool"]["ruff"]["target-version"] == "py39"
+
+
+def test_the_wheel_works_without_any_other_package(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=CLIENT, check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"promptuary_client/{path.name}" for path in FILES} | {"promptuary_client/py.typed"} <= inside
+    script = f"""
+import sys
+sys.path.insert(0, {str(wheel)!r})
+from promptuary_client import Client, Unavailable, can_render
+assert not can_render()
+client = Client("http://127.0.0.1:9", "pk_1", retries=0)
+assert client.get("a/b", default="Hello {{{{ who }}}}").origin == "default"
+assert client.render("a/b", default="Hello").text == "Hello"
+try:
+    client.get("a/b")
+except Unavailable as failure:
+    print(failure)
+client.close()
+assert not {{"registry", "api", "minijinja", "yaml"}} & set(sys.modules)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "The server cannot be reached: Connection refused\n"), ran.stderr
+
+
+def test_importing_starts_nothing() -> None:
+    script = (
+        "import sys, threading\n"
+        "sys.addaudithook(lambda event, args: event in {'socket.connect', 'subprocess.Popen'} and sys.exit(3))\n"
+        "from promptuary_client import Client\n"
+        "Client('http://127.0.0.1:9', 'pk_1', events=True, bundle='nowhere/x.json')\n"
+        "assert threading.active_count() == 1\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=CLIENT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,159 @@
+"""Changes that are seen as they happen, and streams that break off, say nothing or do not exist."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from promptuary_client import Client
+from promptuary_client.events import Told, read_events
+from tests.client.conftest import eventually
+from tests.client.nasty import SOURCE, Handler, Nasty
+
+NAME = "support/hello"
+Connect = Callable[..., Client]
+
+
+class Stream:
+    """The scripted server's event stream; what a test adds to ``frames`` is sent, None ends the connection."""
+
+    def __init__(self, nasty: Nasty) -> None:
+        self.nasty = nasty
+        self.version = 1
+        self.frames: list[bytes | None] = []
+        self.more = threading.Condition()
+        nasty.script = self
+
+    def __call__(self, handler: Handler) -> None:
+        if "/events" not in handler.path:
+            handler.template(version=self.version, source=SOURCE + f"# {self.version}\n")
+            return
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 2000\nid: 0\n\n")
+        while True:
+            with self.more:
+                while not self.frames:
+                    self.more.wait(5)
+                frame = self.frames.pop(0)
+            if frame is None:
+                return
+            handler.wfile.write(frame)
+
+    def send(self, frame: bytes | None) -> None:
+        with self.more:
+            self.frames.append(frame)
+            self.more.notify()
+
+    def tell(self, number: int, **data: object) -> None:
+        said = json.dumps({"repository": "default", "commit": "c", "name": None, **data})
+        self.send(f"id: {number}\nevent: {data['type']}\ndata: {said}\n\n".encode())
+
+    def requests(self, what: str) -> list[dict[str, str]]:
+        return [dict(asked.headers) for asked in self.nasty.asked if what in asked.path]
+
+
+@pytest.fixture
+def stream(nasty: Nasty) -> Iterator[Stream]:
+    made = Stream(nasty)
+    yield made
+    made.send(None)
+
+
+@pytest.fixture
+def client(stream: Stream, connect: Connect) -> Client:
+    """A client that has read the template, and is following."""
+    client = connect(events=True, ttl=1000)
+    # Once more when the stream has begun, for what changed before.
+    eventually(lambda: client.get(NAME).version == 1 and len(stream.requests("/templates")) == 2)
+    return client
+
+
+def test_a_change_is_fetched_before_anybody_asks(stream: Stream, client: Client) -> None:
+    stream.version = 2
+    stream.tell(1, type="label_moved", name=NAME)
+    eventually(lambda: len(stream.requests("/templates")) == 3)
+    eventually(lambda: client.get(NAME).version == 2)
+    assert len(stream.requests("/templates")) == 3
+
+
+def test_what_concerns_others_costs_nothing(stream: Stream, client: Client) -> None:
+    stream.tell(1, type="template_changed", name="another/one")
+    stream.tell(2, type="ref_projected")
+    time.sleep(0.1)
+    client.get(NAME)
+    time.sleep(0.05)
+    assert len(stream.requests("/templates")) == 2
+
+
+def test_a_reset_makes_everything_stale(stream: Stream, client: Client) -> None:
+    stream.version = 2
+    stream.tell(1, type="reset")
+    eventually(lambda: client.get(NAME).version == 2)
+
+
+def test_a_stream_that_broke_off_is_resumed(stream: Stream, client: Client) -> None:
+    stream.tell(41, type="ref_projected")
+    stream.send(b'id: 42\ndata: {"type": "template_ch')  # the rest never comes
+    stream.send(None)
+    eventually(lambda: len(stream.requests("/events")) == 2)
+    assert stream.requests("/events")[1]["last-event-id"] == "41"
+    stream.version = 3
+    stream.tell(42, type="template_changed", name=NAME)
+    eventually(lambda: client.get(NAME).version == 3)
+
+
+def test_a_change_while_a_read_is_on_its_way_is_not_lost(stream: Stream, connect: Connect) -> None:
+    client = connect(events=True, ttl=1000, timeout=5)
+    held, entered = threading.Event(), threading.Event()
+    plain = stream.nasty.script
+
+    def hold(handler: Handler) -> None:
+        if "/templates" in handler.path and not entered.is_set():
+            entered.set()
+            old = stream.version
+            held.wait(5)
+            handler.template(version=old, source=SOURCE + f"# {old}\n")
+        else:
+            plain(handler)
+
+    stream.nasty.script = hold
+    reader = threading.Thread(target=client.get, args=(NAME,))
+    reader.start()
+    entered.wait(5)
+    stream.version = 2
+    stream.tell(1, type="label_moved", name=NAME)
+    time.sleep(0.1)
+    held.set()
+    reader.join()
+    eventually(lambda: client.get(NAME).version == 2)
+
+
+@pytest.mark.parametrize(("status", "again"), [(404, False), (503, True)])
+def test_a_server_without_a_stream(nasty: Nasty, connect: Connect, status: int, again: bool) -> None:
+    nasty.script = lambda handler: handler.answer(status) if "/events" in handler.path else handler.template()
+    client = connect(events=True)
+    assert client.get(NAME).version == 1
+
+    def times() -> int:
+        return sum("/events" in asked.path for asked in nasty.asked)
+
+    eventually(lambda: times() >= 1 + again)
+    time.sleep(0.2)
+    assert again or times() == 1
+    assert client.get(NAME).version == 1
+
+
+def test_lines_are_read_as_the_standard_says() -> None:
+    lines = [
+        ": a comment", "", "id: 1", "", "id:2", "event: x", "data: {", 'data: "name": "a/b"}', "",
+        "data: no JSON", "", 'data: {"type": "ref_projected"}', "", "data: [1]", "", "id: 9", "data: cut off",
+    ]  # fmt: skip
+    assert list(read_events(iter(lines))) == [
+        Told("1", None),
+        Told("2", "a/b"),
+        Told(None, None, about_all=True),
+        Told(None, None),
+        Told(None, None, about_all=True),
+    ]
