@@ -83,4 +83,4 @@ def _write_diff(out: "Console", text: str) -> None:
         return
     for line in text.split("\n")[:-1]:
         bold = line.startswith(("--- ", "+++ "))
-        out.print(Text(visible(line), style="bold" if bold else _STYLES.get(line[:1], "")))
+        out.print(Text(visible(line), style="bold" if bold else _STYLES.get(line[:1], "")), soft_wrap=True)

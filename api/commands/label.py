@@ -158,7 +158,7 @@ def history(
         (day(move["moved_at"]), move["previous"], move["version"], move["author"]["name"], move["subject"])
         for move in state["history"]
     ]
-    write_table(("TIME", "FROM", "TO", "AUTHOR", "SUBJECT"), rows, crop_last=True)
+    write_table(("TIME", "FROM", "TO", "AUTHOR", "SUBJECT"), rows, optional=("AUTHOR", "SUBJECT"), crop_last=True)
 
 
 def _state(label: str, name: str, url: Url, repository: InRepository, key_file: KeyFile) -> dict[str, Any]:

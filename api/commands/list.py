@@ -47,7 +47,8 @@ def list_templates(
     templates = page["templates"]
     columns = ("NAME", "VERSION", "TYPE", "STATUS", "LABELS", "UPDATED", "DESCRIPTION")
     if templates:
-        write_table(columns, [_row(template) for template in templates], crop_last=True)
+        rows = [_row(template) for template in templates]
+        write_table(columns, rows, optional=("UPDATED", "TYPE", "STATUS", "DESCRIPTION", "LABELS"), crop_last=True)
     tell_more(page, len(templates))
 
 

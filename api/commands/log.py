@@ -39,7 +39,8 @@ def log(
         write_json(page)
         return
     columns = ("VERSION", "TIME", "AUTHOR", "LABELS", "CAUSE", "SUBJECT")
-    write_table(columns, [_row(entry) for entry in page["versions"]], crop_last=True)
+    rows = [_row(entry) for entry in page["versions"]]
+    write_table(columns, rows, optional=("AUTHOR", "CAUSE", "TIME", "LABELS"), crop_last=True)
     tell_more(page, len(page["versions"]))
 
 

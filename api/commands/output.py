@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from registry.settings import Settings
 
@@ -119,36 +120,61 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
 
 
-def write_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, crop_last: bool = False) -> None:
+def write_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    optional: Sequence[str] = (),
+    crop_last: bool = False,
+) -> None:
     """Writes a table; wide characters count as two columns.
 
-    ``crop_last`` cuts the last column where a terminal is too narrow. Where that does not help, each row is a record.
+    Where a terminal is too narrow, ``crop_last`` cuts the last column, then ``optional`` columns are left out in their
+    order, then cells are folded; where that cannot be read each row is a record.
     """
-    from rich import box
     from rich.measure import Measurement
+
+    out = console()
+    if not out.is_terminal:
+        out.width = 10_000  # a pipe has no width: whatever the longest row needs
+        out.print(_table(columns, rows, terminal=False))
+        return
+    left_out: set[str] = set()
+    for column in (None, *optional):
+        left_out |= {column} if column else set()
+        kept = [index for index, name in enumerate(columns) if name not in left_out]
+        shown = [[row[index] for index in kept] for row in rows]
+        table = _table([columns[index] for index in kept], shown, terminal=True)
+        excess = Measurement.get(out, out.options.update(max_width=10_000), table).maximum - out.width
+        widest = max((_width(row[-1]) for row in shown), default=0)
+        if excess > 0 and crop_last and widest - excess >= NARROWEST:
+            table.columns[-1].no_wrap, table.columns[-1].max_width, excess = True, widest - excess, 0
+        if excess <= 0:
+            break
+    if excess > 0 and len(kept) * NARROWEST > out.width:
+        _write_records(out, columns, rows)
+    else:
+        out.print(table)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, terminal: bool) -> "Table":
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    out = console()
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
+        last = column == columns[-1]
+        table.add_column(column, no_wrap=not terminal, overflow="ellipsis" if last and terminal else "fold")
     for row in rows:
         table.add_row(*(Text(_cell(cell)) for cell in row))
-    if not out.is_terminal:
-        # A pipe has no width: whatever the longest row needs.
-        out.width = 10_000
-    else:
-        excess = Measurement.get(out, out.options.update(max_width=10_000), table).maximum - out.width
-        if excess > 0 and crop_last and rows:
-            last = table.columns[-1]
-            widest = max(Text(_cell(row[-1])).cell_len for row in rows)
-            last.no_wrap, last.overflow, last.max_width = True, "ellipsis", widest - excess
-            excess = 0 if widest - excess >= NARROWEST else excess
-        if excess > 0:
-            _write_records(out, columns, rows)
-            return
-    out.print(table)
+    return table
+
+
+def _width(value: object) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(_cell(value))
 
 
 def _write_records(out: "Console", columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

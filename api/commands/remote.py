@@ -189,7 +189,7 @@ def refusal_lines(reply: Reply) -> list[str]:
     problem = reply.problem
     first = str(problem.get("detail") or f"the server answered {reply.status}")
     nearest = [str(name) for name in problem.get("nearest") or []]
-    if nearest:
+    if not all(name in first for name in nearest):
         first += f" Did you mean {' or '.join(nearest)}?"
     fields = [f"{each.get('field')}: {each.get('message')}" for each in problem.get("problems") or []]
     told = [f"  {plain(line)}" for line in fields if line not in first]

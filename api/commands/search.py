@@ -9,10 +9,13 @@ from api.commands.options import InRepository, KeyFile, Label, Limit, Model, OfT
 from api.commands.output import Json, console, plain, visible, warn, write_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 LARGEST_PAGE = 100
 SHOWN_VALUES = 5
+SHOWN_FRAGMENTS = 2
+SHOWN_FIELDS = ("description", "body")
 
 
 def search(
@@ -60,14 +63,7 @@ def _write(page: dict[str, Any]) -> None:
 
     out = console()
     for hit in page["hits"]:
-        version = f" v{hit['latest']}" if hit["latest"] is not None else ""
-        state = f"{version} {shown_labels(hit['labels'])}".rstrip()
-        out.print(Text(plain(hit["name"]), style="bold cyan").append(state, style="not bold default"))
-        if hit["description"]:
-            out.print(Text(f"  {plain(hit['description'])}"))
-        for highlight in hit["highlights"]:
-            if highlight["field"] not in {"name", "description"}:
-                out.print(Text("  ").append_text(_fragment(highlight)))
+        _write_hit(out, hit)
     for facet, counts in page["facets"].items():
         shown = "  ".join(f"{plain(each['value'])} {each['count']}" for each in counts[:SHOWN_VALUES])
         if counts:
@@ -76,6 +72,20 @@ def _write(page: dict[str, Any]) -> None:
     about = "" if page["exact"] else "about "
     away = "; the search engine is away, so the catalogue answered" if page["degraded"] else ""
     warn(f"{about}{page['total']} found{away}")
+
+
+def _write_hit(out: "Console", hit: dict[str, Any]) -> None:
+    """Name and labels, then indented the description and what of the text matches."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    version = f" v{hit['latest']}" if hit["latest"] is not None else ""
+    state = f"{version} {shown_labels(hit['labels'])}".rstrip()
+    out.print(Text(plain(hit["name"]), style="bold cyan").append(state, style="not bold default"))
+    fragments = {field: [_fragment(h) for h in hit["highlights"] if h["field"] == field] for field in SHOWN_FIELDS}
+    about = fragments["description"][:1] or ([Text(plain(hit["description"]))] if hit["description"] else [])
+    for line in [*about, *fragments["body"][:SHOWN_FRAGMENTS]]:
+        out.print(Padding(line, (0, 0, 0, 2)) if out.is_terminal else Text("  ").append_text(line))
 
 
 def _fragment(highlight: dict[str, Any]) -> "Text":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, ROOT, Run, environment
+from tests.cli.conftest import PROGRAM, Run, environment
 
 KEY = re.compile(r"pmt_[A-Za-z0-9_-]{43}[0-9a-f]{8}")
 
