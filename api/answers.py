@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import Send
 
+from registry.domain.reads import ReadState
+
 JSON = b"application/json"
 YAML = b"application/yaml"
 PROBLEM_JSON = b"application/problem+json"
@@ -19,12 +21,16 @@ microsecond in uvicorn, a fiftieth of a hot read, so there are no more of them."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers (lower-case names) and body; ``etag`` is set where the answer can be asked for conditionally."""
+    """Status, headers (lower-case names) and body; ``etag`` is set where the answer can be asked for conditionally.
+
+    ``read`` is the state of a template that the answer shows, and that giving it counts as a read of.
+    """
 
     status: int
     body: bytes
     headers: RawHeaders
     etag: bytes = b""
+    read: ReadState | None = None
 
     async def send(self, send: Send, *extra: tuple[bytes, bytes]) -> None:
         """Sends it as an ASGI application does, with ``extra`` headers."""
@@ -35,7 +41,7 @@ class Answer:
     def unchanged(self) -> "Answer":
         """The 304 that tells a caller who has this answer that it still holds."""
         kept = tuple(pair for pair in self.headers if pair[0] not in {b"content-type", b"content-length"})
-        return Answer(304, b"", kept, self.etag)
+        return Answer(304, b"", kept, self.etag, self.read)
 
     def matched(self, if_none_match: bytes) -> "Answer":
         """The 304 where an If-None-Match header names this answer, else the answer itself."""
@@ -55,13 +61,14 @@ def make_answer(
     status: int = 200,
     etag: str | None = None,
     headers: Mapping[str, str] | None = None,
+    read: ReadState | None = None,
 ) -> Answer:
     """An answer with its length, type and the headers that every answer has. Header values are ASCII."""
     raw = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *SAFE_HEADERS]
     if etag is not None:
         raw.append((b"etag", etag.encode()))
     raw.extend((name.lower().encode(), value.encode()) for name, value in (headers or {}).items())
-    return Answer(status, body, tuple(raw), etag.encode() if etag else b"")
+    return Answer(status, body, tuple(raw), etag.encode() if etag else b"", read)
 
 
 def none_match(header: bytes, etag: bytes) -> bool:

@@ -29,6 +29,7 @@ from api.routes import (
     index,
     labels,
     moves,
+    reads,
     render,
     repositories,
     rollbacks,
@@ -41,7 +42,7 @@ from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
-    *(moves, commits, branches, labels, rollbacks, search, events, index),
+    *(moves, commits, branches, labels, rollbacks, search, reads, events, index),
 )
 
 
@@ -75,7 +76,8 @@ def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with answers.following(registry.events), running(registry.event_streams.follow()):
+        following = answers.following(registry.events)
+        async with following, registry.reads.saved(), running(registry.event_streams.follow()):
             yield
 
     app = FastAPI(

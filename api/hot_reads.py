@@ -33,6 +33,7 @@ class HotReads:
         self._app = app
         self._registry = registry
         self._accounts = registry.accounts
+        self._reads = registry.reads
         self._cache = cache
         self._request_ids = request_ids
 
@@ -51,7 +52,8 @@ class HotReads:
                 etags = value
             elif name == REQUEST_ID:
                 request_id = value
-        if authorization[:7] != b"Bearer " or self._accounts.cached(authorization[7:].decode("latin-1")) is None:
+        actor = self._accounts.cached(authorization[7:].decode("latin-1")) if authorization[:7] == b"Bearer " else None
+        if actor is None:
             await self._app(scope, receive, send)
             return
         key = (scope["raw_path"], scope["query_string"], accept)
@@ -64,6 +66,7 @@ class HotReads:
             if answer is None:
                 await self._app(scope, receive, send)
                 return
+        self._reads.count(answer.read, actor.key_id)
         if etags:
             answer = answer.matched(etags)
         await answer.send(send, (REQUEST_ID, self._request_ids.take(request_id)))

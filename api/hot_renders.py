@@ -18,6 +18,7 @@ from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
 from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
+from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
 from registry.services.templates import Renderable
 
@@ -47,7 +48,8 @@ class HotRenders:
         if request is None or query is None or found is None:
             await self._app(scope, _again(messages, receive), send)
             return
-        answer = await render_answer(self._registry, found, query, request)
+        repository = RepositoryName(scope["path"][len(PREFIX) :].partition(NOUN)[0])
+        answer = await render_answer(self._registry, repository, found, query, request, scope[ACTOR])
         await answer.send(send)
 
     async def _find(self, scope: Scope, query: RenderQuery) -> Renderable | None:

@@ -34,6 +34,7 @@ TAGS = [
     {"name": "labels", "description": "Movable pointers from a word to a version."},
     {"name": "branches", "description": "Git's branches: reads take one as `?ref=`, writes as `branch`."},
     {"name": "search", "description": "Full text, facets and highlights."},
+    {"name": "reads", "description": "How often templates are read."},
     {"name": "events", "description": "What happens, as it happens."},
     {"name": "index", "description": "How far the read model is behind Git."},
     {"name": "repositories", "description": "The bare Git repositories on this server."},

@@ -9,6 +9,7 @@ from api.indexed import commit_header, indexed_commit
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
+from registry.domain.reads import ReadState
 from registry.domain.selectors import Selector
 from registry.services.templates import TemplateRead
 
@@ -29,12 +30,15 @@ async def read_answer(
     # Before the read, so that the header never promises a commit that the body has not seen.
     headers = commit_header(await indexed_commit(registry, repository))
     read = await registry.templates.read(repository, parse_name(name), selector)
+    state = ReadState(repository, read.name, read.version, selector.label)
     if wants_yaml(accept):
         headers["x-content-type-options"] = "nosniff"
         if read.version is not None:
             headers[VERSION_HEADER] = str(read.version)
-        return make_answer(read.source.encode(), media_type=YAML, etag=yaml_etag(read.etag), headers=headers)
-    return make_answer(orjson.dumps(template_body(read)), media_type=JSON, etag=read.etag, headers=headers)
+        return make_answer(
+            read.source.encode(), media_type=YAML, etag=yaml_etag(read.etag), headers=headers, read=state
+        )
+    return make_answer(orjson.dumps(template_body(read)), media_type=JSON, etag=read.etag, headers=headers, read=state)
 
 
 def template_body(read: TemplateRead) -> dict[str, object]:

@@ -19,6 +19,7 @@ from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
@@ -45,6 +46,7 @@ from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
 from registry.services.news import Journal
+from registry.services.reads import Reads
 from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
@@ -73,6 +75,7 @@ class Registry:
     renderer: Renderer
     events: EventBus
     event_streams: EventStreams
+    reads: Reads
     accounts: Accounts
     repositories: RepositoryService
     seeding: Seeding
@@ -180,6 +183,7 @@ def _compose(
         renderer=renderer,
         events=events,
         event_streams=EventStreams(events=SqlEventLog(database), bus=events),
+        reads=Reads(ledger=SqlReadLedger(database), clock=clock),
         accounts=Accounts(users=SqlUsers(database), keys=SqlKeys(database), clock=clock, data=settings.data),
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),

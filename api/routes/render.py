@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Name, RegistryDep, Repository
+from api.dependencies import Answers, Name, Reader, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.json_bodies import JsonRoute
 from api.render_answers import render_answer
@@ -62,6 +62,7 @@ _ANTHROPIC_EXAMPLE = {
 )
 async def render_template(
     registry: RegistryDep,
+    caller: Reader,
     repository: Repository,
     name: Name,
     query: Annotated[RenderQuery, Query()],
@@ -71,4 +72,4 @@ async def render_template(
     """Renders a template with values, in a process of its own with limits on time and memory."""
     selector = query.selector()
     found = await registry.templates.renderable(repository, name, selector, await answers.stamp(repository))
-    return (await render_answer(registry, found, query, body)).response()
+    return (await render_answer(registry, repository, found, query, body, caller)).response()

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
+from api.dependencies import Answers, Name, Reader, RegistryDep, Repository, Writer
 from api.documented import READ, STATE, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import check_encoding, parse_json
@@ -95,6 +95,7 @@ async def list_templates(
 )
 async def read_template(
     registry: RegistryDep,
+    caller: Reader,
     repository: Repository,
     name: Name,
     query: Annotated[SelectorQuery, Query()],
@@ -107,6 +108,7 @@ async def read_template(
     """
     accept = request.headers.get("accept", "").encode("latin-1")
     answer = await read_answer(registry, repository, name, query.selector(), accept)
+    registry.reads.count(answer.read, caller.key_id)
     return answer.matched((if_none_match or "").encode("latin-1")).response()
 
 

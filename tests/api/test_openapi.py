@@ -30,6 +30,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/labels/{label}/{name}": {"get", "put", "delete"},
     "/api/v1/repositories/{repository}/rollbacks": {"post"},
     "/api/v1/repositories/{repository}/search": {"get"},
+    "/api/v1/repositories/{repository}/reads": {"get"},
     "/api/v1/repositories/{repository}/events": {"get"},
     "/api/v1/repositories/{repository}/index": {"get"},
     "/livez": {"get"},

@@ -15,10 +15,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from registry.adapters.sql import migrate
+from registry.adapters.sql import kept_tables, migrate
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.tables import metadata
 from registry.domain.errors import Unavailable
+
+metadata = kept_tables.users.metadata
+"""All tables: that module brings those of the other one with it."""
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ("template_names", "search_text_", "search_heading_")

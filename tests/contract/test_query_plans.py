@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,16 +14,19 @@ from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import SearchDocument, SortBy, TemplateFilter
 from registry.domain.events import BEGINNING
+from registry.domain.reads import ReadsBy, ReadState
 from registry.domain.search import Query
 from tests.projected import History, blob_of, plain_facts
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
+DAY = date(2026, 3, 6)
 SMALL = {
     "repositories",
     "builds",
@@ -50,6 +54,7 @@ async def hot(catalogue_path: Path) -> AsyncIterator[Hot]:
     facts = plain_facts(tags=("t",))
     await SqlProjection(database).apply(history.commit({"f/a": "1"}, facts={"f/a": facts}, labels={("prod", "f/a"): 1}))
     await Fts5SearchIndex(database).put([SearchDocument("default", "f/a", 1, facts, "some words")])
+    await SqlReadLedger(database).add(DAY, {(ReadState("default", "f/a", 1, None), "key"): 1})
     statements: list[tuple[str, object]] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: object, _x: object, _many: object) -> None:
@@ -84,6 +89,7 @@ QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
     "labels of a word": lambda d: SqlVersionIndex(d).list_labels("default", "prod"),
     "history of a label": lambda d: SqlVersionIndex(d).label_history("default", "prod", "f/a"),
     "what has happened": lambda d: SqlEventLog(d).since("default", BEGINNING, 10),
+    "count reads of a template": lambda d: SqlReadLedger(d).counts("default", DAY, DAY, by=list(ReadsBy), name="f/a"),
     "find a key": lambda d: SqlKeys(d).find("aa"),
     "read the checkpoint": lambda d: SqlProjection(d).checkpoint("default"),
     "project a commit": lambda d: SqlProjection(d).apply(LATER.commit({"f/a": f"{LATER.ordinal}"})),

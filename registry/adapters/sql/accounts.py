@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.tables import keys, users
+from registry.adapters.sql.kept_tables import keys, users
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import ApiKey, Scope, User
 from registry.domain.errors import Conflict, NotFound

@@ -30,6 +30,7 @@ from registry.domain.korean import jamo
 
 __all__ = [
     "add_names",
+    "add_up",
     "create_names",
     "in_transaction",
     "insert",
@@ -54,6 +55,15 @@ def upsert(table: Table) -> Insert:
     key = {column.name for column in table.primary_key}
     changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
     return statement.on_conflict_do_update(index_elements=sorted(key), set_=changed)
+
+
+def add_up(table: Table, column: str) -> Insert:
+    """An insert that adds the column to that of the row of the same primary key."""
+    statement = insert(table)
+    key = sorted(column.name for column in table.primary_key)
+    return statement.on_conflict_do_update(
+        index_elements=key, set_={column: table.c[column] + statement.excluded[column]}
+    )
 
 
 def insert_new(table: Table) -> Insert:

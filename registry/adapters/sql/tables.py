@@ -1,4 +1,6 @@
-"""All tables (SQLAlchemy Core, no ORM); ``docs/catalogue.md`` has the picture and says which query uses which index.
+"""The tables of what is projected (SQLAlchemy Core, no ORM); ``kept_tables`` has the others.
+
+``docs/catalogue.md`` has the picture and says which query uses which index.
 
 Everything that is projected hangs on a *build*: a repository has one live build, and during a full replay a staged one
 beside it, so readers never see half a replay. Ids of commits, blobs and digests are stored as bytes, times as
@@ -221,29 +223,6 @@ outbox = Table(
     Column("ordinal", Integer, nullable=False),
     UniqueConstraint("repository_id", "kind", "name"),
     sqlite_autoincrement=True,  # a sequence that was done never comes back, so a late ``done`` drops nothing new
-)
-
-users = Table(
-    "users",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("user", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("email", Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-
-keys = Table(
-    "keys",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
-    Column("scope", Text, nullable=False),
-    Column("hash", Text, nullable=False, unique=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger),
-    Column("revoked_at", BigInteger),
-    Column("note", Text, nullable=False),
 )
 
 search_indexes = Table(
