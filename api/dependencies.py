@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 
 from api.answer_cache import AnswerCache
 from api.gateway import ACTOR
@@ -12,6 +12,7 @@ from registry.domain.errors import Unauthenticated
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.labels import parse_label
 from registry.domain.names import parse_name
+from registry.domain.request_keys import RequestKey, make_key
 
 
 async def registry_of(request: Request) -> Registry:
@@ -41,10 +42,26 @@ async def writer(actor: Annotated[Actor, Depends(reader)]) -> Actor:
     return actor
 
 
+async def request_key_of(
+    actor: Annotated[Actor, Depends(writer)],
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="Marks repeats of this request: it is done once, and each repeat gets the first answer."),
+    ] = None,
+) -> RequestKey | None:
+    """The key with what is asked under it: method, address and body. Raises BadRequest."""
+    if idempotency_key is None:
+        return None
+    asked = (request.method, request.scope["path"], request.url.query)
+    return make_key(actor.user, idempotency_key, *(part.encode() for part in asked), await request.body())
+
+
 RegistryDep = Annotated[Registry, Depends(registry_of)]
 Answers = Annotated[AnswerCache, Depends(answers_of)]
 Reader = Annotated[Actor, Depends(reader)]
 Writer = Annotated[Actor, Depends(writer)]
+Repeatable = Annotated[RequestKey | None, Depends(request_key_of)]
 
 
 async def repository_of(

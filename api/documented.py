@@ -55,7 +55,10 @@ _HEADERS: Mapping[int, dict[str, Any]] = {
 READ = (domain.Unauthenticated, domain.BadRequest, domain.RepositoryNotFound, domain.Unavailable)
 """What every read of a repository can answer besides its body."""
 
-WRITE = (*READ, domain.Denied, domain.Refused, domain.RefMoved, domain.Conflict, domain.PayloadTooLarge)
+WRITE = (
+    *(*READ, domain.Denied, domain.Refused, domain.KeyReused),
+    *(domain.RefMoved, domain.Conflict, domain.PayloadTooLarge),
+)
 """What every write can answer."""
 
 STATE = (

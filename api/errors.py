@@ -100,6 +100,13 @@ TABLE: Mapping[type[PromptuaryError], ProblemType] = {
         "Send `If-Match` with the ETag that you read (or `*` for whatever is there), or `If-None-Match: *` to make a "
         "new template.",
     ),
+    domain.KeyReused: ProblemType(
+        "idempotency-key-reused",
+        422,
+        "The Idempotency-Key came with another request before",
+        "A key marks repeats of one request: send the same request again as it was, or a new key with a new one. "
+        "Nothing was changed.",
+    ),
     domain.Refused: ProblemType(
         "refused",
         422,

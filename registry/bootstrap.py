@@ -47,6 +47,7 @@ from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
 from registry.services.news import Journal
 from registry.services.reads import Reads
+from registry.services.repeats import Repeats
 from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
@@ -169,6 +170,7 @@ def _compose(
     )
     gate = Gate(git=git, content=content, indexing=indexing)
     writes = Writes(git=git, gate=gate, indexing=indexing, clock=clock)
+    repeats = Repeats(git=git)
     reading = Templates(
         templates=templates,
         versions=versions,
@@ -188,14 +190,16 @@ def _compose(
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,
-        edits=TemplateEdits(git=git, writes=writes, states=states, templates=templates, versions=versions),
+        edits=TemplateEdits(
+            git=git, writes=writes, repeats=repeats, states=states, templates=templates, versions=versions
+        ),
         versions=Versions(templates=templates, versions=versions),
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=origins),
         digests=Digests(origins=origins),
         bundles=Bundles(index=SqlBundleIndex(database), projection=projection, templates=templates, source=source),
-        labels=Labels(git=git, templates=templates, versions=versions, writes=writes),
-        branches=Branches(git=git, gate=gate, indexing=indexing),
+        labels=Labels(git=git, templates=templates, versions=versions, writes=writes, repeats=repeats),
+        branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,
         writes=writes,

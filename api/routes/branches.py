@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from api.dependencies import RegistryDep, Repository, Writer
+from api.dependencies import RegistryDep, Repeatable, Repository, Writer
 from api.documented import READ, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
@@ -35,10 +35,15 @@ async def list_branches(
     responses={201: {"headers": _TAG}, **problems(*WRITE, domain.RevisionNotFound, 415, 422)},
 )
 async def create_branch(
-    registry: RegistryDep, caller: Writer, repository: Repository, body: BranchRequest, response: Response
+    registry: RegistryDep,
+    caller: Writer,
+    repository: Repository,
+    body: BranchRequest,
+    response: Response,
+    key: Repeatable,
 ) -> BranchMade:
     """Makes a branch. Faults of its templates are told as warnings; only the default branch must be valid."""
-    branch, warnings = await registry.branches.create(repository, body.name, body.start, actor=caller)
+    branch, warnings = await registry.branches.create(repository, body.name, body.start, actor=caller, key=key)
     response.headers["etag"] = f'"{branch.tip.id}"'
     response.headers.update(commit_header(await indexed_commit(registry, repository)))
     return BranchMade.from_domain(branch, warnings)
@@ -68,9 +73,10 @@ async def delete_branch(
     repository: Repository,
     name: BranchName,
     response: Response,
+    key: Repeatable,
     if_match: Annotated[str | None, Header(description="The tip that it must still have.")] = None,
 ) -> BranchBody:
     """Deletes a branch and answers what it was. The default branch and protected ones stay."""
-    branch = await registry.branches.delete(repository, name, actor=caller, if_match=if_match)
+    branch = await registry.branches.delete(repository, name, actor=caller, if_match=if_match, key=key)
     response.headers.update(commit_header(await indexed_commit(registry, repository)))
     return BranchBody.from_domain(branch)

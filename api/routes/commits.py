@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import Answers, RegistryDep, Repository, Writer
+from api.dependencies import Answers, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
@@ -32,13 +32,16 @@ async def make_commit(
     body: CommitRequest,
     answers: Answers,
     response: Response,
+    key: Repeatable,
 ) -> CommitAnswer:
     """Puts, deletes and renames templates in one commit: all of it, or nothing where the gate refuses any of it.
 
     The gate judges the tree as it will be, so a partial and those who include it can change together.
     """
     edits = body.edits()
-    landed = await registry.edits.commit(repository, edits, actor=caller, message=body.message, branch=body.branch)
+    landed = await registry.edits.commit(
+        repository, edits, actor=caller, message=body.message, branch=body.branch, key=key
+    )
     answers.bump(repository)
     response.headers.update(commit_header(landed.commit))
     return CommitAnswer.from_domain(edits, landed)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Label, Name, RegistryDep, Repository, Writer
+from api.dependencies import Answers, Label, Name, RegistryDep, Repeatable, Repository, Writer
 from api.documented import READ, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
@@ -68,9 +68,12 @@ async def move_label(
     body: LabelMoveRequest,
     answers: Answers,
     response: Response,
+    key: Repeatable,
 ) -> LabelAnswer:
     """Moves a label to a version: one commit that changes the label's file."""
-    written = await registry.labels.move(repository, label, name, body.version, actor=caller, message=body.message)
+    written = await registry.labels.move(
+        repository, label, name, body.version, actor=caller, message=body.message, key=key
+    )
     answers.bump(repository)
     response.headers.update(commit_header(written.commit))
     return LabelAnswer.from_domain(written)
@@ -89,9 +92,10 @@ async def drop_label(
     query: Annotated[DropQuery, Query()],
     answers: Answers,
     response: Response,
+    key: Repeatable,
 ) -> LabelAnswer:
     """Takes a label off a template: one commit."""
-    written = await registry.labels.move(repository, label, name, None, actor=caller, message=query.message)
+    written = await registry.labels.move(repository, label, name, None, actor=caller, message=query.message, key=key)
     answers.bump(repository)
     response.headers.update(commit_header(written.commit))
     return LabelAnswer.from_domain(written)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Name, RegistryDep, Repository, Writer
+from api.dependencies import Answers, Name, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
@@ -40,6 +40,7 @@ async def move_template(
     body: MoveRequest,
     answers: Answers,
     response: Response,
+    key: Repeatable,
     if_match: IfMatch = None,
 ) -> MoveAnswer:
     """Renames a template: one commit, which passes the gate. Its file keeps its bytes.
@@ -49,7 +50,7 @@ async def move_template(
     the commit that sets it, so set it on the new name with a second request.
     """
     landed = await registry.edits.rename(
-        repository, body.edit(name, if_match), actor=caller, message=body.message, branch=query.branch
+        repository, body.edit(name, if_match), actor=caller, message=body.message, branch=query.branch, key=key
     )
     answers.bump(repository)
     if etag := landed.templates[0].etag:

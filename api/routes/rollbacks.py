@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import Answers, RegistryDep, Repository, Writer
+from api.dependencies import Answers, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
@@ -34,13 +34,20 @@ async def roll_back(
     body: RollbackRequest,
     answers: Answers,
     response: Response,
+    key: Repeatable,
 ) -> LabelAnswer:
     """Rolls a label back to the version that it had before, or to an earlier one that it had.
 
     No review, check or freshness rule stands in the way of a roll-back.
     """
     written = await registry.labels.roll_back(
-        repository, parse_label(body.label), parse_name(body.name), to=body.to, reason=body.reason, actor=caller
+        repository,
+        parse_label(body.label),
+        parse_name(body.name),
+        to=body.to,
+        reason=body.reason,
+        actor=caller,
+        key=key,
     )
     answers.bump(repository)
     response.headers.update(commit_header(written.commit))

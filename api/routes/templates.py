@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Answers, Name, Reader, RegistryDep, Repository, Writer
+from api.dependencies import Answers, Name, Reader, RegistryDep, Repeatable, Repository, Writer
 from api.documented import READ, STATE, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import check_encoding, parse_json
@@ -130,6 +130,7 @@ async def put_template(
     answers: Answers,
     request: Request,
     response: Response,
+    key: Repeatable,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> TemplateWritten:
@@ -143,6 +144,7 @@ async def put_template(
         branch=query.branch,
         if_match=if_match,
         if_none_match=if_none_match,
+        key=key,
     )
     answers.bump(repository)
     response.status_code = 201 if written.created else 200
@@ -171,6 +173,7 @@ async def delete_template(
     query: Annotated[DeleteQuery, Query()],
     answers: Answers,
     response: Response,
+    key: Repeatable,
     if_match: IfMatch = None,
 ) -> TemplateWritten:
     """Deletes a template: one commit. Its versions stay readable by number."""
@@ -182,6 +185,7 @@ async def delete_template(
         branch=query.branch,
         if_match=if_match,
         drop_labels=query.drop_labels,
+        key=key,
     )
     answers.bump(repository)
     response.headers.update(commit_header(written.commit))

@@ -7,6 +7,7 @@ PromptuaryError
 ├── Conflict               RefMoved, RepositoryExists, WriteBusy
 ├── PreconditionFailed     the state is not the one that the caller named (If-Match)
 ├── PreconditionRequired   the caller named no state
+├── KeyReused              the same Idempotency-Key with another request
 ├── Refused                the gate said no; carries the diagnostics
 ├── Denied                 the caller may see but not do this
 ├── Unauthenticated        no key, or one that is unknown, expired or revoked
@@ -104,6 +105,10 @@ class PreconditionFailed(PromptuaryError):
 
 class PreconditionRequired(PromptuaryError):
     """Say which state you change: If-Match with the ETag that you read, or If-None-Match: * for a new template."""
+
+
+class KeyReused(PromptuaryError):
+    """This Idempotency-Key came with another request before; nothing was changed. Use a new key for a new request."""
 
 
 class Refused(PromptuaryError):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import NoReturn
 
 from cachetools import LRUCache
 
@@ -14,9 +15,11 @@ from registry.domain.errors import Conflict, PreconditionFailed, Refused, Revisi
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.near_names import rank_near
 from registry.domain.refs import RefUpdate
+from registry.domain.request_keys import RequestKey
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate import Gate
 from registry.services.indexing import Indexing
+from registry.services.repeats import Repeats
 from registry.services.revisions import find_commit
 
 DISTANCES_KEPT = 10_000
@@ -26,8 +29,9 @@ DISTANCES_KEPT = 10_000
 class Branches:
     """Branches, by short name."""
 
-    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing) -> None:
+    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, repeats: Repeats) -> None:
         self._git = git
+        self._repeats = repeats
         self._gate = gate
         self._indexing = indexing
         self._distances: LRUCache[tuple[CommitId, CommitId], tuple[int, int]] = LRUCache(DISTANCES_KEPT)
@@ -73,24 +77,45 @@ class Branches:
         return Branch(branch_name(ref), store.commit(tip), ref == default, ahead, behind)
 
     async def create(
-        self, repository: RepositoryName, name: str, start: str | None = None, *, actor: Actor
+        self,
+        repository: RepositoryName,
+        name: str,
+        start: str | None = None,
+        *,
+        actor: Actor,
+        key: RequestKey | None = None,
     ) -> tuple[Branch, tuple[Diagnostic, ...]]:
         """Makes a branch at a branch, tag or commit (the default branch where None); what the gate warns of besides.
+
+        No commit tells a repeat with a ``key`` after a restart: then a branch that stands where it would be made is
+        answered as made.
 
         Raises BadRequest for a name that is none, Conflict where there is such a branch, RevisionNotFound for the
         start, Refused, Denied, RefMoved where somebody else is quicker, Unavailable.
         """
         actor.require(Scope.WRITE)
         ref = parse_branch(name)
-        with self._git.open(repository) as store:
-            if ref in store.refs():
+
+        async def first() -> tuple[Branch, tuple[Diagnostic, ...]]:
+            with self._git.open(repository) as store:
+                commit = await find_commit(store, start or self._git.default_branch(repository))
+                there = store.refs().get(ref)
+            if there is not None and (key is None or there != commit):
                 raise Conflict(f"There is a branch {name!r} already: choose another name, or delete it first.")
-            commit = await find_commit(store, start or self._git.default_branch(repository))
-        warnings = await self._move(repository, RefUpdate(ref, ZERO_COMMIT, commit), actor)
-        return await self.read(repository, name), warnings
+            update = RefUpdate(ref, ZERO_COMMIT, commit)
+            warnings = await self._move(repository, update, actor) if there is None else ()
+            return await self.read(repository, name), warnings
+
+        return await self._repeats.once(repository, None, key, first, _no_commit)
 
     async def delete(
-        self, repository: RepositoryName, name: str, *, actor: Actor, if_match: str | None = None
+        self,
+        repository: RepositoryName,
+        name: str,
+        *,
+        actor: Actor,
+        if_match: str | None = None,
+        key: RequestKey | None = None,
     ) -> Branch:
         """Deletes a branch, where given only if its tip is still ``if_match``; answers what it was.
 
@@ -98,12 +123,16 @@ class Branches:
         RevisionNotFound, PreconditionFailed, Refused for the default branch and protected ones, Denied, RefMoved.
         """
         actor.require(Scope.WRITE)
-        branch = await self.read(repository, name)
-        tip = branch.tip.id
-        if if_match is not None and if_match.strip() != "*" and tip not in _tags(if_match):
-            raise PreconditionFailed(f"{name} is at {tip[:10]} now; nothing was deleted.", etag=f'"{tip}"')
-        await self._move(repository, RefUpdate(RefName(f"{HEADS}{name}"), tip, ZERO_COMMIT), actor)
-        return branch
+
+        async def first() -> Branch:
+            branch = await self.read(repository, name)
+            tip = branch.tip.id
+            if if_match is not None and if_match.strip() != "*" and tip not in _tags(if_match):
+                raise PreconditionFailed(f"{name} is at {tip[:10]} now; nothing was deleted.", etag=f'"{tip}"')
+            await self._move(repository, RefUpdate(RefName(f"{HEADS}{name}"), tip, ZERO_COMMIT), actor)
+            return branch
+
+        return await self._repeats.once(repository, None, key, first, _no_commit)
 
     async def _move(self, repository: RepositoryName, update: RefUpdate, actor: Actor) -> tuple[Diagnostic, ...]:
         verdict = await self._gate.judge(repository, [update], actor)
@@ -117,6 +146,11 @@ class Branches:
     def _swap(self, repository: RepositoryName, update: RefUpdate) -> None:
         with self._git.open(repository) as store:
             store.move(update)
+
+
+async def _no_commit(_commit: CommitId) -> NoReturn:
+    """What would tell again what a commit did: branches are made and deleted without one."""
+    raise AssertionError("no commit is looked for")
 
 
 def _tags(if_match: str) -> list[str]:

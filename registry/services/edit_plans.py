@@ -62,15 +62,19 @@ def make_plan(
     default: RefName,
     edits: Sequence[TemplateEdit],
     write: WriteSource = write_source,
+    *,
+    checked: bool = True,
 ) -> Plan:
     """The files that edits change on a branch's tip; all of them or none.
+
+    Without ``checked`` no precondition is looked at: to tell again what a commit did, from the one before it.
 
     Raises PreconditionRequired, PreconditionFailed, TemplateNotFound, Conflict for a name that is taken, BadRequest,
     Refused for a label file that is broken, RevisionNotFound where the branch was deleted meanwhile.
     """
     if base.commit is None and base.branch != default:
         raise RevisionNotFound(f"There is no branch {_short(base.branch)!r} (any more); nothing was changed.")
-    maker = _Maker(base, projected, numbered=base.branch == default)
+    maker = _Maker(base, projected, numbered=base.branch == default, checked=checked)
     for edit in edits:
         if isinstance(edit, Put):
             maker.put(edit, write)
@@ -92,10 +96,11 @@ def make_plan(
 class _Maker:
     """Gathers the files; what is read is read through what was written before."""
 
-    def __init__(self, base: Base, projected: Projected, *, numbered: bool) -> None:
+    def __init__(self, base: Base, projected: Projected, *, numbered: bool, checked: bool) -> None:
         self._base = base
         self._projected = projected
         self._numbered = numbered
+        self._checked = checked
         self._graph: TemplateGraph = graph_at(base.store, projected, base.commit)
         self.files: dict[str, bytes | None] = {}
         self._before: dict[TemplateName, bytes | None] = {}
@@ -165,6 +170,8 @@ class _Maker:
     def _check(
         self, name: TemplateName, old: bytes | None, if_match: str | None, if_none_match: str | None = None
     ) -> None:
+        if not self._checked:
+            return
         state = state_at(self._graph, self._projected, name, numbered=self._numbered) if old is not None else None
         check_preconditions(name, state, if_match, if_none_match)
 

@@ -1,6 +1,6 @@
 """Labels: where they point, their history, moving them and rolling them back. Each move is a commit."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from registry.domain.access import Actor, Scope
@@ -8,9 +8,11 @@ from registry.domain.catalogue import LabelMove
 from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, version_before, write_label
+from registry.domain.request_keys import RequestKey
 from registry.ports.catalogue import TemplateIndex, VersionIndex
-from registry.ports.git import Repositories
+from registry.ports.git import GitStore, Repositories
 from registry.services.removals import require_present
+from registry.services.repeats import Repeats
 from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Writes
 
@@ -29,11 +31,20 @@ class LabelWritten:
 class Labels:
     """The labels of a repository's default branch."""
 
-    def __init__(self, *, git: Repositories, templates: TemplateIndex, versions: VersionIndex, writes: Writes) -> None:
+    def __init__(
+        self,
+        *,
+        git: Repositories,
+        templates: TemplateIndex,
+        versions: VersionIndex,
+        writes: Writes,
+        repeats: Repeats,
+    ) -> None:
         self._git = git
         self._templates = templates
         self._versions = versions
         self._writes = writes
+        self._repeats = repeats
 
     async def list_labels(
         self, repository: RepositoryName, label: LabelName | None = None
@@ -59,15 +70,21 @@ class Labels:
         *,
         actor: Actor,
         message: str | None = None,
+        key: RequestKey | None = None,
     ) -> LabelWritten:
         """Points a label to a version, or drops it (None).
 
-        Raises TemplateNotFound, VersionNotFound, LabelNotFound (dropping one that is not there), Refused, Denied.
+        Raises TemplateNotFound, VersionNotFound, LabelNotFound (dropping one that is not there), Refused, Denied,
+        KeyReused.
         """
         actor.require(Scope.WRITE)
-        await self._require(repository, name, version)
         words = f"Move {label} of {name} to version {version}" if version is not None else f"Drop {label} of {name}"
-        return await self._commit(repository, label, name, version, actor, message or words)
+
+        async def first() -> LabelWritten:
+            await self._require(repository, name, version)
+            return await self._commit(repository, label, name, version, actor, _marked(message or words, key))
+
+        return await self._once(repository, label, name, key, first)
 
     async def roll_back(
         self,
@@ -78,15 +95,28 @@ class Labels:
         to: int | None,
         reason: str,
         actor: Actor,
+        key: RequestKey | None = None,
     ) -> LabelWritten:
         """Points a label back to a version that it had: ``to``, or the one before the present.
 
-        Said again it goes back further and never forward: a repeated call does not bring a bad version back.
+        Said again it goes back further and never forward: a repeated call does not bring a bad version back. With a
+        ``key`` the repeat does nothing.
 
         It needs the right to roll back and nothing else. Raises TemplateGone and TemplateMoved as a read does,
-        LabelNotFound, BadRequest where the label never had that version or had none before, Refused, Denied.
+        LabelNotFound, BadRequest where the label never had that version or had none before, Refused, Denied, KeyReused.
         """
         actor.require(Scope.WRITE)
+
+        async def first() -> LabelWritten:
+            version = await self._earlier(repository, label, name, to)
+            words = f"Roll {label} of {name} back to version {version}"
+            message = _marked(f"{words}\n\n{reason.strip() or 'No reason was given.'}", key)
+            return await self._commit(repository, label, name, version, actor, message, rollback=True)
+
+        return await self._once(repository, label, name, key, first)
+
+    async def _earlier(self, repository: RepositoryName, label: LabelName, name: TemplateName, to: int | None) -> int:
+        """The version to roll back to."""
         entry = await self._templates.find_template(repository, name)
         if entry is not None:
             await require_present(self._templates, repository, entry)
@@ -99,8 +129,24 @@ class Labels:
         if to not in had:
             past = ", ".join(str(v) for v in dict.fromkeys(had))
             raise BadRequest(f"{label} of {name} never was at version {to}; it was at: {past}.")
-        message = f"Roll {label} of {name} back to version {to}\n\n{reason.strip() or 'No reason was given.'}"
-        return await self._commit(repository, label, name, to, actor, message, rollback=True)
+        return to
+
+    async def _once(
+        self,
+        repository: RepositoryName,
+        label: LabelName,
+        name: TemplateName,
+        key: RequestKey | None,
+        first: Callable[[], Awaitable[LabelWritten]],
+    ) -> LabelWritten:
+        async def again(commit: CommitId) -> LabelWritten:
+            await self._writes.project(repository)
+            with self._git.open(repository) as store:
+                parent = next(iter(store.commit(commit).parents), None)
+                versions = [_pointed(store, at, label, name) for at in (commit, parent)]
+            return LabelWritten(commit, label, name, *versions)
+
+        return await self._repeats.once(repository, self._git.default_branch(repository), key, first, again)
 
     async def _require(self, repository: RepositoryName, name: TemplateName, version: int | None) -> None:
         entry = await self._templates.find_template(repository, name)
@@ -126,13 +172,23 @@ class Labels:
 
         def edit(base: Base) -> Mapping[str, bytes | None]:
             nonlocal previous
-            data = read_file(base.store, base.commit, path)
-            target = read_labels(data, path).entries.get(name) if data is not None else None
-            previous = target.version if target else None
-            if target is None and version is None:
+            previous = _pointed(base.store, base.commit, label, name)
+            if previous is None and version is None:
                 raise LabelNotFound(f"{name} does not carry the label {label!r}.")
-            return {path: write_label(data, name, version)}
+            return {path: write_label(read_file(base.store, base.commit, path), name, version)}
 
         branch = self._git.default_branch(repository)
         done = await self._writes.submit(repository, branch, edit, actor=actor, message=message, rollback=rollback)
         return LabelWritten(done.commit, label, name, version, previous)
+
+
+def _pointed(store: GitStore, commit: CommitId | None, label: LabelName, name: TemplateName) -> int | None:
+    """Where a template's label points in a commit's tree."""
+    path = label_path(label, name)
+    data = read_file(store, commit, path)
+    target = read_labels(data, path).entries.get(name) if data is not None else None
+    return target.version if target else None
+
+
+def _marked(message: str, key: RequestKey | None) -> str:
+    return key.mark(message) if key is not None else message

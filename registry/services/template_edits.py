@@ -3,18 +3,22 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from registry.domain.access import Actor, Scope
+from registry.domain.compatibility import with_trailer
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
 from registry.domain.names import template_path
+from registry.domain.request_keys import RequestKey
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
 from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_source
 from registry.services.removals import explain_absence
+from registry.services.repeats import Repeats
 from registry.services.states import States, graph_at
 from registry.services.templates import make_etag
 from registry.services.tree_changes import read_file
@@ -65,12 +69,14 @@ class TemplateEdits:
         *,
         git: Repositories,
         writes: Writes,
+        repeats: Repeats,
         states: States,
         templates: TemplateIndex,
         versions: VersionIndex,
     ) -> None:
         self._git = git
         self._writes = writes
+        self._repeats = repeats
         self._states = states
         self._templates = templates
         self._versions = versions
@@ -86,14 +92,19 @@ class TemplateEdits:
         branch: str | None = None,
         if_match: str | None = None,
         if_none_match: str | None = None,
+        breaking: str | None = None,
+        key: RequestKey | None = None,
     ) -> Written:
         """Writes a template: bytes as they are, a JSON document into the present file, whose comments stay.
 
-        An existing template needs ``if_match``, a new one ``if_none_match="*"``. Raises PreconditionRequired,
-        PreconditionFailed, Refused, Denied, RevisionNotFound for a branch that does not exist, Unavailable.
+        An existing template needs ``if_match``, a new one ``if_none_match="*"``. ``breaking`` says why callers have to
+        change, as the message's trailer. Raises PreconditionRequired,
+        PreconditionFailed, Refused, Denied, RevisionNotFound for a branch that does not exist, KeyReused, Unavailable.
         """
         edit = Put(name, source, if_match, if_none_match)
-        landed = await self._land(repository, [edit], actor, message or f"Update {name}", branch)
+        text = message or f"Update {name}"
+        said = text if breaking is None else with_trailer(text, breaking)
+        landed = await self._land(repository, [edit], actor, said, branch, key)
         return landed.templates[0]
 
     async def delete(
@@ -106,13 +117,14 @@ class TemplateEdits:
         branch: str | None = None,
         if_match: str | None = None,
         drop_labels: bool = False,
+        key: RequestKey | None = None,
     ) -> Written:
         """Deletes a template; its labels too where ``drop_labels``, else labels that name it refuse the deletion.
 
         Raises as ``put``, TemplateNotFound, and TemplateGone where it was deleted before.
         """
         edit = Delete(name, if_match, LabelsLeft.DROP if drop_labels else LabelsLeft.REFUSE)
-        landed = await self._land(repository, [edit], actor, message or f"Delete {name}", branch)
+        landed = await self._land(repository, [edit], actor, message or f"Delete {name}", branch, key)
         return landed.templates[0]
 
     async def rename(
@@ -123,13 +135,15 @@ class TemplateEdits:
         actor: Actor,
         message: str | None = None,
         branch: str | None = None,
+        key: RequestKey | None = None,
     ) -> Landed:
         """Gives a template another name, in one commit that Git and the version numbers see as a rename.
 
         Labels that name it refuse that or are dropped: no label can name a version of the new name before there is
         one. Raises as ``delete``, and Conflict where the new name is taken.
         """
-        return await self._land(repository, [edit], actor, message or f"Rename {edit.name} to {edit.to}", branch)
+        words = message or f"Rename {edit.name} to {edit.to}"
+        return await self._land(repository, [edit], actor, words, branch, key)
 
     async def commit(
         self,
@@ -139,12 +153,13 @@ class TemplateEdits:
         actor: Actor,
         message: str,
         branch: str | None = None,
+        key: RequestKey | None = None,
     ) -> Landed:
         """Makes several edits in one commit, all of them or none. Raises as ``rename``, BadRequest for too many."""
         if not 1 <= len(edits) <= MOST_EDITS:
             raise BadRequest(f"{len(edits)} changes; a commit takes 1 to {MOST_EDITS}. Push larger ones with git.")
         write = await asyncio.to_thread(self._written_before, repository, self._branch(repository, branch), edits)
-        return await self._land(repository, edits, actor, message, branch, write)
+        return await self._land(repository, edits, actor, message, branch, key, write)
 
     def _written_before(self, repository: RepositoryName, ref: RefName, edits: Sequence[TemplateEdit]) -> WriteSource:
         """Writes documents into the files of the present tip, so that a turn of writes need not wait for that. Long."""
@@ -169,27 +184,56 @@ class TemplateEdits:
         actor: Actor,
         message: str,
         branch: str | None,
+        key: RequestKey | None,
         write: WriteSource = write_source,
     ) -> Landed:
         actor.require(Scope.WRITE)
         check_names(edits)
         ref = self._branch(repository, branch)
         default = self._git.default_branch(repository)
+        text = clean_message(message)
+
+        async def first() -> Landed:
+            projected = await self._states.nearest(repository)
+            made: list[Plan] = []
+
+            def edit(base: Base) -> Mapping[str, bytes | None]:
+                made.append(make_plan(base, projected, default, edits, write))
+                return made[-1].files
+
+            words = key.mark(text) if key is not None else text
+            try:
+                done = await self._writes.submit(repository, ref, edit, actor=actor, message=words)
+            except TemplateNotFound:
+                if ref == default:
+                    await self._explain_absence(repository, edits)
+                raise
+            return await self._landed(repository, ref, edits, done, made[-1].told)
+
+        again = partial(self._tell_again, repository, ref, edits, write)
+        return await self._repeats.once(repository, ref, key, first, again)
+
+    async def _tell_again(
+        self,
+        repository: RepositoryName,
+        ref: RefName,
+        edits: Sequence[TemplateEdit],
+        write: WriteSource,
+        made: CommitId,
+    ) -> Landed:
+        """What a commit of these edits did, found out from the commit before it."""
+        await self._writes.project(repository)
         projected = await self._states.nearest(repository)
-        made: list[Plan] = []
+        with self._git.open(repository) as store:
+            before = Base(store, next(iter(store.commit(made).parents), None), ref)
+            default = self._git.default_branch(repository)
+            told = make_plan(before, projected, default, edits, write, checked=False).told
+        return await self._landed(repository, ref, edits, Committed(made, changed=True), told)
 
-        def edit(base: Base) -> Mapping[str, bytes | None]:
-            made.append(make_plan(base, projected, default, edits, write))
-            return made[-1].files
-
-        try:
-            done = await self._writes.submit(repository, ref, edit, actor=actor, message=clean_message(message))
-        except TemplateNotFound:
-            if ref == default:
-                for name in (edit.name for edit in edits if not isinstance(edit, Put)):
-                    await explain_absence(self._templates, repository, name)
-            raise
-        return await self._landed(repository, ref, edits, done, made[-1].told)
+    async def _explain_absence(self, repository: RepositoryName, edits: Sequence[TemplateEdit]) -> None:
+        for edit in edits:
+            if not isinstance(edit, Put):
+                await explain_absence(self._templates, repository, edit.name)
 
     def _branch(self, repository: RepositoryName, branch: str | None) -> RefName:
         default = self._git.default_branch(repository)

@@ -134,14 +134,17 @@ class Writes:
                         raise
                     continue
             if any(done.changed for _, done in accepted):
-                await self._project(repository)
+                await self.project(repository)
             for write, done in accepted:
                 if not write.answer.done():
                     write.answer.set_result(done)
             return
 
-    async def _project(self, repository: RepositoryName) -> None:
-        """The commit is durable by now: a late or failing projection must not look like a lost write."""
+    async def project(self, repository: RepositoryName) -> None:
+        """Waits a while until what is committed can be read.
+
+        It is durable by now: a late or failing projection must not look like a lost write.
+        """
         task = asyncio.create_task(self._make_readable(repository))
         self._projecting.add(task)
         task.add_done_callback(self._projecting.discard)

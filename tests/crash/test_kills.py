@@ -300,3 +300,38 @@ def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Runnin
     assert running.read("pushed/again")["version"] == 8
     assert unanswered >= 2, "no push was killed in time"
     running.assert_sound()
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("crash")
+def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
+    """Killed before the commit or behind it: the same request with the same key leaves one commit and says so."""
+    luck = random.Random(11)
+    running.put("keyed/first", _text("keyed/first", 0), If_None_Match="*")
+    ref = running.bare / "refs/heads/main"
+    lost = 0
+    for turn in range(6):
+        name, before = f"keyed/turn{turn}", ref.read_text()
+        headers = {"If_None_Match": "*", "Idempotency_Key": f"turn-{turn}"}
+        answers: list[int] = []
+
+        def send(name: str = name, headers: dict[str, str] = headers, answers: list[int] = answers) -> None:
+            with suppress(NoAnswer):
+                answers.append(running.put(name, _text(name, 1), **headers)[0])
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        until = time.monotonic() + (10 if turn % 2 else luck.uniform(0, 0.02))
+        while time.monotonic() < until and ref.read_text() == before:
+            pass
+        running.kill()
+        sender.join(30)
+        lost += not answers
+        running.start()
+        status, _, body = running.put(name, _text(name, 1), **headers)
+        assert (status, body["version"], body["created"]) == (201, 1, True)
+        made = git(running.bare, "log", "--format=%H", "main", "--", f"prompts/{name}.prompt.yaml").split()
+        assert made == [body["commit"]]
+        assert ref.read_text() != before
+    assert lost, "no answer was lost: the test does not test"
+    running.assert_sound()
