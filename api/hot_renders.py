@@ -90,9 +90,10 @@ def _request_of(messages: Sequence[Message]) -> RenderRequest | None:
 def _query_of(query: bytes) -> RenderQuery | None:
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
-        return RenderQuery.model_validate(dict(pairs))
+        asked = RenderQuery.model_validate(dict(pairs))
     except ValueError:  # ValidationError is one
         return None
+    return asked if asked.min_commit is None else None  # waiting for a commit is the documented route's work
 
 
 def _again(messages: Sequence[Message], receive: Receive) -> Receive:

@@ -38,6 +38,7 @@ from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.events import EventStreams
 from registry.services.digests import Digests
+from registry.services.freshness import Freshness
 from registry.services.gate import Gate
 from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
@@ -87,6 +88,7 @@ class Registry:
     blames: Blames
     digests: Digests
     bundles: Bundles
+    freshness: Freshness
     labels: Labels
     branches: Branches
     search: Search
@@ -198,6 +200,7 @@ def _compose(
         blames=Blames(git=git, templates=reading, origins=origins),
         digests=Digests(origins=origins),
         bundles=Bundles(index=SqlBundleIndex(database), projection=projection, templates=templates, source=source),
+        freshness=Freshness(git=git, indexing=indexing),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes, repeats=repeats),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),

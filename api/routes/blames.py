@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Name, RegistryDep, Repository
-from api.documented import READ, STATE, problems
+from api.documented import STATE, problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
 from api.schemas.blames import BlameAnswer
 from api.schemas.fields import SelectorQuery
@@ -13,7 +14,7 @@ from api.schemas.fields import SelectorQuery
 router = APIRouter(tags=["versions"])
 
 
-@router.get("/blame/{name:path}", responses=problems(*READ, *STATE))
+@router.get("/blame/{name:path}", dependencies=[FRESH], responses=problems(*FRESH_READ, *STATE))
 async def blame_template(
     registry: RegistryDep,
     repository: Repository,

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Header, Query, Response
 
 from api.bundle_answers import bundle_answer, takes_gzip
 from api.dependencies import Answers, RegistryDep, Repository
-from api.documented import READ, problems
+from api.documented import problems
+from api.freshness import FRESH, FRESH_READ
 from api.schemas.bundles import BundleAnswer, BundleQuery
 from registry.domain import errors as domain
 
@@ -18,10 +19,11 @@ _ETAG_HEADER = {"ETag": {"description": "The same while all that the bundle hold
 @router.get(
     "/bundle",
     response_model=BundleAnswer,
+    dependencies=[FRESH],
     responses={
         200: {"headers": _ETAG_HEADER},
         304: {"description": "What If-None-Match names is still all there is.", "headers": _ETAG_HEADER},
-        **problems(*READ, domain.LabelNotFound),
+        **problems(*FRESH_READ, domain.LabelNotFound),
     },
 )
 async def read_bundle(

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Response
 
 from api.answers import make_answer
 from api.dependencies import Name, RegistryDep, Repository
-from api.documented import READ, STATE, problems
+from api.documented import STATE, problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
 from api.schemas.diffs import DiffAnswer, DiffQuery, diff_body
 from registry.services.diffs import TemplateDiff
@@ -16,7 +17,9 @@ from registry.services.diffs import TemplateDiff
 router = APIRouter(tags=["versions"])
 
 
-@router.get("/diff/{name:path}", response_model=DiffAnswer, responses=problems(*READ, *STATE))
+@router.get(
+    "/diff/{name:path}", response_model=DiffAnswer, dependencies=[FRESH], responses=problems(*FRESH_READ, *STATE)
+)
 async def diff_template(
     registry: RegistryDep, repository: Repository, name: Name, query: Annotated[DiffQuery, Query()]
 ) -> Response:

@@ -1,17 +1,23 @@
 """The state of the projection."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from api.dependencies import RegistryDep, Repository
-from api.documented import READ, problems
+from api.documented import problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header
+from api.schemas.fields import ReadQuery
 from api.schemas.index import IndexState
 
 router = APIRouter(tags=["index"])
 
 
-@router.get("/index", responses=problems(*READ))
-async def read_index(registry: RegistryDep, repository: Repository, response: Response) -> IndexState:
+@router.get("/index", dependencies=[FRESH], responses=problems(*FRESH_READ))
+async def read_index(
+    registry: RegistryDep, repository: Repository, _query: Annotated[ReadQuery, Query()], response: Response
+) -> IndexState:
     """How far the repository has been projected."""
     (status,) = await registry.indexing.status(repository)
     response.headers.update(commit_header(status.indexed))

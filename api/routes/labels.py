@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Answers, Label, Name, RegistryDep, Repeatable, Repository, Writer
-from api.documented import READ, WRITE, problems
+from api.documented import WRITE, problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
-from api.schemas.fields import QueryModel, Said
+from api.schemas.fields import QueryModel, ReadQuery, Said
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
 from registry.domain import errors as domain
 
@@ -21,15 +22,23 @@ class DropQuery(QueryModel):
     message: Said | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
 
 
-@router.get("/labels", responses=problems(*READ))
-async def list_labels(registry: RegistryDep, repository: Repository, response: Response) -> LabelList:
+@router.get("/labels", dependencies=[FRESH], responses=problems(*FRESH_READ))
+async def list_labels(
+    registry: RegistryDep, repository: Repository, _query: Annotated[ReadQuery, Query()], response: Response
+) -> LabelList:
     """Every label and the version of each template that it points to."""
     response.headers.update(commit_header(await indexed_commit(registry, repository)))
     return LabelList.from_domain(await registry.labels.list_labels(repository))
 
 
-@router.get("/labels/{label}", responses=problems(*READ, domain.LabelNotFound))
-async def read_label(registry: RegistryDep, repository: Repository, label: Label, response: Response) -> LabelTargets:
+@router.get("/labels/{label}", dependencies=[FRESH], responses=problems(*FRESH_READ, domain.LabelNotFound))
+async def read_label(
+    registry: RegistryDep,
+    repository: Repository,
+    label: Label,
+    _query: Annotated[ReadQuery, Query()],
+    response: Response,
+) -> LabelTargets:
     """Where one label points."""
     response.headers.update(commit_header(await indexed_commit(registry, repository)))
     found = (await registry.labels.list_labels(repository, label)).get(label)
@@ -42,10 +51,16 @@ async def read_label(registry: RegistryDep, repository: Repository, label: Label
 
 @router.get(
     "/labels/{label}/{name:path}",
-    responses=problems(*READ, domain.TemplateNotFound, domain.LabelNotFound),
+    dependencies=[FRESH],
+    responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.LabelNotFound),
 )
 async def read_label_of_template(
-    registry: RegistryDep, repository: Repository, label: Label, name: Name, response: Response
+    registry: RegistryDep,
+    repository: Repository,
+    label: Label,
+    name: Name,
+    _query: Annotated[ReadQuery, Query()],
+    response: Response,
 ) -> LabelState:
     """Where a template's label points, with its moves."""
     response.headers.update(commit_header(await indexed_commit(registry, repository)))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Answers, Name, Reader, RegistryDep, Repository
 from api.documented import READ, STATE, problems
+from api.freshness import FRESH
 from api.json_bodies import JsonRoute
 from api.render_answers import render_answer
 from api.schemas.render import RENDERING_EXAMPLE, RenderQuery, RenderRequest
@@ -25,6 +26,7 @@ _ANTHROPIC_EXAMPLE = {
 @router.post(
     "/render/{name:path}",
     response_model=None,
+    dependencies=[FRESH],
     responses={
         200: {
             "description": "The messages or text; with `format` a ready request body for that provider.",

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import RegistryDep, Repository
-from api.documented import READ, problems
+from api.documented import problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import indexed_commit
 from api.list_bodies import json_response, search_body
 from api.schemas.search import SearchAnswer, SearchQuery
@@ -13,7 +14,7 @@ from api.schemas.search import SearchAnswer, SearchQuery
 router = APIRouter(tags=["search"])
 
 
-@router.get("/search", response_model=SearchAnswer, responses=problems(*READ))
+@router.get("/search", response_model=SearchAnswer, dependencies=[FRESH], responses=problems(*FRESH_READ))
 async def search(registry: RegistryDep, repository: Repository, query: Annotated[SearchQuery, Query()]) -> Response:
     """Finds templates by words, prefixes and substrings, in Korean too, with highlights and facets."""
     commit = await indexed_commit(registry, repository)

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from api.dependencies import Answers, Name, Reader, RegistryDep, Repeatable, Repository, Writer
-from api.documented import READ, STATE, WRITE, problems
+from api.documented import STATE, WRITE, problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
@@ -64,7 +65,7 @@ class DeleteQuery(WriteQuery):
     drop_labels: bool = Query(False, description="Drop the labels that still name the template in the same commit.")
 
 
-@router.get("/templates", response_model=TemplateList, responses=problems(*READ))
+@router.get("/templates", response_model=TemplateList, dependencies=[FRESH], responses=problems(*FRESH_READ))
 async def list_templates(
     registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()]
 ) -> Response:
@@ -79,6 +80,7 @@ async def list_templates(
 @router.get(
     "/templates/{name:path}",
     response_model=TemplateBody,
+    dependencies=[FRESH],
     responses={
         200: {
             "headers": ETAG_HEADER,
@@ -90,7 +92,7 @@ async def list_templates(
             },
         },
         304: {"description": "The state that If-None-Match names still holds.", "headers": ETAG_HEADER},
-        **problems(*READ, *STATE),
+        **problems(*FRESH_READ, *STATE),
     },
 )
 async def read_template(

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Path, Query, Response
 from starlette.convertors import Convertor, register_url_convertor
 
 from api.dependencies import Name, RegistryDep, Repository
-from api.documented import READ, problems
+from api.documented import problems
+from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
-from api.schemas.fields import MAX_NUMBER, QueryInt, QueryModel
+from api.schemas.fields import MAX_NUMBER, QueryInt, ReadQuery
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
 
@@ -32,7 +33,7 @@ register_url_convertor("number", NumberConvertor())
 router = APIRouter(tags=["versions"])
 
 
-class VersionsQuery(QueryModel):
+class VersionsQuery(ReadQuery):
     """Which page."""
 
     limit: QueryInt = Query(50, ge=1, le=500, description="How many versions a page has at most.")
@@ -41,13 +42,15 @@ class VersionsQuery(QueryModel):
 
 @router.get(
     "/versions/{name:path}/{number:number}",
-    responses=problems(*READ, domain.TemplateNotFound, domain.VersionNotFound),
+    dependencies=[FRESH],
+    responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.VersionNotFound),
 )
 async def read_version(
     registry: RegistryDep,
     repository: Repository,
     name: Name,
     number: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")],
+    _query: Annotated[ReadQuery, Query()],
     response: Response,
 ) -> Version:
     """One version of a template, valid or not, also of a deleted one."""
@@ -57,7 +60,8 @@ async def read_version(
 
 @router.get(
     "/versions/{name:path}",
-    responses=problems(*READ, domain.TemplateNotFound),
+    dependencies=[FRESH],
+    responses=problems(*FRESH_READ, domain.TemplateNotFound),
 )
 async def list_versions(
     registry: RegistryDep,

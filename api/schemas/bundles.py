@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, Answered, QueryModel, example
+from api.schemas.fields import COMMIT, Answered, ReadQuery, example
 from api.schemas.templates import TEMPLATE_EXAMPLE, TemplateBody
 from registry.domain.ids import LabelName
 from registry.domain.labels import parse_label
 
 
-class BundleQuery(QueryModel):
+class BundleQuery(ReadQuery):
     """Which templates, in which version."""
 
     label: str | None = Field(

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, NAME, Answered, QueryModel, example
+from api.schemas.fields import COMMIT, DIGEST, NAME, Answered, ReadQuery, example
 from registry.domain.catalogue import VersionEntry
 from registry.domain.selectors import Selector, parse_state
 from registry.services.diffs import TemplateDiff
@@ -15,7 +15,7 @@ _WRITTEN = (
 )
 
 
-class DiffQuery(QueryModel):
+class DiffQuery(ReadQuery):
     """Which two states."""
 
     from_: str | None = Field(

@@ -73,7 +73,27 @@ class QueryModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SelectorQuery(QueryModel):
+COMMIT_ID = re.compile("[0-9a-f]{40}")
+
+
+def _commit_id(text: str) -> str:
+    if not COMMIT_ID.fullmatch(text):
+        raise ValueError("a full commit id is asked for: 40 hexadecimal digits, as Promptuary-Commit has it")
+    return text
+
+
+class ReadQuery(QueryModel):
+    """What every read of the default branch takes."""
+
+    min_commit: Annotated[str, AfterValidator(_commit_id)] | None = Field(
+        None,
+        description="A commit of the default branch that the answer must have seen, such as that of your own write. "
+        "The read waits for it, at most two seconds; then it is a 503.",
+        examples=[COMMIT],
+    )
+
+
+class SelectorQuery(ReadQuery):
     """Which state of the template: a label, a version or a Git revision; none means the repository's default."""
 
     label: str | None = Field(None, description="A label such as `production`; `latest` is built in.")

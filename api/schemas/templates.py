@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryInt, QueryModel, Time, example
+from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryInt, ReadQuery, Time, example
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import SortBy, TemplateFilter
 from registry.domain.labels import parse_label
@@ -46,7 +46,7 @@ SUMMARY_EXAMPLE = {
 }
 
 
-class FilterQuery(QueryModel):
+class FilterQuery(ReadQuery):
     """Which templates: every parameter that is given must fit."""
 
     tag: str | None = Field(None, description="Has this tag.")
