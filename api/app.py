@@ -20,6 +20,7 @@ from api.routes import (
     blames,
     bundles,
     branches,
+    checks,
     commits,
     diffs,
     digests,
@@ -42,7 +43,7 @@ from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
-    *(moves, commits, branches, labels, rollbacks, search, reads, events, index),
+    *(moves, commits, checks, branches, labels, rollbacks, search, reads, events, index),
 )
 
 

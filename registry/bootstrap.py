@@ -47,6 +47,7 @@ from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
 from registry.services.news import Journal
+from registry.services.proposals import Proposals
 from registry.services.reads import Reads
 from registry.services.repeats import Repeats
 from registry.services.reporting import Reporting
@@ -93,6 +94,7 @@ class Registry:
     branches: Branches
     search: Search
     gate: Gate
+    proposals: Proposals
     writes: Writes
     indexing: Indexing
     reporting: Reporting
@@ -205,6 +207,9 @@ def _compose(
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,
+        proposals=Proposals(
+            git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock
+        ),
         writes=writes,
         indexing=indexing,
         reporting=Reporting(git=git, indexing=indexing, journal=journal),

@@ -59,6 +59,17 @@ class WriteQuery(QueryModel):
     branch: str | None = Query(None, description="The branch; the default branch where absent.")
 
 
+class PutQuery(WriteQuery):
+    """The same, and why callers have to change."""
+
+    breaking: Said | None = Query(
+        None,
+        max_length=1_000,
+        pattern=r"\S",
+        description="Why a change that breaks callers is right; the message gets the line `Breaking-Change: <why>`.",
+    )
+
+
 class DeleteQuery(WriteQuery):
     """The same, and what becomes of labels."""
 
@@ -128,7 +139,7 @@ async def put_template(
     caller: Writer,
     repository: Repository,
     name: Name,
-    query: Annotated[WriteQuery, Query()],
+    query: Annotated[PutQuery, Query()],
     answers: Answers,
     request: Request,
     response: Response,
@@ -146,6 +157,7 @@ async def put_template(
         branch=query.branch,
         if_match=if_match,
         if_none_match=if_none_match,
+        breaking=query.breaking,
         key=key,
     )
     answers.bump(repository)

@@ -83,7 +83,7 @@ class Gate:
         rules = rules_at(store, refs.get(default))
         found = check_refs(store, updates, refs=refs, default=default, rules=rules, actor=actor, rollback=push.rollback)
         if has_errors(found):
-            return _verdict(found)
+            return make_verdict(found)
         push.progress("checking files")
         commits = push.commits
         if commits is None:
@@ -96,7 +96,7 @@ class Gate:
                 for message in store.annotations(update.new):
                     found += await check_message(message, f"the tag {update.ref}")
         if files.too_large:  # nothing that large is loaded to be judged further
-            return _verdict([*found, *await check_secrets(store, files.paths, {})])
+            return make_verdict([*found, *await check_secrets(store, files.paths, {})])
         bodies = await read_many(store, files.kept)
         # Secrets are looked for while other processes judge what templates say.
         secrets = asyncio.create_task(check_secrets(store, files.paths, bodies))
@@ -108,7 +108,7 @@ class Gate:
         finally:
             secrets.cancel()
             await asyncio.gather(secrets, return_exceptions=True)  # it may still read from the store
-        return _verdict(found)
+        return make_verdict(found)
 
     async def _judge_branch(self, move: Move, default: RefName, default_tip: CommitId | None) -> list[Diagnostic]:
         """The default branch's tip must be valid; on other branches faults are told as warnings."""
@@ -164,7 +164,7 @@ def _as_warning(found: Diagnostic) -> Diagnostic:
     return Diagnostic(found.rule, found.message, found.path, found.place, Severity.WARNING)
 
 
-def _verdict(found: Sequence[Diagnostic]) -> Verdict:
+def make_verdict(found: Sequence[Diagnostic]) -> Verdict:
     """One line a finding, in the order of the files; what two commits of a push say alike is said once."""
     ordered = sorted(dict.fromkeys(found), key=lambda d: (d.severity is Severity.WARNING, d.path, d.place, d.rule))
     return Verdict(not has_errors(found), tuple(d.visible() for d in ordered))

@@ -22,6 +22,8 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/bundle": {"get"},
     "/api/v1/repositories/{repository}/render/{name}": {"post"},
     "/api/v1/repositories/{repository}/move/{name}": {"post"},
+    "/api/v1/repositories/{repository}/check": {"post"},
+    "/api/v1/repositories/{repository}/validate": {"post"},
     "/api/v1/repositories/{repository}/commits": {"post"},
     "/api/v1/repositories/{repository}/branches": {"get", "post"},
     "/api/v1/repositories/{repository}/branches/{name}": {"get", "delete"},
