@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from registry.domain.errors import BadRequest, Conflict, RevisionNotFound, TemplateNotFound
 from registry.domain.graph import TemplateGraph
-from registry.domain.ids import BlobId, LabelName, RefName, TemplateName
+from registry.domain.ids import BlobId, CommitId, LabelName, RefName, TemplateName
 from registry.domain.includes import raw_includes, rename_include
 from registry.domain.labels import label_path, read_labels, write_label
 from registry.domain.names import LABELS, template_path
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.domain.template_text import write_document
 from registry.domain.versions import pair_renames
+from registry.ports.git import GitContent
 from registry.services.preconditions import check_preconditions, state_at
 from registry.services.states import Projected, graph_at
 from registry.services.tree_changes import read_file
@@ -42,6 +43,21 @@ class Plan:
 
     files: Mapping[str, bytes | None]
     told: Told
+
+
+def write_beforehand(store: GitContent, tip: CommitId | None, edits: Sequence[TemplateEdit]) -> WriteSource:
+    """Writes documents into the files of a tip, so that a turn of writes need not wait for that. Long."""
+    known: dict[tuple[TemplateName, bytes | None], bytes] = {}
+    for edit in edits:
+        if isinstance(edit, Put) and not isinstance(edit.source, bytes):
+            old = read_file(store, tip, template_path(edit.name))
+            known[edit.name, old] = write_source(edit, old)
+
+    def written(edit: Put, old: bytes | None) -> bytes:
+        found = known.get((edit.name, old))
+        return found if found is not None else write_source(edit, old)
+
+    return written
 
 
 def check_names(edits: Sequence[TemplateEdit]) -> None:

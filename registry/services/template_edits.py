@@ -10,21 +10,18 @@ from registry.domain.compatibility import with_trailer
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
-from registry.domain.names import template_path
 from registry.domain.request_keys import RequestKey
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
-from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_source
+from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_beforehand, write_source
 from registry.services.removals import explain_absence
 from registry.services.repeats import Repeats
 from registry.services.states import States, graph_at
 from registry.services.templates import make_etag
-from registry.services.tree_changes import read_file
-from registry.services.writes import Base, Committed, Writes
+from registry.services.writes import Base, Committed, Writes, clean_message
 
-LONGEST_MESSAGE = 10_000
 MOST_EDITS = 500
 """Of one commit; what is more comes by git, whose pushes are judged beside other work."""
 
@@ -162,20 +159,8 @@ class TemplateEdits:
         return await self._land(repository, edits, actor, message, branch, key, write)
 
     def _written_before(self, repository: RepositoryName, ref: RefName, edits: Sequence[TemplateEdit]) -> WriteSource:
-        """Writes documents into the files of the present tip, so that a turn of writes need not wait for that. Long."""
-        known: dict[tuple[TemplateName, bytes | None], bytes] = {}
         with self._git.open(repository) as store:
-            tip = store.refs().get(ref)
-            for edit in edits:
-                if isinstance(edit, Put) and not isinstance(edit.source, bytes):
-                    old = read_file(store, tip, template_path(edit.name))
-                    known[edit.name, old] = write_source(edit, old)
-
-        def written(edit: Put, old: bytes | None) -> bytes:
-            found = known.get((edit.name, old))
-            return found if found is not None else write_source(edit, old)
-
-        return written
+            return write_beforehand(store, store.refs().get(ref), edits)
 
     async def _land(
         self,
@@ -299,13 +284,3 @@ class TemplateEdits:
             return None, None, None
         labels = sorted(label for label, number in entry.labels.items() if number == made.number)
         return made.number, made.digest, make_etag(made.number, made.digest, f"{','.join(labels)}||")
-
-
-def clean_message(text: str) -> str:
-    """A commit message: bounded, without control characters, ending in a newline. Raises BadRequest."""
-    cleaned = "".join(c for c in text.replace("\r\n", "\n") if c.isprintable() or c in "\n\t").strip()
-    if not cleaned:
-        raise BadRequest("The commit message is empty.")
-    if len(cleaned) > LONGEST_MESSAGE:
-        raise BadRequest(f"The commit message has {len(cleaned)} characters; at most {LONGEST_MESSAGE} are taken.")
-    return cleaned + "\n"

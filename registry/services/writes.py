@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Severity
-from registry.domain.errors import PromptuaryError, RefMoved, Refused, RevisionNotFound, Unavailable
+from registry.domain.errors import BadRequest, PromptuaryError, RefMoved, Refused, RevisionNotFound, Unavailable
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate, Signature
 from registry.ports.clock import Clock
@@ -27,6 +27,8 @@ ATTEMPTS = 5
 """How often a turn starts again because a push moved the branch meanwhile."""
 
 WAITING_AT_MOST = 1_000
+
+LONGEST_MESSAGE = 10_000
 
 PROJECTION_SECONDS = 10.0
 """How long a write waits to be readable; it is durable before, and a late projection is caught up."""
@@ -211,6 +213,16 @@ class Writes:
             errors = [d for d in verdict.diagnostics if d.severity is Severity.ERROR]
             raise Refused(f"The change was refused: {errors[0].message}", diagnostics=verdict.diagnostics)
         return Committed(commit, changed=True, warnings=verdict.diagnostics)
+
+
+def clean_message(text: str) -> str:
+    """A commit message: bounded, without control characters, ending in a newline. Raises BadRequest."""
+    cleaned = "".join(c for c in text.replace("\r\n", "\n") if c.isprintable() or c in "\n\t").strip()
+    if not cleaned:
+        raise BadRequest("The commit message is empty.")
+    if len(cleaned) > LONGEST_MESSAGE:
+        raise BadRequest(f"The commit message has {len(cleaned)} characters; at most {LONGEST_MESSAGE} are taken.")
+    return cleaned + "\n"
 
 
 def _tip(store: GitStore, branch: RefName) -> CommitId | None:
