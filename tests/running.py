@@ -55,6 +55,7 @@ class Running:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     key: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         """Starts it and waits until it is ready."""
@@ -74,10 +75,13 @@ class Running:
 
     def environment(self) -> dict[str, str]:
         return clean_environment(
-            PROMPTUARY_PORT=str(self.port),
-            PROMPTUARY_DATA=str(self.data),
-            PROMPTUARY_SAMPLE="false",
-            PROMPTUARY_RENDER_WORKERS="1",
+            **{
+                "PROMPTUARY_PORT": str(self.port),
+                "PROMPTUARY_DATA": str(self.data),
+                "PROMPTUARY_SAMPLE": "false",
+                "PROMPTUARY_RENDER_WORKERS": "1",
+                **self.settings,
+            }
         )
 
     def is_ready(self) -> bool:

@@ -47,7 +47,7 @@ def diff(
 
     path = ("diff", typed_name(name))
     server = open_server(url, repository, key_file)
-    found = server.get(*path, **{"from": _state(old), "to": _state(new)})
+    found = server.get(*path, needs=("from", "to", "text", "partials"), **{"from": _state(old), "to": _state(new)})
     if as_json:
         write_json(found)
     else:

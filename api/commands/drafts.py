@@ -73,7 +73,7 @@ def write_problems(diagnostics: "Sequence[Diagnostic]") -> bool:
 
 def write_outcome(target: Target, reply: Reply, *, as_json: bool) -> None:
     """Says what a write made; its warnings on standard error."""
-    written = target.server.read(reply)
+    written = target.server.read(reply, "name", "version", "commit", "created", "changed", "warnings")
     if as_json:
         write_json(written)
         return
@@ -92,4 +92,4 @@ def _read_partial(target: Target, name: "TemplateName") -> dict[str, Any] | None
         return None
     if reply.status != 200:
         raise NoAnswer("\n".join(refusal_lines(reply)), sent=False)
-    return dict(reply.json())
+    return reply.json("source", "partials")

@@ -47,7 +47,7 @@ def get(
         reply = server.ask("GET", *path, query=selector, headers={"Accept": "application/yaml"})
         sys.stdout.buffer.write(reply.data)
         return
-    state = server.get(*path, **selector)
+    state = server.get(*path, needs=("name", "digest", "document"), **selector)
     if reference:
         typer.echo(state.get("reference") or f"{state['name']}#{state['digest'][:8]}")
     else:

@@ -1,5 +1,6 @@
 """``promptuary label``: where labels point, and moving them, on a server."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,9 @@ from api.commands.options import InRepository, KeyFile, Message, Url
 from api.commands.output import REFUSED, Json, day, fail, write_json, write_table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show labels, move them and roll them back.")
+
+MOVED = ("label", "name", "version", "previous", "commit")
+"""What an answer to a move has."""
 
 Word = Annotated[str, typer.Argument(help="The label, such as production.", metavar="LABEL")]
 Name = Annotated[str, typer.Argument(help="The template's name.", metavar="NAME")]
@@ -32,10 +36,10 @@ def list_labels(
 
     server = open_server(url, repository, key_file)
     if label is None:
-        answer = server.get("labels")
+        answer = server.get("labels", needs=["labels"])
         labels = answer["labels"]
     else:
-        answer = server.get("labels", typed_label(label))
+        answer = server.get("labels", typed_label(label), needs=("label", "templates"))
         labels = {answer["label"]: answer["templates"]}
     if as_json:
         write_json(answer)
@@ -86,7 +90,7 @@ def set_label(
     promptuary label set production support/triage 12 -m "Promote the shorter tone"
     """
     body = {"version": version, **({"message": message} if message is not None else {})}
-    _write(_asked(label, name, url, repository, key_file, "PUT", body=body), as_json=as_json)
+    _write(_asked(label, name, url, repository, key_file, "PUT", needs=MOVED, body=body), as_json=as_json)
 
 
 @app.command("drop")
@@ -104,7 +108,10 @@ def drop_label(
     \b
     promptuary label drop staging support/triage
     """
-    _write(_asked(label, name, url, repository, key_file, "DELETE", query={"message": message}), as_json=as_json)
+    _write(
+        _asked(label, name, url, repository, key_file, "DELETE", needs=MOVED, query={"message": message}),
+        as_json=as_json,
+    )
 
 
 @app.command("rollback")
@@ -133,7 +140,7 @@ def roll_back(
     body = {"label": typed_label(label), "name": typed_name(name), "reason": reason}
     server = open_server(url, repository, key_file)
     given = {**body, "to": to} if to is not None else body
-    _write(server.read(server.ask("POST", "rollbacks", body=given)), as_json=as_json)
+    _write(server.read(server.ask("POST", "rollbacks", body=given), *MOVED), as_json=as_json)
 
 
 @app.command("history")
@@ -162,11 +169,19 @@ def history(
 
 
 def _state(label: str, name: str, url: Url, repository: InRepository, key_file: KeyFile) -> dict[str, Any]:
-    return _asked(label, name, url, repository, key_file, "GET")
+    return _asked(label, name, url, repository, key_file, "GET", needs=("label", "name", "version", "history"))
 
 
 def _asked(
-    label: str, name: str, url: Url, repository: InRepository, key_file: KeyFile, method: str, **given: Any
+    label: str,
+    name: str,
+    url: Url,
+    repository: InRepository,
+    key_file: KeyFile,
+    method: str,
+    *,
+    needs: Sequence[str],
+    **given: Any,
 ) -> dict[str, Any]:
     """The answer about a template's label."""
     from api.commands.remote import open_server
@@ -174,7 +189,7 @@ def _asked(
 
     path = ("labels", typed_label(label), typed_name(name))
     server = open_server(url, repository, key_file)
-    return server.read(server.ask(method, *path, **given))
+    return server.read(server.ask(method, *path, **given), *needs)
 
 
 def _write(moved: dict[str, Any], *, as_json: bool) -> None:

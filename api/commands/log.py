@@ -32,7 +32,7 @@ def log(
 
     known, server = typed_name(name), open_server(url, repository, key_file)
     page = read_all(server, "versions", known, entries="versions", limit=limit)
-    labels = server.get("labels")["labels"]
+    labels = server.get("labels", needs=["labels"])["labels"]
     for entry in page["versions"]:
         entry["labels"] = sorted(label for label, names in labels.items() if names.get(known) == entry["version"])
     if as_json:

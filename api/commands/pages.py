@@ -15,10 +15,10 @@ def read_all(
     found: list[Any] = []
     cursor: str | None = None
     while True:
-        page = server.get(*path, **query, limit=min(largest, limit - len(found)), cursor=cursor)
-        found += page.get(entries) or []
+        page = server.get(*path, needs=[entries], **query, limit=min(largest, limit - len(found)), cursor=cursor)
+        found += page[entries]
         cursor = page.get("next_cursor")
-        if cursor is None or len(found) >= limit or not page.get(entries):
+        if cursor is None or len(found) >= limit or not page[entries]:
             return {**page, entries: found, "next_cursor": cursor}
 
 

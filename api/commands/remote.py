@@ -3,7 +3,7 @@
 import json
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
@@ -21,6 +21,7 @@ TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS = 300.0
 """How long a whole answer may take, however busily it trickles."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
+NOT_OURS = "answered something that is not Promptuary's; check that it is the server's address"
 IN_DOUBT = "It may have been done nevertheless: look before you repeat it"
 _CHUNK = 1 << 16
 
@@ -44,21 +45,21 @@ class Reply:
     headers: Mapping[str, str]
     data: bytes
 
-    def json(self) -> Any:
-        """The body as an object. Raises NoAnswer where it is none."""
+    def json(self, *needs: str) -> dict[str, Any]:
+        """The body as an object that has these fields. Raises NoAnswer where it is none."""
         try:
             found = json.loads(self.data)
         except ValueError:
             found = None
-        if not isinstance(found, dict):
-            raise NoAnswer("answered something that is not Promptuary's; check that it is the server's address")
+        if not isinstance(found, dict) or any(field not in found for field in needs):
+            raise NoAnswer(NOT_OURS)
         return found
 
     @property
     def problem(self) -> dict[str, Any]:
         """The problem that a refusal tells; empty where it tells none."""
         try:
-            return dict(self.json())
+            return self.json()
         except NoAnswer:
             return {}
 
@@ -83,14 +84,14 @@ class Server:
             refuse(reply)
         return reply
 
-    def get(self, *path: str, **query: Any) -> dict[str, Any]:
-        """The JSON object at an address of the repository. Ends the program where there is none."""
-        return self.read(self.ask("GET", *path, query=query))
+    def get(self, *path: str, needs: Sequence[str] = (), **query: Any) -> dict[str, Any]:
+        """The JSON object at an address of the repository. Ends the program where there is none with these fields."""
+        return self.read(self.ask("GET", *path, query=query), *needs)
 
-    def read(self, reply: Reply) -> dict[str, Any]:
-        """The JSON object of a reply. Ends the program where it is none."""
+    def read(self, reply: Reply, *needs: str) -> dict[str, Any]:
+        """The JSON object of a reply. Ends the program where it is none with these fields."""
         try:
-            return dict(reply.json())
+            return reply.json(*needs)
         except NoAnswer as error:
             fail(f"{self.shown} {error}", UNUSABLE)
 
@@ -115,12 +116,15 @@ class Server:
         request = Request(address, data=body, headers=sent, method=method)  # noqa: S310  (open_server checks the scheme)
         try:
             with build_opener(_NoRedirection).open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return Reply(answer.status, _lowered(answer.headers), _read(answer))
+                reply = Reply(answer.status, _lowered(answer.headers), _read(answer))
         except HTTPError as error:
             with error:
                 return Reply(error.code, _lowered(error.headers), self._read_refusal(error))
         except (OSError, HTTPException, ValueError) as error:
             raise NoAnswer(self._reason(error), sent=not isinstance(error, URLError)) from None
+        if reply.headers.get("content-type", "").partition(";")[0] != sent["Accept"]:
+            raise NoAnswer(f"{self.shown} {NOT_OURS}")
+        return reply
 
     def _read_refusal(self, error: HTTPError) -> bytes:
         try:
@@ -188,20 +192,24 @@ def refusal_lines(reply: Reply) -> list[str]:
     """What the server said: a line of its own, then one for each finding or field."""
     problem = reply.problem
     first = str(problem.get("detail") or f"the server answered {reply.status}")
-    nearest = [str(name) for name in problem.get("nearest") or []]
+    nearest = [str(name) for name in problem.get("nearest") or ()]
     if not all(name in first for name in nearest):
         first += f" Did you mean {' or '.join(nearest)}?"
-    fields = [f"{each.get('field')}: {each.get('message')}" for each in problem.get("problems") or []]
+    fields = [f"{each.get('field')}: {each.get('message')}" for each in _objects(problem.get("problems"))]
     told = [f"  {plain(line)}" for line in fields if line not in first]
     return [plain(first), *told, *finding_lines(problem.get("diagnostics"))]
 
 
 def finding_lines(diagnostics: Any) -> Iterator[str]:
     """Findings of an answer as ``path:line:column: [rule] message``."""
-    for each in diagnostics if isinstance(diagnostics, list) else []:
+    for each in _objects(diagnostics):
         mark = "warning: " if each.get("severity") == "warning" else ""
         place = f"{each.get('path')}:{each.get('line')}:{each.get('column')}"
         yield plain(f"{place}: {mark}[{each.get('rule')}] {each.get('message')}")
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _key(settings: ClientSettings, file: Path | None) -> str:

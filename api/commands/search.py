@@ -64,14 +64,14 @@ def _write(page: dict[str, Any]) -> None:
     out = console()
     for hit in page["hits"]:
         _write_hit(out, hit)
-    for facet, counts in page["facets"].items():
+    for facet, counts in (page.get("facets") or {}).items():
         shown = "  ".join(f"{plain(each['value'])} {each['count']}" for each in counts[:SHOWN_VALUES])
         if counts:
             more = f"  and {len(counts) - SHOWN_VALUES} more" if len(counts) > SHOWN_VALUES else ""
             out.print(Text(f"{facet}: ", style="bold").append(shown + more, style="not bold"))
-    about = "" if page["exact"] else "about "
-    away = "; the search engine is away, so the catalogue answered" if page["degraded"] else ""
-    warn(f"{about}{page['total']} found{away}")
+    about = "" if page.get("exact") else "about "
+    away = "; the search engine is away, so the catalogue answered" if page.get("degraded") else ""
+    warn(f"{about}{page.get('total')} found{away}")
 
 
 def _write_hit(out: "Console", hit: dict[str, Any]) -> None:

@@ -27,6 +27,8 @@ COMMANDS = [
     ["label", "rollback", "production", "a", "--reason", "r"],
     ["render", "a", "--label", "production"],
 ]
+JSON = "Content-Type: application/json"
+YAML = "Content-Type: application/yaml"
 TEMPLATE = "schema: prompt/v1\ntype: text\ntext: Hello.\n"
 
 
@@ -115,18 +117,21 @@ def test_a_password_in_the_address_is_not_shown(run: Run) -> None:
         http("200 OK", b"[]"),
         http("200 OK", b'{"templates": [', length=1000),
         http("200 OK", b"\xff\xfe"),
+        http("200 OK", b"{}", JSON),
+        http("200 OK", b"\xff\xfe", JSON),
+        http("200 OK", b"[]", JSON),
     ],
 )
 def test_an_answer_that_is_none(run: Run, answer: bytes) -> None:
     with answering(lambda connection: connection.sendall(answer)) as url:
-        for command in (["list"], ["log", "a"]):
+        for command in (["list"], ["log", "a"], ["get", "a"], ["get", "a", "--json"], ["diff", "a"], ["label", "list"]):
             done = run(*command, PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
             assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1), done.err
             assert url in done.err
 
 
 def test_a_file_that_arrives_in_part_is_not_written(run: Run) -> None:
-    with answering(lambda connection: connection.sendall(http("200 OK", b"schema: pro", length=99))) as url:
+    with answering(lambda connection: connection.sendall(http("200 OK", b"schema: pro", YAML, length=99))) as url:
         done = run("get", "a", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
     assert (done.code, done.out) == (2, "")
 

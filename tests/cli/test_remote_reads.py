@@ -44,7 +44,7 @@ def test_pages_are_read_to_the_end_or_the_limit() -> None:
     class Numbers:
         """Five entries, at most two a page."""
 
-        def get(self, *path: str, limit: int, cursor: str | None, **query: str) -> dict[str, Any]:
+        def get(self, *path: str, needs: list[str], limit: int, cursor: str | None) -> dict[str, Any]:
             start = int(cursor or 0)
             stop = min(start + min(limit, 2), 5)
             return {"entries": list(range(start, stop)), "next_cursor": str(stop) if stop < 5 else None}
