@@ -1,0 +1,122 @@
+"""What ends a stream, and what is sent while nothing happens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from api import event_streams
+from registry.bootstrap import Registry
+from tests.stock import TONE, write_files
+
+PATH = "/api/v1/repositories/default/events"
+
+
+class Open:
+    """A stream of the application itself, without a socket between."""
+
+    def __init__(self, app: Any, secret: str, query: str) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.left = asyncio.Event()
+        self.takes = asyncio.Event()
+        self.takes.set()
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": PATH,
+            "raw_path": PATH.encode(),
+            "query_string": query.encode(),
+            "headers": [(b"authorization", f"Bearer {secret}".encode())],
+        }
+        self.task = asyncio.create_task(app(scope, self._receive, self._send))
+
+    @property
+    def text(self) -> str:
+        return b"".join(message.get("body", b"") for message in self.sent).decode()
+
+    async def until(self, text: str) -> None:
+        async with asyncio.timeout(5):
+            while text not in self.text:
+                await asyncio.sleep(0.01)
+
+    async def ended(self) -> bool:
+        """Whether the answer is whole."""
+        await asyncio.wait_for(self.task, 5)
+        return not self.sent[-1].get("more_body", False)
+
+    async def _receive(self) -> dict[str, Any]:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.takes.wait()
+        self.sent.append(message)
+
+
+@asynccontextmanager
+async def opened(app: Any, secret: str, query: str = "") -> AsyncIterator[Open]:
+    stream = Open(app, secret, query)
+    try:
+        await stream.until("retry: ")
+        yield stream
+    finally:
+        stream.left.set()
+        await asyncio.wait_for(stream.task, 5)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_streams, "HEARTBEAT_SECONDS", 0.05)
+
+
+async def test_silence_is_broken_by_comments(app: Any, keys: dict[str, str], often: None) -> None:
+    async with opened(app, keys["read"]) as stream:
+        await stream.until("\n\n:\n\n:\n\n")
+        assert stream.text.startswith("retry: 2000\nid: 3-")
+        assert "data" not in stream.text
+
+
+async def test_a_comment_carries_the_place_past_what_is_not_wanted(
+    app: Any, keys: dict[str, str], stocked: Registry, often: None
+) -> None:
+    async with opened(app, keys["read"], "type=label") as stream:
+        await write_files(stocked, {"prompts/partials/tone.prompt.yaml": TONE.replace("brief", "calm")}, "Calm down")
+        await stream.until("\n\n:\nid: 4-")
+        assert "event" not in stream.text
+
+
+async def test_a_revoked_key_ends_its_streams(app: Any, keys: dict[str, str], stocked: Registry, often: None) -> None:
+    async with opened(app, keys["read"]) as stream, opened(app, keys["write"]) as other:
+        (key,) = [key for key in await stocked.accounts.list_keys("ada") if key.scope.value == "read"]
+        await stocked.accounts.revoke_key(key.id)
+        assert await stream.ended()
+        assert not other.task.done()
+
+
+async def test_a_client_that_leaves_leaves_nothing_behind(app: Any, keys: dict[str, str], stocked: Registry) -> None:
+    before = len(asyncio.all_tasks())
+    async with opened(app, keys["read"]) as stream:
+        assert len(asyncio.all_tasks()) > before
+        stream.left.set()
+        await asyncio.wait_for(stream.task, 5)
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_stopping_ends_streams_as_answers_end(app: Any, keys: dict[str, str], stocked: Registry) -> None:
+    async with opened(app, keys["read"]) as stream:
+        stocked.event_streams.close()
+        assert await stream.ended()
+
+
+async def test_a_client_that_takes_nothing_does_not_hold_the_stop_up(
+    app: Any, keys: dict[str, str], stocked: Registry
+) -> None:
+    async with opened(app, keys["read"]) as stream:
+        stream.takes.clear()
+        await write_files(stocked, {"prompts/partials/tone.prompt.yaml": TONE.replace("brief", "calm")}, "Calm down")
+        await asyncio.sleep(0.1)
+        stocked.event_streams.close()
+        await asyncio.wait_for(stream.task, 5)
