@@ -23,17 +23,18 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 
 `serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
 `init` and `index` also while the server runs. `validate`, `test` and `render` need no server for files that lie here.
-`list`, `get`, `put`, `edit`, `log`, `diff`, `search` and `label` ask a server over REST, and so does `render` for a
-template that is not here. They read these variables:
+`list`, `get`, `put`, `edit`, `log`, `diff`, `search`, `label` and `import` ask a server over REST, and so does `render`
+for a template that is not here. They read these variables:
 
 | variable | default | meaning |
 | --- | --- | --- |
 | `PROMPTUARY_URL` | `http://127.0.0.1:8000` | the server's address |
-| `PROMPTUARY_KEY` | none | an API key; scope read is enough for all but `put`, `edit` and moving labels |
+| `PROMPTUARY_KEY` | none | an API key; scope read is enough for all but `put`, `edit`, `import` and moving labels |
 | `PROMPTUARY_REPOSITORY` | `default` | the repository |
 
 `--url`, `--key-file` and `--repository` say the same for one call. A key is never an option's value, because others on
 the machine can see those. `edit` starts `$VISUAL`, else `$EDITOR`. `NO_COLOR` turns colours off on terminals too.
+A write whose answer is lost is sent once more under the same `Idempotency-Key`, so it is done once.
 
 ```bash
 export PROMPTUARY_KEY=$(cat .data/admin-key)

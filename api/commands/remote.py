@@ -11,6 +11,7 @@ from typing import IO, Any, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
+from uuid import uuid4
 
 from api.commands.output import REFUSED, UNUSABLE, fail, plain
 from api.commands.typed import typed_repository
@@ -21,6 +22,8 @@ TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS = 300.0
 """How long a whole answer may take, however busily it trickles."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
+READING = frozenset({"render", "check"})
+"""What changes nothing, whatever its method."""
 NOT_OURS = "answered something that is not Promptuary's; check that it is the server's address"
 IN_DOUBT = "It may have been done nevertheless: look before you repeat it"
 _CHUNK = 1 << 16
@@ -78,7 +81,7 @@ class Server:
         try:
             reply = self.call(method, *path, **given)
         except NoAnswer as error:
-            doubt = error.sent and method != "GET" and path[0] != "render"
+            doubt = error.sent and method != "GET" and path[0] not in READING
             fail(f"{error}. {IN_DOUBT}" if doubt else str(error), UNUSABLE)
         if reply.status >= 300:
             refuse(reply)
@@ -103,17 +106,29 @@ class Server:
         body: bytes | Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Asks once; redirections are not followed, so that the key goes nowhere else. Raises NoAnswer.
+        """Asks; redirections are not followed, so that the key goes nowhere else. Raises NoAnswer.
 
-        ``path`` are the parts after the repository's name. A mapping as ``body`` is sent as JSON.
+        ``path`` are the parts after the repository's name. A mapping as ``body`` is sent as JSON. A write whose answer
+        is lost is sent once more under the same Idempotency-Key, so it is done once.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         where = "/".join(quote(part) for part in ("/api/v1/repositories", self.repository, *path))
         address = self._root + where + (f"?{urlencode(given)}" if given else "")
-        sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **(headers or {})}
+        sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
         if isinstance(body, Mapping):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
-        request = Request(address, data=body, headers=sent, method=method)  # noqa: S310  (open_server checks the scheme)
+        writes = method != "GET" and path[0] not in READING
+        if writes:
+            sent["Idempotency-Key"] = str(uuid4())
+        request = Request(address, data=body, headers={**sent, **(headers or {})}, method=method)  # noqa: S310  (open_server checks the scheme)
+        try:
+            return self._send(request)
+        except NoAnswer as error:
+            if not (writes and error.sent):
+                raise
+        return self._send(request)
+
+    def _send(self, request: Request) -> Reply:
         try:
             with build_opener(_NoRedirection).open(request, timeout=TIMEOUT_SECONDS) as answer:
                 reply = Reply(answer.status, _lowered(answer.headers), _read(answer))
@@ -122,7 +137,7 @@ class Server:
                 return Reply(error.code, _lowered(error.headers), self._read_refusal(error))
         except (OSError, HTTPException, ValueError) as error:
             raise NoAnswer(self._reason(error), sent=not isinstance(error, URLError)) from None
-        if reply.headers.get("content-type", "").partition(";")[0] != sent["Accept"]:
+        if reply.headers.get("content-type", "").partition(";")[0] != request.get_header("Accept"):
             raise NoAnswer(f"{self.shown} {NOT_OURS}")
         return reply
 

@@ -1,5 +1,6 @@
 """What goes wrong between the commands and a server is a line and an exit code; the key is never shown."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -33,8 +34,9 @@ TEMPLATE = "schema: prompt/v1\ntype: text\ntext: Hello.\n"
 
 
 @contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+def answering(answer: Callable[[socket.socket], None], seen: list[bytes] | None = None) -> Iterator[str]:
     """The address of a server that does something with each connection after it has read a request's head."""
+    asked = [] if seen is None else seen
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -45,7 +47,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
                     return
                 with connection:
                     try:
-                        connection.recv(65536)
+                        asked.append(connection.recv(65536))
                         answer(connection)
                     except OSError:
                         continue
@@ -189,6 +191,18 @@ def test_a_server_that_trickles(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
         done = run("list", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
         wait.set()
     assert (done.code, "too long" in done.err) == (2, True)
+
+
+def test_a_write_whose_answer_is_lost_is_sent_once_more_under_the_same_key(run: Run) -> None:
+    moved = b'{"label": "production", "name": "a", "version": 1, "previous": null, "commit": "abc"}'
+    answers = iter([b"", http("200 OK", moved, JSON)])
+    seen: list[bytes] = []
+    with answering(lambda connection: connection.sendall(next(answers)), seen) as url:
+        done = run("label", "set", "production", "a", "1", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
+    assert (done.code, done.out) == (0, "production of a: new -> 1 (abc)\n")
+    keys = [re.search(rb"Idempotency-Key: (\S{36})\r", request, re.IGNORECASE) for request in seen]
+    assert len({key[1] for key in keys if key}) == 1
+    assert len(keys) == 2
 
 
 def test_tls_that_does_not_hold(run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.remote import on_a_terminal
-from tests.running import Running, text_template
+from tests.running import Running, git, text_template
 
 pytestmark = pytest.mark.e2e
 
@@ -55,6 +55,12 @@ def test_put_with_a_state_that_is_not_there_any_more(ask: Run) -> None:
     empty = ask("put", "put/b", "--if-match", "", stdin=text_template("Three."))
     assert (empty.code, "--if-match is empty" in empty.err) == (2, True)
     assert ask("get", "put/b").out == text_template("Two.")
+
+
+def test_a_write_is_marked_so_that_a_repeat_is_known(ask: Run, server: Running) -> None:
+    ask("put", "put/marked", "--new", "-m", "Mark", stdin=text_template("One."))
+    message = git(server.bare, "log", "-1", "--format=%B", "main")
+    assert re.fullmatch(r"Mark\n\nIdempotency-Key: [0-9a-f]{64} [0-9a-f]{64}\n+", message)
 
 
 def test_put_checks_before_it_sends(ask: Run, run: Run) -> None:
