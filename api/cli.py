@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from api.commands import index, key, label
+from api.commands.check import check
 from api.commands.diff import diff
 from api.commands.edit import edit
 from api.commands.get import get
 from api.commands.hook import hook
+from api.commands.import_prompts import import_prompts
 from api.commands.init import init
 from api.commands.list import list_templates
 from api.commands.log import log
@@ -26,6 +28,7 @@ HELP = """A Git-backed prompt registry with an indexing service.
 \b
 promptuary serve                            serve the registry, with a sample to look at
 promptuary validate .                       check the templates of a checkout
+promptuary check --against main             judge what has changed since then, as the gate will
 promptuary test                             run their offline tests
 promptuary render support/triage --var ticket="My card was charged twice"
 promptuary list                             what a server has (PROMPTUARY_URL, PROMPTUARY_KEY)
@@ -47,6 +50,7 @@ app = typer.Typer(
 app.command("serve")(serve)
 app.command("init")(init)
 app.command("validate")(validate)
+app.command("check")(check)
 app.command("test")(run_tests)
 app.command("render")(render)
 app.command("list")(list_templates)
@@ -56,6 +60,7 @@ app.command("edit")(edit)
 app.command("log")(log)
 app.command("diff")(diff)
 app.command("search")(search)
+app.command("import")(import_prompts)
 app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
 app.add_typer(index.app, name="index")

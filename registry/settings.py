@@ -45,6 +45,15 @@ class ClientSettings(BaseSettings):
     repository: str = "default"
 
 
+class LangfuseSettings(BaseSettings):
+    """The keys of the Langfuse project that ``promptuary import`` reads, named as Langfuse's own clients name them."""
+
+    model_config = SettingsConfigDict(env_prefix="LANGFUSE_", frozen=True)
+
+    public_key: str = ""
+    secret_key: SecretStr | None = None
+
+
 class EditorSettings(BaseSettings):
     """What the person at the terminal edits with: ``VISUAL``, else ``EDITOR``."""
 

@@ -1,0 +1,9 @@
+"""The formats that ``promptuary import`` reads."""
+
+from enum import StrEnum
+
+
+class SourceFormat(StrEnum):
+    """A format, by the word that ``--from`` takes."""
+
+    LANGFUSE = "langfuse"

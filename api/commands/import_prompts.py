@@ -1,0 +1,105 @@
+"""``promptuary import``: prompts of another tool become templates on a server."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.import_formats import SourceFormat
+from api.commands.options import InRepository, KeyFile, Url
+from api.commands.output import UNUSABLE, Json, console, fail, visible, write_json, write_table
+
+if TYPE_CHECKING:
+    from api.commands.import_writing import Outcome
+    from registry.domain.importing.plans import PromptPlan
+
+SHOWN_NOTES = 1_000
+
+
+def import_prompts(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A file, a folder, or the address of a Langfuse server.")
+    ],
+    form: Annotated[
+        SourceFormat | None, typer.Option("--from", help="The format. [default: recognised]", show_default=False)
+    ] = None,
+    folder: Annotated[str, typer.Option(help="A folder to put all of it in.", show_default=False)] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come and what could not; ask the server nothing.")
+    ] = False,
+    url: Url = None,
+    repository: InRepository = None,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Take over the prompts of another tool: each version a commit, in the order of their times, then the labels.
+
+    Said again it adds what is new there and nothing else, so an import that was interrupted is finished by repeating
+    it. What was changed, renamed or deleted here since is left alone. What could not be carried over is reported for
+    each prompt. Langfuse is asked with LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.
+
+    \b
+    promptuary import export.json --dry-run
+    promptuary import https://cloud.langfuse.com --folder langfuse
+    promptuary import export.json --json | jq -r '.prompts[] | select(.notes != []) | .name'
+
+    Exit codes: 0 everything was taken over or reported, 1 the server refused the key, 2 the source or the server
+    cannot be read.
+    """
+    from api.commands.import_sources import read_source
+    from api.commands.import_writing import Writing
+    from api.commands.remote import open_server
+    from registry.domain.importing.imported import SourceUnreadable
+    from registry.domain.importing.plans import in_order, plan_import
+
+    _check_folder(folder)
+    server = None if dry_run else open_server(url, repository, key_file)
+    try:
+        plans = plan_import(read_source(source, form), folder)
+    except SourceUnreadable as error:
+        fail(str(error), UNUSABLE)
+    outcomes = _nothing_done(plans) if server is None else Writing(server).run(plans, list(in_order(plans)))
+    if as_json:
+        write_json(_document(source, outcomes, dry_run=dry_run))
+    else:
+        _write(outcomes, dry_run=dry_run)
+
+
+def _check_folder(folder: str) -> None:
+    from registry.domain.names import check_folder
+
+    problem = check_folder(folder)
+    if problem is not None:
+        fail(f"--folder: {problem}", UNUSABLE)
+
+
+def _nothing_done(plans: "list[PromptPlan]") -> "list[Outcome]":
+    from api.commands.import_writing import Outcome
+
+    return [Outcome(plan) for plan in plans]
+
+
+def _document(source: str, outcomes: "list[Outcome]", *, dry_run: bool) -> dict[str, object]:
+    return {
+        "source": Path(source).name if "://" not in source else source.rpartition("@")[2],
+        "dry_run": dry_run,
+        "written": sum(len(each.written) for each in outcomes),
+        "prompts": [each.document for each in outcomes],
+    }
+
+
+def _write(outcomes: "list[Outcome]", *, dry_run: bool) -> None:
+    written = "VERSIONS" if dry_run else "WRITTEN"
+    rows = [
+        (each.plan.name, each.plan.old_name, len(each.plan.steps) if dry_run else len(each.written), len(each.there),
+         len(each.refused), len(each.labelled), len(each.notes))
+        for each in outcomes
+    ]  # fmt: skip
+    if rows:
+        write_table(("NAME", "WAS", written, "THERE", "REFUSED", "LABELS", "NOTES"), rows)
+    out = console(stderr=True)
+    notes = [(each.plan.name, number, note) for each in outcomes for number, note in each.notes]
+    for name, number, note in notes[:SHOWN_NOTES]:
+        out.print(visible(f"{name}{f' version {number}' if number else ''}: {note}"))
+    if len(notes) > SHOWN_NOTES:
+        out.print(f"and {len(notes) - SHOWN_NOTES} more; --json has all")

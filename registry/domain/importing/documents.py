@@ -1,0 +1,152 @@
+"""A version of another tool's prompt as a template file that the reader accepts, and what could not be carried over."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from registry.domain.diagnostics import Severity
+from registry.domain.ids import TemplateName
+from registry.domain.importing.imported import Imported, ImportedVersion
+from registry.domain.importing.source_names import VariableKey, name_tag
+from registry.domain.importing.texts_of_version import Naming, Texts, clean, write_texts
+from registry.domain.names import template_path
+from registry.domain.prompt_schema import SCHEMA_WORD
+from registry.domain.template import Json, Status, TemplateType, VariableType
+from registry.domain.template_file import read_template
+from registry.domain.template_text import write_document
+from registry.domain.wording import shown
+
+_LONGEST_DESCRIPTION = 4000
+_ORDER = (
+    "schema", "description", "type", "tags", "status", "variables", "messages", "text", "model", "tools",
+    "tool_choice", "output", "metadata",
+)  # fmt: skip
+
+Change = Callable[[dict[str, Json]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """``source`` is the file, None where no template can be made; ``notes`` are what could not be carried over."""
+
+    source: bytes | None
+    includes: frozenset[TemplateName]
+    notes: tuple[str, ...]
+
+
+def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, naming: Naming) -> Converted:
+    """The template file for a version, as ``template_file.read_template`` accepts it."""
+    texts = write_texts(version, naming)
+    document = _plain(prompt, version, naming, texts)
+    notes = [*version.notes, *texts.notes]
+    wishes = list(_wishes(prompt, version))
+    whole = _with(document, [change for _, change in wishes])
+    path = template_path(name)
+    if _problem(whole, path) is not None:
+        problem = _problem(document, path)
+        if problem is not None:
+            return Converted(None, frozenset(), (*dict.fromkeys(notes), f"no template can be made of it: {problem}"))
+        for said, change in wishes:
+            tried = _with(document, [change])
+            refused = _problem(tried, path)
+            if refused is None:
+                document = tried
+            else:
+                notes.append(f"{said} is left out: {refused}")
+        whole = document
+    source = write_document(None, {key: whole[key] for key in _ORDER if key in whole})
+    return Converted(source, frozenset(naming.includes[each] for each in texts.references), tuple(dict.fromkeys(notes)))
+
+
+def _plain(prompt: Imported, version: ImportedVersion, naming: Naming, texts: Texts) -> dict[str, Json]:
+    """The template without anything that might be refused on its own."""
+    kind = TemplateType.TEXT if isinstance(version.body, str) else TemplateType.CHAT
+    inherited = {key for each in texts.references for key in naming.inherited[each]} - texts.used.keys()
+    keys = [*texts.used, *sorted(inherited)]
+    variables: dict[str, Json] = {naming.variables[key]: _declaration(key, version) for key in texts.used}
+    variables |= {naming.variables[key]: {"type": "string", "required": False} for key in sorted(inherited)}
+    renamed: dict[str, Json] = {naming.variables[key]: key[1] for key in keys if naming.variables[key] != key[1]}
+    texts.notes += [f"the variable {shown(old)} is {new} here" for new, old in renamed.items()]
+    came_from = {"from": prompt.source, "name": clean(prompt.name), "version": version.number}
+    document: dict[str, Json] = {
+        "schema": SCHEMA_WORD,
+        "type": kind.value,
+        "text" if kind is TemplateType.TEXT else "messages": texts.body,
+        "metadata": {"imported": came_from | ({"variables": renamed} if renamed else {})},
+    }
+    if variables:
+        document["variables"] = variables
+    if texts.literal:
+        document["status"] = Status.DRAFT.value
+    return document
+
+
+def _declaration(key: VariableKey, version: ImportedVersion) -> dict[str, Json]:
+    is_messages, name = key
+    if is_messages:
+        return {"type": VariableType.MESSAGES.value, "required": False}
+    if name not in version.defaults:
+        return {"type": VariableType.STRING.value}
+    default = version.defaults[name]
+    kinds: tuple[tuple[type, VariableType], ...] = (
+        (bool, VariableType.BOOLEAN), (int, VariableType.INTEGER), (float, VariableType.NUMBER),
+        (list, VariableType.ARRAY), (dict, VariableType.OBJECT),
+    )  # fmt: skip
+    kind = next((kind for python, kind in kinds if isinstance(default, python)), VariableType.STRING)
+    return {"type": kind.value} | ({} if default is None else {"default": default})
+
+
+def _wishes(prompt: Imported, version: ImportedVersion) -> Iterator[tuple[str, Change]]:
+    """What else the source says, each with its words: one by one, so that what is refused leaves the others alone."""
+    if version.description:
+        yield "the description", _setting("description", clean(version.description)[:_LONGEST_DESCRIPTION])
+    seen: set[str] = set()
+    for tag in prompt.tags:
+        cleaned = name_tag(clean(tag))
+        if cleaned and cleaned.casefold() not in seen:
+            seen.add(cleaned.casefold())
+            yield f"the tag {shown(tag)}", _tag(cleaned)
+    for key, value in version.settings.items():
+        yield f"{key} ({shown(value)})", _setting(key, value)
+    for key, value in version.metadata.items():
+        yield f"{shown(key)} ({shown(value)})", _kept(key, value)
+
+
+def _setting(key: str, value: Json) -> Change:
+    def change(document: dict[str, Json]) -> None:
+        document[key] = value
+
+    return change
+
+
+def _tag(tag: str) -> Change:
+    def change(document: dict[str, Json]) -> None:
+        document["tags"] = [*document.get("tags", []), tag]
+
+    return change
+
+
+def _kept(key: str, value: Json) -> Change:
+    def change(document: dict[str, Json]) -> None:
+        metadata = document["metadata"]
+        kept = {**metadata.get("config", {}), key: value}
+        document["metadata"] = {**metadata, "config": kept}
+
+    return change
+
+
+def _with(document: Mapping[str, Json], changes: list[Change]) -> dict[str, Json]:
+    made = dict(document)
+    for change in changes:
+        change(made)
+    return made
+
+
+def _problem(document: Mapping[str, Any], path: str) -> str | None:
+    """Why the reader refuses a document, or None."""
+    try:
+        source = write_document(None, document)
+    except (ValueError, TypeError, RecursionError) as error:  # what no file can say
+        return f"it cannot be written down ({type(error).__name__})"
+    found = read_template(source, path).diagnostics
+    return next((each.message for each in found if each.severity is Severity.ERROR), None)

@@ -1,0 +1,69 @@
+"""A prompt of another tool, before it is a template: what its reader understood of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from registry.domain.template import Json
+
+
+class Syntax(StrEnum):
+    """How the texts of a prompt name their variables."""
+
+    PLAIN = "plain"
+    MUSTACHE = "mustache"
+    LANGFUSE = "langfuse"
+    """Mustache's plain variables, and references to other prompts."""
+    HANDLEBARS = "handlebars"
+    JINJA = "jinja"
+
+
+class SourceUnreadable(Exception):
+    """A file or an answer is not what its format says; the text names what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands where the messages of a variable go."""
+
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One message: whoever speaks, in the source's word, and the text."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedVersion:
+    """One version. ``body`` is a text or messages; ``settings`` are model, tools, tool_choice and output as documents.
+
+    ``author`` is whatever the source says of who wrote it; ``notes`` are what the reader could not carry over.
+    """
+
+    number: int
+    body: str | tuple[Speech | Slot, ...]
+    syntax: Syntax = Syntax.PLAIN
+    description: str = ""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    author: str = ""
+    time: datetime | None = None
+    message: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A prompt with its versions, oldest first. ``source`` is the format's word, such as langfuse."""
+
+    source: str
+    name: str
+    versions: tuple[ImportedVersion, ...]
+    tags: tuple[str, ...] = ()

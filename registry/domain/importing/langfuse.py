@@ -1,0 +1,122 @@
+"""Langfuse's prompts, in the shapes of its REST API (``/api/public/v2/prompts``), alone or many in a file."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from registry.domain.importing.imported import Imported, ImportedVersion, Slot, SourceUnreadable, Speech, Syntax
+from registry.domain.importing.model_settings import read_settings
+from registry.domain.template import Json
+from registry.domain.wording import shown
+
+SOURCE = "langfuse"
+
+
+def read_export(data: bytes, where: str) -> list[Imported]:
+    """The prompts of a JSON or JSON Lines file: prompts as the API answers them, in a list or under ``data``.
+
+    Raises SourceUnreadable, naming ``where``.
+    """
+    return gather(_entries(data, where), where)
+
+
+def gather(entries: Iterable[Json], where: str) -> list[Imported]:
+    """Versions, in any order, as prompts; of a version that comes twice the last counts. Raises SourceUnreadable."""
+    versions: dict[str, dict[int, ImportedVersion]] = {}
+    tags: dict[str, tuple[str, ...]] = {}
+    for index, entry in enumerate(entries):
+        name, version = _read(entry, f"{where}, entry {index + 1}")
+        versions.setdefault(name, {})[version.number] = version
+        tags[name] = _words(entry.get("tags")) or tags.get(name, ())
+    return [
+        Imported(SOURCE, name, tuple(found[number] for number in sorted(found)), tags[name])
+        for name, found in sorted(versions.items())
+    ]
+
+
+def is_prompt(entry: Json) -> bool:
+    """Whether something looks like one of Langfuse's prompt versions."""
+    return isinstance(entry, Mapping) and {"name", "prompt", "version"} <= entry.keys()
+
+
+def _entries(data: bytes, where: str) -> Iterator[Json]:
+    try:
+        text = data.decode("utf-8-sig")
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise SourceUnreadable(f"{where} is no JSON and no JSON Lines: {error}") from None
+    if isinstance(found, Mapping):
+        inner = found.get("data", found.get("prompts"))
+        found = inner if isinstance(inner, list) else [found]
+    if not isinstance(found, list) or not text.strip():
+        raise SourceUnreadable(f"{where} holds no prompts: a list of them is needed, as Langfuse's API answers them")
+    yield from found
+
+
+def _read(entry: Json, where: str) -> tuple[str, ImportedVersion]:
+    if not is_prompt(entry):
+        raise SourceUnreadable(f"{where} is no prompt of Langfuse's: it needs name, version and prompt")
+    name, number, prompt = entry["name"], entry["version"], entry["prompt"]
+    if not isinstance(name, str) or not name or not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise SourceUnreadable(f"{where}: name is a text and version a number from 1")
+    notes: list[str] = []
+    if isinstance(prompt, str):
+        body: str | tuple[Speech | Slot, ...] = prompt
+    elif isinstance(prompt, list):
+        body = tuple(_message(each, f"{where} ({name})", notes) for each in prompt)
+    else:
+        raise SourceUnreadable(f"{where} ({name}): prompt is a text or a list of messages")
+    config = entry.get("config")
+    settings, rest = read_settings(config) if isinstance(config, Mapping) else ({}, {})
+    if config not in (None, {}) and not isinstance(config, Mapping):
+        rest = {"value": config}
+    return name, ImportedVersion(
+        number,
+        body,
+        Syntax.LANGFUSE,
+        settings=settings,
+        metadata=rest,
+        labels=_words(entry.get("labels")),
+        author=_text(entry.get("createdBy")),
+        time=_time(entry.get("createdAt")),
+        message=_text(entry.get("commitMessage")),
+        notes=tuple(notes),
+    )
+
+
+def _message(said: Json, where: str, notes: list[str]) -> Speech | Slot:
+    if not isinstance(said, Mapping):
+        raise SourceUnreadable(f"{where}: a message is an object, not {shown(said)}")
+    if said.get("type") == "placeholder" and isinstance(said.get("name"), str) and said["name"]:
+        return Slot(said["name"])
+    role, content = said.get("role"), said.get("content")
+    more = sorted(set(said) - {"role", "content", "type"})
+    if more:
+        notes.append(f"of a message {', '.join(more)} is left out")
+    if isinstance(content, list):
+        texts = [each["text"] for each in content if isinstance(each, Mapping) and isinstance(each.get("text"), str)]
+        if len(texts) < len(content):
+            notes.append("parts of a message that are no text are left out")
+        content = "\n".join(texts)
+    if not isinstance(role, str) or not isinstance(content, str):
+        raise SourceUnreadable(f"{where}: a message has role and content, or type placeholder and name")
+    return Speech(role, content)
+
+
+def _words(said: Json) -> tuple[str, ...]:
+    return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
+
+
+def _text(said: Json) -> str:
+    return said if isinstance(said, str) else ""
+
+
+def _time(said: Json) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found

@@ -1,0 +1,155 @@
+"""What an import does, in order: each version of each prompt a commit, as old as it was there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from registry.domain.ids import LabelName, TemplateName
+from registry.domain.importing.documents import convert
+from registry.domain.importing.imported import Imported, ImportedVersion
+from registry.domain.importing.source_names import VariableKey, name_label, name_templates, name_variables
+from registry.domain.importing.texts_of_version import Naming, keys_of, references_of
+from registry.domain.wording import shown
+
+_BUILT_IN = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One version on its way: ``source`` is its file, None where no template can be made of it."""
+
+    name: TemplateName
+    number: int
+    source: bytes | None
+    includes: frozenset[TemplateName]
+    author: str
+    time: datetime | None
+    subject: str
+    message: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """One prompt: ``labels`` names, for each label, the source's version that it points to."""
+
+    source: str
+    old_name: str
+    name: TemplateName
+    steps: tuple[Step, ...]
+    labels: Mapping[LabelName, int]
+    notes: tuple[str, ...]
+
+
+def plan_import(prompts: Sequence[Imported], folder: str = "") -> list[PromptPlan]:
+    """The plans of all prompts of a source, by name. ``folder`` goes before every name."""
+    names = name_templates([each.name for each in prompts], folder)
+    by_name = {each.name: each for each in prompts}
+    reached = _reached(by_name)
+    bound = {name for name, others in reached.items() for name in (name, *others)}
+    together = name_variables(key for name in bound for key in keys_of(by_name[name]))
+    plans = [_plan(by_name[name], names, reached, together if name in bound else None, by_name) for name in names]
+    return sorted(plans, key=lambda plan: plan.name)
+
+
+def subject_of(source: str, old_name: str, number: int) -> str:
+    """The first line of a version's commit, by which a later import knows that it came."""
+    return f"Import version {number} of {' '.join(shown(old_name).split())} from {source}"
+
+
+def in_order(plans: Sequence[PromptPlan]) -> Iterator[tuple[PromptPlan, Step]]:
+    """All steps, the oldest first. A prompt's versions keep their order, and what is included comes before."""
+    queue: list[tuple[datetime, TemplateName, int, PromptPlan]] = []
+    for plan in plans:
+        latest = datetime.min.replace(tzinfo=UTC)
+        for index, step in enumerate(plan.steps):
+            latest = max(latest, step.time or latest)
+            queue.append((latest, plan.name, index, plan))
+    by_name = {plan.name: plan for plan in plans}
+    done = dict.fromkeys(by_name, 0)
+
+    def up_to(plan: PromptPlan, index: int) -> Iterator[tuple[PromptPlan, Step]]:
+        while done[plan.name] <= index:
+            step = plan.steps[done[plan.name]]
+            for include in sorted(step.includes):
+                if not done[include]:
+                    yield from up_to(by_name[include], 0)
+            done[plan.name] += 1
+            yield plan, step
+
+    for _, _, index, plan in sorted(queue, key=lambda each: each[:3]):
+        yield from up_to(plan, index)
+
+
+def _plan(
+    prompt: Imported,
+    names: Mapping[str, TemplateName],
+    reached: Mapping[str, frozenset[str]],
+    together: Mapping[VariableKey, str] | None,
+    by_name: Mapping[str, Imported],
+) -> PromptPlan:
+    includes = {each: names[each] for each in reached[prompt.name]}
+    inherited = {
+        each: frozenset(k for one in (each, *reached[each]) for k in keys_of(by_name[one])) for each in includes
+    }
+    variables = name_variables(keys_of(prompt)) if together is None else together
+    naming = Naming(variables, includes, inherited)
+    name = names[prompt.name]
+    labels, notes = _labels(prompt)
+    if name.rpartition("/")[2] != prompt.name.rpartition("/")[2] or not name.endswith(prompt.name):
+        notes.insert(0, f"{shown(prompt.name)} is called {name} here")
+    steps = tuple(_step(prompt, version, name, naming) for version in prompt.versions)
+    return PromptPlan(prompt.source, prompt.name, name, steps, labels, tuple(notes))
+
+
+def _step(prompt: Imported, version: ImportedVersion, name: TemplateName, naming: Naming) -> Step:
+    made = convert(prompt, version, name, naming)
+    subject = subject_of(prompt.source, prompt.name, version.number)
+    return Step(
+        name, version.number, made.source, made.includes, version.author, version.time, subject, version.message,
+        made.notes,
+    )  # fmt: skip
+
+
+def _labels(prompt: Imported) -> tuple[dict[LabelName, int], list[str]]:
+    labels: dict[LabelName, int] = {}
+    notes: list[str] = []
+    for version in prompt.versions:
+        for word in version.labels:
+            label = name_label(word) if word != _BUILT_IN else None
+            if word == _BUILT_IN:
+                continue
+            if label is None or (label in labels and label != word):
+                notes.append(f"the label {shown(word)} is left out: no label can be made of it that is free")
+                continue
+            if label != word:
+                notes.append(f"the label {shown(word)} is {label} here")
+            labels[label] = version.number
+    return labels, notes
+
+
+def _reached(by_name: Mapping[str, Imported]) -> dict[str, frozenset[str]]:
+    """For each prompt the text prompts that it may include, and what those include; circles are left out."""
+    direct = {
+        name: {
+            each
+            for version in prompt.versions
+            for each in references_of(version)
+            if each in by_name and each != name and all(isinstance(v.body, str) for v in by_name[each].versions)
+        }
+        for name, prompt in by_name.items()
+    }
+    closed = {name: _closure(name, direct) for name in direct}
+    sound = {name: {each for each in direct[name] if name not in closed[each]} for name in direct}
+    return {name: _closure(name, sound) for name in sound}
+
+
+def _closure(name: str, direct: Mapping[str, set[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(direct[name])
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += direct[each]
+    return frozenset(found)

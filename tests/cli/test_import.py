@@ -1,0 +1,234 @@
+"""``promptuary import`` into a real server, from files and from a server that speaks Langfuse's REST API."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Done, Run, url_of
+from tests.cli.langfuse import KEYS, PROMPTS, langfuse, version
+from tests.cli.remote import on_a_terminal
+from tests.running import Running, git
+
+pytestmark = pytest.mark.e2e
+
+
+def export(folder: Path, *versions: dict[str, Any]) -> str:
+    place = folder / "export.json"
+    place.write_text(json.dumps(versions))
+    return str(place)
+
+
+def commits(server: Running) -> int:
+    return int(git(server.bare, "rev-list", "--count", "main"))
+
+
+def prompt(done: Done, name: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [each for each in done.json["prompts"] if each["from"]["name"] == name]
+    return found[0]
+
+
+def test_versions_labels_and_what_was_said_come_over_once(ask: Run, server: Running, tmp_path: Path) -> None:
+    source = export(
+        tmp_path,
+        version("triage", "Sort {{ticket-text}}", 1, commitMessage="Begin\n\nAs ever", tags=["support"]),
+        version("triage", [{"role": "system", "content": "Sort {{ticket}}"}], 2, labels=["production", "latest"]),
+        version("tone", "Be kind", 1),
+    )
+    done = ask("import", source, "--folder", "one", "--json")
+    assert (done.code, done.json["written"]) == (0, 3), done.err + done.out
+    triage = prompt(done, "triage")
+    assert (triage["name"], triage["written"], triage["labels"]) == ("one/triage", [1, 2], ["production"])
+    assert any("ticket-text" in each["note"] and each["version"] == 1 for each in triage["notes"])
+    first = server.read("one/triage", version="1")
+    assert first["document"]["metadata"]["imported"] == {
+        "from": "langfuse",
+        "name": "triage",
+        "version": 1,
+        "variables": {"ticket_text": "ticket-text"},
+    }
+    assert server.read("one/triage", label="production")["version"] == 2
+    log = git(server.bare, "log", "--format=%B", "main")
+    assert (
+        "Import version 1 of triage from langfuse\n\nBegin\n\nAs ever\n\nImported-Author: ada@example.com"
+        in log.replace('"', "")
+    )
+    assert "Imported-Time: 2024-01-01T00:00:00+00:00" in log
+    before = commits(server)
+    again = ask("import", source, "--folder", "one", "--json")
+    assert (again.code, again.json["written"], prompt(again, "triage")["there"]) == (0, 0, [1, 2])
+    assert commits(server) == before
+    server.assert_sound()
+
+
+def test_what_is_new_there_is_added(ask: Run, server: Running, tmp_path: Path) -> None:
+    one, two = version("a", "{{x}}", 1, labels=["staging"]), version("a", "{{y}}", 2)
+    ask("import", export(tmp_path, one), "--folder", "more")
+    done = ask(
+        "import", export(tmp_path, {**one, "labels": []}, {**two, "labels": ["staging"]}), "--folder", "more", "--json"
+    )
+    assert prompt(done, "a")["written"] == [2], done.out
+    assert prompt(done, "a")["labels"] == ["staging"]
+    assert server.read("more/a", label="staging")["version"] == 2
+
+
+def test_what_was_done_here_is_left_alone(ask: Run, server: Running, tmp_path: Path) -> None:
+    names = ("edited", "deleted", "renamed", "labelled")
+    first = [version(name, "One", 1, labels=["staging"] if name == "labelled" else []) for name in names]
+    second = [version(name, "Two", 2) for name in names[:3]] + [version("labelled", "Two", 2, labels=["staging"])]
+    ask("import", export(tmp_path, *first), "--folder", "here")
+    assert ask("put", "here/edited", stdin="schema: prompt/v1\ntype: text\ntext: Mine\n").code == 0
+    assert ask("label", "drop", "staging", "here/labelled").code == 0
+    put, _, _ = server.call("DELETE", "/api/v1/repositories/default/templates/here/deleted", headers={"If-Match": "*"})
+    assert put == 200
+    moved = {"to": "here/new", "update_includes": False}
+    body, kind = json.dumps(moved), {"Content-Type": "application/json", "If-Match": "*"}
+    assert server.call("POST", "/api/v1/repositories/default/move/here/renamed", body, kind)[0] == 200
+    first[3]["labels"] = []
+    done = ask("import", export(tmp_path, *first, *second), "--folder", "here", "--json")
+    assert done.code == 0, done.err
+    said = {name: prompt(done, name) for name in names}
+    assert [said[name]["written"] for name in names] == [[], [], [], [2]]
+    for name, word in zip(names, ("changed here", "deleted here", "renamed here", "moved here"), strict=True):
+        assert any(word in each["note"] for each in said[name]["notes"]), said[name]
+    assert server.read("here/edited")["source"].endswith("text: Mine\n")
+
+
+def test_a_template_that_is_no_import_is_not_touched(ask: Run, server: Running, tmp_path: Path) -> None:
+    before = commits(server)
+    done = ask("import", export(tmp_path, version("support/triage", "x")), "--json")
+    assert (done.code, done.json["written"], commits(server)) == (0, 0, before)
+    assert "import with --folder" in prompt(done, "support/triage")["notes"][0]["note"]
+
+
+def test_what_the_gate_refuses_is_told_and_the_rest_comes(ask: Run, tmp_path: Path) -> None:
+    secret = "Use AKIA" + "IOSFODNN7EXAMPLQ and " + "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    done = ask(
+        "import", export(tmp_path, version("s", secret, 1), version("s", "Fine", 2)), "--folder", "sec", "--json"
+    )
+    assert (done.code, prompt(done, "s")["refused"], prompt(done, "s")["written"]) == (0, [1], [2]), done.out
+    assert "secret" in json.dumps(prompt(done, "s")["notes"])
+
+
+def test_variables_that_change_and_references_come_over(ask: Run, server: Running, tmp_path: Path) -> None:
+    done = ask(
+        "import",
+        export(
+            tmp_path,
+            version("main", "@@@langfusePrompt:name=tone|label=production@@@ {{a}}", 1),
+            version("main", "@@@langfusePrompt:name=tone|version=1@@@ {{b}}", 2),
+            version("tone", "Be {{how}}.", 1),
+            version("tone", "Be {{how}} and {{ever-so}}.", 3),
+        ),
+        "--folder",
+        "refs",
+        "--json",
+    )
+    assert (done.code, done.json["written"]) == (0, 4), done.out
+    body = json.dumps({"variables": {"b": "1", "how": "kind", "ever_so": "brief"}})
+    status, _, answer = server.call(
+        "POST", "/api/v1/repositories/default/render/refs/main", body, {"Content-Type": "application/json"}
+    )
+    assert (status, answer["text"]) == (200, "Be kind and brief. 1")
+
+
+def test_a_dry_run_asks_no_server(run: Run, tmp_path: Path) -> None:
+    done = run(
+        "import",
+        export(tmp_path, version("a b", "{{1}}"), version("x", [])),
+        "--dry-run",
+        PROMPTUARY_URL="http://127.0.0.1:9",
+    )
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0].split() == ["NAME", "WAS", "VERSIONS", "THERE", "REFUSED", "LABELS", "NOTES"]
+    assert "a b version 1: the variable" in done.err
+    assert "no template can be made of it" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.json"], "cannot be read"),
+        (["."], "holds nothing that can be imported"),
+        (["x.json", "--folder", "a//b"], "--folder"),
+        (["http://127.0.0.1:9"], "LANGFUSE_PUBLIC_KEY"),
+    ],
+)
+def test_what_cannot_be_read_is_told(run: Run, arguments: list[str], said: str) -> None:
+    done = run("import", *arguments, "--dry-run")
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_langfuse_is_read_page_by_page(ask: Run, server: Running, tmp_path: Path) -> None:
+    many = [version(f"folder/p{index}", f"Text {index}") for index in range(130)]
+    with langfuse(*many, version("folder/p0", "Two", 2, labels=["production"]), busy=2) as source:
+        done = ask("import", source.url, "--folder", "pages", "--json", **KEYS)
+        assert (done.code, done.json["written"]) == (0, 131), done.err
+        assert sum(path.startswith(f"{PROMPTS}?") for path in source.asked) == 2 + 2, "two pages, and two refusals"
+        assert any("folder%2Fp0" in path and "resolve=false" in path for path in source.asked)
+        again = ask("import", source.url, "--folder", "pages", "--json", **KEYS)
+    assert (again.code, again.json["written"]) == (0, 0)
+    assert server.read("pages/folder/p0", label="production")["version"] == 2
+
+
+def test_a_source_that_dies_half_way_is_told_and_taken_up_again(ask: Run, server: Running) -> None:
+    many = [version(f"d{index}", f"Text {index}") for index in range(5)]
+    before = commits(server)
+    with langfuse(*many, dies_after=3) as source:
+        done = ask("import", source.url, "--folder", "dying", **KEYS)
+        assert (done.code, commits(server)) == (2, before)
+        assert "nothing was written; try again" in done.err
+        source.dies_after = None
+        assert ask("import", source.url, "--folder", "dying", "--json", **KEYS).json["written"] == 5
+
+
+def test_langfuse_with_the_wrong_keys(ask: Run) -> None:
+    with langfuse() as source:
+        done = ask("import", source.url, **{**KEYS, "LANGFUSE_SECRET_KEY": "sk-lf-wrong"})
+    assert (done.code, "refuses the keys" in done.err, "sk-lf-wrong" in done.err) == (2, True, False)
+
+
+def test_two_imports_at_once_write_each_version_once(server: Running, process: Run, tmp_path: Path) -> None:
+    source = export(tmp_path, *(version(f"p{index % 4}", f"Text {index}", index // 4 + 1) for index in range(20)))
+    before = commits(server)
+    where = {"PROMPTUARY_URL": url_of(server), "PROMPTUARY_KEY": server.key}
+
+    def one(_: int) -> Done:
+        return process("import", source, "--folder", "both", "--json", **where)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(one, range(2)))
+    assert [done.code for done in both] == [0, 0], both[0].err + both[1].err
+    assert sum(done.json["written"] for done in both) == 20
+    assert commits(server) == before + 20
+    assert server.read("both/p0")["version"] == 5
+
+
+def test_an_import_that_was_killed_is_finished_by_the_next(ask: Run, server: Running, tmp_path: Path) -> None:
+    versions = [version("k", f"Text {index}", index) for index in range(1, 9)]
+    ask("import", export(tmp_path, *versions[:3]), "--folder", "killed")
+    done = ask("import", export(tmp_path, *versions), "--folder", "killed", "--json")
+    assert (prompt(done, "k")["there"], prompt(done, "k")["written"]) == ([1, 2, 3], [4, 5, 6, 7, 8])
+    assert server.read("killed/k")["version"] == 8
+
+
+def test_on_a_terminal_of_40_columns(server: Running, tmp_path: Path) -> None:
+    source = export(tmp_path, version("환불/안내", "{{고객 이름}}"))
+    code, screen = on_a_terminal(server, "import", source, "--dry-run")
+    assert (code, "환불/안내" in screen) == (0, True), screen
+
+
+def test_a_key_that_may_not_write_is_told(ask: Run, server: Running, tmp_path: Path) -> None:
+    made = server.command("key", "create", "--scope", "read", "--json")
+    key = json.loads(made.stdout)["key"]
+    file = tmp_path / "key"
+    file.write_text(key)
+    done = ask("import", export(tmp_path, version("n", "x")), "--folder", "no", "--key-file", str(file))
+    assert (done.code, "scope" in done.err) == (1, True), done.err
+
+
+def test_a_repository_that_is_not_there_is_told(ask: Run, tmp_path: Path) -> None:
+    done = ask("import", export(tmp_path, version("n", "x")), "--repository", "nosuch")
+    assert (done.code, "nosuch" in done.err, done.out) == (1, True, ""), done.err

@@ -1,0 +1,181 @@
+"""Langfuse's prompts become templates, with every oddity that theirs may have."""
+
+import json
+from typing import Any
+
+import pytest
+
+from registry.domain.importing.imported import SourceUnreadable
+from registry.domain.importing.langfuse import read_export
+from registry.domain.importing.plans import PromptPlan, in_order, plan_import
+from registry.domain.names import template_path
+from registry.domain.rendering import render
+from registry.domain.template import Template
+from registry.domain.template_file import read_template
+
+
+def entry(name: str, prompt: Any, version: int = 1, **more: Any) -> dict[str, Any]:
+    kind = "text" if isinstance(prompt, str) else "chat"
+    return {"name": name, "version": version, "type": kind, "prompt": prompt, "config": {}, "labels": [], **more}
+
+
+def plans(*entries: dict[str, Any], folder: str = "") -> dict[str, PromptPlan]:
+    found = plan_import(read_export(json.dumps(entries).encode(), "export.json"), folder)
+    return {plan.old_name: plan for plan in found}
+
+
+def template(plan: PromptPlan, index: int = 0) -> Template:
+    step = plan.steps[index]
+    assert step.source is not None, step.notes
+    read = read_template(step.source, template_path(step.name))
+    assert read.template is not None, read.diagnostics
+    return read.template
+
+
+def text(plan: PromptPlan, **values: Any) -> str | None:
+    return render(template(plan), {}, values).text
+
+
+def test_versions_labels_tags_and_config() -> None:
+    plan = plans(
+        entry("support/triage", "Two {{ticket}}", 2, labels=["production", "latest"], createdAt="2024-02-01T00:00:00Z"),
+        entry(
+            "support/triage",
+            [{"role": "system", "content": "One"}, {"type": "placeholder", "name": "chat history"}],
+            1,
+            labels=["tenant_1"],
+            tags=["support", "a,b", "SUPPORT"],
+            createdBy="ada@example.com",
+            createdAt="2024-01-01T00:00:00.000Z",
+            commitMessage="Begin",
+            config={
+                "model": "openai/gpt-4o",
+                "temperature": 0.2,
+                "max_completion_tokens": 9,
+                "custom": [1],
+                "tools": [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}],
+            },
+        ),
+    )["support/triage"]
+    assert [step.number for step in plan.steps] == [1, 2]
+    first = template(plan)
+    assert first.model is not None
+    assert (first.model.provider, first.model.id) == ("openai", "gpt-4o")
+    assert first.model.parameters == {"temperature": 0.2, "max_tokens": 9}
+    assert first.tags == ("support", "a-b")
+    assert first.tools[0]["name"] == "find"
+    assert first.metadata["config"] == {"custom": [1]}
+    assert first.metadata["imported"]["variables"] == {"chat_history": "chat history"}
+    rendered = render(first, {}, {"chat_history": [{"role": "user", "content": "Hi"}]}).messages
+    assert rendered == ({"role": "system", "content": "One"}, {"role": "user", "content": "Hi"})
+    assert plan.labels == {"tenant-1": 1, "production": 2}
+    assert "the label tenant_1 is tenant-1 here" in plan.notes[0].replace('"', "")
+    assert (plan.steps[0].author, plan.steps[0].message) == ("ada@example.com", "Begin")
+    assert plan.steps[0].time is not None
+
+
+def test_variables_that_are_no_identifiers_are_renamed_and_told() -> None:
+    plan = plans(entry("a", "{{user-name}} {{user_name}} {{ 1st }} {{class}} {{loop}} {{이름}} {{a b}} {{{raw}}}"))["a"]
+    names = template(plan).metadata["imported"]["variables"]
+    assert sorted(names.values()) == ["1st", "a b", "loop", "user-name"]
+    values = {old: f"<{old}>" for old in ("user-name", "user_name", "1st", "class", "loop", "이름", "a b", "raw")}
+    here = {old: new for new, old in names.items()}
+    rendered = text(plan, **{here.get(old, old): value for old, value in values.items()})
+    assert rendered == "<user-name> <user_name> <1st> <class> <loop> <이름> <a b> <raw>"
+    assert any("user-name" in note for note in plan.steps[0].notes)
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        '{{"json": {"a": 1}}}', "{% if x %}{# no #}", "{{#each xs}}{{/each}}", "{", "{{", "{%", "}}", "{{}}",
+        "{{ a | b }}", '{% include "partials/tone" %}', "\r\n tab\t \x07 \u2028 end", "환불", "  indented\n\n", "---\n# x",
+    ],
+)  # fmt: skip
+def test_what_is_literal_there_stays_literal(literal: str) -> None:
+    assert text(plans(entry("a", literal))["a"]) == literal
+    assert text(plans(entry("a", f"{literal}{{{{x}}}}{literal}"))["a"], x="v") == f"{literal}v{literal}"
+
+
+def test_half_of_a_surrogate_pair_is_replaced_and_told() -> None:
+    plan = plans(entry("a", "x\ud800y"))["a"]
+    assert text(plan) == "x\ufffdy"
+    assert "U+FFFD" in plan.steps[0].notes[0]
+
+
+def test_names_are_made_legal_apart_and_kept() -> None:
+    odd = ["A/b", "a/B", "a/b", "12", "x.json", ".hidden", 'q"uote', "a//b/", "/", "con", "e\u0301t", "y" * 300, "a:b"]
+    found = plans(*(entry(name, "x") for name in odd), folder="moved")
+    names = [plan.name for plan in found.values()]
+    assert len({name.lower() for name in names}) == len(odd)
+    assert all(name.startswith("moved/") for name in names)
+    for old, plan in found.items():
+        assert template(plan).metadata["imported"] == {"from": "langfuse", "name": old, "version": 1}
+    assert found["a:b"].name == "moved/a:b"
+    assert found["12"].name == "moved/prompt-12"
+    assert len({name.split("/")[1] for name in names if name.lower().startswith("moved/a/")}) == 1, "one folder"
+
+
+def test_references_become_includes_in_order() -> None:
+    found = plans(
+        entry("main", "A @@@langfusePrompt:name=tone|label=production@@@ {{x}}", createdAt="2024-01-01T00:00:00Z"),
+        entry("tone", "Be {{how-so}}.", 1, createdAt="2024-01-02T00:00:00Z"),
+        entry("tone", "Be {{how-so}} {{more}}.", 2, createdAt="2024-01-03T00:00:00Z"),
+    )
+    assert [(p.name, s.number) for p, s in in_order(list(found.values()))] == [("tone", 1), ("main", 1), ("tone", 2)]
+    main = template(found["main"])
+    assert main.text is not None
+    assert '{% include "tone" %}' in main.text.source
+    assert set(main.variables) == {"x", "how_so", "more"}
+    rendered = render(main, {"tone": template(found["tone"])}, {"x": "1", "how_so": "kind"})  # type: ignore[dict-item]  # a name
+    assert rendered.text == "A Be kind. 1"
+    assert any("newest version of tone" in note for note in found["main"].steps[0].notes)
+
+
+@pytest.mark.parametrize("target", ["nobody", "chat", "a"])
+def test_references_that_cannot_be_includes_stay_text(target: str) -> None:
+    reference = f"@@@langfusePrompt:name={target}|version=1@@@"
+    found = plans(entry("a", reference), entry("chat", [{"role": "user", "content": "x"}]))
+    assert text(found["a"]) == reference
+    assert "stays as text" in found["a"].steps[0].notes[0]
+
+
+def test_circles_of_references_are_cut() -> None:
+    found = plans(
+        entry("a", "@@@langfusePrompt:name=b|label=x@@@"),
+        entry("b", "@@@langfusePrompt:name=a|label=x@@@"),
+        entry("c", "@@@langfusePrompt:name=a|label=x@@@"),
+    )
+    assert text(found["a"]) == "@@@langfusePrompt:name=b|label=x@@@"
+    assert template(found["c"]).text.source == '{% include "a" %}'  # type: ignore[union-attr]  # it is a text
+
+
+def test_what_is_refused_is_left_out_alone_and_told() -> None:
+    config = {"model": "gpt-4o", "temperature": -1, "api_key": "x", "base_url": "https://x", "kept": True}
+    plan = plans(entry("a", [{"role": "alien", "content": "{{x}}"}], config=config))["a"]
+    read = template(plan)
+    assert read.metadata["config"] == {"kept": True}
+    assert read.model is None
+    said = " ".join(plan.steps[0].notes)
+    assert all(word in said for word in ("alien", "api_key", "base_url", "model"))
+
+
+def test_a_prompt_that_no_template_can_hold_is_told() -> None:
+    plan = plans(entry("a", "x" * 300_000), entry("b", []))
+    assert [each.steps[0].source for each in plan.values()] == [None, None]
+    assert "no template can be made of it" in plan["a"].steps[0].notes[-1]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"7", b'"x"', b"[1]", b'[{"name": "a"}]', b"\xff", b'[{"name":"a","version":0,"prompt":""}]', b"[" * 9999]
+)  # fmt: skip
+def test_a_file_that_is_no_export_is_told(data: bytes) -> None:
+    with pytest.raises(SourceUnreadable, match=r"export\.json"):
+        read_export(data, "export.json")
+
+
+def test_lines_and_pages_are_read_too() -> None:
+    one, two = (json.dumps(entry(name, "x")) for name in "ab")
+    assert [each.name for each in read_export(f"{one}\n{two}\n".encode(), "x")] == ["a", "b"]
+    assert [each.name for each in read_export(f'{{"data": [{one}, {two}], "meta": {{}}}}'.encode(), "x")] == ["a", "b"]
+    assert [each.name for each in read_export(one.encode(), "x")] == ["a"]
