@@ -67,7 +67,8 @@ async def read_label_of_template(
     await registry.versions.list_versions(repository, name, limit=1)  # says so where there is no such template either
     version = (await registry.labels.list_labels(repository, label)).get(label, {}).get(name)
     history = await registry.labels.history(repository, label, name)
-    return LabelState.from_domain(label, name, version, history)
+    reference = await registry.labels.reference(repository, name, version)
+    return LabelState.from_domain(label, name, version, reference, history)
 
 
 @router.put(

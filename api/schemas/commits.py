@@ -104,11 +104,20 @@ class Changed(Answered):
     moved_from: str | None
     version: int | None = Field(description="The version that this made; null for deletions and on other branches.")
     digest: str | None = Field(description="Null where the template was deleted.")
+    reference: str | None = Field(description="The string to log, name@version#digest; null where `version` is.")
     etag: str | None = Field(description="What to send in If-Match with the next change.")
     created: bool
 
 
-_CHANGED = {"moved_from": None, "digest": DIGEST, "etag": ETAG.replace("v13", "v1"), "version": 1, "created": False}
+_SORT = "support/sort@1#3f9ac1d2"
+_CHANGED = {
+    "moved_from": None,
+    "version": 1,
+    "digest": DIGEST,
+    "reference": "support/brief@1#3f9ac1d2",
+    "etag": ETAG.replace("v13", "v1"),
+    "created": False,
+}
 
 
 class CommitAnswer(Answered):
@@ -119,7 +128,7 @@ class CommitAnswer(Answered):
         changed=True,
         changes=[
             {**_CHANGED, "action": "put", "name": "support/brief", "created": True},
-            {**_CHANGED, "action": "move", "name": "support/sort", "moved_from": NAME},
+            {**_CHANGED, "action": "move", "name": "support/sort", "moved_from": NAME, "reference": _SORT},
             {**dict.fromkeys(_CHANGED), "action": "delete", "name": "support/old", "created": False},
         ],
         includes_updated=[],
@@ -147,6 +156,7 @@ class CommitAnswer(Answered):
                     moved_from=edit.name if isinstance(edit, Rename) else None,
                     version=written.version,
                     digest=written.digest,
+                    reference=written.reference,
                     etag=written.etag,
                     created=written.created,
                 )

@@ -70,19 +70,28 @@ class Move(Answered):
 class LabelState(Answered):
     """Where a template's label points, and how it came there."""
 
-    model_config = example(label="production", name=NAME, version=12, history=[MOVE_EXAMPLE])
+    model_config = example(
+        label="production", name=NAME, version=12, reference=f"{NAME}@12#3f9ac1d2", history=[MOVE_EXAMPLE]
+    )
 
     label: str
     name: str
     version: int | None = Field(description="Null where the template carried the label once but does not now.")
+    reference: str | None = Field(description="The string to log: name@version#digest.")
     history: list[Move] = Field(description="The last 50 moves, newest first.")
 
     @classmethod
     def from_domain(
-        cls, label: LabelName, name: TemplateName, version: int | None, history: Sequence[LabelMove]
+        cls,
+        label: LabelName,
+        name: TemplateName,
+        version: int | None,
+        reference: str | None,
+        history: Sequence[LabelMove],
     ) -> "LabelState":
         """The body for a template's label."""
-        return cls(label=label, name=name, version=version, history=[Move.from_domain(move) for move in history])
+        moves = [Move.from_domain(move) for move in history]
+        return cls(label=label, name=name, version=version, reference=reference, history=moves)
 
 
 class LabelMoveRequest(Body):
@@ -110,11 +119,14 @@ class RollbackRequest(Body):
 class LabelAnswer(Answered):
     """What a move of a label did."""
 
-    model_config = example(label="production", name=NAME, version=12, previous=11, commit=COMMIT)
+    model_config = example(
+        label="production", name=NAME, version=12, reference=f"{NAME}@12#3f9ac1d2", previous=11, commit=COMMIT
+    )
 
     label: str
     name: str
     version: int | None
+    reference: str | None = Field(description="The string to log: name@version#digest; null where it was dropped.")
     previous: int | None
     commit: str
 
@@ -125,6 +137,7 @@ class LabelAnswer(Answered):
             label=written.label,
             name=written.name,
             version=written.version,
+            reference=written.reference,
             previous=written.previous,
             commit=written.commit,
         )

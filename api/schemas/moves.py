@@ -53,6 +53,7 @@ class MoveAnswer(Answered):
         version=1,
         commit=COMMIT,
         digest=DIGEST,
+        reference=f"{NEW_NAME}@1#3f9ac1d2",
         etag=ETAG.replace("v13", "v1"),
         includes_updated=["support/escalate"],
         labels_dropped=[{"label": "production", "name": NAME}],
@@ -64,6 +65,7 @@ class MoveAnswer(Answered):
     version: int | None = Field(description="The new name's version that this made; null on other branches.")
     commit: str
     digest: str | None
+    reference: str | None = Field(description="The string to log, name@version#digest; null where `version` is.")
     etag: str | None = Field(description="What to send in If-Match with the next change.")
     includes_updated: list[str] = Field(description="The templates whose include tags now name it.")
     labels_dropped: list[DroppedLabel]
@@ -79,6 +81,7 @@ class MoveAnswer(Answered):
             version=written.version,
             commit=landed.commit,
             digest=written.digest,
+            reference=written.reference,
             etag=written.etag,
             includes_updated=[str(name) for name in landed.includers],
             labels_dropped=[DroppedLabel(label=label, name=name) for label, name in landed.dropped],

@@ -163,6 +163,7 @@ WRITTEN_EXAMPLE = {
     "version": 13,
     "commit": COMMIT,
     "digest": DIGEST,
+    "reference": f"{NAME}@13#3f9ac1d2",
     "etag": ETAG,
     "created": False,
     "changed": True,
@@ -179,6 +180,7 @@ class TemplateWritten(Answered):
     version: int | None = Field(description="The version that this write made; null on other branches.")
     commit: str
     digest: str | None = Field(description="Null where the template was deleted.")
+    reference: str | None = Field(description="The string to log, name@version#digest; null where `version` is.")
     etag: str | None = Field(description="What to send in If-Match with the next change.")
     created: bool
     changed: bool = Field(description="False where the file already was as sent: then no commit was made.")
@@ -192,6 +194,7 @@ class TemplateWritten(Answered):
             version=written.version,
             commit=written.commit,
             digest=written.digest or None,
+            reference=written.reference,
             etag=written.etag or None,
             created=written.created,
             changed=written.changed,

@@ -13,6 +13,7 @@ from registry.domain.diagnostics import Diagnostic
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
 from registry.domain.template import Json, Status, TemplateType
+from registry.domain.versions import make_reference
 
 PROJECTION_SCHEMA = 2
 """Raised when the projection would write other rows from the same commits: a lower one found means full replay."""
@@ -78,7 +79,7 @@ class VersionEntry:
     @property
     def reference(self) -> str | None:
         """The string to log, ``support/triage@12#3f9ac1d2``; None for a state that is no version."""
-        return f"{self.name}@{self.number}#{self.digest[:8]}" if self.number else None
+        return make_reference(self.name, self.number, self.digest) if self.number else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,11 @@ class VersionState:
         )
 
 
+def make_reference(name: TemplateName, number: int, digest: Digest) -> str:
+    """The string to log with what a model answers: ``support/triage@12#3f9ac1d2``."""
+    return f"{name}@{number}#{digest[:8]}"
+
+
 def pair_renames(
     removed: Mapping[TemplateName, BlobId], added: Mapping[TemplateName, BlobId]
 ) -> dict[TemplateName, TemplateName]:

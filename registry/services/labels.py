@@ -1,7 +1,7 @@
 """Labels: where they point, their history, moving them and rolling them back. Each move is a commit."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.domain.access import Actor, Scope
 from registry.domain.catalogue import LabelMove
@@ -26,6 +26,7 @@ class LabelWritten:
     name: TemplateName
     version: int | None
     previous: int | None
+    reference: str | None = None
 
 
 class Labels:
@@ -60,6 +61,11 @@ class Labels:
         if not moves:
             raise LabelNotFound(f"{name} never carried the label {label!r}.")
         return moves
+
+    async def reference(self, repository: RepositoryName, name: TemplateName, version: int | None) -> str | None:
+        """The string to log of the version that a label points to; None where it points to none."""
+        entry = await self._versions.find_version(repository, name, version) if version is not None else None
+        return entry.reference if entry is not None else None
 
     async def move(
         self,
@@ -143,10 +149,11 @@ class Labels:
             await self._writes.project(repository)
             with self._git.open(repository) as store:
                 parent = next(iter(store.commit(commit).parents), None)
-                versions = [_pointed(store, at, label, name) for at in (commit, parent)]
-            return LabelWritten(commit, label, name, *versions)
+                version, previous = (_pointed(store, at, label, name) for at in (commit, parent))
+            return LabelWritten(commit, label, name, version, previous)
 
-        return await self._repeats.once(repository, self._git.default_branch(repository), key, first, again)
+        written = await self._repeats.once(repository, self._git.default_branch(repository), key, first, again)
+        return replace(written, reference=await self.reference(repository, name, written.version))
 
     async def _require(self, repository: RepositoryName, name: TemplateName, version: int | None) -> None:
         entry = await self._templates.find_template(repository, name)

@@ -13,6 +13,7 @@ from registry.domain.ids import CommitId, Digest, LabelName, RefName, Repository
 from registry.domain.request_keys import RequestKey
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
+from registry.domain.versions import make_reference
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
 from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_beforehand, write_source
@@ -41,6 +42,13 @@ class Written:
     created: bool
     changed: bool
     warnings: tuple[Diagnostic, ...]
+
+    @property
+    def reference(self) -> str | None:
+        """The string to log of the version that was made."""
+        if self.version is None or self.digest is None:
+            return None
+        return make_reference(self.name, self.version, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
