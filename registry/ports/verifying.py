@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from registry.domain.catalogue import VersionEntry
+from registry.domain.catalogue import Removal, VersionEntry
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName, TemplateName
 
 
@@ -37,6 +37,10 @@ class StoredRows(Protocol):
 
     async def versions_of(self, repository: RepositoryName, names: Sequence[TemplateName]) -> list[VersionEntry]:
         """All versions of some templates, in no order."""
+        ...
+
+    async def removals(self, repository: RepositoryName) -> dict[Removal, int]:
+        """Every removal, and the last version that the template had until then."""
         ...
 
     async def refs(self, repository: RepositoryName) -> dict[RefName, CommitId]:

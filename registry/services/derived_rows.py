@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from registry.domain.catalogue import TemplateEntry
+from registry.domain.catalogue import Removal, TemplateEntry
 from registry.domain.ids import BlobId, CommitId, RefName, TemplateName
 from registry.domain.korean import jamo, sort_key
 from registry.domain.search import facet_values
@@ -37,6 +37,16 @@ def filter_differences(wanted: Entries, there: Mapping[TemplateName, set[tuple[s
             yield f"{name}: the filter {facet}={value} finds it but should not."
     for facet, value in sorted(there.get(TemplateName(""), ())):
         yield f"The filter {facet}={value} leads to a template that is not there, or to a wrong place of the list."
+
+
+def removal_differences(wanted: Mapping[Removal, int], there: Mapping[Removal, int]) -> Iterator[str]:
+    """What the events tell of templates that were deleted or renamed."""
+    for removal in sorted(wanted.keys() | there.keys(), key=lambda each: (each.ordinal, each.name)):
+        if wanted.get(removal) != there.get(removal):
+            became = f"was renamed to {removal.moved_to}" if removal.moved_to else "was deleted"
+            what = f"{removal.name} {became} by commit {removal.ordinal}"
+            should, has = wanted.get(removal, "no such thing"), there.get(removal, "nothing")
+            yield f"{what}: the catalogue says version {has}, Git says {should}."
 
 
 def ref_differences(wanted: Mapping[RefName, CommitId | None], there: Mapping[RefName, CommitId | None]) -> list[str]:

@@ -30,6 +30,8 @@ class Replay:
         self.versions: dict[TemplateName, dict[int, VersionEntry]] = {}
         self.moves: dict[tuple[LabelName, TemplateName, int], LabelMove] = {}
         self.labels: dict[tuple[LabelName, TemplateName], int] = {}
+        self.removals: dict[Removal, int] = {}
+        """With the last version that the template had until then."""
         self.rules: Json = None
         self.differences: list[str] = []
         """What was seen on the way: differences in what need not be kept."""
@@ -49,6 +51,7 @@ class Replay:
             if isinstance(step, VersionRow):
                 self._add(step, commit)
             elif step.name in self._entries:
+                self.removals[step] = self._entries[step.name].version
                 self._change(step.name, commit, deleted=True, moved_to=step.moved_to, diagnostics=())
         for name, owners in batch.owners.items():
             if name in self._entries:

@@ -13,7 +13,7 @@ from registry.ports.projection import Outbox, Projection
 from registry.ports.search_index import SearchIndex
 from registry.ports.verifying import StoredRows
 from registry.services.checking import Checker
-from registry.services.derived_rows import filter_differences, key_differences, ref_differences
+from registry.services.derived_rows import filter_differences, key_differences, ref_differences, removal_differences
 from registry.services.indexing import Progress, no_progress
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.replaying import Replay, document_of
@@ -176,10 +176,12 @@ class Verifying:
         return found
 
     async def _compare_derived(self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry]) -> list[str]:
-        """What lists, filters and suggestions go by."""
+        """What lists, filters, suggestions and events go by."""
         keys = await self._stored.keys(replay.repository)
         values = await self._stored.filter_values(replay.repository)
-        return [*key_differences(wanted, keys, replay.latest_blob), *filter_differences(wanted, values)]
+        removals = removal_differences(replay.removals, await self._stored.removals(replay.repository))
+        derived = key_differences(wanted, keys, replay.latest_blob)
+        return [*derived, *filter_differences(wanted, values), *removals]
 
     async def _compare_refs(self, repository: RepositoryName, store: GitStore) -> list[str]:
         """The recorded refs but the default branch, whose record is the checkpoint; a push may be on its way."""

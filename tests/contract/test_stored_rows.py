@@ -10,6 +10,7 @@ from registry.adapters.sql.engine import Database
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.domain.catalogue import Removal
 from registry.domain.ids import RefName, RepositoryName, TemplateName
 from registry.domain.korean import jamo, sort_key
 from registry.ports.catalogue import VersionIndex
@@ -57,6 +58,11 @@ async def test_versions_of_some_templates(stored: Stored) -> None:
     listed = (await stored.versions.list_versions(DEFAULT, A)).items
     assert sorted(found, key=lambda version: -version.number) == list(listed)
     assert await stored.rows.versions_of(DEFAULT, []) == []
+
+
+async def test_removals_with_the_last_version(stored: Stored) -> None:
+    assert await stored.rows.removals(DEFAULT) == {Removal(KO, 2): 1}
+    assert await stored.rows.removals(ELSEWHERE) == {}
 
 
 async def test_refs_are_those_of_the_repository(stored: Stored) -> None:

@@ -6,10 +6,10 @@ from sqlalchemy import Connection, and_, column, select, table
 
 from registry.adapters.sql.dialect import NAMES_TABLE, list_value, one_of
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.tables import refs, repositories, template_values, templates
+from registry.adapters.sql.tables import refs, removals, repositories, template_values, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
-from registry.domain.catalogue import VersionEntry
+from registry.domain.catalogue import Removal, VersionEntry
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName, TemplateName
 from registry.ports.verifying import StoredKeys
 
@@ -32,6 +32,7 @@ _VALUES = (
     .where(template_values.c.build_id == live_build)
 )
 _VERSIONS_OF = ALL_VERSIONS.where(one_of(templates.c.name, "names"))
+_REMOVALS = select(removals).where(removals.c.build_id == live_build)
 _REFS = select(refs.c.ref, refs.c.commit).join(repositories, repositories.c.id == refs.c.repository_id)
 
 
@@ -71,6 +72,15 @@ class SqlStoredRows:
         def read(connection: Connection) -> list[VersionEntry]:
             wanted = {"repository": repository, "names": list_value(names)}
             return [version_of(row) for row in connection.execute(_VERSIONS_OF, wanted)]
+
+        return await self._database.read(read)
+
+    async def removals(self, repository: RepositoryName) -> dict[Removal, int]:
+        """Every removal, and the last version that the template had until then."""
+
+        def read(connection: Connection) -> dict[Removal, int]:
+            rows = connection.execute(_REMOVALS, {"repository": repository})
+            return {Removal(row.name, row.ordinal, row.moved_to): row.version for row in rows}
 
         return await self._database.read(read)
 
