@@ -65,7 +65,7 @@ class Checkout:
     """
 
     def __init__(self, files: Mapping[str, bytes | None]) -> None:
-        self._files = files
+        self.files = files
         self._checker = Checker()
         self._bodies: dict[BlobId, bytes] = {}
         changes: list[Change] = []
@@ -79,6 +79,16 @@ class Checkout:
         rules = files.get(RULES_PATH)
         self._rules_file = read_registry_file(rules)
         self.rules = self._rules_file.rules
+
+    def blob(self, path: str) -> BlobId | None:
+        """The id that Git gives to a file; None where there is none, or no regular one."""
+        data = self.files.get(path)
+        return None if data is None else blob_id(data)
+
+    def affected(self, names: Iterable[TemplateName]) -> list[str]:
+        """The paths of some templates and of all that include them, those that are there."""
+        found = self._graph.affected(names)
+        return [template_path(name) for name in sorted(found) if self._graph.blob(name) is not None]
 
     @property
     def names(self) -> list[TemplateName]:
@@ -100,7 +110,7 @@ class Checkout:
         """
         wanted = sorted(set(paths))
         found = list(self._rules_file.diagnostics)
-        replacements = Replacements(lambda name: self._files.get(template_path(name)))
+        replacements = Replacements(lambda name: self.files.get(template_path(name)))
         templates = 0
         for path in wanted:
             found += self._judge_file(path)
@@ -116,7 +126,7 @@ class Checkout:
                 found += filter(None, replacements.check(name))
             if renderer is not None and judged.tested:
                 found += await failed_tests(renderer, name, checked)
-        collisions = find_collisions(self._files, self._files.keys() - set(wanted))
+        collisions = find_collisions(self.files, self.files.keys() - set(wanted))
         found += [d for d in collisions if any(p == d.path or _below(p, d.path) for p in wanted)]
         ordered = sorted(dict.fromkeys(found), key=lambda d: (d.path, d.place, d.rule))
         return Judged(len(wanted), templates, tuple(ordered))
@@ -148,7 +158,7 @@ class Checkout:
     def _judge_file(self, path: str) -> list[Diagnostic]:
         problem = check_path(path)
         found = [problem] if problem is not None else []
-        data = self._files[path]
+        data = self.files[path]
         if data is None:
             message = "It is a symbolic link; only regular files can be pushed. Put the file itself in its place."
             return [*found, Diagnostic("file-mode", message, path)]

@@ -1,0 +1,109 @@
+"""What a checkout is compared with, asked of the git program: a base revision's files and the commits since then."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.commands.output import UNUSABLE, fail
+
+if TYPE_CHECKING:
+    from registry.services.checkout import Checkout
+    from registry.services.checkout_changes import Base
+
+UPSTREAM = "origin/HEAD"
+"""What is compared with where nothing is said: the remote's default branch."""
+
+SECONDS = 300
+_COMMIT, _NAMES = "\x1e", "\x1f"
+
+
+def find_base(root: Path, against: str | None, checkout: "Checkout") -> "Base":
+    """Where the work since a revision began: its last commit that HEAD has too. Ends the program where none is."""
+    from registry.domain.ids import BlobId
+    from registry.domain.names import template_name
+    from registry.services.checkout_changes import Base
+    from registry.services.tree_changes import RULES_PATH
+
+    revision = against or UPSTREAM
+    commit = _revision(root, revision, told=against is not None)
+    head = _revision(root, "HEAD", told=True)
+    shared = _git(root, "merge-base", commit, head)
+    if shared is None:
+        fail(f"{revision} and HEAD have no commit in common here: fetch more history (git fetch --unshallow)", UNUSABLE)
+    start = shared.decode().strip()
+    listed = _required(root, "ls-tree", "-r", "-z", start)
+    entries = [line.split("\t", 1) for line in _text(listed).split("\0") if line]
+    blobs = {path: BlobId(said.split(" ")[2]) for said, path in entries}
+    differing = [
+        path for path, blob in blobs.items() if template_name(path) and checkout.blob(path) not in {None, blob}
+    ]
+    bodies = _bodies(root, {path: blobs[path] for path in [*differing, RULES_PATH] if path in blobs})
+    return Base(f"{revision} ({start[:10]})", blobs, bodies, _announced(root, start))
+
+
+def _revision(root: Path, revision: str, *, told: bool) -> str:
+    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if found is None:
+        if _git(root, "rev-parse", "--git-dir") is None:
+            fail(
+                f"{root}: is no checkout of Git, so there is nothing to compare with: use promptuary validate", UNUSABLE
+            )
+        if not told:
+            fail(f"there is no {revision}: say what to compare with, for example --against main", UNUSABLE)
+        fail(f"{revision}: there is no such commit here: fetch it, or correct --against", UNUSABLE)
+    return found.decode().strip()
+
+
+def _bodies(root: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:
+    """Path → content, by one run of git."""
+    if not blobs:
+        return {}
+    answer = _required(root, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in blobs.values()).encode())
+    found: dict[str, bytes] = {}
+    at = 0
+    for path in blobs:
+        line = answer.index(b"\n", at)
+        size = int(answer[at:line].rsplit(b" ", 1)[1])
+        found[path] = answer[line + 1 : line + 1 + size]
+        at = line + 1 + size + 1
+    return found
+
+
+def _announced(root: Path, start: str) -> set[str]:
+    """The paths that commits with the trailer change, a merge's against its first parent."""
+    from registry.domain.compatibility import announces
+
+    said = _required(
+        root,
+        *("log", "-z", "--name-only", "--relative", "--diff-merges=first-parent", "--no-renames"),
+        *(f"--format={_COMMIT}%B{_NAMES}", f"{start}..HEAD", "--", "."),
+    )
+    found: set[str] = set()
+    for each in _text(said).split(_COMMIT)[1:]:
+        message, _, names = each.partition(_NAMES)
+        if announces(message):
+            found.update(name.lstrip("\n") for name in names.split("\0") if name.strip("\n"))
+    return found
+
+
+def _text(answer: bytes) -> str:
+    return answer.decode("utf-8", "surrogateescape")
+
+
+def _required(root: Path, *arguments: str, given: bytes = b"") -> bytes:
+    answer = _git(root, *arguments, given=given)
+    if answer is None:
+        fail(f"git {arguments[0]} failed in {root}", UNUSABLE)
+    return answer
+
+
+def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
+    command: Sequence[str] = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=SECONDS)
+    except FileNotFoundError:
+        fail("check needs the git program, which is not there: install it", UNUSABLE)
+    except subprocess.TimeoutExpired:
+        fail(f"git {arguments[0]} did not end within {SECONDS} seconds", UNUSABLE)
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,69 @@
+"""``promptuary check``: judges what has changed in a checkout since a base revision, with no server."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.baseline import find_base
+from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, is_stray
+from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
+from api.commands.output import REFUSED, Json, run, settings_of, warn
+
+if TYPE_CHECKING:
+    from registry.services.checkout import Judged
+
+
+def check(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Files or folders of a checkout. [default: .]", show_default=False),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="What to compare with. [default: origin/HEAD]", show_default=False),
+    ] = None,
+    form: Form = FindingFormat.TEXT,
+    as_json: Json = False,
+) -> None:
+    """Judge what has changed in a checkout since a base revision, as the gate will when it is pushed.
+
+    Changed templates, labels and rules are checked and their offline tests run; so are the templates that include what
+    has changed. Changes that break callers need a commit with the line "Breaking-Change: <why>" in its message; what is
+    not committed yet is judged too. The base is where the work began: the last commit that REV and HEAD share. What
+    only a server knows (the versions that labels name, who may do what) is checked when you push.
+
+    \b
+    promptuary check --against main
+    promptuary check prompts/support --against v1.2
+    promptuary check --against origin/main --format gitlab > gl-code-quality-report.json
+
+    Exit codes: 0 no errors, 1 errors were found or a file is no template, 2 a path cannot be read, or there is no such
+    revision.
+    """
+    wanted = chosen_form(form, as_json=as_json)
+    given = [Path(path) for path in paths or ["."]]
+    strays = [path for path in given if is_stray(path)]
+    for path in strays:
+        warn(f"{path} is no template: name it *{SUFFIX}")
+    checkouts = find_checkouts(path for path in given if path not in strays)
+    judged = run(_judge(checkouts, against))
+    if checkouts or wanted is not FindingFormat.TEXT:
+        write_findings(wanted, list(zip(checkouts, judged, strict=True)))
+    if strays or any(each.errors for each in judged):
+        raise typer.Exit(REFUSED)
+
+
+async def _judge(checkouts: Sequence[FoundFiles], against: str | None) -> "list[Judged]":
+    from registry.bootstrap import open_renderer
+    from registry.services.checkout import Checkout
+    from registry.services.checkout_changes import check_changes
+
+    judged: list[Judged] = []
+    async with open_renderer(settings_of()) as renderer:
+        for found in checkouts:
+            checkout = Checkout(found.files)
+            base = find_base(found.root, against, checkout)
+            judged.append(await check_changes(checkout, base, found.wanted, renderer=renderer))
+    return judged

@@ -1,0 +1,67 @@
+"""A plain checkout against a base: what the gate would say of the change from one to the other."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from registry.domain.compatibility import breaks, diagnose
+from registry.domain.diagnostics import Diagnostic, Severity
+from registry.domain.ids import BlobId, TemplateName
+from registry.domain.labels import is_label_path, read_labels
+from registry.domain.names import template_name
+from registry.domain.registry_file import read_registry_file
+from registry.domain.template import Status
+from registry.domain.template_file import read_template
+from registry.ports.renderer import Renderer
+from registry.services.checkout import Checkout, Judged
+from registry.services.tree_changes import RULES_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a checkout is compared with: ``words`` name it, ``blobs`` are its files by path.
+
+    ``bodies`` hold its rules, and the templates that differ. ``announced`` are the paths that a commit since then
+    changes and says why in a trailer.
+    """
+
+    words: str
+    blobs: Mapping[str, BlobId]
+    bodies: Mapping[str, bytes]
+    announced: Collection[str]
+
+
+async def check_changes(
+    checkout: Checkout, base: Base, paths: Collection[str], *, renderer: Renderer | None = None
+) -> Judged:
+    """Judges those of the files that differ from the base, and the errors that they bring to what depends on them.
+
+    Compatibility is compared with the base alone: which versions labels name only a server knows.
+    """
+    changed = {path for path in paths if checkout.blob(path) != base.blobs.get(path)}
+    removed = {path for path in base.blobs if path not in checkout.files}
+    names = {name for path in changed | removed if (name := template_name(path)) is not None}
+    dependents = {path for path in checkout.affected(names) if path not in changed}
+    labels = _labelling(checkout, {name for path in removed if (name := template_name(path)) is not None})
+    judged = await checkout.judge(changed | dependents | labels, renderer=renderer)
+    found = [d for d in judged.diagnostics if d.path in changed or d.severity is Severity.ERROR]
+    rules = read_registry_file(base.bodies.get(RULES_PATH)).rules
+    for path in sorted(changed - set(base.announced)):
+        name, old, new = template_name(path), base.bodies.get(path), checkout.files.get(path)
+        if name is None or old is None or new is None:
+            continue
+        before, after = read_template(old, path).template, read_template(new, path).template
+        if before is not None and after is not None:
+            severity = Severity.WARNING if before.status is Status.DRAFT else Severity.ERROR
+            broken = breaks(before, after, rules.compatibility_of(name))
+            found += diagnose(dict.fromkeys(broken, base.words), path, new, severity=severity)
+    ordered: list[Diagnostic] = sorted(found, key=lambda d: (d.path, d.place, d.rule))
+    templates = sum(template_name(path) is not None for path in changed)
+    return Judged(len(changed), templates, tuple(ordered))
+
+
+def _labelling(checkout: Checkout, removed: Collection[TemplateName]) -> set[str]:
+    """The label files that name a removed template."""
+    if not removed:
+        return set()
+    files = ((path, data) for path, data in checkout.files.items() if data is not None and is_label_path(path))
+    return {path for path, data in files if not read_labels(data, path).entries.keys().isdisjoint(removed)}
