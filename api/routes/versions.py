@@ -70,7 +70,10 @@ async def list_versions(
     query: Annotated[VersionsQuery, Query()],
     response: Response,
 ) -> VersionList:
-    """The versions of a template, newest first, across deletions."""
+    """The versions of a template, newest first, across deletions.
+
+    Those of a name that is no more are listed under it, and the answer says where it went: a redirect would hide them.
+    """
     response.headers.update(commit_header(await indexed_commit(registry, repository)))
     page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor)
-    return VersionList.from_domain(page)
+    return VersionList.from_domain(page, await registry.versions.removed(repository, name))

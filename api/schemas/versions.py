@@ -5,6 +5,7 @@ from pydantic import Field
 from api.schemas.fields import COMMIT, DIGEST, NAME, TIME, Answered, Author, Time, example
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import Page, VersionEntry
+from registry.services.versions import Removed
 
 VERSION_EXAMPLE = {
     "name": NAME,
@@ -65,12 +66,19 @@ class Version(Answered):
 class VersionList(Answered):
     """A page of a template's versions, newest first."""
 
-    model_config = example(versions=[VERSION_EXAMPLE], next_cursor=None)
+    model_config = example(versions=[VERSION_EXAMPLE], next_cursor=None, deleted=False, moved_to=None)
 
     versions: list[Version]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
+    deleted: bool = Field(description="Whether the template was deleted.")
+    moved_to: str | None = Field(description="The last of its new names, where the template was renamed.")
 
     @classmethod
-    def from_domain(cls, page: Page[VersionEntry]) -> "VersionList":
+    def from_domain(cls, page: Page[VersionEntry], removed: Removed | None) -> "VersionList":
         """The body for a page."""
-        return cls(versions=[Version.from_domain(entry) for entry in page.items], next_cursor=page.next_cursor)
+        return cls(
+            versions=[Version.from_domain(entry) for entry in page.items],
+            next_cursor=page.next_cursor,
+            deleted=removed is not None and removed.moved_to is None,
+            moved_to=removed.moved_to if removed is not None else None,
+        )

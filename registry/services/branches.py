@@ -1,6 +1,7 @@
 """The branches of a repository: listing, making and deleting them, under the gate's rules for refs."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -35,6 +36,7 @@ class Branches:
         self._gate = gate
         self._indexing = indexing
         self._distances: LRUCache[tuple[CommitId, CommitId], tuple[int, int]] = LRUCache(DISTANCES_KEPT)
+        self._counting = threading.Lock()  # lists are made in threads
 
     async def list_branches(
         self, repository: RepositoryName, *, limit: int = 50, cursor: str | None = None
@@ -69,12 +71,17 @@ class Branches:
         tip, base = refs[ref], refs.get(default)
         ahead = behind = None
         if base is not None:
-            pair = (tip, base)
-            known = self._distances.get(pair)
-            if known is None:
-                known = self._distances[pair] = store.distance(tip, base)
-            ahead, behind = known
+            ahead, behind = self._distance(store, tip, base)
         return Branch(branch_name(ref), store.commit(tip), ref == default, ahead, behind)
+
+    def _distance(self, store: GitStore, tip: CommitId, base: CommitId) -> tuple[int, int]:
+        with self._counting:
+            known = self._distances.get((tip, base))
+        if known is None:
+            known = store.distance(tip, base)
+            with self._counting:
+                self._distances[tip, base] = known
+        return known
 
     async def create(
         self,

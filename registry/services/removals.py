@@ -16,7 +16,7 @@ async def require_present(templates: TemplateIndex, repository: RepositoryName, 
     if entry.moved_to is None:
         message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
         raise TemplateGone(message, last_version=entry.version)
-    name = await _last_name(templates, repository, entry.moved_to)
+    name = await last_name(templates, repository, entry.moved_to)
     raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
 
 
@@ -36,7 +36,7 @@ async def explain_absence(templates: TemplateIndex, repository: RepositoryName, 
     raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
 
 
-async def _last_name(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateName:
+async def last_name(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateName:
     """The end of a chain of renames. It has no rings: each name was there when the one before it went."""
     for _ in range(RENAMES_FOLLOWED):
         entry = await templates.find_template(repository, name)

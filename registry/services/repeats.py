@@ -21,6 +21,7 @@ COMMITS_READ = 1_000
 """How far back on a branch a repeat is known after a restart."""
 
 ANSWERS_KEPT = 1_000
+BRANCHES_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Repeats:
         self._git = git
         self._answers: LRUCache[tuple[RepositoryName, str], tuple[RequestKey, Any]] = LRUCache(ANSWERS_KEPT)
         self._running: dict[tuple[RepositoryName, str], tuple[RequestKey, asyncio.Task[Any]]] = {}
-        self._marks: dict[tuple[RepositoryName, RefName], _Marks] = {}
+        self._marks: LRUCache[tuple[RepositoryName, RefName], _Marks] = LRUCache(BRANCHES_KEPT)
 
     async def once(
         self,
@@ -79,26 +80,30 @@ class Repeats:
         again: Callable[[CommitId], Awaitable[T]],
     ) -> T:
         try:
-            made = await asyncio.to_thread(self._find, place[0], branch, key) if branch is not None else None
+            made = await self._find(place[0], branch, key) if branch is not None else None
             answer = await again(made) if made is not None else await first()
             self._answers[place] = (key, answer)
             return answer
         finally:
             del self._running[place]
 
-    def _find(self, repository: RepositoryName, branch: RefName, key: RequestKey) -> CommitId | None:
+    async def _find(self, repository: RepositoryName, branch: RefName, key: RequestKey) -> CommitId | None:
         """The commit that the key made, of the last on the branch. About 20 ms where none of them was read before."""
-        with self._git.open(repository) as store:
-            tip = store.refs().get(branch)
-            if tip is None:
-                return None
-            marks = _read_on(store, tip, self._marks.get((repository, branch)))
+        known = self._marks.get((repository, branch))
+        marks = await asyncio.to_thread(self._read_on, repository, branch, known)
+        if marks is None:
+            return None
         self._marks[repository, branch] = marks
         found = marks.made.get(key.key)
         if found is None:
             return None
         key.require_same(found[0])
         return found[1]
+
+    def _read_on(self, repository: RepositoryName, branch: RefName, known: _Marks | None) -> _Marks | None:
+        with self._git.open(repository) as store:
+            tip = store.refs().get(branch)
+            return _read_on(store, tip, known) if tip is not None else None
 
 
 def _read_on(store: GitStore, tip: CommitId, known: _Marks | None) -> _Marks:

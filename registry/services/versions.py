@@ -1,9 +1,19 @@
 """The versions of a template."""
 
-from registry.domain.catalogue import Page, VersionEntry
+from dataclasses import dataclass
+
+from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
 from registry.domain.errors import TemplateNotFound, VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.ports.catalogue import TemplateIndex, VersionIndex
+from registry.services.removals import last_name
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A template that is there no more: ``moved_to`` is the last of its new names, None where it was deleted."""
+
+    moved_to: TemplateName | None
 
 
 class Versions:
@@ -17,20 +27,29 @@ class Versions:
         self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
     ) -> Page[VersionEntry]:
         """A page of versions, newest first. Raises TemplateNotFound for a name that never was, BadRequest."""
-        await self._require(repository, name)
+        await self.require(repository, name)
         return await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
 
     async def read(self, repository: RepositoryName, name: TemplateName, number: int) -> VersionEntry:
         """One version, valid or not. Raises TemplateNotFound, VersionNotFound."""
-        last = await self._require(repository, name)
+        last = (await self.require(repository, name)).version
         version = await self._versions.find_version(repository, name, number)
         if version is None:
             raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {last}.")
         return version
 
-    async def _require(self, repository: RepositoryName, name: TemplateName) -> int:
+    async def removed(self, repository: RepositoryName, name: TemplateName) -> Removed | None:
+        """What became of the template; None where it is there. Raises TemplateNotFound."""
+        entry = await self.require(repository, name)
+        if not entry.deleted:
+            return None
+        moved_to = entry.moved_to
+        return Removed(await last_name(self._templates, repository, moved_to) if moved_to is not None else None)
+
+    async def require(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
+        """The template as it was last, there or not. Raises TemplateNotFound for a name that never was."""
         entry = await self._templates.find_template(repository, name)
         if entry is None:
             nearest = await self._templates.nearest_names(repository, name)
             raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
-        return entry.version
+        return entry

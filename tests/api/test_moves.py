@@ -69,9 +69,13 @@ async def test_old_states_stay_readable_under_the_old_name(client: httpx.AsyncCl
     assert by_version["reference"] == before["reference"]
     then = quote(before["updated_at"])
     assert (await client.get(f"/templates/support/triage?at={then}&label=latest")).json()["source"] == TRIAGE
-    assert [v["version"] for v in (await client.get("/versions/support/triage")).json()["versions"]] == [2, 1]
+    listed = (await client.get("/versions/support/triage")).json()
+    assert [v["version"] for v in listed["versions"]] == [2, 1]
+    assert (listed["deleted"], listed["moved_to"]) == (False, "support/sort")
+    await client.delete("/templates/support/sort", headers=ANY)
+    gone = (await client.get("/versions/support/sort")).json()
+    assert (gone["deleted"], gone["moved_to"], len(gone["versions"])) == (True, None, 1)
     assert (await client.get("/versions/support/triage/1")).status_code == 200
-    assert (await client.get("/templates/support/sort")).json()["version"] == 1
 
 
 async def test_labels_refuse_or_are_dropped(client: httpx.AsyncClient) -> None:
