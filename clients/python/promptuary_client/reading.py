@@ -211,15 +211,15 @@ class Reads:
 
     def _store(self, key: Key, flight: _Flight, entry: Entry) -> None:
         """Keeps an answer, unless a later one is on its way; stale where something changed after it was asked for."""
-        current = self.entries.get(key)
         with self._lock:
+            current = self.entries.get(key)
             if self._flights.get(key) is not flight:
                 return
             if not flight.outdated:
                 entry.fresh_until = monotonic() + self._ttl
             elif current is None or current.must_ask:
                 return
-        self._cache.put(key, entry)
+            self._cache.put(key, entry)  # within the lock: else a change could come between
 
     def _fallback(self, key: Key, default: Fallback | None, *, absent: bool = False) -> Prompt | None:
         """Memory, then the bundle, then the default; where the server says that there is none, the default alone."""
