@@ -52,11 +52,13 @@ async def bundle_answer(
 
     if if_none_match:
         # Without the templates first: whoever asks again after a commit elsewhere has them already.
-        known = await answers.fetch(repository, _key(repository, label, folder, b"head"), head)
+        key = _key(repository, label, folder, b"head")
+        known = answers.find(key) or await answers.fetch(repository, key, head)
         if (matched := known.matched(if_none_match)).status == 304:
             return matched
-    form = b"gzip" if compressed else b"plain"
-    return (await answers.fetch(repository, _key(repository, label, folder, form), whole)).matched(if_none_match)
+    key = _key(repository, label, folder, b"gzip" if compressed else b"plain")
+    answer = answers.find(key) or await answers.fetch(repository, key, whole)
+    return answer.matched(if_none_match)
 
 
 def takes_gzip(accept_encoding: str) -> bool:

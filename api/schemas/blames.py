@@ -1,5 +1,7 @@
 """Where lines come from, over HTTP."""
 
+from typing import Any
+
 from pydantic import Field
 
 from api.schemas.fields import COMMIT, DIGEST, NAME, TIME, Answered, Author, Time, example
@@ -33,22 +35,6 @@ class BlameRange(Answered):
     committed_at: Time
     subject: str = Field(description="The first line of the commit's message.")
 
-    @classmethod
-    def from_domain(cls, origin: LineOrigin) -> "BlameRange":
-        """The body for a run of lines."""
-        commit, version = origin.commit, origin.version
-        return cls(
-            first=origin.first,
-            lines=list(origin.lines),
-            name=origin.name,
-            version=version.number if version else None,
-            reference=version.reference if version else None,
-            commit=commit.id,
-            author=Author(name=commit.author.name, email=commit.author.email),
-            committed_at=commit.committer.time,
-            subject=commit.subject,
-        )
-
 
 class BlameAnswer(Answered):
     """A state of a template, and which commit brought each of its lines."""
@@ -64,15 +50,30 @@ class BlameAnswer(Answered):
     reference: str | None = Field(description="The string to log: name@version#digest.")
     ranges: list[BlameRange] = Field(description="All lines of the file, in order.")
 
-    @classmethod
-    def from_domain(cls, blame: TemplateBlame) -> "BlameAnswer":
-        """The body for a state with its lines."""
-        state = blame.state
-        return cls(
-            name=state.name,
-            version=state.number or None,
-            commit=state.commit,
-            digest=state.digest,
-            reference=state.reference,
-            ranges=[BlameRange.from_domain(each) for each in blame.origins],
-        )
+
+def blame_body(blame: TemplateBlame) -> dict[str, Any]:
+    """The fields of ``BlameAnswer``, as plain values: a large file has thousands of ranges."""
+    state = blame.state
+    return {
+        "name": state.name,
+        "version": state.number or None,
+        "commit": state.commit,
+        "digest": state.digest,
+        "reference": state.reference,
+        "ranges": [_range(each) for each in blame.origins],
+    }
+
+
+def _range(origin: LineOrigin) -> dict[str, Any]:
+    commit, version = origin.commit, origin.version
+    return {
+        "first": origin.first,
+        "lines": origin.lines,
+        "name": origin.name,
+        "version": version.number if version else None,
+        "reference": version.reference if version else None,
+        "commit": commit.id,
+        "author": {"name": commit.author.name, "email": commit.author.email},
+        "committed_at": commit.committer.time,
+        "subject": commit.subject,
+    }

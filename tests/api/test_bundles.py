@@ -3,12 +3,14 @@
 import asyncio
 import gzip
 import time
+from typing import Any
 
 import httpx
 import pytest
 
 from api.bundle_answers import takes_gzip
 from registry.bootstrap import Registry
+from registry.services.bundles import Bundle, Bundles
 from tests.stock import TRIAGE, write_files
 
 MANY = 400
@@ -38,6 +40,26 @@ async def test_a_bundle_is_asked_for_again(client: httpx.AsyncClient, stocked: R
     await client.put("/labels/production/support/triage", json={"version": 2})
     moved = await client.get("/bundle?label=production", headers=etag)
     assert (moved.status_code, moved.json()["templates"][0]["version"]) == (200, 2)
+
+
+async def test_a_bundle_is_made_once(
+    client: httpx.AsyncClient, stocked: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    find = Bundles.find
+
+    async def noted(*asked: Any) -> Bundle:
+        made.append(asked)
+        return await find(*asked)
+
+    monkeypatch.setattr(Bundles, "find", noted)
+    answers = await asyncio.gather(*(client.get("/bundle") for _ in range(5)))
+    assert (len({answer.content for answer in answers}), len(made)) == (1, 1)
+    for _ in range(3):
+        assert (await client.get("/bundle")).content == answers[0].content
+        etag = {"If-None-Match": answers[0].headers["etag"]}
+        assert (await client.get("/bundle", headers=etag)).status_code == 304
+    assert len(made) == 2  # the second for the ETag alone
 
 
 async def test_compressed_and_plain(client: httpx.AsyncClient) -> None:
