@@ -20,7 +20,7 @@ def git(checkout: Path, *arguments: str) -> None:
 
 def commit(checkout: Path, message: str = "change") -> None:
     git(checkout, "add", "-A")
-    git(checkout, "commit", "-q", "-m", message)
+    git(checkout, "commit", "-q", "--allow-empty", "-m", message)
 
 
 @pytest.fixture
