@@ -88,7 +88,7 @@ class Repeats:
             del self._running[place]
 
     async def _find(self, repository: RepositoryName, branch: RefName, key: RequestKey) -> CommitId | None:
-        """The commit that the key made, of the last on the branch. About 20 ms where none of them was read before."""
+        """The commit that the key made, of the last on the branch. 0.1 ms for each that was not read before."""
         known = self._marks.get((repository, branch))
         marks = await asyncio.to_thread(self._read_on, repository, branch, known)
         if marks is None:
