@@ -1,5 +1,6 @@
 """Writing an import to a server: what is there already is left, what is new becomes a commit each."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from registry.domain.importing.plans import PromptPlan, Step
 
 ATTEMPTS = 8
 LONGEST_MESSAGE = 8_000
+_YEARS = (1971, 2099)
+_ANGLES = re.compile("[<>]")
 _BUSY = frozenset({429, 502, 503, 504})
 _MOVED_ON = frozenset({409, 412, 428})
 
@@ -58,6 +61,7 @@ class Writing:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._states: dict[str, TemplateState] = {}
+        self._names_authors = True
 
     def run(self, plans: Sequence[PromptPlan], steps: Sequence[tuple[PromptPlan, Step]]) -> list[Outcome]:
         """Writes the steps in order, then the labels. Ends the program where the server cannot be asked."""
@@ -87,11 +91,15 @@ class Writing:
                 if (None, state.blocked) not in outcome.said:
                     outcome.said.append((None, state.blocked))
                 return
-            reply = self._ask("POST", "commits", body=_commit(step, state))
+            author = author_of(step, plan.source) if self._names_authors else None
+            reply = self._ask("POST", "commits", body=_commit(step, state, author))
             if reply is not None and reply.status < 300:
                 self._written(plan, step, reply, outcome)
                 return
             del self._states[plan.name]
+            if reply is not None and reply.status == 403 and author is not None and not _judged(reply):
+                self._names_authors = False  # only administrators may; the trailers say it too
+                continue
             if reply is not None and reply.status not in _BUSY | _MOVED_ON:
                 self._refused(step, reply, outcome)
                 return
@@ -107,7 +115,7 @@ class Writing:
             self._states[plan.name].add(step.number, made["version"], made["etag"])
 
     def _refused(self, step: Step, reply: Reply, outcome: Outcome) -> None:
-        if reply.status in {401, 403} and not reply.problem.get("diagnostics"):
+        if reply.status in {401, 403} and not _judged(reply):
             refuse(reply)  # the key may not write at all
         outcome.refused.append(step.number)
         outcome.said.append((step.number, "; ".join(line.strip() for line in refusal_lines(reply)[:5])))
@@ -147,12 +155,25 @@ class Writing:
             return None
 
 
-def _commit(step: Step, state: TemplateState) -> dict[str, object]:
+def _commit(step: Step, state: TemplateState, author: dict[str, str] | None) -> dict[str, object]:
     assert step.source is not None, "a step without a file is not sent"
     change = {"action": "put", "name": step.name, "source": step.source.decode()}
     if state.etag is not None:
         change["if_match"] = state.etag
-    return {"message": commit_message(step), "changes": [change]}
+    return {"message": commit_message(step), "changes": [change]} | ({"author": author} if author is not None else {})
+
+
+def author_of(step: Step, source: str) -> dict[str, str] | None:
+    """Git's author for a version: who wrote it there, and when. None where the source does not say when.
+
+    Somebody without an address gets one that leads nowhere.
+    """
+    if step.time is None or not _YEARS[0] <= step.time.year < _YEARS[1]:
+        return None
+    said = " ".join(_ANGLES.sub(" ", _printable(step.author)).split())
+    email = next((word for word in said.split() if "@" in word), "")
+    name = " ".join(word for word in said.split() if word != email) or email.partition("@")[0] or source
+    return {"name": name, "email": email or f"{source}@imported.invalid", "time": step.time.isoformat()}
 
 
 def commit_message(step: Step) -> str:
@@ -169,6 +190,11 @@ def commit_message(step: Step) -> str:
         *(["\n".join(trailers)] if trailers else []),
     ]
     return with_trailer("\n\n".join(paragraphs), "this is how it was where it comes from")
+
+
+def _judged(reply: Reply) -> bool:
+    """Whether the gate looked at the change, so that the refusal is of this change alone."""
+    return bool(reply.problem.get("diagnostics"))
 
 
 def _printable(text: str) -> str:

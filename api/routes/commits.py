@@ -36,11 +36,18 @@ async def make_commit(
 ) -> CommitAnswer:
     """Puts, deletes and renames templates in one commit: all of it, or nothing where the gate refuses any of it.
 
-    The gate judges the tree as it will be, so a partial and those who include it can change together.
+    The gate judges the tree as it will be, so a partial and those who include it can change together. An `author` needs
+    a key of scope admin; who commits is always the caller.
     """
     edits = body.edits()
     landed = await registry.edits.commit(
-        repository, edits, actor=caller, message=body.message, branch=body.branch, key=key
+        repository,
+        edits,
+        actor=caller,
+        message=body.message,
+        branch=body.branch,
+        key=key,
+        author=body.author.signature() if body.author is not None else None,
     )
     answers.bump(repository)
     response.headers.update(commit_header(landed.commit))

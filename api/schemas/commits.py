@@ -1,17 +1,21 @@
 """Several changes in one commit, over HTTP."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import AwareDatetime, Field, StrictBool, model_validator
 
-from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, Answered, Body, Said, example
+from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Body, Said, example
 from api.schemas.moves import LABELS_LEFT, DroppedLabel
 from api.schemas.problems import DiagnosticBody
 from api.schemas.templates import SOURCE_EXAMPLE
 from registry.domain.names import parse_name
+from registry.domain.refs import Signature
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.services.template_edits import MOST_EDITS, Landed
 
+_IDENTITY = r"^[^<>\s\x00-\x1f\x7f](?:[^<>\x00-\x1f\x7f]*[^<>\s\x00-\x1f\x7f])?$"
+"""What Git can hold as a name or an address."""
 _IF_MATCH = "The ETag of the state that you change, or `*`."
 
 
@@ -75,6 +79,24 @@ class MoveChange(Body):
 Change = Annotated[PutChange | DeleteChange | MoveChange, Field(discriminator="action")]
 
 
+class CommitAuthor(Body):
+    """Whose work a commit is, and since when: for imports, whose author and time are those of the source."""
+
+    model_config = example(name="Ada Park", email="ada@example.com", time=TIME)
+
+    name: str = Field(min_length=1, max_length=200, pattern=_IDENTITY)
+    email: str = Field(min_length=1, max_length=200, pattern=_IDENTITY)
+    time: AwareDatetime = Field(
+        description="With a zone; from 1970 to 2099.",
+        ge=datetime(1970, 1, 1, tzinfo=UTC),
+        lt=datetime(2100, 1, 1, tzinfo=UTC),
+    )
+
+    def signature(self) -> Signature:
+        """Git's author."""
+        return Signature(self.name, self.email, self.time.astimezone(UTC))
+
+
 class CommitRequest(Body):
     """The changes of one commit. Each template is named once."""
 
@@ -90,6 +112,7 @@ class CommitRequest(Body):
     message: Said = Field(min_length=1, max_length=10_000)
     branch: str | None = Field(None, description="The branch; the default branch where absent.")
     changes: list[Change] = Field(min_length=1, max_length=MOST_EDITS)
+    author: CommitAuthor | None = Field(None, description="Git's author; the caller, now, where absent. Scope admin.")
 
     def edits(self) -> list[TemplateEdit]:
         """The domain's edits, in order. Raises BadRequest for names that are none."""

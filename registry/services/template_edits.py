@@ -10,6 +10,7 @@ from registry.domain.compatibility import with_trailer
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.refs import Signature
 from registry.domain.request_keys import RequestKey
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
@@ -159,12 +160,16 @@ class TemplateEdits:
         message: str,
         branch: str | None = None,
         key: RequestKey | None = None,
+        author: Signature | None = None,
     ) -> Landed:
-        """Makes several edits in one commit, all of them or none. Raises as ``rename``, BadRequest for too many."""
+        """Makes several edits in one commit, all of them or none; naming an ``author`` needs the scope admin.
+
+        Raises as ``rename``, BadRequest for too many.
+        """
         if not 1 <= len(edits) <= MOST_EDITS:
             raise BadRequest(f"{len(edits)} changes; a commit takes 1 to {MOST_EDITS}. Push larger ones with git.")
         write = await asyncio.to_thread(self._written_before, repository, self._branch(repository, branch), edits)
-        return await self._land(repository, edits, actor, message, branch, key, write)
+        return await self._land(repository, edits, actor, message, branch, key, write, author)
 
     def _written_before(self, repository: RepositoryName, ref: RefName, edits: Sequence[TemplateEdit]) -> WriteSource:
         with self._git.open(repository) as store:
@@ -179,8 +184,9 @@ class TemplateEdits:
         branch: str | None,
         key: RequestKey | None,
         write: WriteSource = write_source,
+        author: Signature | None = None,
     ) -> Landed:
-        actor.require(Scope.WRITE)
+        actor.require(Scope.WRITE if author is None else Scope.ADMIN)
         check_names(edits)
         ref = self._branch(repository, branch)
         default = self._git.default_branch(repository)
@@ -196,7 +202,7 @@ class TemplateEdits:
 
             words = key.mark(text) if key is not None else text
             try:
-                done = await self._writes.submit(repository, ref, edit, actor=actor, message=words)
+                done = await self._writes.submit(repository, ref, edit, actor=actor, message=words, author=author)
             except TemplateNotFound:
                 if ref == default:
                     await self._explain_absence(repository, edits)

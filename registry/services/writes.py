@@ -64,6 +64,7 @@ class _Write:
     actor: Actor
     message: str
     rollback: bool
+    author: Signature | None
     answer: asyncio.Future[Committed]
 
 
@@ -93,9 +94,11 @@ class Writes:
         actor: Actor,
         message: str,
         rollback: bool = False,
+        author: Signature | None = None,
     ) -> Committed:
         """Commits an edit on a branch and waits until it is durable and readable.
 
+        ``author`` is whose work it is and since when; the actor, now, where absent, and always the one who commits.
         Raises what the edit raises, Refused with the gate's diagnostics, RefMoved where pushes keep winning,
         Unavailable where the disk is full or too many writes wait. On any of them nothing was changed.
         """
@@ -104,7 +107,7 @@ class Writes:
             raise Unavailable("Too many writes are waiting; nothing was changed. Try again in a moment.")
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
-        queue.waiting.append(_Write(edit, actor, message, rollback, answer))
+        queue.waiting.append(_Write(edit, actor, message, rollback, author, answer))
         if queue.worker is None or queue.worker.done():
             queue.worker = asyncio.create_task(self._work(repository, branch, queue))
         # A caller that gives up must not undo what is under way for others.
@@ -200,7 +203,7 @@ class Writes:
         if tip is not None and not _differs(store, tip, changes):
             return Committed(tip, changed=False)
         signature = Signature(write.actor.name, write.actor.email, self._clock.now())
-        commit = store.write_commit(tip, changes, signature, signature, write.message)
+        commit = store.write_commit(tip, changes, write.author or signature, signature, write.message)
         update = RefUpdate(branch, tip or ZERO_COMMIT, commit)
         # Handed to the thread here and now: as a task it would begin when the gate first waits, which it may not do.
         flushing = asyncio.get_running_loop().run_in_executor(None, store.flush) if flush else None

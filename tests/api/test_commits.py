@@ -117,3 +117,38 @@ async def test_a_branch_that_is_not_there(client: httpx.AsyncClient) -> None:
 
 async def test_scopes(read_only: httpx.AsyncClient) -> None:
     assert (await commit(read_only, put("a"))).status_code == 403
+
+
+AUTHOR = {"name": "Grace Kim", "email": "grace@example.com", "time": "2021-03-04T05:06:07+09:00"}
+
+
+async def test_an_administrator_names_the_author(
+    client: httpx.AsyncClient, stocked: Registry, keys: dict[str, str]
+) -> None:
+    refused = await commit(client, put("support/note"), author=AUTHOR)
+    assert (refused.status_code, "scope admin" in refused.text) == (403, True), refused.text
+    client.headers["Authorization"] = f"Bearer {keys['admin']}"
+    answer = await commit(client, put("support/note"), author=AUTHOR)
+    assert answer.status_code == 200, answer.text
+    with stocked.git.open(DEFAULT) as store:
+        made = store.commit(answer.json()["commit"])
+    assert (made.author.name, made.author.email) == ("Grace Kim", "grace@example.com")
+    assert made.author.time.isoformat() == "2021-03-03T20:06:07+00:00"
+    assert made.committer.email != "grace@example.com"
+    assert made.committer.time.year > 2021
+    version = (await client.get("/versions/support/note")).json()["versions"][0]
+    assert version["author"] == {"name": "Grace Kim", "email": "grace@example.com"}
+    assert version["committed_at"] > "2022"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "A <b>"}, {"name": "a\nb"}, {"name": ""}, {"name": " a"}, {"email": "x>"}, {"time": "2021-03-04T05:06:07"},
+        {"time": "1969-12-31T23:59:59Z"}, {"time": "9999-12-31T23:59:59-23:59"}, {"more": 1},
+    ],
+)  # fmt: skip
+async def test_an_author_that_git_cannot_hold_is_refused(client: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
+    answer = await commit(client, put("support/note"), author={**AUTHOR, **wrong})
+    assert answer.status_code == 422, answer.text
+    assert "author" in answer.text

@@ -25,6 +25,11 @@ def commits(server: Running) -> int:
     return int(git(server.bare, "rev-list", "--count", "main"))
 
 
+def versions_of(server: Running, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.call("GET", f"/api/v1/repositories/default/versions/{name}")[2]["versions"]
+    return found
+
+
 def prompt(done: Done, name: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = [each for each in done.json["prompts"] if each["from"]["name"] == name]
     return found[0]
@@ -56,6 +61,9 @@ def test_versions_labels_and_what_was_said_come_over_once(ask: Run, server: Runn
         in log.replace('"', "")
     )
     assert "Imported-Time: 2024-01-01T00:00:00+00:00" in log
+    authors = git(server.bare, "log", "--format=%an|%ae|%aI|%cn", "main").splitlines()
+    assert "ada|ada@example.com|2024-01-02T00:00:00+00:00" in "\n".join(authors)
+    assert {each["author"]["name"] for each in versions_of(server, "one/triage")} == {"ada"}
     before = commits(server)
     again = ask("import", source, "--folder", "one", "--json")
     assert (again.code, again.json["written"], prompt(again, "triage")["there"]) == (0, 0, [1, 2])
@@ -227,6 +235,16 @@ def test_a_key_that_may_not_write_is_told(ask: Run, server: Running, tmp_path: P
     file.write_text(key)
     done = ask("import", export(tmp_path, version("n", "x")), "--folder", "no", "--key-file", str(file))
     assert (done.code, "scope" in done.err) == (1, True), done.err
+
+
+def test_a_key_that_may_only_write_leaves_the_author_to_trailers(ask: Run, server: Running, tmp_path: Path) -> None:
+    key = json.loads(server.command("key", "create", "--scope", "write", "--json").stdout)["key"]
+    (tmp_path / "key").write_text(key)
+    source = export(tmp_path, version("n", "x"), version("n", "y", 2))
+    done = ask("import", source, "--folder", "writer", "--key-file", str(tmp_path / "key"), "--json")
+    assert (done.code, prompt(done, "n")["written"]) == (0, [1, 2]), done.err + done.out
+    assert {each["author"]["name"] for each in versions_of(server, "writer/n")} != {"ada"}
+    assert "Imported-Author: ada@example.com" in git(server.bare, "log", "--format=%B", "-1", "main")
 
 
 def test_a_repository_that_is_not_there_is_told(ask: Run, tmp_path: Path) -> None:
