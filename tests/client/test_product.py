@@ -96,6 +96,18 @@ def test_a_changed_partial_is_seen_by_who_changed_it(client: Client) -> None:
     assert client.render("client/whole", local=True).text == "two\n\n"
 
 
+def test_a_bundle_of_the_server_is_enough_for_a_start(client: Client, product: Product, tmp_path: Path) -> None:
+    known = client.get(TRIAGE, label="production")
+    client.save_bundle(tmp_path / "all.json", label="production")
+    with Client("http://127.0.0.1:9", product.key, bundle=tmp_path / "all.json", retries=0) as alone:
+        assert alone.get(TRIAGE, label="production").reference == known.reference
+        rendered = alone.render(TRIAGE, VALUES, label="production")
+        assert (rendered.messages, rendered.origin) == (
+            client.render(TRIAGE, VALUES, version=known.version).messages,
+            "bundle",
+        )
+
+
 def test_a_key_that_is_none(product: Product) -> None:
     with Client(product.url, "pk_wrong") as client, pytest.raises(Unauthorized):
         client.get(TRIAGE)
