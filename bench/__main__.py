@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.bench import Bench, Figure
 from bench.data import Data, Sizes
-from bench.figures import events, gates, lists, pushes, reads, rebuilds, renders, searches, servers, writes
+from bench.figures import clients, events, gates, lists, pushes, reads, rebuilds, renders, searches, servers, writes
 from bench.machine import describe, other_load
 from bench.rows import Row
 from bench.table import print_table, write_json, write_markdown
@@ -28,6 +28,7 @@ FIGURES: dict[str, Figure] = {
     "lists": lists.measure,
     "render": renders.measure,
     "events": events.measure,
+    "client": clients.measure,
     "memory": servers.measure_memory,
     "start": servers.measure_start,
 }
