@@ -16,9 +16,10 @@ from registry.ports.git import GitStore
 from registry.services.checking import SLICE_SECONDS, Checker
 from registry.services.gate_labels import labels_of
 from registry.services.gate_move import Move, Tip
+from registry.services.states import Projected
 from registry.services.tree_changes import REGULAR, read_many
 
-FILES_AT_ONCE = 200
+FILES_AT_ONCE = 500
 """How many templates are compared at a time; old and new files of so many are held."""
 
 BEFORE = "the state before"
@@ -54,10 +55,11 @@ class CompatibilityRules:
         self._versions = versions
         self._checker = checker
 
-    async def check_tip(self, move: Move, tip: Tip, base: CommitId | None) -> list[Diagnostic]:
+    async def check_tip(self, move: Move, tip: Tip, base: CommitId | None, projected: Projected) -> list[Diagnostic]:
         """What breaks between a commit and a branch's new tip, and is not announced by a commit on the way.
 
-        A roll-back changes labels only; nothing here can refuse it. Yields to other tasks on the way.
+        ``projected`` is the nearest state: where it is the commit's own, its numbers save look-ups. A roll-back changes
+        labels only; nothing here can refuse it. Yields to other tasks on the way.
         """
         if base is None or move.rollback:
             return []
@@ -71,7 +73,9 @@ class CompatibilityRules:
             differing = await self._differing(move.store, part, bodies)
             labels = _labels(move.store, base, [each.pair.name for each in differing]) if differing else {}
             for each in differing:
-                named = await self._labelled(move, each.pair.name, labels.get(each.pair.name, {}))
+                name = each.pair.name
+                newest = projected.versions.numbers.get(name) if projected.commit == base else None
+                named = await self._labelled(move, each, labels.get(name, {}), newest)
                 found += _findings(each, named, bodies[each.pair.new])
                 await asyncio.sleep(0)
         if not found:
@@ -101,16 +105,18 @@ class CompatibilityRules:
         return found
 
     async def _labelled(
-        self, move: Move, name: TemplateName, labels: Mapping[int, Sequence[str]]
+        self, move: Move, changed: _Differing, labels: Mapping[int, Sequence[str]], newest: int | None
     ) -> list[tuple[str, Template]]:
-        """What labels name of a template: in words, and the template as it was."""
+        """What labels name of a template: in words, and as it was; ``newest`` is the predecessor's number if known."""
+        name = changed.pair.name
         found: list[tuple[str, Template]] = []
         for number, words in sorted(labels.items()):
-            version = await self._versions.find_version(move.repository, name, number)
-            if version is None:
-                continue
-            read = await self._checker.templates(move.store, [(name, version.blob)])
-            template = read[name, version.blob]
+            template: Template | None = changed.old
+            if number != newest:
+                version = await self._versions.find_version(move.repository, name, number)
+                if version is None:
+                    continue
+                template = (await self._checker.templates(move.store, [(name, version.blob)]))[name, version.blob]
             if template is not None:
                 found.append((f"version {number} ({', '.join(words)})", template))
         return found
@@ -143,7 +149,7 @@ def _findings(changed: _Differing, labelled: Iterable[tuple[str, Template]], bod
     mode, path = changed.pair.mode, template_path(changed.pair.name)
     told: dict[Break, list[str]] = {}
     for base, template in labelled:
-        shared = set(breaks(template, changed.old, mode))
+        shared = set(breaks(template, changed.old, mode))  # none where it is the predecessor itself
         for each in breaks(template, changed.new, mode):
             if each not in shared:
                 told.setdefault(each, []).append(base)

@@ -60,7 +60,7 @@ class ContentRules:
         judged = await self._outcomes(move, tip, whole=True)
         found = await _told(move, tip, judged)
         found += self._labels.check_tip(move.store, move.update.new, tip.delta, tip.removed)
-        found += await self._compatibility.check_tip(move, tip, move.old)
+        found += await self._compatibility.check_tip(move, tip, move.old, projected)
         found += await self._check_way(move, projected)
         if not has_errors(found):
             found += await self._run_tests(move, tip, judged)
@@ -68,9 +68,10 @@ class ContentRules:
 
     async def check_draft(self, move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
         """What would be wrong with a branch's tip if it were the default branch's next one."""
-        tip = await read_tip(move, await self._states.nearest(move.repository), default_tip)
+        projected = await self._states.nearest(move.repository)
+        tip = await read_tip(move, projected, default_tip)
         found = await _told(move, tip, await self._outcomes(move, tip, whole=False))
-        return found + await self._compatibility.check_tip(move, tip, default_tip)
+        return found + await self._compatibility.check_tip(move, tip, default_tip, projected)
 
     async def _outcomes(self, move: Move, tip: Tip, *, whole: bool) -> dict[TemplateName, Outcome]:
         outcomes = await self._checker.outcomes(move.store, tip.closures.items(), move.bodies, whole=whole)
