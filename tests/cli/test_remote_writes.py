@@ -15,6 +15,12 @@ pytestmark = pytest.mark.e2e
 BROKEN = "schema: prompt/v1\ntype: text\ntext: |\n  {{ nobody }}\n"
 
 
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``edit`` keeps goes away with the test's folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
 def editor(folder: Path, script: str) -> str:
     """An editor that does what a line of shell says with the file ``$1``."""
     place = folder / "editor"
