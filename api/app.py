@@ -18,8 +18,8 @@ from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routes import (
     blames,
-    bundles,
     branches,
+    bundles,
     checks,
     commits,
     diffs,

@@ -36,8 +36,8 @@ from registry.services.branches import Branches
 from registry.services.bundles import Bundles
 from registry.services.checking import Checker
 from registry.services.diffs import Diffs
-from registry.services.events import EventStreams
 from registry.services.digests import Digests
+from registry.services.events import EventStreams
 from registry.services.freshness import Freshness
 from registry.services.gate import Gate
 from registry.services.gate_compatibility import CompatibilityRules
