@@ -7,3 +7,7 @@ class SourceFormat(StrEnum):
     """A format, by the word that ``--from`` takes."""
 
     LANGFUSE = "langfuse"
+    PROMPTY = "prompty"
+    DOTPROMPT = "dotprompt"
+    GITHUB = "github"
+    TEXT = "text"

@@ -40,6 +40,7 @@ def import_prompts(
 
     \b
     promptuary import export.json --dry-run
+    promptuary import prompts/ --from prompty
     promptuary import https://cloud.langfuse.com --folder langfuse
     promptuary import export.json --json | jq -r '.prompts[] | select(.notes != []) | .name'
 

@@ -142,6 +142,36 @@ def test_variables_that_change_and_references_come_over(ask: Run, server: Runnin
     assert (status, answer["text"]) == (200, "Be kind and brief. 1")
 
 
+def test_a_folder_of_files_of_many_formats(ask: Run, server: Running, tmp_path: Path) -> None:
+    files = {
+        "a/summary.prompt.yml": "messages:\n  - {role: user, content: 'Shorten {{input-text}}'}\n",
+        "a/chat.prompty": "---\ndescription: D\n---\nsystem:\nBe {{ tone }}.\n",
+        "hello.prompt": '---\nmodel: x/y\n---\n{{role "system"}}Hi {{name}}',
+        "환불.md": "환불은 {{이름}} 님께",
+        "note.txt": "{% plain %}",
+        "data.csv": "not a prompt",
+        ".git/x.txt": "hidden",
+    }
+    for name, text in files.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(text, encoding="utf-8")
+    done = ask("import", str(tmp_path / "in"), "--folder", "files", "--json")
+    assert (done.code, done.json["written"]) == (0, 5), done.err + done.out
+    names = {each["name"]: each["from"]["format"] for each in done.json["prompts"]}
+    assert names == {
+        "files/a/summary": "github",
+        "files/a/chat": "prompty",
+        "files/hello": "dotprompt",
+        "files/환불": "text",
+        "files/note": "text",
+    }
+    assert server.read("files/환불")["document"]["text"] == "환불은 {{ 이름 }} 님께"
+    assert ask("import", str(tmp_path / "in"), "--folder", "files", "--json").json["written"] == 0
+    (tmp_path / "in" / "note.txt").write_text("changed", encoding="utf-8")
+    late = ask("import", str(tmp_path / "in"), "--from", "text", "--folder", "files", "--json")
+    assert (late.json["written"], len(late.json["prompts"])) == (0, 2)
+
+
 def test_a_dry_run_asks_no_server(run: Run, tmp_path: Path) -> None:
     done = run(
         "import",

@@ -85,15 +85,13 @@ def _declaration(key: VariableKey, version: ImportedVersion) -> dict[str, Json]:
     is_messages, name = key
     if is_messages:
         return {"type": VariableType.MESSAGES.value, "required": False}
-    if name not in version.defaults:
-        return {"type": VariableType.STRING.value}
-    default = version.defaults[name]
+    shown_by = version.defaults.get(name, version.samples.get(name))
     kinds: tuple[tuple[type, VariableType], ...] = (
         (bool, VariableType.BOOLEAN), (int, VariableType.INTEGER), (float, VariableType.NUMBER),
         (list, VariableType.ARRAY), (dict, VariableType.OBJECT),
     )  # fmt: skip
-    kind = next((kind for python, kind in kinds if isinstance(default, python)), VariableType.STRING)
-    return {"type": kind.value} | ({} if default is None else {"default": default})
+    kind = next((kind for python, kind in kinds if isinstance(shown_by, python)), VariableType.STRING)
+    return {"type": kind.value} | ({"default": version.defaults[name]} if name in version.defaults else {})
 
 
 def _wishes(prompt: Imported, version: ImportedVersion) -> Iterator[tuple[str, Change]]:

@@ -42,7 +42,8 @@ class Speech:
 class ImportedVersion:
     """One version. ``body`` is a text or messages; ``settings`` are model, tools, tool_choice and output as documents.
 
-    ``author`` is whatever the source says of who wrote it; ``notes`` are what the reader could not carry over.
+    ``samples`` are values of variables, which show their types. ``author`` is whatever the source says of who wrote
+    it; ``notes`` are what the reader could not carry over.
     """
 
     number: int
@@ -52,6 +53,7 @@ class ImportedVersion:
     settings: Mapping[str, Json] = field(default_factory=dict)
     metadata: Mapping[str, Json] = field(default_factory=dict)
     defaults: Mapping[str, Json] = field(default_factory=dict)
+    samples: Mapping[str, Json] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     author: str = ""
     time: datetime | None = None

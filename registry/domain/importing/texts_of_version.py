@@ -44,7 +44,7 @@ class Texts:
     references: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     literal: bool = False
-    """Whether a text in Jinja's syntax could not be read here, and stands as it is, unrendered."""
+    """Whether a text whose tags have no counterpart here stands as it is, unrendered: such a template is a draft."""
 
 
 def clean(text: str) -> str:
@@ -111,7 +111,12 @@ def _write(text: str, syntax: Syntax, naming: Naming, texts: Texts) -> str:
     if syntax is Syntax.JINJA:
         return _write_jinja(cleaned, naming, texts)
     pieces = read_pieces(cleaned, syntax)
-    texts.notes += tag_notes(pieces) if syntax is not Syntax.PLAIN else []
+    told = tag_notes(pieces) if syntax is not Syntax.PLAIN else []
+    texts.notes += told
+    if told and syntax is Syntax.HANDLEBARS:  # within its blocks even plain names may mean something else
+        texts.literal = True
+        texts.notes.append("such a text stays as it is, unrendered, and the template is a draft")
+        return escape_literal(cleaned)
     for piece in pieces:
         if piece.kind is PieceKind.VARIABLE:
             texts.used[False, piece.name] = None
