@@ -120,6 +120,7 @@ def test_a_slow_server_takes_no_longer_than_the_time_limit(
     began = time.monotonic()
     assert client.get(NAME, default="Hi").origin == "default"
     assert time.monotonic() - began < 0.1, "a server that was away a moment ago is not waited for"
+    eventually(lambda: not client._engine.reads._flights, 1.0)  # its thread has given up, too
 
 
 def test_a_name_server_that_hangs_takes_no_longer_either(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +214,19 @@ def test_a_killed_server_breaks_nothing_and_is_found_again(nasty: Nasty, connect
     nasty.script = lambda handler: handler.template(source=OTHER, version=2)
     nasty.start()
     eventually(lambda: client.get(NAME).version == 2)
+
+
+def test_many_stale_prompts_wait_for_a_dead_server_once(nasty: Nasty, connect: Connect) -> None:
+    nasty.script = lambda handler: handler.template(name=handler.path.rpartition("/")[2])
+    client = connect(ttl=0.0, retries=0, timeout=0.4)
+    names = [f"p{number}" for number in range(40)]
+    for name in names:
+        client.get(name)
+    nasty.script = silence
+    for name in names:
+        client.get(name)
+    time.sleep(0.8)
+    assert client._engine.reads._flights == {}, "all have given up after the first two"
 
 
 def test_a_refused_key_leaves_what_is_known(nasty: Nasty, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:

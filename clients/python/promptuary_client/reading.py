@@ -30,8 +30,9 @@ log = logging.getLogger("promptuary_client")
 LONGEST_BACK_OFF = 10.0
 """Seconds for which a server that was away is not asked for what can be answered otherwise."""
 QUIET_SECONDS = 10.0
-"""Between two warnings that something was answered without the server: such answers may be many."""
+"""Between two warnings that something was answered without the server, which may be many; others are for debugging."""
 _ABSENT_BYTES = 1024
+_AWAY = "The server is away, as it was a moment ago"
 _PLACES = {SERVER: "memory", BUNDLE: "the bundle", DEFAULT: "the default"}
 _REFRESHERS = 2
 
@@ -106,7 +107,7 @@ class Reads:
     def require_worth(self, key: Key, default: Fallback | None) -> None:
         """Raises Unavailable where the server is away, as far as is known, and there is another answer."""
         if monotonic() < self._away_until and self._fallback(key, default) is not None:
-            raise Unavailable("The server is away, as it was a moment ago")
+            raise Unavailable(_AWAY)
 
     def otherwise(self, key: Key, failure: PromptuaryError, default: Fallback | None) -> Prompt:
         """What is answered where the server gave nothing: memory, bundle, default. Raises the failure else."""
@@ -115,9 +116,8 @@ class Reads:
         found = self._fallback(key, default, absent=isinstance(failure, NotFound))
         if found is None:
             raise failure
-        if not isinstance(failure, NotFound) and monotonic() >= self._quiet_until:
-            self._quiet_until = monotonic() + QUIET_SECONDS
-            log.warning("%s: %s; answered from %s", key.name, failure, _PLACES[found.origin])
+        if not isinstance(failure, NotFound):
+            self._warn("%s: %s; answered from %s", key.name, failure, _PLACES[found.origin])
         return found
 
     def expire(self, name: str | None, *, eagerly: bool = False) -> None:
@@ -158,17 +158,29 @@ class Reads:
         """Lets the threads end."""
         self._refreshers.stop()
 
+    def _require_near(self) -> None:
+        if monotonic() < self._away_until:
+            raise Unavailable(_AWAY)
+
+    def _warn(self, words: str, *values: object) -> None:
+        now = monotonic()
+        log.log(logging.WARNING if now >= self._quiet_until else logging.DEBUG, words, *values)
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+
     def _begin(self, key: Key, workers: Workers) -> Future[Prompt]:
         with self._lock:
             flight = self._flights.get(key)
             if flight is None or flight.outdated:
                 promised: Future[Prompt] = Future()
                 flight = self._flights[key] = _Flight(promised)
-                workers.submit(lambda: self._run(key, flight))
+                workers.submit(lambda: self._run(key, flight, background=workers is self._refreshers))
             return flight.future
 
-    def _run(self, key: Key, flight: _Flight) -> None:
+    def _run(self, key: Key, flight: _Flight, *, background: bool) -> None:
         try:
+            if background:
+                self._require_near()  # it waited its turn, and another may have found out meanwhile
             result = self._read(key, flight)
         except BaseException as error:  # noqa: BLE001  (whoever waits for the result gets it)
             self._landed(key, flight)
@@ -196,7 +208,7 @@ class Reads:
                 self.lost(failure)
             if entry is not None:
                 entry.retry_at = monotonic() + _back_off(0)
-                log.warning("%s could not be refreshed: %s", key.name, failure)
+                self._warn("%s could not be refreshed: %s", key.name, failure)
             raise
         self.reached()
         prompt = fetched.prompt or known
