@@ -40,21 +40,19 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
     document = _plain(prompt, version, naming, texts)
     notes = [*version.notes, *texts.notes]
     wishes = list(_wishes(prompt, version))
-    whole = _with(document, [change for _, change in wishes])
     path = template_path(name)
-    if _problem(whole, path) is not None:
-        problem = _problem(document, path)
+    source, problem = _judged(_with(document, [change for _, change in wishes]), path)
+    if problem is not None:
+        source, problem = _judged(document, path)
         if problem is not None:
             return Converted(None, frozenset(), (*dict.fromkeys(notes), f"no template can be made of it: {problem}"))
         for said, change in wishes:
             tried = _with(document, [change])
-            refused = _problem(tried, path)
+            written, refused = _judged(tried, path)
             if refused is None:
-                document = tried
+                document, source = tried, written
             else:
                 notes.append(f"{said} is left out: {refused}")
-        whole = document
-    source = write_document(None, {key: whole[key] for key in _ORDER if key in whole})
     return Converted(source, frozenset(naming.includes[each] for each in texts.references), tuple(dict.fromkeys(notes)))
 
 
@@ -65,7 +63,7 @@ def _plain(prompt: Imported, version: ImportedVersion, naming: Naming, texts: Te
     keys = [*texts.used, *sorted(inherited)]
     variables: dict[str, Json] = {naming.variables[key]: _declaration(key, version) for key in texts.used}
     variables |= {naming.variables[key]: {"type": "string", "required": False} for key in sorted(inherited)}
-    renamed: dict[str, Json] = {naming.variables[key]: key[1] for key in keys if naming.variables[key] != key[1]}
+    renamed: dict[str, Json] = {naming.variables[key]: clean(key[1]) for key in keys if naming.variables[key] != key[1]}
     texts.notes += [f"the variable {shown(old)} is {new} here" for new, old in renamed.items()]
     came_from = {"from": prompt.source, "name": clean(prompt.name), "version": version.number}
     document: dict[str, Json] = {
@@ -140,11 +138,11 @@ def _with(document: Mapping[str, Json], changes: list[Change]) -> dict[str, Json
     return made
 
 
-def _problem(document: Mapping[str, Any], path: str) -> str | None:
-    """Why the reader refuses a document, or None."""
+def _judged(document: Mapping[str, Any], path: str) -> tuple[bytes | None, str | None]:
+    """A document as a file, and why the reader refuses that, if it does."""
     try:
-        source = write_document(None, document)
+        source = write_document(None, {key: document[key] for key in _ORDER if key in document})
     except (ValueError, TypeError, RecursionError) as error:  # what no file can say
-        return f"it cannot be written down ({type(error).__name__})"
+        return None, f"it cannot be written down ({type(error).__name__})"
     found = read_template(source, path).diagnostics
-    return next((each.message for each in found if each.severity is Severity.ERROR), None)
+    return source, next((each.message for each in found if each.severity is Severity.ERROR), None)

@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from registry.domain.importing.imported import Imported, ImportedVersion, Slot, Speech, Syntax
@@ -46,6 +46,7 @@ def test_mustache_renders_alike(text: str) -> None:
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=20), st.one_of(TEXTS, st.none())), min_size=1, max_size=5))
+@example([("\x00", None), ("\ud800", "x")])
 def test_messages_of_any_role_and_name_are_accepted(said: list[tuple[str, str | None]]) -> None:
     body = tuple(Slot(word) if text is None else Speech(word, text) for word, text in said)
     (plan,) = plan_import([Imported("test", said[0][0], (ImportedVersion(1, body, Syntax.LANGFUSE),))])
