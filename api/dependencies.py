@@ -12,7 +12,7 @@ from registry.domain.errors import Unauthenticated
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.labels import parse_label
 from registry.domain.names import parse_name
-from registry.domain.request_keys import RequestKey, make_key
+from registry.domain.request_keys import LONGEST_KEY, RequestKey, make_key
 
 
 async def registry_of(request: Request) -> Registry:
@@ -47,7 +47,10 @@ async def request_key_of(
     request: Request,
     idempotency_key: Annotated[
         str | None,
-        Header(description="Marks repeats of this request: it is done once, and each repeat gets the first answer."),
+        Header(
+            description="Marks repeats of this request: it is done once, and each repeat gets the first answer.",
+            json_schema_extra={"pattern": f"^[!-~]([ -~]{{0,{LONGEST_KEY - 2}}}[!-~])?$"},
+        ),
     ] = None,
 ) -> RequestKey | None:
     """The key with what is asked under it: method, address and body. Raises BadRequest."""

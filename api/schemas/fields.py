@@ -89,7 +89,7 @@ class ReadQuery(QueryModel):
         None,
         description="A commit of the default branch that the answer must have seen, such as that of your own write. "
         "The read waits for it, at most two seconds; then it is a 503.",
-        examples=[COMMIT],
+        json_schema_extra={"pattern": f"^{COMMIT_ID.pattern}$"},
     )
 
 

@@ -11,7 +11,9 @@ from registry.domain.labels import parse_label
 from registry.domain.template import Status, TemplateType
 from registry.services.template_edits import Written
 
-SOURCE_EXAMPLE = "schema: prompt/v1\ntype: text\ntext: |\n  Answer in {{ language }}.\nvariables:\n  language: string\n"
+SOURCE_EXAMPLE = (
+    "schema: prompt/v1\ntype: text\ntext: |\n  Answer in {{ language }}.\nvariables:\n  language: {type: string}\n"
+)
 
 DOCUMENT_EXAMPLE = {
     "schema": "prompt/v1",

@@ -8,6 +8,7 @@ import pytest
 
 from api.errors import TABLE
 from api.gateway import is_public
+from api.schemas.templates import DOCUMENT_EXAMPLE, SOURCE_EXAMPLE
 from tests.api.conftest import Documented
 
 OPERATIONS = {
@@ -105,6 +106,24 @@ def test_every_body_that_is_sent_has_an_example(document: dict[str, Any]) -> Non
             schema = {**content["schema"], "components": document["components"]}
             for example in examples:
                 jsonschema_rs.Draft202012Validator(schema).validate(example)
+
+
+async def test_the_files_of_the_examples_pass_the_gate(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/validate", json={"files": {"prompts/support/brief.prompt.yaml": SOURCE_EXAMPLE}})
+    assert answer.json()["diagnostics"] == []
+    written = await client.put("/templates/support/new", json=DOCUMENT_EXAMPLE, headers={"If-None-Match": "*"})
+    assert written.status_code == 201, written.text
+
+
+def test_parameters_of_one_form_have_its_pattern(document: dict[str, Any]) -> None:
+    """Without it neither a reader nor a generated client knows what is taken."""
+    patterns = {
+        (parameter["name"], parameter["schema"].get("pattern"))
+        for _, _, operation in operations(document)
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] in {"min_commit", "idempotency-key"}
+    }
+    assert patterns == {("min_commit", "^[0-9a-f]{40}$"), ("idempotency-key", "^[!-~]([ -~]{0,253}[!-~])?$")}
 
 
 def test_every_parameter_is_described(document: dict[str, Any]) -> None:
