@@ -1,0 +1,102 @@
+"""Schemathesis makes requests out of the OpenAPI document, valid and invalid ones, and judges what a server answers.
+
+Git's routes are not in the document: their protocol is Git's own, and tests/e2e pushes and fetches with git itself.
+"""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import Running, clean_environment
+
+pytestmark = pytest.mark.xdist_group("schemathesis")  # one server for all
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+PROGRAM = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run", "--no-color"]
+CHECKS = (
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance"),
+    *("response_schema_conformance", "negative_data_rejection", "missing_required_header", "unsupported_method"),
+    *("allow_header_conformance", "ignored_auth"),
+)
+JUDGING = "/(render|check|validate)"
+MOVING = "/(move|commits)"
+STEPS = {
+    "reads": ["--include-method=GET", f"--include-path-regex={JUDGING}"],
+    "writes": ["--exclude-method=GET", f"--exclude-path-regex={JUDGING}|{MOVING}"],
+    "moves": [f"--include-path-regex={MOVING}"],  # at last: what is moved is found no more
+}
+
+Statuses = dict[str, set[int]]
+"""By operation, what it answered."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of the sample repository."""
+    folder = tmp_path_factory.mktemp("schemathesis")
+    running = Running(folder / "data", folder / "log", settings={"PROMPTUARY_SAMPLE": "true"})
+    running.start()
+    yield running
+    running.stop()
+    log = running.log.read_text("utf-8")
+    assert "Traceback" not in log, log[-4000:]
+
+
+def test_every_route_answers_as_documented(server: Running, tmp_path: Path) -> None:
+    found: Statuses = defaultdict(set)
+    for step, selected in STEPS.items():
+        answers = ask(server, tmp_path / step, *selected, phases="examples,coverage,fuzzing", examples=8)
+        for operation, statuses in answers.items():
+            found[operation] |= statuses
+    assert set(found) == operations(server)
+    assert {name for name, statuses in found.items() if min(statuses) >= 300} == set()
+    assert {name for name, statuses in found.items() if "/api/" in name and 401 not in statuses} == set()
+
+
+def ask(server: Running, folder: Path, *options: str, phases: str, examples: int) -> Statuses:
+    """Runs schemathesis; it has to find nothing."""
+    folder.mkdir()
+    report = folder / "report.ndjson"
+    asked = [
+        "--generation-deterministic",
+        f"--checks={','.join(CHECKS)}",
+        f"--phases={phases}",
+        f"--max-examples={examples}",
+        "--warnings=off",
+    ]
+    done = subprocess.run(
+        [
+            *(*PROGRAM, f"http://127.0.0.1:{server.port}/openapi.json", *options, *asked),
+            *("--report=ndjson", f"--report-ndjson-path={report}"),
+        ],
+        cwd=folder,
+        env=clean_environment(PROMPTUARY_KEY=server.key, PROMPTUARY_COMMIT=server.main()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    return answered(report)
+
+
+def operations(server: Running) -> set[str]:
+    """All that the document has, but for the stream of events."""
+    document = server.call("GET", "/openapi.json")[2]
+    every = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    return {operation for operation in every if not operation.endswith("/events")}
+
+
+def answered(report: Path) -> Statuses:
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for line in report.read_text("utf-8").splitlines():
+        recorder: dict[str, Any] = json.loads(line).get("ScenarioFinished", {}).get("recorder", {})
+        for interaction in recorder.get("interactions", {}).values():
+            if interaction["response"]:
+                found[recorder["label"]].add(interaction["response"]["status_code"])
+    return dict(found)
