@@ -22,8 +22,8 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 | 2 | it could not be carried out as asked: wrong arguments or settings, files or addresses that cannot be used |
 
 `serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
-`init` and `index` also while the server runs. `validate`, `check`, `test` and `render` need no server for files that lie
-here.
+`init` and `index` also while the server runs. `validate`, `check`, `test` and `render` need no server for files that
+lie here.
 `list`, `get`, `put`, `edit`, `log`, `diff`, `search`, `label` and `import` ask a server over REST, and so does `render`
 for a template that is not here. They read these variables:
 

@@ -207,9 +207,7 @@ def _compose(
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,
-        proposals=Proposals(
-            git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock
-        ),
+        proposals=Proposals(git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock),
         writes=writes,
         indexing=indexing,
         reporting=Reporting(git=git, indexing=indexing, journal=journal),
