@@ -59,12 +59,21 @@ def test_every_route_answers_as_documented(server: Running, tmp_path: Path) -> N
     assert {name for name, statuses in found.items() if "/api/" in name and 401 not in statuses} == set()
 
 
-def ask(server: Running, folder: Path, *options: str, phases: str, examples: int) -> Statuses:
-    """Runs schemathesis; it has to find nothing."""
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3))
+def test_every_route_answers_as_documented_at_length(server: Running, tmp_path: Path, seed: int) -> None:
+    """Other requests with each seed; at last also requests made of what earlier answers hold (``stateful``)."""
+    for step, selected in {**STEPS, "all": []}.items():
+        phases = "stateful" if step == "all" else "coverage,fuzzing"
+        ask(server, tmp_path / step, *selected, phases=phases, examples=40, seed=seed)
+
+
+def ask(server: Running, folder: Path, *options: str, phases: str, examples: int, seed: int | None = None) -> Statuses:
+    """Runs schemathesis, without a seed the same way each time; it has to find nothing."""
     folder.mkdir()
     report = folder / "report.ndjson"
     asked = [
-        "--generation-deterministic",
+        "--generation-deterministic" if seed is None else f"--seed={seed}",
         f"--checks={','.join(CHECKS)}",
         f"--phases={phases}",
         f"--max-examples={examples}",
