@@ -87,8 +87,8 @@ def _node(value: Json) -> Any:
 def _text(value: str) -> Any:
     """A block scalar where it can hold the text as it is, else double quotes where plain text would change."""
     lines = value.split("\n")
-    plain_lines = all(line.isprintable() or "\t" in line for line in lines) and not value.startswith((" ", "\t", "\n"))
-    if len(lines) > 1 and plain_lines:
+    printable = all(line.replace("\t", "").isprintable() for line in lines)
+    if len(lines) > 1 and printable and not value.startswith((" ", "\t", "\n")):
         return LiteralScalarString(value)
     if not value.isprintable():
         return DoubleQuotedScalarString(value)

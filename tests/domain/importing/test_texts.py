@@ -63,6 +63,7 @@ def test_any_names_become_legal_names_that_do_not_collide(names: list[str]) -> N
 
 
 @given(TEXTS)
+@example("\x1f\t\n")  # a control character beside a tab
 def test_plain_text_stays_as_it_is(text: str) -> None:
     (plan,) = plan_import([Imported("test", "a", (ImportedVersion(1, text),))])
     source = plan.steps[0].source
