@@ -1,7 +1,6 @@
 """Differences over HTTP: two states named in one parameter each, and what the answer says of them."""
 
 import asyncio
-import time
 
 import httpx
 import pytest
@@ -95,12 +94,10 @@ async def test_the_largest_files_do_not_hold_other_requests(client: httpx.AsyncC
     await write_files(stocked, {path: large("red")}, "Add it")
     await write_files(stocked, {path: large("blue")}, "Change every line")
     await client.get("/templates/large?version=1")
-    started, longest = time.perf_counter(), 0.0
     comparing = asyncio.create_task(client.get("/diff/large"))
+    turns = 0
     while not comparing.done():
-        begun = time.perf_counter()
         await asyncio.sleep(0.001)
-        longest = max(longest, time.perf_counter() - begun)
-    took = time.perf_counter() - started
+        turns += 1
     assert (await comparing).json()["to"]["version"] == 2
-    assert longest < max(0.15, took / 2), f"the loop stood still for {longest:.3f} s of {took:.3f} s"
+    assert turns > 10, "the comparison left the loop no turns"
