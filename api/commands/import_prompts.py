@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.import_formats import SourceFormat
 from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import UNUSABLE, Json, console, fail, visible, write_json, write_table
+from registry.domain.importing.formats import SourceFormat
 
 if TYPE_CHECKING:
     from api.commands.import_writing import Outcome

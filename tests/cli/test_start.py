@@ -16,7 +16,9 @@ HEAVY = (
     "orjson",
     "urllib.request",
     "registry.bootstrap",
-    "registry.domain",
+    "registry.domain.template",
+    "yaml",
+    "minijinja",
 )
 
 

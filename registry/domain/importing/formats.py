@@ -1,4 +1,4 @@
-"""The formats that ``promptuary import`` reads."""
+"""The formats that prompts are imported from."""
 
 from enum import StrEnum
 
