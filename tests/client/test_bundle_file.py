@@ -1,5 +1,6 @@
 """The file that a program starts from when the server is away."""
 
+import gzip
 import json
 import logging
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from promptuary_client import Client, NotFound, Prompt, Unavailable
+from promptuary_client.transport import MAX_BODY
 from tests.client.nasty import SOURCE, Handler, Nasty, template
 
 NAME = "support/hello"
@@ -113,11 +115,14 @@ def test_a_folder_that_cannot_be_written_breaks_nothing(
     assert "cannot be written" in caplog.text
 
 
-def test_what_the_server_bundles_can_be_started_from(nasty: Nasty, connect: Connect, file: Path) -> None:
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_the_server_bundles_can_be_started_from(nasty: Nasty, connect: Connect, file: Path, packed: bool) -> None:
     one = template()
 
     def bundle(handler: Handler) -> None:
-        handler.answer(200, {"commit": one["commit"], "label": "production", "templates": [one]})
+        body = json.dumps({"commit": one["commit"], "label": "production", "templates": [one]}).encode()
+        assert handler.asked.headers["accept-encoding"] == "gzip"
+        handler.answer(200, gzip.compress(body) if packed else body, **({"Content_Encoding": "gzip"} if packed else {}))
 
     nasty.script = bundle
     connect().save_bundle(file, label="production")
@@ -127,3 +132,14 @@ def test_what_the_server_bundles_can_be_started_from(nasty: Nasty, connect: Conn
     client = connect(bundle=file, retries=0)
     assert client.get(NAME, label="production").reference == one["reference"]
     assert client.get(NAME, version=1).origin == "bundle"
+
+
+@pytest.mark.parametrize("damage", ["broken off", "no gzip", "another coding", "without end"])
+def test_a_packed_bundle_that_cannot_be_unpacked(nasty: Nasty, connect: Connect, file: Path, damage: str) -> None:
+    whole = gzip.compress(b'{"templates": []}' + b" " * (MAX_BODY + 1 if damage == "without end" else 0), 1)
+    body = {"broken off": whole[:-12], "no gzip": b"{}"}.get(damage, whole)
+    coding = "br" if damage == "another coding" else "gzip"
+    nasty.script = lambda handler: handler.answer(200, body, Content_Encoding=coding)
+    with pytest.raises(Unavailable, match="longer than" if damage == "without end" else "cannot be read"):
+        connect(retries=0, write_timeout=30).save_bundle(file)
+    assert not file.exists()

@@ -101,8 +101,9 @@ class Session:
         return read_label_moved(self._write("POST", target, _json_bytes(body), {"Content-Type": _JSON}))
 
     def bundle(self, label: str | None) -> bytes:
-        """All templates of a label as the server sends them."""
-        request = Request("GET", self._target("bundle", "", {"label": label}), follow=True)
+        """All templates of a label as the server answers them, unpacked."""
+        target = self._target("bundle", "", {"label": label})
+        request = Request("GET", target, {"Accept-Encoding": "gzip"}, follow=True)
         answer = _succeeded(self._send(request, self.write_timeout, repeatable=True))
         _read_json(answer)
         return answer.body

@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import threading
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -21,6 +22,7 @@ MAX_IDLE = 8
 """Connections kept for later requests."""
 MAX_HOPS = 3
 _PIECE = 65_536
+_GZIP = 16 + zlib.MAX_WBITS
 USER_AGENT = "promptuary-client/0.1"
 
 
@@ -198,15 +200,29 @@ class Transport:
 
 
 def _read_body(response: http.client.HTTPResponse) -> bytes:
+    """All of it, unpacked where it is gzip."""
+    coding = response.headers.get("content-encoding", "identity").lower()
+    if coding not in {"identity", "gzip"}:
+        raise http.client.UnknownTransferEncoding(coding)
+    unpack = zlib.decompressobj(_GZIP) if coding == "gzip" else None
     pieces, size = [], 0
     while piece := response.read(_PIECE):
+        if unpack is not None:
+            piece = _unpacked(unpack, piece, MAX_BODY + 1 - size)
         pieces.append(piece)
         size += len(piece)
         if size > MAX_BODY:
             raise Unavailable(f"The server's answer is longer than {MAX_BODY} bytes")
-    if response.length:  # some versions of Python take a body that broke off for a whole one
+    if response.length or (unpack is not None and not unpack.eof):  # some Pythons take what broke off for a whole one
         raise http.client.IncompleteRead(b"")
     return b"".join(pieces)
+
+
+def _unpacked(unpack: zlib._Decompress, piece: bytes, most: int) -> bytes:
+    try:
+        return unpack.decompress(piece, most)
+    except zlib.error:
+        raise http.client.HTTPException from None
 
 
 def _lost(error: Exception) -> Unavailable:
