@@ -74,4 +74,4 @@ def make_answer(
 def none_match(header: bytes, etag: bytes) -> bool:
     """Whether an If-None-Match header names this ETag (compared weakly, as RFC 9110 says) or is ``*``."""
     # An ETag is quoted and holds no quote itself, so it can stand in the list only as a whole.
-    return bool(etag) and (etag in header or header.strip() == b"*")
+    return bool(etag) and (etag.removeprefix(b"W/") in header or header.strip() == b"*")

@@ -57,6 +57,7 @@ from registry.services.search import Search
 from registry.services.search_feed import SearchFeed
 from registry.services.seeding import Seeding
 from registry.services.states import States
+from registry.services.template_documents import TemplateDocuments
 from registry.services.template_edits import TemplateEdits
 from registry.services.template_source import TemplateSource
 from registry.services.templates import Templates
@@ -201,7 +202,9 @@ def _compose(
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=origins),
         digests=Digests(origins=origins),
-        bundles=Bundles(index=SqlBundleIndex(database), projection=projection, templates=templates, source=source),
+        bundles=Bundles(
+            index=SqlBundleIndex(database), projection=projection, templates=templates, documents=TemplateDocuments()
+        ),
         freshness=Freshness(git=git, indexing=indexing),
         labels=Labels(git=git, templates=templates, versions=versions, writes=writes, repeats=repeats),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),

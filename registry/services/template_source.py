@@ -20,14 +20,20 @@ LOADED_BYTES = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class Shown:
+    """A valid state of a template as answers show it."""
+
+    source: str
+    document: Mapping[str, Any]
+    partials: Mapping[TemplateName, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Shown):
     """A valid state of a template, whole."""
 
     digest: Digest
-    source: str
-    document: Mapping[str, Any]
     template: Template
-    partials: Mapping[TemplateName, str]
     partial_templates: Mapping[TemplateName, Template]
 
     def weight(self) -> int:

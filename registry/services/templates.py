@@ -26,7 +26,7 @@ from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
 from registry.services.removals import require_present
 from registry.services.revisions import Revisions
-from registry.services.template_source import Loaded, TemplateSource
+from registry.services.template_source import Loaded, Shown, TemplateSource
 
 ANSWER_FORMAT = 1
 """Part of every ETag: raised when the same state is answered in another form."""
@@ -224,7 +224,7 @@ def _labelled(entry: TemplateEntry, label: LabelName) -> int:
     return entry.labels[label]
 
 
-def make_read(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ...], selector: Selector) -> TemplateRead:
+def make_read(version: VersionEntry, shown: Shown, labels: tuple[LabelName, ...], selector: Selector) -> TemplateRead:
     """The read of a state that the selector named and that ``labels`` point to."""
     number = version.number or None
     state = f"{','.join(labels)}|{selector.label or ''}|{'' if number else version.commit}"
@@ -234,11 +234,11 @@ def make_read(version: VersionEntry, loaded: Loaded, labels: tuple[LabelName, ..
         commit=version.commit,
         digest=version.digest,
         labels=labels,
-        source=loaded.source,
-        document=loaded.document,
-        partials=loaded.partials,
-        status=loaded.template.status,
-        replaced_by=loaded.template.replaced_by,
+        source=shown.source,
+        document=shown.document,
+        partials=shown.partials,
+        status=Status(shown.document.get("status", Status.ACTIVE)),
+        replaced_by=shown.document.get("replaced_by"),
         updated_at=version.committed_at,
         author_name=version.author_name,
         author_email=version.author_email,

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from registry.bootstrap import Registry
-from registry.domain.errors import LabelNotFound
-from registry.domain.ids import LabelName, TemplateName
+from registry.domain.errors import LabelNotFound, VersionNotFound
+from registry.domain.ids import BlobId, LabelName, TemplateName
 from registry.domain.selectors import Selector
 from registry.services.bundles import Bundle
+from registry.services.template_documents import TemplateDocuments
 from registry.services.templates import TemplateRead
 from tests.pushing import REPOSITORY, Pusher, text_template
 
@@ -102,10 +103,39 @@ async def test_what_no_template_carries(registry: Registry, pusher: Pusher) -> N
 
 
 async def test_members_beyond_what_is_kept_in_memory(registry: Registry, pusher: Pusher) -> None:
-    registry.bundles._source._loaded.clear()
     await pusher.land(files("one"))
-    kept = registry.bundles._source._loaded
-    _, reads = await bundle(registry)
-    for name in NAMES[:25]:  # every second slice has some that are kept and some that are not
-        kept.pop((TemplateName(name), next(read.digest for read in reads if read.name == name)), None)
+    kept = registry.bundles._documents._kept
+    found, reads = await bundle(registry)
+    assert len(kept) == len(NAMES)
+    for version, _ in found.members[::2]:
+        del kept[version.blob]
     assert (await bundle(registry))[1] == reads
+
+
+async def test_what_stays_is_not_read_again_when_labels_move(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land(files("one"))
+    await pusher.land(labels(1))
+    await bundle(registry, PRODUCTION)
+    kept = registry.bundles._documents._kept
+    before = dict(kept)
+    await pusher.land({"prompts/many/t00.prompt.yaml": text_template("newer {{ name }}")})
+    await pusher.land({path: text.replace("t00: 1", "t00: 2") for path, text in labels(1).items()})
+    found, reads = await bundle(registry, PRODUCTION)
+    read = [version.name for version, _ in found.members if version.blob not in before]
+    assert (read, len(reads)) == (["many/t00"], len(NAMES))
+    assert all(kept[blob] is document for blob, document in before.items())
+
+
+def test_documents_are_bounded_by_their_bytes() -> None:
+    documents = TemplateDocuments(max_bytes=2_000)
+    texts = {BlobId(f"{number:040x}"): text_template(f"{number}" + "x" * 500) for number in range(10)}
+    read = {blob: documents.read(TemplateName("a"), blob, text) for blob, text in texts.items()}
+    kept = [blob for blob in texts if documents.find(blob) is not None]
+    assert kept == list(texts)[-len(kept) :]
+    assert 1 < len(kept) < 5
+    assert all(documents.find(blob) == read[blob] for blob in kept)
+    large = documents.read(TemplateName("a"), BlobId("f" * 40), text_template("y" * 3_000))
+    assert "y" * 3_000 in large["text"]
+    assert documents.find(BlobId("f" * 40)) is None
+    with pytest.raises(VersionNotFound, match="yaml-syntax"):
+        documents.read(TemplateName("a"), BlobId("e" * 40), "schema: [")
