@@ -11,6 +11,7 @@ from registry.domain.importing.formats import SourceFormat
 
 if TYPE_CHECKING:
     from api.commands.import_writing import Outcome
+    from registry.domain.importing.imported import LeftOut
     from registry.domain.importing.plans import PromptPlan
 
 SHOWN_NOTES = 1_000
@@ -56,14 +57,17 @@ def import_prompts(
     _check_folder(folder)
     server = None if dry_run else open_server(url, repository, key_file)
     try:
-        plans = plan_import(read_source(source, form), folder)
+        found = read_source(source, form)
+        plans = plan_import(found.prompts, folder)
     except SourceUnreadable as error:
         fail(str(error), UNUSABLE)
     outcomes = _nothing_done(plans) if server is None else Writing(server).run(plans, list(in_order(plans)))
     if as_json:
-        write_json(_document(source, outcomes, dry_run=dry_run))
+        left_out = [{"what": each.what, "why": each.why} for each in found.left_out]
+        write_json({**_document(source, outcomes, dry_run=dry_run), "left_out": left_out})
     else:
         _write(outcomes, dry_run=dry_run)
+        _tell(found.left_out)
 
 
 def _check_folder(folder: str) -> None:
@@ -104,3 +108,11 @@ def _write(outcomes: "list[Outcome]", *, dry_run: bool) -> None:
         out.print(visible(f"{name}{f' version {number}' if number else ''}: {note}"))
     if len(notes) > SHOWN_NOTES:
         out.print(f"and {len(notes) - SHOWN_NOTES} more; --json has all")
+
+
+def _tell(left_out: "tuple[LeftOut, ...]") -> None:
+    out = console(stderr=True)
+    for each in left_out[:SHOWN_NOTES]:
+        out.print(visible(f"{each.what} is left out: {each.why}"))
+    if len(left_out) > SHOWN_NOTES:
+        out.print(f"and {len(left_out) - SHOWN_NOTES} more; --json has all")

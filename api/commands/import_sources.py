@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from registry.domain.importing.files import ENDINGS, SourceFile, read_files, recognise
+from registry.domain.importing.files import ENDINGS, SourceFile, format_of, read_files, recognise
 from registry.domain.importing.formats import SourceFormat
-from registry.domain.importing.imported import Imported, SourceUnreadable
+from registry.domain.importing.imported import Found, SourceUnreadable
 
-MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
+"""Bytes of a file, or of all files of a folder together."""
+_ASIDE = (".yaml", ".yml", ".csv")
+"""Files that others may refer to."""
+_SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
-def read_source(source: str, form: SourceFormat | None) -> list[Imported]:
+def read_source(source: str, form: SourceFormat | None) -> Found:
     """All prompts of a source. With ``form`` only that format's files of a folder are read, and a single file so.
 
     Raises SourceUnreadable, with the way out.
@@ -20,32 +24,35 @@ def read_source(source: str, form: SourceFormat | None) -> list[Imported]:
 
         if form not in {None, SourceFormat.LANGFUSE}:
             raise SourceUnreadable(f"{form} is read from files: an address is that of a Langfuse server")
-        return read_langfuse(source)
+        return Found(tuple(read_langfuse(source)))
     path = Path(source)
     if not path.is_dir():
-        return read_files([SourceFile(path.name, _read(path), str(path))], form)
-    return read_files(_files_below(path, form), None)
+        return read_files([SourceFile(path.name, _read(path, MAX_BYTES), str(path))], form)
+    files = list(_files_below(path, form))
+    if all(file.aside for file in files):
+        raise SourceUnreadable(f"{path} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address")
+    return read_files(files, None)
 
 
 def _files_below(folder: Path, form: SourceFormat | None) -> Iterator[SourceFile]:
-    """The files of a folder that are recognised, in order. Raises SourceUnreadable where there is none."""
-    none = True
-    for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder).as_posix()
-        kind = recognise(name)
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if kind is None or form not in {None, kind} or hidden or not file.is_file():
+    """The files of a folder that are recognised, in order, and those that they may refer to."""
+    left = MAX_BYTES
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        unwanted = any(part.startswith(".") or part in _SKIPPED for part in name.split("/"))
+        known = recognise(name) is not None
+        if unwanted or not (known or name.lower().endswith(_ASIDE)) or not path.is_file():
             continue
-        none = False
-        yield SourceFile(name, _read(file), str(file))
-    if none:
-        raise SourceUnreadable(f"{folder} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address")
+        data = _read(path, left)
+        left -= len(data)
+        file = SourceFile(name, data, str(path))
+        yield file if known and form in {None, format_of(file)} else SourceFile(name, data, str(path), aside=True)
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, most: int) -> bytes:
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise SourceUnreadable(f"{file} is larger than {MAX_FILE_BYTES:,} bytes: split it")
+        if file.stat().st_size > most:
+            raise SourceUnreadable(f"{file} makes it more than {MAX_BYTES:,} bytes: split it")
         return file.read_bytes()
     except OSError as error:
         raise SourceUnreadable(f"{file} cannot be read: {error.strerror}") from None

@@ -172,6 +172,30 @@ def test_a_folder_of_files_of_many_formats(ask: Run, server: Running, tmp_path: 
     assert (late.json["written"], len(late.json["prompts"])) == (0, 2)
 
 
+def test_a_folder_of_a_project_gives_its_prompts_and_tells_the_rest(ask: Run, server: Running, tmp_path: Path) -> None:
+    template = "# ours\r\nschema: prompt/v1\r\ntype: text\r\ntext: Be kind.\r\n"
+    files = {
+        "package.json": '{"name": "x", "version": "1.0.0"}',
+        "README.md": "# About",
+        "prompts/partials/톤.prompt.yaml": template,
+        "labels/production/partials.yaml": "톤: 1\n",
+        "hello.md": "Hi {{name}}",
+        "node_modules/x/hello.md": "not ours",
+    }
+    for name, text in files.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(text.encode())
+    done = ask("import", str(tmp_path / "in"), "--folder", "project", "--json")
+    assert (done.code, done.json["written"]) == (0, 2), done.err + done.out
+    assert [each["what"] for each in done.json["left_out"]] == [
+        "README.md", "package.json", "labels/production/partials.yaml",
+    ]  # fmt: skip
+    assert server.read("project/partials/톤")["source"] == template
+    told = ask("import", str(tmp_path / "in"), "--folder", "project", "--from", "promptuary")
+    assert (told.code, "labels/production/partials.yaml is left out" in told.err) == (0, True), told.err
+    assert "project/hello" not in told.out
+
+
 def test_a_dry_run_asks_no_server(run: Run, tmp_path: Path) -> None:
     done = run(
         "import",

@@ -9,6 +9,7 @@ from registry.domain.ids import TemplateName
 from registry.domain.importing.imported import Imported, ImportedVersion
 from registry.domain.importing.source_names import VariableKey, name_tag
 from registry.domain.importing.texts_of_version import Naming, Texts, clean, write_texts
+from registry.domain.includes import raw_includes, rename_include
 from registry.domain.names import template_path
 from registry.domain.prompt_schema import SCHEMA_WORD
 from registry.domain.template import Json, Status, TemplateType, VariableType
@@ -36,6 +37,8 @@ class Converted:
 
 def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, naming: Naming) -> Converted:
     """The template file for a version, as ``template_file.read_template`` accepts it."""
+    if version.template is not None:
+        return _taken_over(version.template, version.notes, name, naming)
     texts = write_texts(version, naming)
     document = _plain(prompt, version, naming, texts)
     notes = [*version.notes, *texts.notes]
@@ -54,6 +57,20 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
             else:
                 notes.append(f"{said} is left out: {refused}")
     return Converted(source, frozenset(naming.includes[each] for each in texts.references), tuple(dict.fromkeys(notes)))
+
+
+def _taken_over(source: bytes, notes: tuple[str, ...], name: TemplateName, naming: Naming) -> Converted:
+    """A template as it is; only what it includes is called what it is called here."""
+    includes = {each: naming.includes[each] for each in sorted(raw_includes(source)) if each in naming.includes}
+    told = list(notes)
+    for old, new in includes.items():
+        if old != new:
+            source = rename_include(source, TemplateName(old), new)
+            told.append(f"the include of {old} is one of {new} here")
+    problem = _problem(source, template_path(name))
+    if problem is not None:
+        return Converted(None, frozenset(), (*told, f"it is no valid template: {problem}"))
+    return Converted(source, frozenset(includes.values()), tuple(told))
 
 
 def _plain(prompt: Imported, version: ImportedVersion, naming: Naming, texts: Texts) -> dict[str, Json]:
@@ -144,5 +161,9 @@ def _judged(document: Mapping[str, Any], path: str) -> tuple[bytes | None, str |
         source = write_document(None, {key: document[key] for key in _ORDER if key in document})
     except (ValueError, TypeError, RecursionError) as error:  # what no file can say
         return None, f"it cannot be written down ({type(error).__name__})"
+    return source, _problem(source, path)
+
+
+def _problem(source: bytes, path: str) -> str | None:
     found = read_template(source, path).diagnostics
-    return source, next((each.message for each in found if each.severity is Severity.ERROR), None)
+    return next((each.message for each in found if each.severity is Severity.ERROR), None)

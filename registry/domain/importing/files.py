@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from registry.domain.importing.formats import SourceFormat
-from registry.domain.importing.imported import Imported, SourceUnreadable
+from registry.domain.importing.imported import Found, Imported, LeftOut, SourceUnreadable
 from registry.domain.importing.langfuse import read_export
+from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.prompt_files import read_dotprompt, read_github, read_prompty, read_text
+from registry.domain.importing.templates import is_label_file, is_template, read_template_file
+from registry.domain.wording import shown
 
 ENDINGS: Mapping[str, SourceFormat] = {
     ".prompt.yml": SourceFormat.GITHUB,
@@ -26,15 +29,22 @@ _ONE_PROMPT: Mapping[SourceFormat, Callable[[bytes, str, str], Imported]] = {
     SourceFormat.GITHUB: read_github,
     SourceFormat.TEXT: read_text,
 }
+_PROJECT_FILE = "is about a project and no prompt: import it by itself if it is one"
+_APART = "import it into a folder of its own"
+_LABELS = "labels name versions, which only the repository has: import it with --from git"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: ``name`` is its path below the source with ``/``, ``where`` what messages call it."""
+    """One file: ``name`` is its path below the source with ``/``, ``where`` what messages call it.
+
+    What stands ``aside`` is not asked for its prompts; it is there for files that refer to it.
+    """
 
     name: str
     data: bytes
     where: str
+    aside: bool = False
 
 
 def recognise(name: str) -> SourceFormat | None:
@@ -42,27 +52,49 @@ def recognise(name: str) -> SourceFormat | None:
     return next((kind for ending, kind in ENDINGS.items() if name.lower().endswith(ending)), None)
 
 
-def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> list[Imported]:
+def format_of(file: SourceFile) -> SourceFormat | None:
+    """The format of a file, by its name and, where that leaves a choice, by what it says."""
+    kind = recognise(file.name)
+    return SourceFormat.PROMPTUARY if kind is SourceFormat.GITHUB and is_template(file.data) else kind
+
+
+def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
     """The prompts of all files; each is in the format ``form``, or in the one that its name says.
 
-    Raises SourceUnreadable, with the way out; also where two files hold prompts of one name.
+    A file that holds none is left out, and so are those about a project (README.md) that do not come alone.
+    Raises SourceUnreadable, with the way out, where no file holds a prompt.
     """
+    given = list(files)
+    asked = [file for file in given if not file.aside]
     found: dict[str, Imported] = {}
-    for file in files:
-        for prompt in _prompts(file, form):
-            if prompt.name in found:
-                raise SourceUnreadable(
-                    f"two files hold a prompt {prompt.name!r}: import them into folders of their own"
-                )
-            found[prompt.name] = prompt
-    return list(found.values())
+    left_out: list[LeftOut] = []
+    for file in asked:
+        try:
+            prompts = _prompts(file, form, alone=len(asked) == 1)
+        except SourceUnreadable as error:
+            left_out.append(LeftOut(file.name, str(error)))
+            continue
+        left_out += [
+            LeftOut(file.name, f"another file holds a prompt {shown(prompt.name)} too: {_APART}")
+            for prompt in prompts
+            if found.setdefault(prompt.name, prompt) is not prompt
+        ]
+    if not found:
+        raise SourceUnreadable(left_out[0].why if left_out else "there is no file that can be imported")
+    if any(each.source == SourceFormat.PROMPTUARY for each in found.values()):
+        left_out += [LeftOut(file.name, _LABELS) for file in given if is_label_file(file.name)]
+    return Found(tuple(found.values()), tuple(left_out))
 
 
-def _prompts(file: SourceFile, form: SourceFormat | None) -> list[Imported]:
-    kind = form or recognise(file.name)
+def _prompts(file: SourceFile, form: SourceFormat | None, *, alone: bool) -> list[Imported]:
+    kind = form or format_of(file)
     if kind is None:
         raise SourceUnreadable(f"{file.where} is in no known format: its name ends in {', '.join(ENDINGS)}")
+    if kind is SourceFormat.TEXT and not alone and is_project_file(file.name):
+        raise SourceUnreadable(f"{file.where} {_PROJECT_FILE}")
     if kind is SourceFormat.LANGFUSE:
         return read_export(file.data, file.where)
+    if kind is SourceFormat.PROMPTUARY:
+        return [read_template_file(file.data, file.name, file.where)]
     ending = next((each for each in ENDINGS if file.name.lower().endswith(each)), "")
     return [_ONE_PROMPT[kind](file.data, file.name[: len(file.name) - len(ending)], file.where)]

@@ -11,3 +11,4 @@ class SourceFormat(StrEnum):
     DOTPROMPT = "dotprompt"
     GITHUB = "github"
     TEXT = "text"
+    PROMPTUARY = "promptuary"

@@ -42,6 +42,8 @@ class Speech:
 class ImportedVersion:
     """One version. ``body`` is a text or messages; ``settings`` are model, tools, tool_choice and output as documents.
 
+    ``template`` is a template file that is taken as it is; all else that would stand in a file is then empty.
+
     ``samples`` are values of variables, which show their types. ``author`` is whatever the source says of who wrote
     it; ``notes`` are what the reader could not carry over.
     """
@@ -59,6 +61,7 @@ class ImportedVersion:
     time: datetime | None = None
     message: str = ""
     notes: tuple[str, ...] = ()
+    template: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,19 @@ class Imported:
     name: str
     versions: tuple[ImportedVersion, ...]
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of a source became no prompt: ``what`` names a file or a prompt, ``why`` says the reason."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source holds: its prompts, no two of one name, and what of it is none."""
+
+    prompts: tuple[Imported, ...]
+    left_out: tuple[LeftOut, ...] = ()

@@ -69,8 +69,6 @@ def read_dotprompt(data: bytes, name: str, where: str) -> Imported:
 def read_github(data: bytes, name: str, where: str) -> Imported:
     """GitHub Models: a YAML file with ``messages``, whose texts hold ``{{variable}}``."""
     said = _yaml(data, where)
-    if said.get("schema") == "prompt/v1":
-        raise SourceUnreadable(f"{where} is a template already: write it with promptuary put")
     messages = said.get("messages")
     if not isinstance(messages, list) or not all(_is_message(each) for each in messages):
         raise SourceUnreadable(f"{where}: messages is a list of role and content")

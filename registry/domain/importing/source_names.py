@@ -39,6 +39,8 @@ def name_templates(names: Iterable[str], folder: str = "") -> dict[str, Template
         while path_key(template_path(chosen)) in taken:
             count += 1
             chosen = TemplateName(f"{path}{last}-{count}")
+        if check_name(chosen) is not None:  # the number, or the folder's one spelling, made it too long
+            chosen = TemplateName(_joined(folder, _hashed(name)))
         taken.add(path_key(template_path(chosen)))
         given[name] = chosen
     return given
@@ -50,11 +52,17 @@ def _joined(folder: str, name: str) -> str:
 
 def _cleaned(name: str, folder: str) -> str:
     normal = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
+    if check_name(_joined(folder, normal)) is None:
+        return _joined(folder, normal)
     segments = [segment for each in normal.split("/") if (segment := _segment(each))]
     cleaned = _joined(folder, "/".join(segments or ["unnamed"]))
     if len(cleaned.encode()) > _NAME_BYTES or check_name(cleaned) is not None:
-        cleaned = _joined(folder, f"prompt-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:12]}")
+        cleaned = _joined(folder, _hashed(name))
     return cleaned
+
+
+def _hashed(name: str) -> str:
+    return f"prompt-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 def _segment(text: str) -> str:

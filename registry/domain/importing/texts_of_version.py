@@ -14,6 +14,7 @@ from registry.domain.importing.source_texts import (
     tag_notes,
     write_pieces,
 )
+from registry.domain.includes import raw_includes
 from registry.domain.language import scan
 from registry.domain.template import Json
 
@@ -59,6 +60,8 @@ def keys_of(prompt: Imported) -> set[VariableKey]:
 
 def references_of(version: ImportedVersion) -> set[str]:
     """The prompts that a version refers to."""
+    if version.template is not None:
+        return set(raw_includes(version.template))
     texts = [version.body] if isinstance(version.body, str) else [p.text for p in version.body if isinstance(p, Speech)]
     pieces = (piece for text in texts for piece in read_pieces(clean(text), version.syntax))
     return {piece.name for piece in pieces if piece.kind is PieceKind.REFERENCE}

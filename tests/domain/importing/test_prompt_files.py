@@ -146,8 +146,3 @@ def test_text() -> None:
 def test_what_cannot_be_read_is_told(read: Any, data: bytes) -> None:
     with pytest.raises(SourceUnreadable, match=r"x\.file"):
         read(data, "a", "x.file")
-
-
-def test_a_template_is_no_source() -> None:
-    with pytest.raises(SourceUnreadable, match="promptuary put"):
-        read_github(b"schema: prompt/v1\ntype: text\ntext: x\n", "a", "x")
