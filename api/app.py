@@ -12,6 +12,7 @@ from api.background import running
 from api.data_folder import gates_folder
 from api.gateway import Gateway
 from api.git_http import GitHttp, GitLimits
+from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
 from api.problem_handlers import add_problem_handlers
@@ -59,7 +60,11 @@ def create_app(registry: Registry) -> HotReads:
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp)
     request_ids = RequestIds()
     gateway = Gateway(
-        HotRenders(documented_app(registry, answers), registry=registry, answers=answers),
+        HotRenders(
+            HotBundles(documented_app(registry, answers), registry=registry, answers=answers),
+            registry=registry,
+            answers=answers,
+        ),
         git=GitHttp(
             registry,
             limits=GitLimits(push_bytes=registry.settings.max_push_bytes),

@@ -12,7 +12,20 @@ from rich.console import Console
 
 from bench.bench import Bench, Figure
 from bench.data import Data, Sizes
-from bench.figures import clients, events, gates, lists, pushes, reads, rebuilds, renders, searches, servers, writes
+from bench.figures import (
+    bundles,
+    clients,
+    events,
+    gates,
+    lists,
+    pushes,
+    reads,
+    rebuilds,
+    renders,
+    searches,
+    servers,
+    writes,
+)
 from bench.machine import describe, other_load
 from bench.rows import Row
 from bench.table import print_table, write_json, write_markdown
@@ -27,6 +40,7 @@ FIGURES: dict[str, Figure] = {
     "search": searches.measure,
     "lists": lists.measure,
     "render": renders.measure,
+    "bundles": bundles.measure,
     "events": events.measure,
     "client": clients.measure,
     "memory": servers.measure_memory,

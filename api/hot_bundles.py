@@ -1,0 +1,79 @@
+"""The hot path of bundles: behind the gateway, which has checked the key, and before FastAPI.
+
+Only plain requests for what is there are answered here, with the function that the documented route calls; everything
+else goes on to that route, so that what is wrong is said in one place.
+"""
+
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.answer_cache import AnswerCache
+from api.answers import Answer
+from api.bundle_answers import bundle_answer
+from api.content_codings import choose_coding
+from api.gateway import ACTOR
+from api.schemas.bundles import BundleQuery
+from registry.bootstrap import Registry
+from registry.domain.access import Scope as KeyScope
+from registry.domain.errors import PromptuaryError
+from registry.domain.ids import LabelName
+
+PREFIX = "/api/v1/repositories/"
+NOUN = "/bundle"
+
+
+class HotBundles:
+    """An ASGI application in front of another one."""
+
+    def __init__(self, app: ASGIApp, *, registry: Registry, answers: AnswerCache) -> None:
+        self._app = app
+        self._registry = registry
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or hands over."""
+        answer = await self._answer(scope) if _is_bundle(scope) else None
+        if answer is None:
+            await self._app(scope, receive, send)
+        else:
+            await answer.send(send)
+
+    async def _answer(self, scope: Scope) -> Answer | None:
+        try:
+            asked = _asked(scope["query_string"])
+            scope[ACTOR].require(KeyScope.READ)
+            known = self._registry.repositories.require(scope["path"][len(PREFIX) : -len(NOUN)])
+            return asked and await bundle_answer(
+                self._registry,
+                self._answers,
+                known,
+                *asked,
+                coding=choose_coding(_header(scope, b"accept-encoding").decode("latin-1")),
+                if_none_match=_header(scope, b"if-none-match"),
+            )
+        except PromptuaryError:
+            return None
+
+
+def _is_bundle(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].endswith(NOUN):
+        return False
+    return scope["path"].startswith(PREFIX) and "/" not in scope["path"][len(PREFIX) : -len(NOUN)]
+
+
+@lru_cache(256)
+def _asked(query: bytes) -> tuple[LabelName | None, str | None] | None:
+    """Label and folder; None for what the documented route has to look at. Raises BadRequest."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+        asked = BundleQuery.model_validate(dict(pairs))
+    except ValueError:  # ValidationError is one
+        return None
+    return asked.parsed() if asked.min_commit is None else None
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    """Its value; of several lines all, as a list."""
+    return b",".join(value for name, value in scope["headers"] if name == wanted)
