@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
+from fastapi.exceptions import RequestValidationError
 
 from api.answer_cache import AnswerCache
 from api.gateway import ACTOR
@@ -65,6 +66,16 @@ Answers = Annotated[AnswerCache, Depends(answers_of)]
 Reader = Annotated[Actor, Depends(reader)]
 Writer = Annotated[Actor, Depends(writer)]
 Repeatable = Annotated[RequestKey | None, Depends(request_key_of)]
+
+
+async def without_query(request: Request) -> None:
+    """For routes that take nothing in the query. Raises RequestValidationError, as query models do."""
+    found = [{"type": "extra_forbidden", "loc": ("query", name), "msg": ""} for name in request.query_params]
+    if found:
+        raise RequestValidationError(found)
+
+
+NO_QUERY = Depends(without_query)
 
 
 async def repository_of(

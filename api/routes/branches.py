@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from api.dependencies import RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, RegistryDep, Repeatable, Repository, Writer
 from api.documented import READ, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
@@ -32,6 +32,7 @@ async def list_branches(
 @router.post(
     "/branches",
     status_code=201,
+    dependencies=[NO_QUERY],
     responses={201: {"headers": _TAG}, **problems(*WRITE, domain.RevisionNotFound, 415, 422)},
 )
 async def create_branch(
@@ -51,6 +52,7 @@ async def create_branch(
 
 @router.get(
     "/branches/{name:path}",
+    dependencies=[NO_QUERY],
     responses={200: {"headers": _TAG}, **problems(*READ, domain.RevisionNotFound)},
 )
 async def read_branch(
@@ -65,6 +67,7 @@ async def read_branch(
 
 @router.delete(
     "/branches/{name:path}",
+    dependencies=[NO_QUERY],
     responses=problems(*WRITE, domain.RevisionNotFound, domain.PreconditionFailed),
 )
 async def delete_branch(

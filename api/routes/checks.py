@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Reader, RegistryDep, Repository
+from api.dependencies import NO_QUERY, Reader, RegistryDep, Repository
 from api.documented import READ, problems
 from api.json_bodies import JsonRoute
 from api.schemas.checks import CheckAnswer, CheckRequest, ValidateAnswer, ValidateRequest
@@ -12,7 +12,7 @@ from registry.services.proposals import validate_files
 router = APIRouter(tags=["checks"], route_class=JsonRoute)
 
 
-@router.post("/validate", responses=problems(*READ, domain.PayloadTooLarge, 415, 422))
+@router.post("/validate", dependencies=[NO_QUERY], responses=problems(*READ, domain.PayloadTooLarge, 415, 422))
 async def validate_formats(_repository: Repository, body: ValidateRequest) -> ValidateAnswer:
     """Looks at each file alone: format, names, secrets. What it includes, and what is there already, is not looked at.
 
@@ -23,6 +23,7 @@ async def validate_formats(_repository: Repository, body: ValidateRequest) -> Va
 
 @router.post(
     "/check",
+    dependencies=[NO_QUERY],
     responses=problems(*READ, domain.LabelNotFound, domain.RevisionNotFound, domain.PayloadTooLarge, 415, 422),
 )
 async def check_files(registry: RegistryDep, caller: Reader, repository: Repository, body: CheckRequest) -> CheckAnswer:

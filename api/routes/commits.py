@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import Answers, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, Answers, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
@@ -14,6 +14,7 @@ router = APIRouter(tags=["templates"], route_class=JsonRoute)
 
 @router.post(
     "/commits",
+    dependencies=[NO_QUERY],
     responses=problems(
         *WRITE,
         domain.PreconditionFailed,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Label, Name, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, Answers, Label, Name, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
@@ -73,7 +73,8 @@ async def read_label_of_template(
 
 @router.put(
     "/labels/{label}/{name:path}",
-    responses=problems(*WRITE, domain.TemplateNotFound, domain.VersionNotFound, 415, 422),
+    dependencies=[NO_QUERY],
+    responses=problems(*WRITE, domain.TemplateNotFound, domain.TemplateGone, domain.VersionNotFound, 415, 422),
 )
 async def move_label(
     registry: RegistryDep,

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Reader, RegistryDep
+from api.dependencies import NO_QUERY, Reader, RegistryDep
 from api.documented import problems
 from api.schemas.repositories import RepositoryList
 from registry.domain import errors as domain
@@ -10,7 +10,11 @@ from registry.domain import errors as domain
 router = APIRouter(tags=["repositories"])
 
 
-@router.get("/repositories", responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable))
+@router.get(
+    "/repositories",
+    dependencies=[NO_QUERY],
+    responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable),
+)
 async def list_repositories(registry: RegistryDep, _caller: Reader) -> RepositoryList:
     """Every repository on this server."""
     return RepositoryList.from_domain(registry.repositories.names())

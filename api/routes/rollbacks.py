@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import Answers, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, Answers, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
@@ -16,11 +16,11 @@ router = APIRouter(tags=["labels"], route_class=JsonRoute)
 
 @router.post(
     "/rollbacks",
+    dependencies=[NO_QUERY],
     responses=problems(
         *WRITE,
         domain.TemplateNotFound,
         domain.TemplateGone,
-        domain.TemplateMoved,
         domain.LabelNotFound,
         domain.VersionNotFound,
         415,

@@ -5,6 +5,8 @@ import json
 import httpx
 import pytest
 
+from tests.api.conftest import Documented
+
 LABEL = "/labels/staging/support/triage"
 ROLLBACK = {"label": "production", "name": "support/triage", "reason": "x"}
 JSON = {"Content-Type": "application/json"}
@@ -32,6 +34,21 @@ async def test_a_number_in_a_query_has_plain_digits(client: httpx.AsyncClient, n
     ):
         answer = await client.get(path)
         assert (answer.status_code, "an integer is asked for" in answer.json()["detail"]) == (400, True), answer.text
+
+
+async def test_no_route_ignores_a_parameter_that_it_does_not_know(
+    client: httpx.AsyncClient, documented: Documented
+) -> None:
+    """Or else ``POST commits?branch=wip`` would write to the default branch."""
+    names = {"repository": "default", "name": "support/triage", "label": "staging", "digest": "0" * 8, "number": "1"}
+    operations = [(path, method) for path, methods in documented.document["paths"].items() for method in methods]
+    asked = [(path.format_map(names), method) for path, method in operations if path.startswith("/api/")]
+    for path, method in asked:
+        body = {} if method in {"get", "delete"} else {"json": {}}
+        answer = await client.request(method, f"http://test{path}?wanted=1", **body)
+        fields = [problem["field"] for problem in answer.json()["problems"]]
+        assert "query.wanted" in fields, (method, path, answer.text)
+    assert len(asked) > 25
 
 
 async def test_a_number_that_is_too_large_is_told_its_bound(client: httpx.AsyncClient) -> None:
