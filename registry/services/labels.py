@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from registry.domain.access import Actor, Scope
 from registry.domain.catalogue import LabelMove
-from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
+from registry.domain.errors import BadRequest, LabelNotFound, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, version_before, write_label
 from registry.domain.request_keys import RequestKey
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
-from registry.services.removals import require_present
+from registry.services.removals import require_written
 from registry.services.repeats import Repeats
 from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Writes
@@ -80,8 +80,8 @@ class Labels:
     ) -> LabelWritten:
         """Points a label to a version, or drops it (None).
 
-        Raises TemplateNotFound, VersionNotFound, LabelNotFound (dropping one that is not there), Refused, Denied,
-        KeyReused.
+        Raises TemplateNotFound, TemplateGone, VersionNotFound, LabelNotFound (dropping one that is not there), Refused,
+        Denied, KeyReused.
         """
         actor.require(Scope.WRITE)
         words = f"Move {label} of {name} to version {version}" if version is not None else f"Drop {label} of {name}"
@@ -108,8 +108,8 @@ class Labels:
         Said again it goes back further and never forward: a repeated call does not bring a bad version back. With a
         ``key`` the repeat does nothing.
 
-        It needs the right to roll back and nothing else. Raises TemplateGone and TemplateMoved as a read does,
-        LabelNotFound, BadRequest where the label never had that version or had none before, Refused, Denied, KeyReused.
+        It needs the right to roll back and nothing else. Raises TemplateGone, TemplateNotFound, LabelNotFound,
+        BadRequest where the label never had that version or had none before, Refused, Denied, KeyReused.
         """
         actor.require(Scope.WRITE)
 
@@ -123,9 +123,7 @@ class Labels:
 
     async def _earlier(self, repository: RepositoryName, label: LabelName, name: TemplateName, to: int | None) -> int:
         """The version to roll back to."""
-        entry = await self._templates.find_template(repository, name)
-        if entry is not None:
-            await require_present(self._templates, repository, entry)
+        await require_written(self._templates, repository, name)
         moves = await self.history(repository, label, name, limit=1000)
         had = [move.version for move in moves if move.version is not None]
         if to is None:
@@ -156,10 +154,9 @@ class Labels:
         return replace(written, reference=await self.reference(repository, name, written.version))
 
     async def _require(self, repository: RepositoryName, name: TemplateName, version: int | None) -> None:
-        entry = await self._templates.find_template(repository, name)
-        if entry is None or (entry.deleted and version is not None):
-            nearest = await self._templates.nearest_names(repository, name)
-            raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+        if version is None and await self._templates.find_template(repository, name) is not None:
+            return  # what is gone loses its labels all the same
+        entry = await require_written(self._templates, repository, name)
         if version is not None and not 1 <= version <= entry.version:
             raise VersionNotFound(f"{name} has no version {version}; its versions are 1 to {entry.version}.")
 

@@ -20,20 +20,20 @@ async def require_present(templates: TemplateIndex, repository: RepositoryName, 
     raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
 
 
-async def explain_absence(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> None:
-    """Raises why a template is not there: TemplateGone, or TemplateNotFound with its new name or the nearest.
+async def require_written(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
+    """A template that a write is about. Raises TemplateGone, or TemplateNotFound with its new name or the nearest.
 
-    Not TemplateMoved: a client that follows it would delete or rename what it never looked at.
+    Not TemplateMoved: a client that follows it would change what it never looked at.
     """
     entry = await templates.find_template(repository, name)
-    if entry is not None:
-        try:
-            await require_present(templates, repository, entry)
-        except TemplateMoved as moved:
-            raise TemplateNotFound(f"{moved.message} Nothing was changed.", nearest=[moved.to]) from None
-        return
-    nearest = await templates.nearest_names(repository, name)
-    raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+    if entry is None:
+        nearest = await templates.nearest_names(repository, name)
+        raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+    try:
+        await require_present(templates, repository, entry)
+    except TemplateMoved as moved:
+        raise TemplateNotFound(f"{moved.message} Nothing was changed.", nearest=[moved.to]) from None
+    return entry
 
 
 async def last_name(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateName:

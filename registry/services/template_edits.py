@@ -18,7 +18,7 @@ from registry.domain.versions import make_reference
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
 from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_beforehand, write_source
-from registry.services.removals import explain_absence
+from registry.services.removals import require_written
 from registry.services.repeats import Repeats
 from registry.services.states import States, graph_at
 from registry.services.templates import make_etag
@@ -232,7 +232,7 @@ class TemplateEdits:
     async def _explain_absence(self, repository: RepositoryName, edits: Sequence[TemplateEdit]) -> None:
         for edit in edits:
             if not isinstance(edit, Put):
-                await explain_absence(self._templates, repository, edit.name)
+                await require_written(self._templates, repository, edit.name)
 
     def _branch(self, repository: RepositoryName, branch: str | None) -> RefName:
         default = self._git.default_branch(repository)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from registry.domain.errors import Refused, TemplateGone, TemplateMoved
+from registry.domain.errors import Refused, TemplateGone, TemplateNotFound
 from registry.domain.ids import LabelName, TemplateName
 from tests.pushing import ADMIN, AUTHOR, Pusher, rules, text_template
 
@@ -123,17 +123,23 @@ async def test_a_deleted_template_cannot_be_labelled_or_rolled_back(pusher: Push
     await pusher.land({LABEL: "a: 1\n"})
     await pusher.land({A: None, LABEL: None})
     assert rules(await pusher.push({LABEL: "a: 2\n"})) == ["label-unknown-template"]
+    labels = pusher.registry.labels
     with pytest.raises(TemplateGone, match="last version was 2"):
-        await pusher.registry.labels.roll_back(pusher.repository, PRODUCTION, NAME, to=2, reason="bad", actor=AUTHOR)
+        await labels.roll_back(pusher.repository, PRODUCTION, NAME, to=2, reason="bad", actor=AUTHOR)
+    with pytest.raises(TemplateGone, match="last version was 2"):
+        await labels.move(pusher.repository, PRODUCTION, NAME, 2, actor=AUTHOR)
 
 
-async def test_a_renamed_template_is_not_rolled_back_under_its_old_name(pusher: Pusher) -> None:
+async def test_a_renamed_template_is_not_labelled_or_rolled_back_under_its_old_name(pusher: Pusher) -> None:
     await with_versions(pusher)
     await pusher.land({LABEL: "a: 2\n"})
     renamed = text_template("Hello 2 {{ name }}")
     await pusher.land({A: None, "prompts/support/b.prompt.yaml": renamed, LABEL: None})
-    with pytest.raises(TemplateMoved, match="renamed to support/b"):
-        await pusher.registry.labels.roll_back(pusher.repository, PRODUCTION, NAME, to=2, reason="bad", actor=AUTHOR)
+    labels = pusher.registry.labels
+    with pytest.raises(TemplateNotFound, match="renamed to support/b"):
+        await labels.roll_back(pusher.repository, PRODUCTION, NAME, to=2, reason="bad", actor=AUTHOR)
+    with pytest.raises(TemplateNotFound, match="renamed to support/b"):
+        await labels.move(pusher.repository, PRODUCTION, NAME, 2, actor=AUTHOR)
 
 
 async def test_a_digest_is_checked_when_it_alone_changes(pusher: Pusher) -> None:
