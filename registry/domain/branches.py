@@ -53,6 +53,15 @@ def _problem(text: str) -> str | None:
         return "it is empty, or a part of it between slashes is"
     if wrong is not None:
         return f"the part {printable(wrong)} begins with a dot or dash, or ends in .lock"
-    if text.endswith(".") or _COMMIT_ID.fullmatch(text):
-        return "it ends in a dot, or would be read as a commit"
+    if text.endswith("."):
+        return "it ends in a dot"
+    return misread_as(text)
+
+
+def misread_as(name: str) -> str | None:
+    """Why the short name of a branch or tag would be read as something else, where it would be."""
+    if _COMMIT_ID.fullmatch(name):
+        return "it would be read as a commit"
+    if name == "HEAD" or name.startswith("refs/"):
+        return "it would be read as the full name of another ref"
     return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from registry.domain.access import Actor, Scope
+from registry.domain.branches import misread_as
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import RevisionNotFound
 from registry.domain.ids import CommitId, RefName
@@ -29,7 +30,7 @@ def check_refs(
     found: list[Diagnostic] = []
     spellings = {path_key(ref): ref for ref in refs}
     for update in updates:
-        problem = _form(update.ref) or _collision(update, spellings)
+        problem = _form(update.ref) or _misread(update) or _collision(update, spellings)
         if problem is None:
             problem = _access(update, default, rules, actor, rollback=rollback)
         if problem is None and not update.deletes:
@@ -56,6 +57,12 @@ def _form(ref: str) -> tuple[str, str] | None:
         if not component.isprintable():
             return "ref-name", "The ref's name holds control characters or bytes that are no UTF-8; use another name."
     return None
+
+
+def _misread(update: RefUpdate) -> tuple[str, str] | None:
+    """A new ref that whoever asks for another one, or for a commit, would get."""
+    reason = misread_as(update.ref.split("/", 2)[2]) if update.creates else None
+    return ("ref-name", f"It cannot be called so: {reason}. Use another name.") if reason else None
 
 
 def _collision(update: RefUpdate, spellings: dict[str, RefName]) -> tuple[str, str] | None:

@@ -87,7 +87,7 @@ async def test_where_a_branch_begins(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [*BRANCH_NAMES, "0" * 40, "a\\b", "a\tb", "é" * 125, "HEAD^", "x*"],
+    [*BRANCH_NAMES, "0" * 40, "HEAD", "refs/heads/x", "a\\b", "a\tb", "é" * 125, "HEAD^", "x*"],
 )
 async def test_names_that_git_does_not_take(client: httpx.AsyncClient, name: str) -> None:
     answer = await make(client, name)
@@ -100,6 +100,8 @@ async def test_names_that_are_taken(client: httpx.AsyncClient) -> None:
     assert (await make(client, "wip")).status_code == 201
     assert (await make(client, "wip")).status_code == 409
     assert (await make(client, "wip/more")).status_code == 409
+    assert (await make(client, "team/ann")).status_code == 201
+    assert (await make(client, "team")).status_code == 409
     case = await make(client, "WIP")
     assert (case.status_code, case.json()["diagnostics"][0]["rule"]) == (422, "ref-name")
 

@@ -418,6 +418,23 @@ def test_moves_are_compare_and_swap(repositories: Repositories, store: GitStore)
     assert "promptuary" in git(repositories.path(NAME), "reflog", "main")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_ref_is_not_made_in_the_folder_of_another(repositories: Repositories, store: GitStore, packed: bool) -> None:
+    """libgit2 alone makes both where the one that is there is packed."""
+    tip = commit(store, None, {"a": b"1"})
+    for name in ("wip", "team/a/b"):
+        store.move(RefUpdate(RefName(f"refs/heads/{name}"), ZERO_COMMIT, tip))
+    if packed:
+        git(repositories.path(NAME), "pack-refs", "--all")
+    there = store.refs()
+    for name in ("wip/more", "wip/more/yet", "team", "team/a"):
+        with pytest.raises(RefMoved, match=r"beside refs/heads/(wip|team/a/b)"):
+            store.move(RefUpdate(RefName(f"refs/heads/{name}"), ZERO_COMMIT, tip))
+    for name in ("wi", "wip2", "team2", "team/b"):
+        store.move(RefUpdate(RefName(f"refs/heads/{name}"), ZERO_COMMIT, tip))
+    assert set(store.refs()) == {*there, *(f"refs/heads/{name}" for name in ("wi", "wip2", "team2", "team/b"))}
+
+
 def test_writers_at_once_lose_no_commit(repositories: Repositories) -> None:
     with repositories.open(NAME) as store:
         land(store, {"start": b""})

@@ -25,6 +25,14 @@ async def test_new_refs_of_one_push_that_some_systems_take_for_one(pusher: Pushe
     assert (await pusher.judge(updates[0])).accepted
 
 
+@pytest.mark.parametrize("name", ["HEAD", "refs/heads/main", "0123456789abcdef" * 2 + "01234567"])
+async def test_names_that_would_be_read_as_something_else(pusher: Pusher, name: str) -> None:
+    tip = await pusher.land({"README.md": "x"})
+    for ref in (f"refs/heads/{name}", f"refs/tags/{name}"):
+        assert rules(await pusher.judge(RefUpdate(RefName(ref), ZERO_COMMIT, tip))) == ["ref-name"]
+    assert (await pusher.judge(RefUpdate(RefName(f"refs/heads/fix/{name}"), ZERO_COMMIT, tip))).accepted
+
+
 async def test_a_branch_that_exists_in_another_normal_form(pusher: Pusher) -> None:
     tip = await pusher.land({"README.md": "x"})
     assert (await pusher.push({"a.md": "x"}, ref=RefName("refs/heads/caf\u00e9"))).accepted

@@ -54,6 +54,8 @@ def move_ref(path: Path, update: RefUpdate, reason: str) -> None:
 
 
 def _swap(repo: pygit2.Repository, path: Path, update: RefUpdate, reason: str) -> None:
+    if update.creates:
+        _require_room(repo, update.ref)
     with repo.transaction() as transaction:
         _lock(transaction, path, update.ref)
         found = _target(repo, update.ref)
@@ -65,6 +67,15 @@ def _swap(repo: pygit2.Repository, path: Path, update: RefUpdate, reason: str) -
             transaction.set_target(update.ref, update.new, message=reason)
     if update.deletes:
         _finish_deletion(path, update.ref)
+
+
+def _require_room(repo: pygit2.Repository, ref: str) -> None:
+    """libgit2 sees what is in the way of a new ref only where that is a file of its own, not in ``packed-refs``."""
+    parts = ref.split("/")
+    above = {"/".join(parts[:length]) for length in range(3, len(parts))}
+    other = next((each for each in repo.references if each in above or each.startswith(f"{ref}/")), None)
+    if other is not None:
+        raise RefMoved(f"{ref} cannot be made beside {other}: Git takes one of them for the other's folder.")
 
 
 def _finish_deletion(path: Path, ref: str) -> None:
@@ -94,8 +105,6 @@ def _lock(transaction: pygit2.transaction.ReferenceTransaction, path: Path, ref:
         except (pygit2.GitError, ValueError) as error:
             free_but_refused = 0 if lock.exists() else free_but_refused + 1
             if free_but_refused > 2:  # so it is no other writer's lock that is in the way
-                if "director" in str(error):
-                    raise RefMoved(f"{ref} cannot exist beside a ref that is a part of its name, or longer.") from error
                 raise
             _break_stale(lock)
             if time.monotonic() > until:
