@@ -109,6 +109,10 @@ class GitDistance(Protocol):
         """How many commits only ``tip`` has, and how many only ``base``. Long where they parted long ago."""
         ...
 
+    def parting(self, one: CommitId, other: CommitId) -> CommitId | None:
+        """The last commit that both have, where they parted; None where they share none. Long as ``distance``."""
+        ...
+
 
 class GitWriter(Protocol):
     """Writing: objects first, unsynced; then one flush; then the ref moves by compare-and-swap."""

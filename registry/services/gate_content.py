@@ -67,11 +67,17 @@ class ContentRules:
         return found
 
     async def check_draft(self, move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
-        """What would be wrong with a branch's tip if it were the default branch's next one."""
+        """What would be wrong with what a branch changes, if it were on the default branch.
+
+        It is compared with where the two parted: what the default branch has got since then is no change of this one.
+        """
+        base = None
+        if default_tip is not None:
+            base = await move.run(move.store.parting, move.update.new, default_tip) or default_tip
         projected = await self._states.nearest(move.repository)
-        tip = await read_tip(move, projected, default_tip)
+        tip = await read_tip(move, projected, base)
         found = await _told(move, tip, await self._outcomes(move, tip, whole=False))
-        return found + await self._compatibility.check_tip(move, tip, default_tip, projected)
+        return found + await self._compatibility.check_tip(move, tip, base, projected)
 
     async def _outcomes(self, move: Move, tip: Tip, *, whole: bool) -> dict[TemplateName, Outcome]:
         outcomes = await self._checker.outcomes(move.store, tip.closures.items(), move.bodies, whole=whole)

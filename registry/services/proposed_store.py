@@ -147,6 +147,10 @@ class ProposedStore:
         """The store's."""
         return self._store.distance(tip, base)
 
+    def parting(self, one: CommitId, other: CommitId) -> CommitId | None:
+        """The store's."""
+        return self._store.parting(one, other)
+
     def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
         """Raises Unavailable: nothing is written."""
         raise Unavailable("A proposal reads only.")

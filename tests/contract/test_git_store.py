@@ -310,6 +310,8 @@ def test_how_far_two_commits_are_from_each_other(store: GitStore) -> None:
     assert store.distance(tip, side) == (2, 1)
     assert store.distance(tip, tip) == (0, 0)
     assert store.distance(other, tip) == (1, 3)
+    assert (store.parting(side, tip), store.parting(tip, tip), store.parting(root, side)) == (root, tip, root)
+    assert store.parting(other, tip) is None
     with pytest.raises(RevisionNotFound):
         store.distance(CommitId("12" * 20), tip)
 

@@ -123,6 +123,18 @@ async def test_on_other_branches_it_is_a_warning(pusher: Pusher) -> None:
     assert not merged.accepted
 
 
+async def test_what_the_default_branch_has_got_since_is_no_change_of_another(pusher: Pusher) -> None:
+    root = await pusher.land({GREET: named(STRING)})
+    other, used = "prompts/support/other.prompt.yaml", "prompts/partials/used.prompt.yaml"
+    await pushed(pusher, {GREET: named(SHORT), used: text_template("x")}, WHY)
+    await pusher.land({other: text_template('{% include "partials/used" %}')})
+    work = RefName("refs/heads/work")
+    started = await pusher.judge(RefUpdate(work, ZERO_COMMIT, root))
+    assert (started.accepted, started.diagnostics) == (True, ())
+    verdict = await pusher.push_commit(pusher.commit({other: named(STRING)}, parent=root), work)
+    assert (verdict.accepted, {(d.rule, d.path) for d in verdict.diagnostics}) == (True, {("variable-unused", other)})
+
+
 async def test_a_branch_that_says_why_lands(pusher: Pusher) -> None:
     await pusher.land({GREET: named(STRING)})
     commit = pusher.commit({GREET: named(SHORT)}, parent=pusher.tip(), message=WHY)

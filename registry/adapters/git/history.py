@@ -102,6 +102,13 @@ class History(Content):
             ahead, behind = self.repo.ahead_behind(first, second)
             return int(ahead), int(behind)
 
+    def parting(self, one: CommitId, other: CommitId) -> CommitId | None:
+        """The last commit that both have; None where they share none. Raises RevisionNotFound."""
+        first, second = self.find_commit(one).id, self.find_commit(other).id
+        with driver_errors("compare two histories", self.path):
+            found: pygit2.Oid | None = self.repo.merge_base(first, second)  # the stub promises too much
+            return CommitId(str(found)) if found is not None else None
+
     def log(self, tip: CommitId, path: str, limit: int) -> list[Commit]:
         """The commits on the way to ``tip`` that changed a path, newest first."""
         self.find_commit(tip)
