@@ -29,6 +29,7 @@ from api.routes import (
     events,
     health,
     index,
+    keys,
     labels,
     moves,
     reads,
@@ -102,6 +103,7 @@ def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
         of_repository.include_router(noun.router)
     app.include_router(of_repository)
     app.include_router(repositories.router, prefix="/api/v1")
+    app.include_router(keys.router, prefix="/api/v1")
     for router in (health.router, documents.router, documents.described):
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it

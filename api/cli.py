@@ -9,6 +9,7 @@ import typer
 from api.commands import index, key, label
 from api.commands.check import check
 from api.commands.diff import diff
+from api.commands.doctor import doctor
 from api.commands.edit import edit
 from api.commands.get import get
 from api.commands.hook import hook
@@ -35,6 +36,7 @@ promptuary list                             what a server has (PROMPTUARY_URL, P
 promptuary edit support/triage              change a template there
 promptuary label set production support/triage 12
 promptuary key create --scope write         make an API key
+promptuary doctor                           find what is broken in a set-up
 
 Exit codes: 0 done, 1 the answer is no (faults found, refused, not there), 2 it could not be done as asked.
 Settings are read from PROMPTUARY_DATA, PROMPTUARY_PORT and others; see docs/settings.md.
@@ -64,6 +66,7 @@ app.command("import")(import_prompts)
 app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
 app.add_typer(index.app, name="index")
+app.command("doctor")(doctor)
 app.command("hook", hidden=True)(hook)
 
 

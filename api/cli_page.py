@@ -25,7 +25,7 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 `init` and `index` also while the server runs. `validate`, `check`, `test` and `render` need no server for files that
 lie here.
 `list`, `get`, `put`, `edit`, `log`, `diff`, `search`, `label` and `import` ask a server over REST, and so does `render`
-for a template that is not here. They read these variables:
+for a template that is not here. [`doctor`](doctor.md) looks at whatever of these is there. They read these variables:
 
 | variable | default | meaning |
 | --- | --- | --- |

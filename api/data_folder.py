@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from registry.domain.errors import Unavailable
@@ -40,6 +41,29 @@ def held(data: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The server that holds a data folder; ``pid`` is None where it could not write its number down."""
+
+    pid: int | None
+
+
+def find_holder(data: Path) -> Holder | None:
+    """Who serves the data folder at this moment; None where nobody does. Raises OSError where that cannot be seen."""
+    try:
+        descriptor = os.open(data / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go of at once, below
+    except BlockingIOError:
+        pid = os.read(descriptor, 20).decode("ascii", "replace").strip()
+        return Holder(int(pid) if pid.isdigit() else None)
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def gates_folder(data: Path) -> Path:

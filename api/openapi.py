@@ -39,6 +39,7 @@ TAGS = [
     {"name": "events", "description": "What happens, as it happens."},
     {"name": "index", "description": "How far the read model is behind Git."},
     {"name": "repositories", "description": "The bare Git repositories on this server."},
+    {"name": "keys", "description": "What the key of a request allows."},
     {"name": "documentation", "description": "Schemas."},
     {"name": "health", "description": "For load balancers and start-up scripts."},
 ]

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.adapters.git import LocalRepositories
+from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.judge_pool import ProcessJudges
+from registry.adapters.local.places import LocalPlaces
 from registry.adapters.local.render_pool import ProcessRenderer
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
+from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
@@ -43,6 +46,7 @@ from registry.services.gate import Gate
 from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
+from registry.services.health import Health
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
@@ -130,6 +134,18 @@ async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
         yield renderer
     finally:
         await renderer.close()
+
+
+def health_of(settings: Settings) -> Health:
+    """What looks a set-up over; it opens nothing before it is asked, and makes nothing."""
+    return Health(
+        data=settings.data,
+        git=LocalRepositories(settings.repositories, hook_command=hook_command()),
+        git_health=LocalGitHealth(settings.repositories),
+        catalogue_health=SqliteHealth(settings.catalogue),
+        places=LocalPlaces(),
+        clock=SystemClock(),
+    )
 
 
 def usable_cores() -> int:

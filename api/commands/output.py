@@ -26,7 +26,12 @@ NARROWEST = 12
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs instead of text for people.")]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="The data folder. [default: PROMPTUARY_DATA, else .data]", show_default=False),
+    typer.Option(
+        "--data",
+        help="The data folder. [default: PROMPTUARY_DATA, else .data]",
+        show_default=False,
+        readable=False,  # said better by whoever reads it
+    ),
 ]
 
 
@@ -76,8 +81,9 @@ def existing_data(data: Path | None = None) -> "Settings":
     settings = settings_of(data)
     try:
         there = settings.catalogue.exists() or settings.repositories.is_dir()
-    except OSError:
-        there = False
+    except OSError as error:
+        advice = "run this as the user that runs the server, or see promptuary doctor"
+        fail(f"{settings.data.resolve()}: {error.strerror}: {advice}", UNUSABLE)
     if not there:
         fail(f"there is no data folder at {settings.data.resolve()}; set PROMPTUARY_DATA or --data", UNUSABLE)
     return settings

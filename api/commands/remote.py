@@ -73,7 +73,7 @@ class Server:
     def __init__(self, url: str, key: str, repository: str) -> None:
         self._key = key
         self._root = url.strip().rstrip("/")
-        self.shown = _without_password(url)
+        self.shown = without_password(url)
         self.repository = repository
 
     def ask(self, method: str, *path: str, **given: Any) -> Reply:
@@ -98,6 +98,11 @@ class Server:
         except NoAnswer as error:
             fail(f"{self.shown} {error}", UNUSABLE)
 
+    def look(self, path: str) -> Reply:
+        """Asks for what is of no repository, such as ``/readyz``. Raises NoAnswer."""
+        sent = {"Accept": "application/json", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        return self._send(Request(self._root + path, headers=sent))  # noqa: S310  (address_fault checks the scheme)
+
     def call(
         self,
         method: str,
@@ -120,7 +125,7 @@ class Server:
         writes = method != "GET" and path[0] not in READING
         if writes:
             sent["Idempotency-Key"] = str(uuid4())
-        request = Request(address, data=body, headers={**sent, **(headers or {})}, method=method)  # noqa: S310  (open_server checks the scheme)
+        request = Request(address, data=body, headers={**sent, **(headers or {})}, method=method)  # noqa: S310  (address_fault checks the scheme)
         try:
             return self._send(request)
         except NoAnswer as error:
@@ -187,14 +192,21 @@ def open_server(
     """
     settings = ClientSettings()
     address = settings.url if url is None else url
-    key = _key(settings, key_file)
-    shown, said = _without_password(address), "PROMPTUARY_URL" if url is None else "--url"
+    key = read_key(settings, key_file)
+    shown, said = without_password(address), "PROMPTUARY_URL" if url is None else "--url"
     if not key:
         fail(f"{why}PROMPTUARY_KEY is not set to ask {shown} (--key-file reads a key from a file)", UNUSABLE)
-    stripped = address.strip()
-    if not stripped.startswith(("http://", "https://")) or not stripped.isascii() or not stripped.isprintable():
-        fail(f"{said} {shown!r} is no address: it begins with http:// or https://, all in ASCII", UNUSABLE)
+    if fault := address_fault(address):
+        fail(f"{said} {shown!r} {fault}", UNUSABLE)
     return Server(address, key, typed_repository(settings.repository if repository is None else repository))
+
+
+def address_fault(address: str) -> str | None:
+    """Why a server cannot be asked at an address; None where it can."""
+    stripped = address.strip()
+    if stripped.startswith(("http://", "https://")) and stripped.isascii() and stripped.isprintable():
+        return None
+    return "is no address: it begins with http:// or https://, all in ASCII"
 
 
 def refuse(reply: Reply, *more: str) -> NoReturn:
@@ -227,7 +239,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _key(settings: ClientSettings, file: Path | None) -> str:
+def read_key(settings: ClientSettings, file: Path | None) -> str:
     """The key without the white space around it. Ends the program where it cannot stand in a header; never shows it."""
     said = "PROMPTUARY_KEY" if file is None else f"--key-file {file}"
     try:
@@ -241,7 +253,7 @@ def _key(settings: ClientSettings, file: Path | None) -> str:
     return key
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
     """An address as it can be shown."""
     scheme, mark, rest = url.strip().partition("://")
     host, slash, path = rest.partition("/")

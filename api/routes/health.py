@@ -1,5 +1,7 @@
 """Health: whether the process lives, and whether it is ready to be asked."""
 
+from importlib.metadata import version
+
 from fastapi import APIRouter, Response
 
 from api.dependencies import RegistryDep
@@ -7,12 +9,13 @@ from api.errors import RETRY_SECONDS
 from api.schemas.health import Alive, Ready
 
 router = APIRouter(tags=["health"])
+VERSION = version("promptuary")
 
 
 @router.get("/livez")
 async def live() -> Alive:
     """Answers as long as the process runs."""
-    return Alive(status="alive")
+    return Alive(status="alive", version=VERSION)
 
 
 @router.get("/readyz", responses={503: {"model": Ready, "description": "Not everything is projected yet."}})

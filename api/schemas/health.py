@@ -8,9 +8,10 @@ from api.schemas.fields import Answered, example
 class Alive(Answered):
     """The process answers."""
 
-    model_config = example(status="alive")
+    model_config = example(status="alive", version="0.1.0")
 
     status: str
+    version: str = Field(description="Promptuary's version on the server.")
 
 
 class Ready(Answered):

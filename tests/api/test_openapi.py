@@ -36,6 +36,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/reads": {"get"},
     "/api/v1/repositories/{repository}/events": {"get"},
     "/api/v1/repositories/{repository}/index": {"get"},
+    "/api/v1/key": {"get"},
     "/livez": {"get"},
     "/readyz": {"get"},
     "/schemas/prompt-v1.json": {"get"},

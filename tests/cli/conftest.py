@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,33 @@ def process(tmp_path: Path) -> Run:
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return call
+
+
+class AsNobody:
+    """Runs the program as a user without rights, in a folder that such a user can look into."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *arguments: str, **more: str) -> Done:
+        drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        env = environment(HOME=str(self.folder), PYTHONDONTWRITEBYTECODE="1", **more)
+        done = subprocess.run(
+            [*drop, *PROGRAM, *arguments], capture_output=True, cwd=self.folder, env=env, timeout=120, check=False
+        )
+        assert b"Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[AsNobody]:
+    """Only for root, who may become somebody else."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root, with setpriv, runs programs as somebody else")
+    folder = Path(tempfile.mkdtemp(prefix="promptuary-test-"))
+    folder.chmod(0o755)
+    yield AsNobody(folder)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pygit2
 
-_SETTINGS = {
+SETTINGS = {
     "core.logAllRefUpdates": "true",  # who moved what and when, for finding out later
     # Pushed objects and refs are on the disk before the pusher is told; so are the indexes of packs, without which the
     # packs that take the place of loose objects could not be read after a power cut.
@@ -19,7 +19,10 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "repack.writeBitmaps": "false",
 }
-_HIDDEN = "refs/merge-requests"
+"""What every repository's configuration says besides ``promptuary.command``."""
+
+HIDDEN = "refs/merge-requests"
+"""What ``receive.hideRefs`` keeps from pushes."""
 
 
 def make_bare(path: Path, default_branch: str) -> None:
@@ -30,11 +33,11 @@ def make_bare(path: Path, default_branch: str) -> None:
 def configure(path: Path, hook_command: str) -> None:
     """Writes our settings where they differ; what else stands in the configuration stays."""
     config = pygit2.Config(str(path / "config"))
-    for key, value in (_SETTINGS | {"promptuary.command": hook_command}).items():
+    for key, value in (SETTINGS | {"promptuary.command": hook_command}).items():
         if key not in config or config[key] != value:
             config[key] = value
-    if _HIDDEN not in config.get_multivar("receive.hideRefs"):
-        config.set_multivar("receive.hideRefs", "^$", _HIDDEN)
+    if HIDDEN not in config.get_multivar("receive.hideRefs"):
+        config.set_multivar("receive.hideRefs", "^$", HIDDEN)
     for key in ("core.hooksPath", "core.sharedRepository"):
         if key in config:  # the first would switch the gate off, the second let others write past it
             del config[key]

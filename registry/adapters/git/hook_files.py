@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 _SCRIPTS = Path(__file__).parent / "hook_scripts"
-_HOOKS = ("pre-receive", "post-receive")
+HOOKS = ("pre-receive", "post-receive")
+"""The hooks of every repository."""
 
 
 def hook_text(hook: str) -> str:
@@ -20,7 +21,7 @@ def install_hooks(repository: Path) -> None:
     """
     folder = repository / "hooks"
     folder.mkdir(exist_ok=True)
-    for hook in _HOOKS:
+    for hook in HOOKS:
         file, text = folder / hook, hook_text(hook)
         if file.is_file() and not file.is_symlink() and os.access(file, os.X_OK) and file.read_text("utf-8") == text:
             continue

@@ -1,0 +1,16 @@
+"""The key that asks."""
+
+from fastapi import APIRouter
+
+from api.dependencies import Reader
+from api.documented import problems
+from api.schemas.keys import CallersKey
+from registry.domain import errors as domain
+
+router = APIRouter(tags=["keys"])
+
+
+@router.get("/key", responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable))
+async def read_key(caller: Reader) -> CallersKey:
+    """Whose the key in this request is, and what it allows."""
+    return CallersKey.from_domain(caller)
