@@ -113,7 +113,7 @@ class PackProcess:
                 await self._deliver({"type": "http.response.start", "status": 200, "headers": list(self.headers)})
                 self.started = True
             if self.started and not self.gone:
-                ready = self._ending.pass_on(piece)
+                ready = self._ending.pass_on(piece) if self.last_words is not None else piece
                 await self._deliver({"type": "http.response.body", "body": ready, "more_body": True})
             if self.gone and self.last_words is None:
                 child.kill()
