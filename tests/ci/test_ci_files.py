@@ -209,6 +209,12 @@ def test_github_compares_a_push_with_what_was_there(clone: Clone) -> None:
     assert [clone.github(BEFORE=base).returncode for base in (clone.base, ZEROS)] == [1, 0]
 
 
+def test_github_compares_an_entry_of_a_merge_queue_with_what_it_stands_on() -> None:
+    """Such an event has neither a base branch nor a ``before``: nothing would be compared, and all would pass."""
+    before = github_step("Judge what has changed")["env"]["BEFORE"]
+    assert before == "${{ github.event.merge_group.base_sha || github.event.before }}"
+
+
 def test_github_fails_on_a_failed_test(clone: Clone) -> None:
     clone.commit({FINE: FAILING_TEXT})
     done = clone.github(GITHUB_BASE_REF="main")
