@@ -45,14 +45,21 @@ def find_base(root: Path, against: str | None, checkout: "Checkout") -> "Base":
 def _revision(root: Path, revision: str, *, told: bool) -> str:
     found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found is None:
-        if _git(root, "rev-parse", "--git-dir") is None:
-            fail(
-                f"{root}: is no checkout of Git, so there is nothing to compare with: use promptuary validate", UNUSABLE
-            )
+        _require_checkout(root)
         if not told:
             fail(f"there is no {revision}: say what to compare with, for example --against main", UNUSABLE)
         fail(f"{revision}: there is no such commit here: fetch it, or correct --against", UNUSABLE)
     return found.decode().strip()
+
+
+def _require_checkout(root: Path) -> None:
+    """Ends the program where Git works in no repository here; it refuses those of other users, as in a container."""
+    done = _run(root, "rev-parse", "--git-dir")
+    if done.returncode == 0:
+        return
+    if any((place / ".git").exists() for place in (root, *root.parents)):
+        fail(f"git does not work in {root}: {done.stderr.decode('utf-8', 'replace').strip()}", UNUSABLE)
+    fail(f"{root}: is no checkout of Git, so there is nothing to compare with: use promptuary validate", UNUSABLE)
 
 
 def _bodies(root: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:
@@ -99,11 +106,15 @@ def _required(root: Path, *arguments: str, given: bytes = b"") -> bytes:
 
 
 def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
+    done = _run(root, *arguments, given=given)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _run(root: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command: Sequence[str] = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=SECONDS)
+        return subprocess.run(command, input=given, capture_output=True, check=False, timeout=SECONDS)
     except FileNotFoundError:
         fail("check needs the git program, which is not there: install it", UNUSABLE)
     except subprocess.TimeoutExpired:
         fail(f"git {arguments[0]} did not end within {SECONDS} seconds", UNUSABLE)
-    return done.stdout if done.returncode == 0 else None

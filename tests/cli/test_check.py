@@ -155,3 +155,9 @@ def test_what_cannot_be_carried_out(run: Run, clone: Path, arguments: list[str],
 def test_a_folder_that_is_no_checkout(run: Run, checkout: Path) -> None:
     done = run("check", "--against", "main", cwd=checkout)
     assert (done.code, "promptuary validate" in done.err) == (2, True)
+
+
+def test_a_checkout_of_another_user(run: Run, clone: Path) -> None:
+    """As containers in CI have it: Git refuses it and says what to do."""
+    done = run("check", "--against", "main", cwd=clone, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    assert (done.code, done.out, "safe.directory" in done.err) == (2, "", True), done.err
