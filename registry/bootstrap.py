@@ -1,6 +1,5 @@
-"""THE composition root: settings in, a registry out. The only place that knows the adapters."""
+"""THE composition root: settings in, a registry out. Beside ``processes`` the only place that knows the adapters."""
 
-import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -11,9 +10,7 @@ from pathlib import Path
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.clock import SystemClock
-from registry.adapters.local.judge_pool import ProcessJudges
 from registry.adapters.local.places import LocalPlaces
-from registry.adapters.local.render_pool import ProcessRenderer
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
@@ -33,6 +30,7 @@ from registry.ports.events import EventBus
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
 from registry.ports.renderer import Renderer
+from registry.processes import open_judges, open_renderer
 from registry.services.accounts import Accounts
 from registry.services.blames import Blames
 from registry.services.branches import Branches
@@ -69,9 +67,6 @@ from registry.services.verifying import Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
-
-MOST_JUDGES = 4
-"""The server itself cannot hand out faster than so many processes judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,7 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
     """
     _make_folder(settings.data)
     git = LocalRepositories(settings.repositories, hook_command=hook_command())
-    async with open_renderer(settings) as renderer, _open_judges() as judges:
+    async with open_renderer(settings) as renderer, open_judges() as judges:
         database = await Database.open(settings.catalogue)
         try:
             registry = _compose(settings, git, renderer, judges, database)
@@ -124,16 +119,6 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
             await registry.indexing.close()
         finally:
             await database.close()
-
-
-@asynccontextmanager
-async def open_renderer(settings: Settings) -> AsyncIterator[Renderer]:
-    """The render processes alone, for files that lie in no registry."""
-    renderer = ProcessRenderer(processes=settings.render_workers, deadline=settings.render_seconds)
-    try:
-        yield renderer
-    finally:
-        await renderer.close()
 
 
 def health_of(settings: Settings) -> Health:
@@ -146,22 +131,6 @@ def health_of(settings: Settings) -> Health:
         places=LocalPlaces(),
         clock=SystemClock(),
     )
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on; a container or ``taskset`` may leave it fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-@asynccontextmanager
-async def _open_judges() -> AsyncIterator[Judges]:
-    """One process a core, none on a machine with one: there they would only be in the server's way."""
-    cores = usable_cores()
-    judges = ProcessJudges(processes=min(cores, MOST_JUDGES) if cores > 1 else 0)
-    try:
-        yield judges
-    finally:
-        await judges.close()
 
 
 def _compose(

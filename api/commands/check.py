@@ -9,6 +9,7 @@ import typer
 from api.commands.baseline import find_base
 from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, is_stray
 from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
+from api.commands.judging_progress import judging_progress
 from api.commands.output import REFUSED, Json, run, settings_of, warn
 
 if TYPE_CHECKING:
@@ -56,14 +57,15 @@ def check(
 
 
 async def _judge(checkouts: Sequence[FoundFiles], against: str | None) -> "list[Judged]":
-    from registry.bootstrap import open_renderer
+    from registry.processes import open_judges, open_renderer
     from registry.services.checkout import Checkout
     from registry.services.checkout_changes import check_changes
 
     judged: list[Judged] = []
-    async with open_renderer(settings_of()) as renderer:
+    async with open_judges() as judges, open_renderer(settings_of()) as renderer:
         for found in checkouts:
-            checkout = Checkout(found.files)
+            checkout = Checkout(found.files, judges=judges)
             base = find_base(found.root, against, checkout)
-            judged.append(await check_changes(checkout, base, found.wanted, renderer=renderer))
+            with judging_progress("checking", len(found.wanted)) as progress:
+                judged.append(await check_changes(checkout, base, found.wanted, renderer=renderer, progress=progress))
     return judged

@@ -152,9 +152,9 @@ async def _render_here(
     *,
     strict: bool,
 ) -> dict[str, Any]:
-    from registry.bootstrap import open_renderer
     from registry.domain.names import template_path
     from registry.domain.request_bodies import anthropic_body, openai_body
+    from registry.processes import open_renderer
 
     checked = checkout.template(name)
     if checked.template is None or checked.outcome.facts is None:

@@ -10,6 +10,7 @@ import typer
 
 from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, is_stray
 from api.commands.findings import counted_as, utf8_text
+from api.commands.judging_progress import judging_progress
 from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, warn, write_json, write_table
 
 if TYPE_CHECKING:
@@ -73,13 +74,15 @@ def passed(offline: "OfflineRun") -> bool:
 
 
 async def _run(checkouts: Sequence[FoundFiles]) -> "Runs":
-    from registry.bootstrap import open_renderer
+    from registry.processes import open_judges, open_renderer
     from registry.services.checkout import Checkout
 
     runs: list[tuple[FoundFiles, OfflineRun]] = []
-    async with open_renderer(settings_of()) as renderer:
+    async with open_judges() as judges, open_renderer(settings_of()) as renderer:
         for found in checkouts:
-            done = await Checkout(found.placed()).run_tests(found.placed_wanted(), renderer)
+            checkout = Checkout(found.placed(), judges=judges)
+            with judging_progress("testing", len(found.wanted)) as progress:
+                done = await checkout.run_tests(found.placed_wanted(), renderer, progress=progress)
             runs += [(found, offline) for offline in done]
     return runs
 

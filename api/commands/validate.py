@@ -18,6 +18,7 @@ from api.commands.checkout_files import (
     read_files,
 )
 from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
+from api.commands.judging_progress import judging_progress
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, warn
 
 if TYPE_CHECKING:
@@ -85,10 +86,16 @@ def _from_stdin(name: str | None) -> FoundFiles:
 
 
 async def _judge(checkouts: Sequence[FoundFiles], *, tests: bool) -> "list[Judged]":
+    from registry.processes import open_judges
     from registry.services.checkout import Checkout
 
-    async with _renderer(wanted=tests) as renderer:
-        return [await Checkout(found.placed()).judge(found.placed_wanted(), renderer=renderer) for found in checkouts]
+    judged: list[Judged] = []
+    async with open_judges() as judges, _renderer(wanted=tests) as renderer:
+        for found in checkouts:
+            checkout = Checkout(found.placed(), judges=judges)
+            with judging_progress("validating", len(found.wanted)) as progress:
+                judged.append(await checkout.judge(found.placed_wanted(), renderer=renderer, progress=progress))
+    return judged
 
 
 @asynccontextmanager
@@ -96,7 +103,7 @@ async def _renderer(*, wanted: bool) -> "AsyncIterator[Renderer | None]":
     if not wanted:
         yield None
         return
-    from registry.bootstrap import open_renderer
+    from registry.processes import open_renderer
 
     async with open_renderer(settings_of()) as renderer:
         yield renderer

@@ -12,7 +12,7 @@ from registry.domain.graph import Closure
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.judging import Case, Checked, JudgedFile, Outcome, judge, judge_file
 from registry.domain.template import Template
-from registry.ports.git import GitContent
+from registry.ports.git import GitBlobs
 from registry.ports.judging import Judges
 from registry.services.tree_changes import read_many
 
@@ -53,7 +53,7 @@ class Checker:
 
     async def check(
         self,
-        store: GitContent,
+        store: GitBlobs,
         cases: Iterable[Case],
         known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
     ) -> dict[Case, Checked]:
@@ -76,7 +76,7 @@ class Checker:
 
     async def outcomes(
         self,
-        store: GitContent,
+        store: GitBlobs,
         cases: Iterable[Case],
         known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
         *,
@@ -103,7 +103,7 @@ class Checker:
 
     async def templates(
         self,
-        store: GitContent,
+        store: GitBlobs,
         files: Sequence[tuple[TemplateName, BlobId]],
         known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
     ) -> dict[tuple[TemplateName, BlobId], Template | None]:
@@ -119,7 +119,7 @@ class Checker:
 
     async def _judge_here(
         self,
-        store: GitContent,
+        store: GitBlobs,
         cases: Sequence[Case],
         known_bodies: Mapping[BlobId, bytes],
         found: dict[Case, Outcome],
@@ -130,7 +130,7 @@ class Checker:
     async def _judge_many(
         self,
         judges: Judges,
-        store: GitContent,
+        store: GitBlobs,
         cases: Sequence[Case],
         known_bodies: Mapping[BlobId, bytes],
         found: dict[Case, Outcome],
@@ -161,7 +161,7 @@ class Checker:
     async def _judge_there(
         self,
         judges: Judges,
-        store: GitContent,
+        store: GitBlobs,
         cases: Sequence[Case],
         bodies: Mapping[BlobId, bytes],
         found: dict[Case, Outcome],
@@ -180,13 +180,13 @@ class Checker:
                 self._checked[case] = checked
 
     async def _read(
-        self, store: GitContent, cases: Sequence[Case], known: Mapping[BlobId, bytes]
+        self, store: GitBlobs, cases: Sequence[Case], known: Mapping[BlobId, bytes]
     ) -> dict[_Pair, JudgedFile]:
         """The files, held by the caller so that none is lost from the cache while it is needed."""
         return await self._read_files(store, _pairs(cases), known)
 
     async def _read_files(
-        self, store: GitContent, pairs: Sequence[_Pair], known: Mapping[BlobId, bytes]
+        self, store: GitBlobs, pairs: Sequence[_Pair], known: Mapping[BlobId, bytes]
     ) -> dict[_Pair, JudgedFile]:
         held = {pair: file for pair in pairs if (file := self._files.get(pair)) is not None}
         bodies = await read_many(store, (blob for name, blob in pairs if (name, blob) not in held), known)
@@ -218,7 +218,7 @@ def _pairs(cases: Iterable[Case]) -> list[_Pair]:
 
 
 async def _batches(
-    store: GitContent, cases: Sequence[Case], known: Mapping[BlobId, bytes]
+    store: GitBlobs, cases: Sequence[Case], known: Mapping[BlobId, bytes]
 ) -> AsyncIterator[tuple[list[Case], dict[BlobId, bytes]]]:
     """The cases in batches, each with the bodies that belong to it."""
     shared: LRUCache[BlobId, bytes] = LRUCache(SHARED_BYTES, getsizeof=len)

@@ -3,16 +3,17 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from registry.domain.compatibility import breaks, diagnose
+from registry.domain.compatibility import breaks, declares_same_bytes, diagnose
 from registry.domain.diagnostics import Diagnostic, Severity
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import template_name
 from registry.domain.registry_file import read_registry_file
+from registry.domain.registry_rules import Compatibility
 from registry.domain.template import Status
 from registry.domain.template_file import read_template
 from registry.ports.renderer import Renderer
-from registry.services.checkout import Checkout, Judged
+from registry.services.checkout import Checkout, Judged, Progress
 from registry.services.tree_changes import RULES_PATH
 
 
@@ -31,7 +32,12 @@ class Base:
 
 
 async def check_changes(
-    checkout: Checkout, base: Base, paths: Collection[str], *, renderer: Renderer | None = None
+    checkout: Checkout,
+    base: Base,
+    paths: Collection[str],
+    *,
+    renderer: Renderer | None = None,
+    progress: Progress | None = None,
 ) -> Judged:
     """Judges those of the files that differ from the base, and the errors that they bring to what depends on them.
 
@@ -42,17 +48,20 @@ async def check_changes(
     names = {name for path in changed | removed if (name := template_name(path)) is not None}
     dependents = {path for path in checkout.affected(names) if path not in changed}
     labels = _labelling(checkout, {name for path in removed if (name := template_name(path)) is not None})
-    judged = await checkout.judge(changed | dependents | labels, renderer=renderer)
+    judged = await checkout.judge(changed | dependents | labels, renderer=renderer, progress=progress)
     found = [d for d in judged.diagnostics if d.path in changed or d.severity is Severity.ERROR]
     rules = read_registry_file(base.bodies.get(RULES_PATH)).rules
     for path in sorted(changed - set(base.announced)):
         name, old, new = template_name(path), base.bodies.get(path), checkout.files.get(path)
-        if name is None or old is None or new is None:
+        if name is None or old is None or new is None or declares_same_bytes(old, new):
+            continue
+        mode = rules.compatibility_of(name)
+        if mode is Compatibility.NONE:
             continue
         before, after = read_template(old, path).template, read_template(new, path).template
         if before is not None and after is not None:
             severity = Severity.WARNING if before.status is Status.DRAFT else Severity.ERROR
-            broken = breaks(before, after, rules.compatibility_of(name))
+            broken = breaks(before, after, mode)
             found += diagnose(dict.fromkeys(broken, base.words), path, new, severity=severity)
     ordered: list[Diagnostic] = sorted(found, key=lambda d: (d.path, d.place, d.rule))
     templates = sum(template_name(path) is not None for path in changed)

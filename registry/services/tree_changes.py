@@ -14,7 +14,7 @@ from registry.domain.includes import raw_includes
 from registry.domain.labels import is_label_path
 from registry.domain.names import template_name
 from registry.domain.refs import FileMode, TreeChange
-from registry.ports.git import GitContent, GitStore
+from registry.ports.git import GitBlobs, GitContent, GitStore
 
 RULES_PATH = ".registry.yaml"
 OWNERS_PATH = "CODEOWNERS"
@@ -104,13 +104,13 @@ def template_changes(store: GitStore, old: CommitId | None, new: CommitId) -> li
     return graph_changes(delta.templates, read_all(store, delta.blobs()))
 
 
-def read_all(store: GitContent, blobs: Iterable[BlobId]) -> dict[BlobId, bytes]:
+def read_all(store: GitBlobs, blobs: Iterable[BlobId]) -> dict[BlobId, bytes]:
     """The blobs' bytes by id."""
     return dict(store.read(list(dict.fromkeys(blobs))))
 
 
 async def read_many(
-    store: GitContent, blobs: Iterable[BlobId], known: Mapping[BlobId, bytes] = MappingProxyType({})
+    store: GitBlobs, blobs: Iterable[BlobId], known: Mapping[BlobId, bytes] = MappingProxyType({})
 ) -> Mapping[BlobId, bytes]:
     """The blobs that are not ``known``, with those that are; a thread reads where there are many."""
     wanted = [blob for blob in dict.fromkeys(blobs) if blob not in known]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from registry.bootstrap import Registry, usable_cores
+from registry.bootstrap import Registry
 from registry.domain.errors import Unavailable
 from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.includes import raw_includes
 from registry.domain.judging import Case, Checked, Outcome, judge, judge_file
+from registry.processes import usable_cores
 from registry.services.checking import MANY, Checker
 from registry.services.checkout import blob_id
 from tests.pushing import MAIN, REPOSITORY, Pusher, rules, text_template
