@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from api.dependencies import Answers, Name, Reader, RegistryDep, Repeatable, Repository, Writer
 from api.documented import STATE, WRITE, problems
 from api.freshness import FRESH, FRESH_READ
+from api.gateway import HEAD_ONLY
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
@@ -121,7 +122,8 @@ async def read_template(
     """
     accept = request.headers.get("accept", "").encode("latin-1")
     answer = await read_answer(registry, repository, name, query.selector(), accept)
-    registry.reads.count(answer.read, caller.key_id)
+    if not request.scope[HEAD_ONLY]:  # whoever asks for headers got no template
+        registry.reads.count(answer.read, caller.key_id)
     return answer.matched((if_none_match or "").encode("latin-1")).response()
 
 

@@ -50,6 +50,7 @@ async def test_reads_and_renderings_are_counted_by_what_was_read(client: httpx.A
 async def test_what_is_no_read_is_not_counted(client: httpx.AsyncClient) -> None:
     await client.get(f"{TRIAGE}?label=nightly")
     await client.get("/templates/nothing")
+    assert (await client.head(TRIAGE)).status_code == 200
     await client.get("/templates")
     await client.get("/versions/support/triage")
     await client.post("/render/support/triage", json={})
