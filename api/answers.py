@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
 from starlette.responses import Response
 from starlette.types import Send
 
@@ -52,6 +53,11 @@ class Answer:
         response = Response(self.body, self.status)
         response.raw_headers = list(self.headers)
         return response
+
+
+def json_bytes(value: object) -> bytes:
+    """A value as JSON; times in UTC end in ``Z``, as those that pydantic writes do."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
 
 
 def make_answer(

@@ -2,10 +2,8 @@
 
 import asyncio
 
-import orjson
-
 from api.answer_cache import AnswerCache, Key
-from api.answers import Answer, make_answer
+from api.answers import Answer, json_bytes, make_answer
 from api.content_codings import Coding, encode
 from api.indexed import commit_header
 from api.template_reads import template_body
@@ -34,8 +32,8 @@ async def bundle_answer(
 
     async def whole() -> Answer:
         bundle = await registry.bundles.find(repository, label, folder)
-        parts = [orjson.dumps(template_body(read)) async for read in registry.bundles.reads(repository, bundle)]
-        about = orjson.dumps({"commit": bundle.commit, "label": bundle.label})
+        parts = [json_bytes(template_body(read)) async for read in registry.bundles.reads(repository, bundle)]
+        about = json_bytes({"commit": bundle.commit, "label": bundle.label})
         body = b"".join((about[:-1], b',"templates":[', b",".join(parts), b"]}"))
         if coding is not Coding.IDENTITY:
             body = await asyncio.to_thread(encode, body, coding)

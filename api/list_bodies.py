@@ -4,10 +4,9 @@ A model of pydantic for each template, hit and count took longer to make than al
 models of ``schemas`` document these answers, and the tests hold every answer to them.
 """
 
-import orjson
 from starlette.responses import Response
 
-from api.answers import make_answer
+from api.answers import json_bytes, make_answer
 from api.errors import diagnostic_body
 from api.indexed import commit_header
 from registry.domain.catalogue import Page, TemplateEntry
@@ -19,7 +18,7 @@ Body = dict[str, object]
 
 def json_response(body: Body, commit: CommitId | None) -> Response:
     """The answer of a route; ``commit`` is what it has seen at least."""
-    return make_answer(orjson.dumps(body, option=orjson.OPT_UTC_Z), headers=commit_header(commit)).response()
+    return make_answer(json_bytes(body), headers=commit_header(commit)).response()
 
 
 def list_body(page: Page[TemplateEntry]) -> Body:

@@ -2,9 +2,7 @@
 
 import re
 
-import orjson
-
-from api.answers import JSON, YAML, Answer, make_answer
+from api.answers import JSON, YAML, Answer, json_bytes, make_answer
 from api.indexed import commit_header, indexed_commit
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
@@ -38,7 +36,7 @@ async def read_answer(
         return make_answer(
             read.source.encode(), media_type=YAML, etag=yaml_etag(read.etag), headers=headers, read=state
         )
-    return make_answer(orjson.dumps(template_body(read)), media_type=JSON, etag=read.etag, headers=headers, read=state)
+    return make_answer(json_bytes(template_body(read)), media_type=JSON, etag=read.etag, headers=headers, read=state)
 
 
 def template_body(read: TemplateRead) -> dict[str, object]:

@@ -3,10 +3,9 @@
 import asyncio
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Response
 
-from api.answers import make_answer
+from api.answers import json_bytes, make_answer
 from api.dependencies import Name, RegistryDep, Repository
 from api.documented import STATE, problems
 from api.freshness import FRESH, FRESH_READ
@@ -37,4 +36,4 @@ async def blame_template(
 
 
 def _write(blame: TemplateBlame) -> bytes:
-    return orjson.dumps(blame_body(blame))
+    return json_bytes(blame_body(blame))

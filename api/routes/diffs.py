@@ -3,10 +3,9 @@
 import asyncio
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Response
 
-from api.answers import make_answer
+from api.answers import json_bytes, make_answer
 from api.dependencies import Name, RegistryDep, Repository
 from api.documented import STATE, problems
 from api.freshness import FRESH, FRESH_READ
@@ -32,4 +31,4 @@ async def diff_template(
 
 
 def _write(diff: TemplateDiff) -> bytes:
-    return orjson.dumps(diff_body(diff))
+    return json_bytes(diff_body(diff))

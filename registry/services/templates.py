@@ -28,7 +28,7 @@ from registry.services.removals import require_present
 from registry.services.revisions import Revisions
 from registry.services.template_source import Loaded, Shown, TemplateSource
 
-ANSWER_FORMAT = 1
+ANSWER_FORMAT = 2
 """Part of every ETag: raised when the same state is answered in another form."""
 
 LATEST = LabelName("latest")
