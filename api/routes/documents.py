@@ -83,6 +83,16 @@ async def asset(file: str) -> Response:
     return Response(content, media_type=kind, headers={"cache-control": "public, max-age=86400"})
 
 
+SCHEMA_EXAMPLE = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Prompt template (prompt/v1)",
+    "type": "object",
+    "required": ["schema", "type"],
+    "properties": {"schema": {"const": "prompt/v1"}},
+}
+"""How it begins."""
+
+
 class SchemaResponse(JSONResponse):
     """A JSON Schema."""
 
@@ -95,7 +105,7 @@ class SchemaResponse(JSONResponse):
     responses={
         200: {
             "description": "The JSON Schema of templates, exactly as it is enforced.",
-            "content": {"application/schema+json": {"schema": {"type": "object"}}},
+            "content": {"application/schema+json": {"schema": {"type": "object"}, "example": SCHEMA_EXAMPLE}},
         },
         **problems(404),
     },

@@ -1,5 +1,6 @@
 """The OpenAPI document is exact: every operation, every answer, every example."""
 
+import json
 from typing import Any
 
 import httpx
@@ -85,15 +86,12 @@ def test_every_answer_has_an_example_that_fits_its_schema(document: dict[str, An
     checked = 0
     for path, method, operation in operations(document):
         for status, response in operation["responses"].items():
-            for kind, content in response.get("content", {}).items():
-                schema = content["schema"]
-                if not kind.endswith("json") or kind == "application/schema+json":
-                    continue
-                examples = [e["value"] for e in content.get("examples", {}).values()] or examples_of(document, schema)
+            for content in response.get("content", {}).values():
+                examples = examples_of(document, content)
                 assert examples, (path, method, status)
-                validator = jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]})
+                schema = {**content["schema"], "components": document["components"]}
                 for example in examples:
-                    validator.validate(example)
+                    jsonschema_rs.Draft202012Validator(schema).validate(example)
                     checked += 1
     assert checked > 100
 
@@ -101,12 +99,22 @@ def test_every_answer_has_an_example_that_fits_its_schema(document: dict[str, An
 def test_every_body_that_is_sent_has_an_example(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            examples = [e["value"] for e in content.get("examples", {}).values()]
-            examples = examples or examples_of(document, content["schema"])
+            examples = examples_of(document, content)
             assert examples, (path, method)
             schema = {**content["schema"], "components": document["components"]}
             for example in examples:
                 jsonschema_rs.Draft202012Validator(schema).validate(example)
+
+
+def test_the_events_of_the_example_are_documented(document: dict[str, Any]) -> None:
+    [content] = document["paths"]["/api/v1/repositories/{repository}/events"]["get"]["responses"]["200"][
+        "content"
+    ].values()
+    told = [line.removeprefix("data: ") for line in content["example"].splitlines() if line.startswith("data: ")]
+    schema = {**content["schema"]["contentSchema"], "components": document["components"]}
+    for data in told:
+        jsonschema_rs.Draft202012Validator(schema).validate(json.loads(data))
+    assert told
 
 
 async def test_the_files_of_the_examples_pass_the_gate(client: httpx.AsyncClient) -> None:
@@ -185,7 +193,11 @@ async def test_the_error_page_has_a_place_for_each_type(anonymous: httpx.AsyncCl
         assert f'id="{kind.name}"' in page.text
 
 
-def examples_of(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+def examples_of(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
+    """Those beside the schema, else the schema's own."""
+    if "example" in content:
+        return [content["example"]]
+    schema = content["schema"]
     name = schema.get("$ref", "").rpartition("/")[2]
-    found: list[Any] = document["components"]["schemas"].get(name, schema).get("examples", [])
-    return found
+    own: list[Any] = document["components"]["schemas"].get(name, schema).get("examples", [])
+    return [each["value"] for each in content.get("examples", {}).values()] or own
