@@ -45,6 +45,7 @@ from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
 from registry.services.health import Health
+from registry.services.imports import Imports
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
@@ -91,6 +92,7 @@ class Registry:
     bundles: Bundles
     freshness: Freshness
     labels: Labels
+    imports: Imports
     branches: Branches
     search: Search
     gate: Gate
@@ -169,6 +171,10 @@ def _compose(
         revisions=Revisions(git=git, templates=templates, versions=versions),
         renderer=renderer,
     )
+    edits = TemplateEdits(
+        git=git, writes=writes, repeats=repeats, states=states, templates=templates, versions=versions
+    )
+    labels = Labels(git=git, templates=templates, versions=versions, writes=writes, repeats=repeats)
     return Registry(
         settings=settings,
         git=git,
@@ -180,9 +186,7 @@ def _compose(
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,
-        edits=TemplateEdits(
-            git=git, writes=writes, repeats=repeats, states=states, templates=templates, versions=versions
-        ),
+        edits=edits,
         versions=Versions(templates=templates, versions=versions),
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=origins),
@@ -191,7 +195,8 @@ def _compose(
             index=SqlBundleIndex(database), projection=projection, templates=templates, documents=TemplateDocuments()
         ),
         freshness=Freshness(git=git, indexing=indexing),
-        labels=Labels(git=git, templates=templates, versions=versions, writes=writes, repeats=repeats),
+        labels=labels,
+        imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.commands.options import InRepository, KeyFile, Url
-from api.commands.output import UNUSABLE, Json, console, fail, visible, write_json, write_table
+from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, visible, write_json, write_table
 from registry.domain.importing.formats import SourceFormat
 
 if TYPE_CHECKING:
-    from api.commands.import_writing import Outcome
+    from api.commands.remote import Server
     from registry.domain.importing.imported import LeftOut
+    from registry.domain.importing.outcomes import Outcome
     from registry.domain.importing.plans import PromptPlan
 
 SHOWN_NOTES = 1_000
@@ -49,10 +50,10 @@ def import_prompts(
     cannot be read.
     """
     from api.commands.import_sources import read_source
-    from api.commands.import_writing import Writing
     from api.commands.remote import open_server
     from registry.domain.importing.imported import SourceUnreadable
-    from registry.domain.importing.plans import in_order, plan_import
+    from registry.domain.importing.outcomes import Outcome, import_report
+    from registry.domain.importing.plans import plan_import
 
     _check_folder(folder)
     server = None if dry_run else open_server(url, repository, key_file)
@@ -61,10 +62,10 @@ def import_prompts(
         plans = plan_import(found.prompts, folder)
     except SourceUnreadable as error:
         fail(str(error), UNUSABLE)
-    outcomes = _nothing_done(plans) if server is None else Writing(server).run(plans, list(in_order(plans)))
+    outcomes = [Outcome(plan) for plan in plans] if server is None else _written(server, plans)
     if as_json:
-        left_out = [{"what": each.what, "why": each.why} for each in found.left_out]
-        write_json({**_document(source, outcomes, dry_run=dry_run), "left_out": left_out})
+        shown = Path(source).name if "://" not in source else source.rpartition("@")[2]
+        write_json({"source": shown, **import_report(outcomes, found.left_out, dry_run=dry_run)})
     else:
         _write(outcomes, dry_run=dry_run)
         _tell(found.left_out)
@@ -78,19 +79,23 @@ def _check_folder(folder: str) -> None:
         fail(f"--folder: {problem}", UNUSABLE)
 
 
-def _nothing_done(plans: "list[PromptPlan]") -> "list[Outcome]":
-    from api.commands.import_writing import Outcome
+def _written(server: "Server", plans: "list[PromptPlan]") -> "list[Outcome]":
+    """Writes what is planned. Ends the program where the server refuses the key or cannot be asked."""
+    import asyncio
 
-    return [Outcome(plan) for plan in plans]
+    from api.commands.import_progress import shown_progress
+    from api.commands.import_target import ServerTarget
+    from registry.domain.errors import PromptuaryError, Unavailable
+    from registry.services.importing import Importing
 
-
-def _document(source: str, outcomes: "list[Outcome]", *, dry_run: bool) -> dict[str, object]:
-    return {
-        "source": Path(source).name if "://" not in source else source.rpartition("@")[2],
-        "dry_run": dry_run,
-        "written": sum(len(each.written) for each in outcomes),
-        "prompts": [each.document for each in outcomes],
-    }
+    steps = sum(len(plan.steps) for plan in plans)
+    with shown_progress("written", steps) as done, ServerTarget(server) as target:
+        try:
+            return asyncio.run(Importing(target, done=done).run(plans))
+        except Unavailable as error:
+            fail(f"{error.message} ({server.shown})", UNUSABLE)
+        except PromptuaryError as error:
+            fail(error.message, REFUSED)
 
 
 def _write(outcomes: "list[Outcome]", *, dry_run: bool) -> None:

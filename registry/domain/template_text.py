@@ -11,6 +11,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarStri
 
 from registry.domain.template import Json
 from registry.domain.yaml_reader import read_yaml
+from registry.domain.yaml_writer import write_yaml
 
 NO_WRAP = 1 << 20
 """Wider than any line, so that nothing is folded."""
@@ -27,7 +28,7 @@ def write_document(old: bytes | None, document: Mapping[str, Json]) -> bytes:
         edited = _edit(old, wanted)
         if edited is not None and read_yaml(edited, "").value == wanted:
             return edited
-    return _dump(_node(wanted))
+    return write_yaml(wanted).encode()
 
 
 def _edit(old: bytes, document: Mapping[str, Json]) -> bytes | None:

@@ -1,0 +1,108 @@
+"""What an import finds of a prompt where it goes to, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from registry.domain.importing.imported import LeftOut
+from registry.domain.importing.plans import PromptPlan, subject_of
+from registry.domain.template import Json
+
+
+class Presence(Enum):
+    """Whether there is a template of a name."""
+
+    ABSENT = "absent"
+    HERE = "here"
+    RENAMED = "renamed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What there is of a template: its own versions as pairs (number, subject of the commit), newest first.
+
+    ``etag`` names the newest state; None where there is none to be replaced.
+    """
+
+    presence: Presence
+    versions: Sequence[tuple[int, str]] = ()
+    etag: str | None = None
+
+
+@dataclass(slots=True)
+class PromptState:
+    """How far a prompt has come: ``numbers`` leads from the source's versions to the template's.
+
+    ``blocked`` says why no more may come.
+    """
+
+    numbers: dict[int, int] = field(default_factory=dict)
+    etag: str | None = None
+    blocked: str | None = None
+
+
+def state_of(plan: PromptPlan, history: History) -> PromptState:
+    """Which of a prompt's versions came before, known by their commits."""
+    subjects = {subject_of(plan.source, plan.old_name, step.number): step.number for step in plan.steps}
+    came = [(number, subjects[subject]) for number, subject in reversed(history.versions) if subject in subjects]
+    numbers = {theirs: ours for ours, theirs in came}
+    newest = history.versions[0][1] if history.versions else None
+    return PromptState(numbers, history.etag, _blocked(history.presence, came=bool(numbers), own=newest in subjects))
+
+
+def _blocked(presence: Presence, *, came: bool, own: bool) -> str | None:
+    if presence is Presence.RENAMED:
+        return "it was renamed here, so nothing more is taken over"
+    if presence is Presence.DELETED:
+        return "it was deleted here, so nothing more is taken over" if came else None
+    if presence is Presence.HERE and not came:
+        return "there is a template of that name which does not come from here; import with --folder"
+    if presence is Presence.HERE and not own:
+        return "it was changed here since it came, so nothing more is taken over"
+    return None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one prompt: numbers of the source's versions, labels, and notes with the version they are of."""
+
+    plan: PromptPlan
+    written: list[int] = field(default_factory=list)
+    there: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    labelled: list[str] = field(default_factory=list)
+    said: list[tuple[int | None, str]] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[tuple[int | None, str]]:
+        """All notes: those of the prompt, those of its versions (each once), and what was said on the way."""
+        found: dict[str, int | None] = dict.fromkeys(self.plan.notes)
+        for step in self.plan.steps:
+            for note in step.notes:
+                found.setdefault(note, step.number)
+        return [*((number, note) for note, number in found.items()), *self.said]
+
+    @property
+    def document(self) -> Mapping[str, Json]:
+        """The report of the prompt, for programs."""
+        return {
+            "name": self.plan.name,
+            "from": {"format": self.plan.source, "name": self.plan.old_name},
+            "versions": [step.number for step in self.plan.steps],
+            "written": sorted(self.written),
+            "there": sorted(self.there),
+            "refused": sorted(self.refused),
+            "labels": self.labelled,
+            "notes": [{"version": number, "note": note} for number, note in self.notes],
+        }
+
+
+def import_report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], *, dry_run: bool) -> dict[str, Json]:
+    """What became of all prompts, for programs; the command line and REST tell it alike."""
+    return {
+        "dry_run": dry_run,
+        "written": sum(len(each.written) for each in outcomes),
+        "prompts": [each.document for each in outcomes],
+        "left_out": [{"what": each.what, "why": each.why} for each in left_out],
+    }

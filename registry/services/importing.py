@@ -1,0 +1,207 @@
+"""Taking over the prompts of another tool: what is there already is left, what is new becomes a commit each.
+
+Where the commits go to is an ``ImportTarget``: this server's own repositories, or another server over REST.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from registry.domain.errors import (
+    Conflict,
+    Denied,
+    PreconditionFailed,
+    PreconditionRequired,
+    PromptuaryError,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
+from registry.domain.ids import LabelName, TemplateName
+from registry.domain.importing.commits import author_of, commit_message
+from registry.domain.importing.outcomes import History, Outcome, PromptState, state_of
+from registry.domain.importing.plans import PromptPlan, Step, in_order
+from registry.domain.refs import Signature
+
+ATTEMPTS = 8
+"""How often one version is tried: somebody else may write meanwhile, or the target be away for a while."""
+
+STEPS_AT_ONCE = 64
+"""Versions, neighbours in time, of which those of different prompts are written side by side, so that they join."""
+
+LONGEST_PAUSE_SECONDS = 10.0
+SAID_LINES = 5
+
+_MOVED_ON = (PreconditionFailed, PreconditionRequired, Conflict)
+_NOT_ALLOWED = (Denied, Unauthenticated)
+
+
+class ImportTarget(Protocol):
+    """Where an import goes to. All calls raise Unavailable where nobody knows what became of them."""
+
+    async def history(self, name: TemplateName) -> History:
+        """What there is of a template."""
+        ...
+
+    async def commit(
+        self, step: Step, etag: str | None, message: str, author: Signature | None
+    ) -> tuple[int, str] | None:
+        """Writes a step's file over the state that ``etag`` names, or a new one: its version and its etag.
+
+        None where it is written but has no number yet. The author is left out where the caller may not name one.
+        Raises Refused, Denied, PreconditionFailed, PreconditionRequired, Conflict, BadRequest.
+        """
+        ...
+
+    async def labels(self) -> Mapping[LabelName, Mapping[TemplateName, int]]:
+        """Where labels point."""
+        ...
+
+    async def last_move(self, label: LabelName, name: TemplateName) -> str | None:
+        """The subject of the commit that moved a template's label last; None where it never carried it."""
+        ...
+
+    async def move(self, label: LabelName, name: TemplateName, version: int, message: str) -> None:
+        """Points a label to a version. Raises Refused, Denied, and what else says that this is not possible."""
+        ...
+
+
+def _silent() -> None:
+    """Shows no progress."""
+
+
+class Importing:
+    """One import into one target."""
+
+    def __init__(self, target: ImportTarget, *, done: Callable[[], None] = _silent) -> None:
+        self._target = target
+        self._done = done
+        self._states: dict[TemplateName, PromptState] = {}
+
+    async def run(self, plans: Sequence[PromptPlan]) -> list[Outcome]:
+        """Writes all versions, those of a prompt in their order and all about in the order of time; then the labels.
+
+        ``done`` is called after each version. Said again it goes on where it stopped. Raises Unavailable where the
+        target stays away, Denied where the caller may not write there at all.
+        """
+        labels = await self._target.labels()  # says so at once where the target cannot be asked
+        outcomes = {plan.name: Outcome(plan) for plan in plans}
+        for steps in _neighbours(in_order(plans)):
+            await _all(self._take_all(each, outcomes[each[0][0].name]) for each in _by_prompt(steps))
+        if any(plan.labels for plan in plans):
+            labels = await self._target.labels()
+        for start in range(0, len(plans), STEPS_AT_ONCE):
+            some = plans[start : start + STEPS_AT_ONCE]
+            await _all(self._set_labels(plan, labels, outcomes[plan.name]) for plan in some)
+        return list(outcomes.values())
+
+    async def _take_all(self, steps: Sequence[tuple[PromptPlan, Step]], outcome: Outcome) -> None:
+        for plan, step in steps:
+            await self._take(plan, step, outcome)
+            self._done()
+
+    async def _take(self, plan: PromptPlan, step: Step, outcome: Outcome) -> None:
+        if step.source is None:
+            outcome.refused.append(step.number)
+            return
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._take_once(plan, step, outcome)
+            except _MOVED_ON:
+                self._states.pop(plan.name, None)
+            except Unavailable:
+                self._states.pop(plan.name, None)
+                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**attempt))
+            except _NOT_ALLOWED:
+                raise
+            except PromptuaryError as error:  # of this version alone
+                outcome.refused.append(step.number)
+                outcome.said.append((step.number, _said(error)))
+                return
+            else:
+                return
+        raise Unavailable(f"There is no answer about {plan.name}. Repeat the import: it goes on where it stopped")
+
+    async def _take_once(self, plan: PromptPlan, step: Step, outcome: Outcome) -> None:
+        state = await self._state(plan)
+        if step.number in state.numbers:
+            outcome.there.append(step.number)
+        elif state.blocked is not None:
+            _block(step, state.blocked, outcome)
+        else:
+            await self._write(plan, step, state, outcome)
+
+    async def _write(self, plan: PromptPlan, step: Step, state: PromptState, outcome: Outcome) -> None:
+        made = await self._target.commit(step, state.etag, commit_message(step), author_of(step, plan.source))
+        outcome.written.append(step.number)
+        if made is None:
+            del self._states[plan.name]
+        else:
+            state.numbers[step.number], state.etag = made
+
+    async def _set_labels(
+        self, plan: PromptPlan, there: Mapping[LabelName, Mapping[TemplateName, int]], outcome: Outcome
+    ) -> None:
+        for label, number in plan.labels.items():
+            await self._label(plan, label, number, there.get(label, {}).get(plan.name), outcome)
+
+    async def _label(self, plan: PromptPlan, label: LabelName, number: int, now: int | None, outcome: Outcome) -> None:
+        said = f"Import the label {label} of {plan.name} from {plan.source}"
+        try:
+            version = (await self._state(plan)).numbers.get(number)
+            if version is None:
+                outcome.said.append((number, f"the label {label} is not set: the version that it names did not come"))
+            elif now != version and await self._target.last_move(label, plan.name) not in {None, said}:
+                outcome.said.append((number, f"the label {label} is left as it is: it was moved here"))
+            elif now != version:
+                await self._target.move(label, plan.name, version, said)
+                outcome.labelled.append(label)
+        except Unavailable:
+            outcome.said.append((number, f"the label {label} is not set: there was no answer; repeat the import"))
+        except PromptuaryError as error:
+            outcome.said.append((number, f"the label {label} is not set: {_said(error)}"))
+
+    async def _state(self, plan: PromptPlan) -> PromptState:
+        if plan.name not in self._states:
+            self._states[plan.name] = state_of(plan, await self._target.history(plan.name))
+        return self._states[plan.name]
+
+
+def _block(step: Step, reason: str, outcome: Outcome) -> None:
+    outcome.refused.append(step.number)
+    if (None, reason) not in outcome.said:
+        outcome.said.append((None, reason))
+
+
+def _said(error: PromptuaryError) -> str:
+    """A refusal in one line: the findings where there are some."""
+    found = [str(each) for each in error.diagnostics] if isinstance(error, Refused) else []
+    return "; ".join([error.message, *found][:SAID_LINES])
+
+
+def _neighbours(steps: Iterable[tuple[PromptPlan, Step]]) -> Iterator[list[tuple[PromptPlan, Step]]]:
+    """The steps in stretches in which none includes a prompt that comes in the same stretch."""
+    stretch: list[tuple[PromptPlan, Step]] = []
+    names: set[TemplateName] = set()
+    for plan, step in steps:
+        if len(stretch) == STEPS_AT_ONCE or step.includes & names:
+            yield stretch
+            stretch, names = [], set()
+        stretch.append((plan, step))
+        names.add(plan.name)
+    if stretch:
+        yield stretch
+
+
+def _by_prompt(steps: Sequence[tuple[PromptPlan, Step]]) -> list[list[tuple[PromptPlan, Step]]]:
+    found: dict[TemplateName, list[tuple[PromptPlan, Step]]] = {}
+    for plan, step in steps:
+        found.setdefault(plan.name, []).append((plan, step))
+    return list(found.values())
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Waits for all of them; then the first error is raised."""
+    for result in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

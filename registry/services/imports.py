@@ -1,0 +1,41 @@
+"""Imports into this server's repositories."""
+
+from collections.abc import Sequence
+
+from registry.domain.access import Actor, Scope
+from registry.domain.ids import RepositoryName
+from registry.domain.importing.outcomes import Outcome
+from registry.domain.importing.plans import PromptPlan
+from registry.ports.catalogue import TemplateIndex, VersionIndex
+from registry.services.import_target import RepositoryTarget
+from registry.services.importing import Importing
+from registry.services.labels import Labels
+from registry.services.template_edits import TemplateEdits
+
+
+class Imports:
+    """Takes over prompts that somebody has uploaded."""
+
+    def __init__(
+        self, *, edits: TemplateEdits, labels: Labels, templates: TemplateIndex, versions: VersionIndex
+    ) -> None:
+        self._edits = edits
+        self._labels = labels
+        self._templates = templates
+        self._versions = versions
+
+    async def run(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
+        """Writes the versions and labels; what cannot be taken over is in the outcomes.
+
+        Raises Denied without the scope write, Unavailable; what was written until then stays, and a repeat goes on.
+        """
+        actor.require(Scope.WRITE)
+        target = RepositoryTarget(
+            repository=repository,
+            actor=actor,
+            edits=self._edits,
+            labels=self._labels,
+            templates=self._templates,
+            versions=self._versions,
+        )
+        return await Importing(target).run(plans)
