@@ -10,7 +10,7 @@ from api import openapi
 from api.answer_cache import AnswerCache
 from api.background import running
 from api.data_folder import gates_folder
-from api.gateway import Gateway
+from api.gateway import BodyLimits, Gateway
 from api.git_http import GitHttp, GitLimits
 from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
@@ -28,6 +28,7 @@ from api.routes import (
     documents,
     events,
     health,
+    imports,
     index,
     keys,
     labels,
@@ -45,7 +46,7 @@ from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
-    *(moves, commits, checks, branches, labels, rollbacks, search, reads, events, index),
+    *(moves, commits, imports, checks, branches, labels, rollbacks, search, reads, events, index),
 )
 
 
@@ -73,7 +74,7 @@ def create_app(registry: Registry) -> HotReads:
         ),
         accounts=registry.accounts,
         request_ids=request_ids,
-        max_body_bytes=registry.settings.max_body_bytes,
+        limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
     )
     return HotReads(gateway, registry=registry, cache=answers, request_ids=request_ids)
 

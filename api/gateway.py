@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
@@ -28,6 +29,7 @@ HEAD_ONLY = "promptuary.head_only"
 PUBLIC = frozenset({"/", "/livez", "/readyz", "/openapi.json", "/docs"})
 PUBLIC_FOLDERS = ("/docs/", "/schemas/")
 GIT_FOLDER = "/git/"
+IMPORTS = "/imports"
 
 
 class BodyTooLarge(HTTPException):
@@ -37,17 +39,29 @@ class BodyTooLarge(HTTPException):
         super().__init__(413, f"The request body is larger than the {limit} bytes that this server takes.")
 
 
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How many bytes a request's body may have: that of an import, which brings files, and any other."""
+
+    body_bytes: int
+    import_bytes: int
+
+    def of(self, path: str) -> int:
+        """The limit at an address."""
+        return self.import_bytes if path.endswith(IMPORTS) else self.body_bytes
+
+
 class Gateway:
     """An ASGI application in front of the documented one and of Git's."""
 
     def __init__(
-        self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, request_ids: RequestIds, max_body_bytes: int
+        self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, request_ids: RequestIds, limits: BodyLimits
     ) -> None:
         self._app = app
         self._git = git
         self._accounts = accounts
         self._request_ids = request_ids
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers it with a problem."""
@@ -71,7 +85,7 @@ class Gateway:
             if not is_public(scope["path"]):
                 _check_query(scope["query_string"])
                 scope[ACTOR] = await self._identify(headers.get(b"authorization", b""))
-            limited = self._limited(receive, headers.get(b"content-length"))
+            limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
             await self._app(scope, limited, reply)
         except PromptuaryError as error:
             await reply.answer(error_answer(error, instance=scope["path"], request_id=scope[ID]))
@@ -91,22 +105,6 @@ class Gateway:
         if scheme.lower() != "bearer" or not secret.strip():
             raise Unauthenticated("The Authorization header must be: Bearer <key>")
         return await self._accounts.authenticate(secret.strip())
-
-    def _limited(self, receive: Receive, length: bytes | None) -> Receive:
-        if length is not None and length.isdigit() and int(length[:20]) > self._max_body_bytes:
-            raise PayloadTooLarge(str(BodyTooLarge(self._max_body_bytes).detail))
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
-                if seen > self._max_body_bytes:
-                    raise BodyTooLarge(self._max_body_bytes)
-            return message
-
-        return counted
 
 
 class _Reply:
@@ -128,6 +126,24 @@ class _Reply:
 
     async def answer(self, answer: Answer) -> None:
         await answer.send(self)
+
+
+def _limited(receive: Receive, length: bytes | None, limit: int) -> Receive:
+    """The body, which ends with BodyTooLarge above the limit. Raises PayloadTooLarge where it says so beforehand."""
+    if length is not None and length.isdigit() and int(length[:20]) > limit:
+        raise PayloadTooLarge(str(BodyTooLarge(limit).detail))
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise BodyTooLarge(limit)
+        return message
+
+    return counted
 
 
 def is_public(path: str) -> bool:

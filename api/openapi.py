@@ -32,6 +32,7 @@ TAGS = [
     {"name": "versions", "description": "Every state that a template had."},
     {"name": "render", "description": "A template with values: messages, text, or a provider's request body."},
     {"name": "labels", "description": "Movable pointers from a word to a version."},
+    {"name": "imports", "description": "Moving in from other tools."},
     {"name": "checks", "description": "Judging files before they are committed."},
     {"name": "branches", "description": "Git's branches: reads take one as `?ref=`, writes as `branch`."},
     {"name": "search", "description": "Full text, facets and highlights."},

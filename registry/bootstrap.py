@@ -196,7 +196,7 @@ def _compose(
         ),
         freshness=Freshness(git=git, indexing=indexing),
         labels=labels,
-        imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions),
+        imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions, repeats=repeats),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,

@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     sample: bool = True
     max_body_bytes: int = Field(default=1_048_576, gt=0)
+    max_import_bytes: int = Field(default=67_108_864, gt=0)
     max_push_bytes: int = Field(default=67_108_864, gt=0)
     render_workers: int = Field(default=2, ge=1, le=64)
     render_seconds: float = Field(default=2.0, gt=0)

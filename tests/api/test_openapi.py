@@ -27,6 +27,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/check": {"post"},
     "/api/v1/repositories/{repository}/validate": {"post"},
     "/api/v1/repositories/{repository}/commits": {"post"},
+    "/api/v1/repositories/{repository}/imports": {"post"},
     "/api/v1/repositories/{repository}/branches": {"get", "post"},
     "/api/v1/repositories/{repository}/branches/{name}": {"get", "delete"},
     "/api/v1/repositories/{repository}/labels": {"get"},

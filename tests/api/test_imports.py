@@ -1,0 +1,145 @@
+"""Imports over HTTP: uploaded files become templates, each version a commit."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import create_app
+from registry.bootstrap import Registry
+from tests.api.conftest import running
+from tests.stock import DEFAULT
+
+PROMPTY = "---\ndescription: 요약\n---\nsystem:\nBe {{ tone }}.\n"
+
+
+def version(name: str, prompt: Any, number: int = 1, **more: Any) -> dict[str, Any]:
+    created = f"2024-01-{number:02}T00:00:00Z"
+    return {"name": name, "version": number, "prompt": prompt, "createdAt": created, "createdBy": "ada@x.org", **more}
+
+
+async def send(client: httpx.AsyncClient, *files: tuple[str, str], **query: Any) -> httpx.Response:
+    return await client.post("/imports", files=[("files", (n, t.encode())) for n, t in files], params=query)
+
+
+async def test_a_langfuse_export_becomes_commits_and_labels_once(client: httpx.AsyncClient, stocked: Registry) -> None:
+    entries = [
+        version("Sort {it}", "Sort {{ticket-text}}"),
+        version("Sort {it}", "Sort: {{ticket-text}}", 2, labels=["production", "latest"]),
+        version("환불/말투", "친절하게"),
+    ]
+    answer = await send(client, ("export.json", json.dumps(entries)), folder="moved")
+    body = answer.json()
+    assert (answer.status_code, body["written"], body["dry_run"]) == (200, 3, False), answer.text
+    sort = next(each for each in body["prompts"] if each["from"]["name"] == "Sort {it}")
+    assert (sort["written"], sort["labels"]) == ([1, 2], ["production"])
+    read = (await client.get(f"/templates/{sort['name']}", params={"label": "production"})).json()
+    assert (read["version"], read["document"]["text"]) == (2, "Sort: {{ ticket_text }}")
+    assert (await client.get("/templates/moved/환불/말투")).json()["document"]["text"] == "친절하게"
+    again = (await send(client, ("export.json", json.dumps(entries)), folder="moved")).json()
+    assert (again["written"], sum(len(each["there"]) for each in again["prompts"])) == (0, 3)
+    assert await stocked.verifying.verify(DEFAULT) == []
+
+
+async def test_an_administrators_import_names_the_authors(app: Any, keys: dict[str, str]) -> None:
+    transport = httpx.ASGITransport(app=app)
+    headers = {"Authorization": f"Bearer {keys['admin']}"}
+    base = "http://test/api/v1/repositories/default"
+    async with httpx.AsyncClient(transport=transport, base_url=base, headers=headers) as client:
+        assert (await send(client, ("x.json", json.dumps([version("by/ada", "x")])))).status_code == 200
+        made = (await client.get("/versions/by/ada")).json()["versions"][0]
+    assert (made["author"]["email"], made["subject"]) == ("ada@x.org", 'Import version 1 of "by/ada" from langfuse')
+
+
+async def test_files_of_several_formats_come_by_their_paths(client: httpx.AsyncClient) -> None:
+    files = [("a/chat.prompty", PROMPTY), ("b/note.md", "Hello {{name}}"), ("README.md", "# About"), ("c.csv", "1,2")]
+    body = (await send(client, *files, folder="/up/")).json()
+    assert [each["name"] for each in body["prompts"]] == ["up/a/chat", "up/b/note"], body
+    assert [each["what"] for each in body["left_out"]] == ["README.md", "c.csv"]
+    template = (await client.get("/templates/up/a/chat", params={"label": "latest"})).json()
+    assert template["document"]["description"] == "요약"
+
+
+async def test_a_dry_run_writes_nothing(client: httpx.AsyncClient) -> None:
+    before = (await client.get("/templates")).headers["promptuary-commit"]
+    body = (await send(client, ("n.txt", "{{a b}}"), dry_run="true", format="text")).json()
+    assert (body["written"], body["prompts"][0]["versions"]) == (0, [1])
+    assert "a_b" in body["prompts"][0]["notes"][0]["note"]
+    assert (await client.get("/templates")).headers["promptuary-commit"] == before
+
+
+async def test_a_repeat_with_a_key_gets_the_first_answer(client: httpx.AsyncClient) -> None:
+    content = httpx.Request("POST", "http://x", files=[("files", ("n.txt", b"one"))])
+    headers = {"Content-Type": content.headers["content-type"], "Idempotency-Key": "import-1"}
+    body = content.read()
+    first = await client.post("/imports?folder=key", content=body, headers=headers)
+    again = await client.post("/imports?folder=key", content=body, headers=headers)
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert first.json()["written"] == 1
+    other = await client.post("/imports?folder=other", content=body, headers=headers)
+    assert other.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("files", "query", "said"),
+    [
+        ([("x.json", "{")], {}, "no JSON"),
+        ([("x.json", "[]")], {}, "no file that can be imported"),
+        ([("x.csv", "1")], {}, "no known format"),
+        ([("x.txt", "1")], {"folder": "a//b"}, "folder: a segment is empty"),
+        ([("x.txt", "1")], {"format": "word"}, "query.format"),
+        ([("x.txt", "1")], {"fodler": "a"}, "query.fodler"),
+    ],
+)
+async def test_what_cannot_be_read_is_told(
+    client: httpx.AsyncClient, files: list[tuple[str, str]], query: dict[str, str], said: str
+) -> None:
+    answer = await send(client, *files, **query)
+    assert (answer.status_code, said in answer.text) == (400, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "said"),
+    [
+        ("application/json", b"[]", 415, "curl -F files=@export.json"),
+        ("multipart/form-data", b"", 400, "boundary"),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--\r\n', 400, "'x'"),
+        ("multipart/form-data; boundary=b", b"--b--\r\n", 400, "no file"),
+        ("multipart/form-data; boundary=b", b"--b\r\nbroken", 400, ""),
+    ],
+)  # fmt: skip
+async def test_what_is_no_form_is_told(
+    client: httpx.AsyncClient, kind: str, body: bytes, status: int, said: str
+) -> None:
+    answer = await client.post("/imports", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+
+
+async def test_a_key_that_may_only_read_is_refused(client: httpx.AsyncClient, keys: dict[str, str]) -> None:
+    answer = await client.post(
+        "/imports", files=[("files", ("n.txt", b"x"))], headers={"Authorization": f"Bearer {keys['read']}"}
+    )
+    assert (answer.status_code, "scope write" in answer.text) == (403, True)
+
+
+async def test_an_import_may_be_larger_than_other_bodies_but_not_without_end(
+    stocked: Registry, keys: dict[str, str]
+) -> None:
+    settings = stocked.settings
+    assert settings.max_import_bytes > settings.max_body_bytes
+    app = create_app(stocked)
+    headers = {"Authorization": f"Bearer {keys['write']}"}
+    base = "http://test/api/v1/repositories/default"
+    async with (
+        running(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=base, headers=headers) as client,
+    ):
+        large = "x" * (settings.max_body_bytes + 1)
+        body = (await send(client, ("large.txt", large), ("small.txt", "fits"))).json()
+        assert {each["name"]: (each["written"], each["refused"]) for each in body["prompts"]} == {
+            "large": ([], [1]),
+            "small": ([1], []),
+        }
+        huge = await send(client, ("huge.txt", "x" * (settings.max_import_bytes + 1)))
+        assert huge.status_code == 413
