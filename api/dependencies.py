@@ -100,6 +100,23 @@ async def name_of(
     return parse_name(name)
 
 
+async def readable_name_of(
+    _caller: Reader,
+    registry: RegistryDep,
+    repository: Annotated[RepositoryName, Depends(repository_of)],
+    name: Annotated[
+        str,
+        Path(
+            description="The template's name; its slashes stand in the path as they are. One that was imported is "
+            "found by its name there, too (308).",
+            examples=["support/triage"],
+        ),
+    ],
+) -> TemplateName:
+    """The name in the path of a read, in NFC. Raises BadRequest, and TemplateMoved for a name before an import."""
+    return await registry.templates.require_readable(repository, name)
+
+
 async def label_of(
     _caller: Reader,
     label: Annotated[str, Path(description="The label's word.", examples=["production"])],
@@ -110,4 +127,5 @@ async def label_of(
 
 Repository = Annotated[RepositoryName, Depends(repository_of)]
 Name = Annotated[TemplateName, Depends(name_of)]
+ReadName = Annotated[TemplateName, Depends(readable_name_of)]
 Label = Annotated[LabelName, Depends(label_of)]

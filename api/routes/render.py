@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Name, Reader, RegistryDep, Repository
+from api.dependencies import Answers, Reader, ReadName, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.freshness import FRESH
 from api.json_bodies import JsonRoute
@@ -66,7 +66,7 @@ async def render_template(
     registry: RegistryDep,
     caller: Reader,
     repository: Repository,
-    name: Name,
+    name: ReadName,
     query: Annotated[RenderQuery, Query()],
     body: RenderRequest,
     answers: Answers,

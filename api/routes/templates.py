@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Answers, Name, Reader, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import Answers, Name, Reader, ReadName, RegistryDep, Repeatable, Repository, Writer
 from api.documented import STATE, WRITE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.gateway import HEAD_ONLY
@@ -111,7 +111,7 @@ async def read_template(
     registry: RegistryDep,
     caller: Reader,
     repository: Repository,
-    name: Name,
+    name: ReadName,
     query: Annotated[SelectorQuery, Query()],
     request: Request,
     if_none_match: Annotated[str | None, Header(description="ETags that you have; 304 if one still holds.")] = None,

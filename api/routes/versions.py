@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from starlette.convertors import Convertor, register_url_convertor
 
-from api.dependencies import Name, RegistryDep, Repository
+from api.dependencies import ReadName, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
@@ -43,12 +43,12 @@ class VersionsQuery(ReadQuery):
 @router.get(
     "/versions/{name:path}/{number:number}",
     dependencies=[FRESH],
-    responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.VersionNotFound),
+    responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.TemplateMoved, domain.VersionNotFound),
 )
 async def read_version(
     registry: RegistryDep,
     repository: Repository,
-    name: Name,
+    name: ReadName,
     number: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")],
     _query: Annotated[ReadQuery, Query()],
     response: Response,
@@ -61,12 +61,12 @@ async def read_version(
 @router.get(
     "/versions/{name:path}",
     dependencies=[FRESH],
-    responses=problems(*FRESH_READ, domain.TemplateNotFound),
+    responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.TemplateMoved),
 )
 async def list_versions(
     registry: RegistryDep,
     repository: Repository,
-    name: Name,
+    name: ReadName,
     query: Annotated[VersionsQuery, Query()],
     response: Response,
 ) -> VersionList:

@@ -1,5 +1,6 @@
 """Templates over HTTP."""
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -78,8 +79,13 @@ class ListQuery(FilterQuery):
     sort: SortBy = Field(
         SortBy.NAME, description="`name` (가나다 and numbers by value) or `-updated_at`, newest first."
     )
+    imported: str | None = Field(None, description="Had this name where it was imported from, and has not now.")
     limit: QueryInt = Field(50, ge=1, le=500, description="How many templates a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
+
+    def filter(self) -> TemplateFilter:
+        """The domain's filter. Raises BadRequest for a label that is none."""
+        return replace(super().filter(), imported=self.imported or None)
 
 
 class TemplateSummary(Answered):

@@ -15,7 +15,7 @@ from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, Re
 from registry.domain.template import Json, Status, TemplateType
 from registry.domain.versions import make_reference
 
-PROJECTION_SCHEMA = 2
+PROJECTION_SCHEMA = 3
 """Raised when the projection would write other rows from the same commits: a lower one found means full replay."""
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What lists, filters and facets show of one valid state of a template."""
+    """What lists, filters and facets show of one valid state; ``imported`` is its name where it was imported from."""
 
     type: TemplateType
     description: str = ""
@@ -53,6 +53,7 @@ class Facts:
     model: str | None = None
     variables: tuple[str, ...] = ()
     tokens: int = 0
+    imported: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class TemplateFilter:
     model: str | None = None
     owner: str | None = None
     label: LabelName | None = None
+    imported: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,19 @@ FACETS = ("tag", "folder", "type", "status", "model", "owner", "label")
 """Each facet is a filter of the same name and a count in the answer. ``folder`` counts the folder and all above it."""
 
 
+FILTERS = (*FACETS, "imported")
+"""What lists can be filtered by."""
+
+
+def list_values(
+    name: TemplateName, facts: Facts | None, owners: Iterable[str], labels: Iterable[str]
+) -> frozenset[tuple[str, str]]:
+    """The pairs under which a list finds a template: those of its facets, and another name that it was imported by."""
+    values = facet_values(name, facts, owners, labels)
+    renamed = facts is not None and facts.imported not in {None, name}
+    return values | {("imported", facts.imported)} if facts and facts.imported and renamed else values
+
+
 def facet_values(
     name: TemplateName, facts: Facts | None, owners: Iterable[str], labels: Iterable[str]
 ) -> frozenset[tuple[str, str]]:
@@ -35,7 +48,7 @@ def _folder_and_above(folder: str) -> tuple[str, ...]:
 
 def filter_values(where: TemplateFilter) -> list[tuple[str, str]]:
     """The pairs (facet, value) that a filter asks for, all of which must hold."""
-    asked = ((facet, getattr(where, facet)) for facet in FACETS)
+    asked = ((facet, getattr(where, facet)) for facet in FILTERS)
     return [(facet, str(value).strip("/") if facet == "folder" else str(value)) for facet, value in asked if value]
 
 

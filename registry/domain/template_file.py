@@ -103,4 +103,12 @@ def template_facts(template: Template) -> Facts:
         model=template.model.reference if template.model is not None else None,
         variables=tuple(template.variables),
         tokens=sum(estimate_tokens(text.source) for _, text in template.texts()),
+        imported=_imported_name(template),
     )
+
+
+def _imported_name(template: Template) -> str | None:
+    """What an import wrote down of the name that the prompt had before."""
+    said = template.metadata.get("imported")
+    name = said.get("name") if isinstance(said, dict) else None
+    return name if isinstance(name, str) and name else None

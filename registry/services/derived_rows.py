@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from registry.domain.catalogue import Removal, TemplateEntry
 from registry.domain.ids import BlobId, CommitId, RefName, TemplateName
 from registry.domain.korean import jamo, sort_key
-from registry.domain.search import facet_values
+from registry.domain.search import list_values
 from registry.ports.verifying import StoredKeys
 
 Entries = Mapping[TemplateName, TemplateEntry]
@@ -29,7 +29,7 @@ def filter_differences(wanted: Entries, there: Mapping[TemplateName, set[tuple[s
     """What lists are filtered by: tags, folders, models, owners and the rest."""
     for name in sorted(wanted):
         entry = wanted[name]
-        should = frozenset() if entry.deleted else facet_values(name, entry.facts, entry.owners, entry.labels)
+        should = frozenset() if entry.deleted else list_values(name, entry.facts, entry.owners, entry.labels)
         has = there.get(name, set())
         for facet, value in sorted(should - has):
             yield f"{name}: the filter {facet}={value} does not find it."

@@ -1,9 +1,13 @@
 """Templates that were deleted or renamed: what is said of them, and where they are now."""
 
-from registry.domain.catalogue import TemplateEntry
+from typing import NoReturn
+
+from registry.domain.catalogue import TemplateEntry, TemplateFilter
 from registry.domain.errors import TemplateGone, TemplateMoved, TemplateNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.ports.catalogue import TemplateIndex
+
+MOST_NEAREST = 3
 
 RENAMES_FOLLOWED = 32
 """A longer chain is followed in steps: where it is left the next request goes on."""
@@ -20,8 +24,26 @@ async def require_present(templates: TemplateIndex, repository: RepositoryName, 
     raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
 
 
+<<<<<<< HEAD
 async def require_written(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
     """A template that a write is about. Raises TemplateGone, or TemplateNotFound with its new name or the nearest.
+=======
+async def explain_unknown(templates: TemplateIndex, repository: RepositoryName, name: str) -> NoReturn:
+    """Raises why there never was a template of a name.
+
+    TemplateMoved where one template was imported under it, else TemplateNotFound with the nearest names.
+    """
+    imported = await templates.list_templates(repository, TemplateFilter(imported=name), limit=MOST_NEAREST)
+    found = [entry.name for entry in imported.items]
+    if len(found) == 1:
+        raise TemplateMoved(f"{name} is called {found[0]} since it was imported.", to=found[0])
+    nearest = found or await templates.nearest_names(repository, name)
+    raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+
+
+async def explain_absence(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> None:
+    """Raises why a template is not there: TemplateGone, or TemplateNotFound with its new name or the nearest.
+>>>>>>> b697837 (feat(api): an imported template answers to its old name)
 
     Not TemplateMoved: a client that follows it would change what it never looked at.
     """

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,12 +11,9 @@ from typing import Any
 from cachetools import LRUCache
 
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
-from registry.domain.errors import (
-    LabelNotFound,
-    TemplateNotFound,
-    VersionNotFound,
-)
+from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
+from registry.domain.names import parse_name
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.rendering import Rendered
@@ -24,7 +22,7 @@ from registry.domain.template import Json, Status, Template
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
-from registry.services.removals import require_present
+from registry.services.removals import explain_unknown, require_present
 from registry.services.revisions import Revisions
 from registry.services.template_source import Loaded, Shown, TemplateSource
 
@@ -161,6 +159,18 @@ class Templates:
         read = make_read(known.version, loaded, (), selector)
         return Renderable(read, loaded.template, loaded.partial_templates, known.indexed)
 
+    async def require_readable(self, repository: RepositoryName, text: str) -> TemplateName:
+        """The name that somebody reads by.
+
+        Raises BadRequest for one that no template can have, TemplateMoved where an imported one had it before.
+        """
+        try:
+            return parse_name(text)
+        except BadRequest:
+            with suppress(TemplateNotFound):
+                await explain_unknown(self._templates, repository, text)
+            raise
+
     async def render(self, found: Renderable, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
         """Renders with values. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
         return await self._renderer.render(found.template, found.partials, values, strict=strict)
@@ -175,8 +185,7 @@ class Templates:
             loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
             return entry or TemplateEntry(name, 0, None, None, None), version, loaded
         if entry is None:
-            nearest = await self._templates.nearest_names(repository, name)
-            raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+            await explain_unknown(self._templates, repository, name)
         number = await self._number(repository, entry, selector)
         found = await self._versions.find_version(repository, name, number)
         if found is None:

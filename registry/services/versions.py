@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
-from registry.domain.errors import TemplateNotFound, VersionNotFound
+from registry.domain.errors import VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.services.removals import last_name
@@ -26,12 +26,12 @@ class Versions:
     async def list_versions(
         self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
     ) -> Page[VersionEntry]:
-        """A page of versions, newest first. Raises TemplateNotFound for a name that never was, BadRequest."""
+        """A page of versions, newest first. Raises TemplateNotFound, or TemplateMoved, for a name that never was, BadRequest."""
         await self.require(repository, name)
         return await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
 
     async def read(self, repository: RepositoryName, name: TemplateName, number: int) -> VersionEntry:
-        """One version, valid or not. Raises TemplateNotFound, VersionNotFound."""
+        """One version, valid or not. Raises TemplateNotFound, TemplateMoved, VersionNotFound."""
         last = (await self.require(repository, name)).version
         version = await self._versions.find_version(repository, name, number)
         if version is None:
@@ -39,7 +39,7 @@ class Versions:
         return version
 
     async def removed(self, repository: RepositoryName, name: TemplateName) -> Removed | None:
-        """What became of the template; None where it is there. Raises TemplateNotFound."""
+        """What became of the template; None where it is there. Raises TemplateNotFound, TemplateMoved."""
         entry = await self.require(repository, name)
         if not entry.deleted:
             return None
@@ -47,9 +47,8 @@ class Versions:
         return Removed(await last_name(self._templates, repository, moved_to) if moved_to is not None else None)
 
     async def require(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
-        """The template as it was last, there or not. Raises TemplateNotFound for a name that never was."""
+        """The template as it was last, there or not. Raises TemplateNotFound, or TemplateMoved, for a name that never was."""
         entry = await self._templates.find_template(repository, name)
         if entry is None:
-            nearest = await self._templates.nearest_names(repository, name)
-            raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
+            await explain_unknown(self._templates, repository, name)
         return entry

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -143,3 +144,43 @@ async def test_an_import_may_be_larger_than_other_bodies_but_not_without_end(
         }
         huge = await send(client, ("huge.txt", "x" * (settings.max_import_bytes + 1)))
         assert huge.status_code == 413
+
+
+OLD = "Sort: 'it'.json"
+
+
+async def test_an_imported_template_answers_to_its_old_name(client: httpx.AsyncClient, stocked: Registry) -> None:
+    entries = [version(OLD, "Sort {{x}}", labels=["production"]), version("triage", "Plain")]
+    body = (await send(client, ("e.json", json.dumps(entries)), folder="moved")).json()
+    new = next(each["name"] for each in body["prompts"] if each["from"]["name"] == OLD)
+    assert new != OLD
+    for address in ("/templates", "/versions"):
+        answer = await client.get(f"{address}/{quote(OLD)}", params={"limit": 1} if address == "/versions" else {})
+        assert (answer.status_code, answer.json()["to"]) == (308, new)
+    read = await client.get(f"/templates/{quote(OLD)}", params={"label": "production"}, follow_redirects=True)
+    assert (read.status_code, read.json()["name"], read.json()["labels"]) == (200, new, ["production"])
+    rendered = await client.post(f"/render/{quote(OLD)}", json={"variables": {"x": "1"}}, follow_redirects=True)
+    assert rendered.json()["text"] == "Sort 1"
+    assert (await client.get("/templates/triage")).json()["to"] == "moved/triage"
+    assert [
+        each["name"] for each in (await client.get("/templates", params={"imported": OLD})).json()["templates"]
+    ] == [new]
+    assert (await client.get(f"/templates/{quote('No: such.json')}")).status_code == 400
+    assert await stocked.verifying.verify(DEFAULT) == []
+
+
+async def test_a_name_that_two_imports_had_is_not_guessed_at(client: httpx.AsyncClient) -> None:
+    for folder in ("one", "two"):
+        await send(client, ("e.json", json.dumps([version("twice", folder)])), folder=folder)
+    answer = await client.get("/templates/twice")
+    assert (answer.status_code, answer.json()["nearest"]) == (404, ["one/twice", "two/twice"])
+
+
+async def test_a_write_to_an_old_name_is_not_sent_on(client: httpx.AsyncClient) -> None:
+    await send(client, ("e.json", json.dumps([version("was", "x")])), folder="now")
+    answer = await client.put(
+        "/templates/was", content=b"schema: prompt/v1\ntype: text\ntext: x\n",
+        headers={"If-None-Match": "*", "Content-Type": "application/yaml"},
+    )  # fmt: skip
+    assert answer.status_code == 201
+    assert (await client.get("/templates/was")).json()["document"]["text"] == "x"

@@ -13,7 +13,7 @@ from registry.domain.catalogue import CommitRow, Facts, LabelMove, Removal, Vers
 from registry.domain.graph import Change
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.korean import sort_key
-from registry.domain.search import facet_values
+from registry.domain.search import list_values
 from registry.domain.template import Status
 
 
@@ -81,7 +81,7 @@ class TemplateState:
 
     def values(self) -> frozenset[tuple[str, str]]:
         """What filters find the template by: nothing once it is deleted."""
-        return frozenset() if self.deleted else facet_values(self.name, self.facts, self.owners, self.labels)
+        return frozenset() if self.deleted else list_values(self.name, self.facts, self.owners, self.labels)
 
     def row(self, build: int) -> dict[str, Any]:
         """The row as it is saved."""

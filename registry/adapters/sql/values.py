@@ -42,12 +42,13 @@ def to_list(values: Sequence[str]) -> str | None:
 def to_facts(facts: Facts) -> str:
     """Facts as a JSON list, in the order of the class."""
     head = [facts.type, facts.description, facts.tags, facts.status, facts.replaced_by, facts.model]
-    return to_json([*head, facts.variables, facts.tokens])
+    return to_json([*head, facts.variables, facts.tokens, facts.imported])
 
 
 def from_facts(text: str) -> Facts:
     """What ``to_facts`` wrote."""
-    type_, description, tags, status, replaced_by, model, variables, tokens = orjson.loads(text)
+    # Rows of an older projection are read until they are written anew.
+    type_, description, tags, status, replaced_by, model, variables, tokens, *more = orjson.loads(text)
     return Facts(
         type=TemplateType(type_),
         description=description,
@@ -57,6 +58,7 @@ def from_facts(text: str) -> Facts:
         model=model,
         variables=tuple(variables),
         tokens=tokens,
+        imported=more[0] if more else None,
     )
 
 
