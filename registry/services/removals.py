@@ -24,10 +24,6 @@ async def require_present(templates: TemplateIndex, repository: RepositoryName, 
     raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
 
 
-<<<<<<< HEAD
-async def require_written(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
-    """A template that a write is about. Raises TemplateGone, or TemplateNotFound with its new name or the nearest.
-=======
 async def explain_unknown(templates: TemplateIndex, repository: RepositoryName, name: str) -> NoReturn:
     """Raises why there never was a template of a name.
 
@@ -41,17 +37,15 @@ async def explain_unknown(templates: TemplateIndex, repository: RepositoryName, 
     raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
 
 
-async def explain_absence(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> None:
-    """Raises why a template is not there: TemplateGone, or TemplateNotFound with its new name or the nearest.
->>>>>>> b697837 (feat(api): an imported template answers to its old name)
+async def require_written(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
+    """A template that a write is about. Raises TemplateGone, or TemplateNotFound with its new name or the nearest.
 
     Not TemplateMoved: a client that follows it would change what it never looked at.
     """
     entry = await templates.find_template(repository, name)
-    if entry is None:
-        nearest = await templates.nearest_names(repository, name)
-        raise TemplateNotFound(f"There is no template {name!r} in {repository}.", nearest=nearest)
     try:
+        if entry is None:
+            await explain_unknown(templates, repository, name)
         await require_present(templates, repository, entry)
     except TemplateMoved as moved:
         raise TemplateNotFound(f"{moved.message} Nothing was changed.", nearest=[moved.to]) from None

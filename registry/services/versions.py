@@ -6,7 +6,7 @@ from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
 from registry.domain.errors import VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.ports.catalogue import TemplateIndex, VersionIndex
-from registry.services.removals import last_name
+from registry.services.removals import explain_unknown, last_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Versions:
     async def list_versions(
         self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
     ) -> Page[VersionEntry]:
-        """A page of versions, newest first. Raises TemplateNotFound, or TemplateMoved, for a name that never was, BadRequest."""
+        """A page of versions, newest first. Raises as ``require``, and BadRequest."""
         await self.require(repository, name)
         return await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
 
@@ -47,7 +47,10 @@ class Versions:
         return Removed(await last_name(self._templates, repository, moved_to) if moved_to is not None else None)
 
     async def require(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
-        """The template as it was last, there or not. Raises TemplateNotFound, or TemplateMoved, for a name that never was."""
+        """The template as it was last, there or not.
+
+        Raises TemplateNotFound for a name that never was, TemplateMoved where it was one before an import.
+        """
         entry = await self._templates.find_template(repository, name)
         if entry is None:
             await explain_unknown(self._templates, repository, name)

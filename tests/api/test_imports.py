@@ -162,6 +162,7 @@ async def test_an_imported_template_answers_to_its_old_name(client: httpx.AsyncC
     rendered = await client.post(f"/render/{quote(OLD)}", json={"variables": {"x": "1"}}, follow_redirects=True)
     assert rendered.json()["text"] == "Sort 1"
     assert (await client.get("/templates/triage")).json()["to"] == "moved/triage"
+    assert (await client.get("/versions/triage")).json()["to"] == "moved/triage"
     assert [
         each["name"] for each in (await client.get("/templates", params={"imported": OLD})).json()["templates"]
     ] == [new]
