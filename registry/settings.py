@@ -55,6 +55,19 @@ class LangfuseSettings(BaseSettings):
     secret_key: SecretStr | None = None
 
 
+class CacheSettings(BaseSettings):
+    """Where programs keep what can be had again: ``XDG_CACHE_HOME``, else ``~/.cache``."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    xdg_cache_home: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Promptuary's own folder there."""
+        return (self.xdg_cache_home or Path("~/.cache").expanduser()) / "promptuary"
+
+
 class EditorSettings(BaseSettings):
     """What the person at the terminal edits with: ``VISUAL``, else ``EDITOR``."""
 

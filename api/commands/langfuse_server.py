@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from api.commands.import_progress import shown_progress
+from api.commands.kept_reads import KeptReads, kept_reads
 from registry.domain.importing.imported import Imported, SourceUnreadable
 from registry.domain.importing.langfuse import gather
 from registry.settings import LangfuseSettings
@@ -24,15 +25,19 @@ LONGEST_WAIT_SECONDS = 60.0
 READERS = 4
 """Versions read at a time: more than one hides the way to the server, and few are kind to its limits."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_AGAIN = "nothing was written; try again"
+_AGAIN = "nothing was written, and what was read is kept for a day: say it again, and only the rest is read"
 
 
 def read_langfuse(address: str) -> list[Imported]:
     """Every version of every prompt. Raises SourceUnreadable where the server cannot be read to the end."""
     server = _Server(address)
-    wanted = [(name, number) for name, numbers in _listed(server) for number in numbers]
-    with shown_progress("read", len(wanted)) as step, ThreadPoolExecutor(READERS) as pool:
-        reads = pool.map(lambda each: _version(server, *each), wanted)
+    wanted = [(name, number, state) for name, numbers, state in _listed(server) for number in numbers]
+    with (
+        kept_reads(server.shown, LangfuseSettings().public_key) as kept,
+        shown_progress("read", len(wanted)) as step,
+        ThreadPoolExecutor(READERS) as pool,
+    ):
+        reads = pool.map(lambda each: _version(server, kept, *each), wanted)
         try:
             return gather((entry for entry in reads if step() is None), server.shown)
         finally:
@@ -112,8 +117,8 @@ class _NotNow(Exception):
         self.seconds = seconds
 
 
-def _listed(server: _Server) -> Iterator[tuple[str, list[int]]]:
-    """The names of all prompts, each with the numbers of its versions."""
+def _listed(server: _Server) -> Iterator[tuple[str, list[int], str]]:
+    """The names of all prompts, each with the numbers of its versions and a word that changes with them."""
     page, pages = 1, 1
     while page <= pages:
         answer = server.get(PROMPTS, page=page, limit=PAGE)
@@ -123,12 +128,17 @@ def _listed(server: _Server) -> Iterator[tuple[str, list[int]]]:
         for each in entries:
             if not isinstance(each, dict) or not isinstance(each.get("versions"), list):
                 raise SourceUnreadable(f"{server.shown}{PROMPTS} lists something that is no prompt")
-            yield str(each.get("name")), each["versions"]
+            yield str(each.get("name")), each["versions"], f"{each.get('lastUpdatedAt')} {each.get('labels')}"
         total = meta.get("totalPages") if isinstance(meta, dict) else None
         pages = total if isinstance(total, int) else page + 1 if len(entries) == PAGE else page
         page += 1
 
 
-def _version(server: _Server, name: str, number: int) -> dict[str, Any]:
-    """One version, with its references as they are written."""
-    return server.get(f"{PROMPTS}/{quote(name, safe='')}", version=number, resolve="false")
+def _version(server: _Server, kept: KeptReads, name: str, number: int, state: str) -> dict[str, Any]:
+    """One version, with its references as they are written; from an import that broke off, if nothing changed since."""
+    asked = json.dumps([name, number, state])
+    answer = kept.find(asked)
+    if answer is None:
+        answer = server.get(f"{PROMPTS}/{quote(name, safe='')}", version=number, resolve="false")
+        kept.add(asked, answer)
+    return answer

@@ -55,7 +55,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             patch.chdir(cwd)
             for name in [name for name in os.environ if name.startswith("PROMPTUARY_")]:  # noqa: TID251
                 patch.delenv(name)
-            for name, value in {"PROMPTUARY_DATA": str(tmp_path / "data"), "COLUMNS": "100", **more}.items():
+            folders = {"PROMPTUARY_DATA": str(tmp_path / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+            for name, value in {**folders, "COLUMNS": "100", **more}.items():
                 patch.setenv(name, value)
             done = CliRunner().invoke(app, list(arguments), input=stdin.encode(), prog_name="promptuary")
         if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -23,6 +23,7 @@ class Langfuse:
     busy: int = 0
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    updated: str = "2024-01-01T00:00:00.000Z"
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         if path == PROMPTS:
@@ -39,7 +40,7 @@ class Langfuse:
             numbers.setdefault(entry["name"], []).append(entry["version"])
         names = sorted(numbers)
         data = [
-            {"name": n, "versions": numbers[n], "labels": [], "tags": [], "lastUpdatedAt": "2024-01-01T00:00:00.000Z"}
+            {"name": n, "versions": numbers[n], "labels": [], "tags": [], "lastUpdatedAt": self.updated}
             for n in names[(page - 1) * limit : page * limit]
         ]
         meta = {"page": page, "limit": limit, "totalItems": len(names), "totalPages": -(-len(names) // limit)}

@@ -241,9 +241,45 @@ def test_a_source_that_dies_half_way_is_told_and_taken_up_again(ask: Run, server
     with langfuse(*many, dies_after=3) as source:
         done = ask("import", source.url, "--folder", "dying", **KEYS)
         assert (done.code, commits(server)) == (2, before)
-        assert "nothing was written; try again" in done.err
-        source.dies_after = None
+        assert "nothing was written, and what was read is kept" in done.err
+        first = {path for path in source.asked[:3] if "version=" in path}
+        assert first
+        source.dies_after, source.asked = None, []
         assert ask("import", source.url, "--folder", "dying", "--json", **KEYS).json["written"] == 5
+        assert not first & set(source.asked), "what was read before is not asked for again"
+        assert sum("version=" in path for path in source.asked) == 5 - len(first)
+        source.asked = []
+        assert ask("import", source.url, "--folder", "dying", "--json", **KEYS).json["written"] == 0
+        assert sum("version=" in path for path in source.asked) == 5, "what came to its end is not kept"
+
+
+def test_what_changed_since_a_source_died_is_read_again(ask: Run, server: Running) -> None:
+    one, two = version("c1", "One", labels=["staging"]), version("c2", "Two")
+    with langfuse(one, two, dies_after=2) as source:
+        assert ask("import", source.url, "--folder", "changing", **KEYS).code == 2
+        source.dies_after = None
+        one["labels"], source.updated = ["production"], "2024-06-01T00:00:00.000Z"
+        assert ask("import", source.url, "--folder", "changing", "--json", **KEYS).json["written"] == 2
+    assert server.read("changing/c1", label="production")["version"] == 1
+
+
+def test_what_is_kept_is_its_owners_alone_and_half_a_line_is_no_harm(ask: Run, tmp_path: Path) -> None:
+    with langfuse(version("k1", "One"), version("k2", "Two"), dies_after=2) as source:
+        assert ask("import", source.url, "--folder", "half", **KEYS, XDG_CACHE_HOME=str(tmp_path)).code == 2
+        (kept,) = (tmp_path / "promptuary/imports").iterdir()
+        assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert "pk-lf" not in kept.read_text() + kept.name
+        kept.write_text(kept.read_text() + '["torn')
+        source.dies_after = None
+        done = ask("import", source.url, "--folder", "half", "--json", **KEYS, XDG_CACHE_HOME=str(tmp_path))
+    assert (done.json["written"], list(kept.parent.iterdir())) == (2, [])
+
+
+def test_without_a_folder_for_it_nothing_is_kept(ask: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with langfuse(version("n1", "One")) as source:
+        done = ask("import", source.url, "--folder", "nowhere", "--json", **KEYS, XDG_CACHE_HOME=str(tmp_path / "file"))
+    assert done.json["written"] == 1
 
 
 def test_langfuse_with_the_wrong_keys(ask: Run) -> None:
