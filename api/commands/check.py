@@ -51,7 +51,7 @@ def check(
     checkouts = find_checkouts(path for path in given if path not in strays)
     judged = run(_judge(checkouts, against))
     if checkouts or wanted is not FindingFormat.TEXT:
-        write_findings(wanted, list(zip(checkouts, judged, strict=True)))
+        write_findings(wanted, list(zip(checkouts, judged, strict=True)), which="changed ")
     if strays or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
 
@@ -59,13 +59,14 @@ def check(
 async def _judge(checkouts: Sequence[FoundFiles], against: str | None) -> "list[Judged]":
     from registry.processes import open_judges, open_renderer
     from registry.services.checkout import Checkout
-    from registry.services.checkout_changes import check_changes
+    from registry.services.checkout_changes import changed_since, check_changes
 
     judged: list[Judged] = []
     async with open_judges() as judges, open_renderer(settings_of()) as renderer:
         for found in checkouts:
             checkout = Checkout(found.files, judges=judges)
             base = find_base(found.root, against, checkout)
+            found.wanted = changed_since(base, checkout, found.wanted)
             with judging_progress("checking", len(found.wanted)) as progress:
                 judged.append(await check_changes(checkout, base, found.wanted, renderer=renderer, progress=progress))
     return judged

@@ -41,8 +41,11 @@ def chosen_form(form: FindingFormat, *, as_json: bool) -> FindingFormat:
     return FindingFormat.JSON if as_json else form
 
 
-def write_findings(form: FindingFormat, judgements: "Sequence[Judgement]") -> None:
-    """Writes what was found in each checkout to standard output, and for people how many to standard error."""
+def write_findings(form: FindingFormat, judgements: "Sequence[Judgement]", *, which: str = "") -> None:
+    """Writes what was found in each checkout to standard output, and for people how many to standard error.
+
+    ``which`` says of which templates, as ``"changed "``.
+    """
     if form is FindingFormat.JSON:
         write_json(_body(judgements))
         return
@@ -53,7 +56,7 @@ def write_findings(form: FindingFormat, judgements: "Sequence[Judgement]") -> No
                 write_finding(out, _shown(checkout, diagnostic.path), diagnostic)
     else:
         sys.stdout.write(_report(form, judgements))
-    _write_counts([judged for _, judged in judgements])
+    _write_counts([judged for _, judged in judgements], which)
 
 
 def write_finding(out: "Console", path: str, diagnostic: "Diagnostic") -> None:
@@ -115,12 +118,12 @@ def utf8_text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _write_counts(judged: "Sequence[Judged]") -> None:
+def _write_counts(judged: "Sequence[Judged]", which: str) -> None:
     files, templates = sum(j.files for j in judged), sum(j.templates for j in judged)
     errors, warnings = sum(j.errors for j in judged), sum(j.warnings for j in judged)
-    counted = f"{counted_as(templates, 'template')} in {counted_as(files, 'file')}"
+    counted = f"{counted_as(templates, f'{which}template')} in {counted_as(files, 'file')}"
     if not templates:
-        counted = f"no templates found in {counted_as(files, 'file')}"
+        counted = f"no {which}templates found in {counted_as(files, 'file')}"
     verdict = "no errors"
     if errors or warnings:
         verdict = f"{counted_as(errors, 'error')}, {counted_as(warnings, 'warning')}"

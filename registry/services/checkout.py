@@ -17,6 +17,7 @@ from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name, template_path
 from registry.domain.near_names import rank_near
 from registry.domain.registry_file import read_registry_file
+from registry.domain.registry_rules import RegistryRules
 from registry.domain.rendering import TestResult
 from registry.domain.replacements import Replacements
 from registry.domain.secrets import find_secrets_in
@@ -130,13 +131,20 @@ class Checkout:
         return self._checker.check_one(name, self._graph.closure(name), self._bodies)
 
     async def judge(
-        self, paths: Iterable[str], *, renderer: Renderer | None = None, progress: Progress | None = None
+        self,
+        paths: Iterable[str],
+        *,
+        rules: RegistryRules | None = None,
+        renderer: Renderer | None = None,
+        progress: Progress | None = None,
     ) -> Judged:
         """Judges some of the files, each with all that it includes; with a renderer the offline tests are run too.
 
-        Where ``.registry.yaml`` is broken its findings are told, whatever was asked about. What is found is the same
+        Where ``.registry.yaml`` is broken its findings are told, whatever was asked about; its own rules hold where no
+        others are given. What is found is the same
         wherever it is judged. Raises Unavailable where the renderer does.
         """
+        rules = rules or self.rules
         wanted = sorted(set(paths))
         found = list(self._rules_file.diagnostics)
         templates = 0
@@ -144,14 +152,15 @@ class Checkout:
             part = wanted[start : start + TOGETHER]
             cases = self._cases(part)
             outcomes, alone = await asyncio.gather(
-                self._checker.outcomes(self._held, cases.values(), whole=renderer is not None), self._judge_files(part)
+                self._checker.outcomes(self._held, cases.values(), whole=renderer is not None),
+                self._judge_files(part, rules),
             )
             tested = [case for case in cases.values() if renderer is not None and outcomes[case].tested]
             failed = await self._failed_tests(renderer, tested) if renderer is not None else {}
             for path in part:
                 found += alone[path]
                 if path in cases:
-                    found += self._told(path, outcomes[cases[path]])
+                    found += self._told(path, outcomes[cases[path]], rules)
                     found += failed.get(cases[path][0], ())
             templates += len(cases)
             if progress is not None:
@@ -189,8 +198,8 @@ class Checkout:
                 found[path] = (name, self._graph.closure(name))
         return found
 
-    def _told(self, path: str, judged: Outcome) -> list[Diagnostic]:
-        found = [*judged.diagnostics, *check_tokens(path, judged, self.rules), *check_model(path, judged, self.rules)]
+    def _told(self, path: str, judged: Outcome, rules: RegistryRules) -> list[Diagnostic]:
+        found = [*judged.diagnostics, *check_tokens(path, judged, rules), *check_model(path, judged, rules)]
         name = template_name(path)
         if name is not None and judged.facts is not None and judged.facts.replaced_by is not None:
             found += filter(None, self._replacements.check(name))
@@ -207,25 +216,25 @@ class Checkout:
             found.update(zip((name for name, _ in part), told, strict=True))
         return found
 
-    async def _judge_files(self, paths: Iterable[str]) -> dict[str, list[Diagnostic]]:
+    async def _judge_files(self, paths: Iterable[str], rules: RegistryRules) -> dict[str, list[Diagnostic]]:
         """What each file says alone; in slices, while others judge what belongs together."""
         found: dict[str, list[Diagnostic]] = {}
         turn = time.monotonic()
         for path in paths:
-            found[path] = self._judge_file(path)
+            found[path] = self._judge_file(path, rules)
             if time.monotonic() - turn > SLICE_SECONDS:
                 await asyncio.sleep(0)
                 turn = time.monotonic()
         return found
 
-    def _judge_file(self, path: str) -> list[Diagnostic]:
+    def _judge_file(self, path: str, rules: RegistryRules) -> list[Diagnostic]:
         problem = check_path(path)
         found = [problem] if problem is not None else []
         data = self.files[path]
         if data is None:
             message = "It is a symbolic link; only regular files can be pushed. Put the file itself in its place."
             return [*found, Diagnostic("file-mode", message, path)]
-        limit = self.rules.limits.file_bytes
+        limit = rules.limits.file_bytes
         if len(data) > limit:
             message = f"It has {len(data):,} bytes; at most {limit:,} are taken (limits.file_bytes in {RULES_PATH})."
             return [*found, Diagnostic("file-size", message, path)]

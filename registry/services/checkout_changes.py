@@ -31,26 +31,32 @@ class Base:
     announced: Collection[str]
 
 
+def changed_since(base: Base, checkout: Checkout, paths: Collection[str]) -> list[str]:
+    """Those of the files that the base has otherwise, or not at all."""
+    return [path for path in paths if checkout.blob(path) != base.blobs.get(path)]
+
+
 async def check_changes(
     checkout: Checkout,
     base: Base,
-    paths: Collection[str],
+    changed: Collection[str],
     *,
     renderer: Renderer | None = None,
     progress: Progress | None = None,
 ) -> Judged:
-    """Judges those of the files that differ from the base, and the errors that they bring to what depends on them.
+    """Judges files that differ from the base, and the errors that they bring to what depends on them.
 
-    Compatibility is compared with the base alone: which versions labels name only a server knows.
+    The rules in force are those of the base. Compatibility is compared with the base alone: which versions labels name
+    only a server knows.
     """
-    changed = {path for path in paths if checkout.blob(path) != base.blobs.get(path)}
+    changed = set(changed)
     removed = {path for path in base.blobs if path not in checkout.files}
     names = {name for path in changed | removed if (name := template_name(path)) is not None}
     dependents = {path for path in checkout.affected(names) if path not in changed}
     labels = _labelling(checkout, {name for path in removed if (name := template_name(path)) is not None})
-    judged = await checkout.judge(changed | dependents | labels, renderer=renderer, progress=progress)
-    found = [d for d in judged.diagnostics if d.path in changed or d.severity is Severity.ERROR]
     rules = read_registry_file(base.bodies.get(RULES_PATH)).rules
+    judged = await checkout.judge(changed | dependents | labels, rules=rules, renderer=renderer, progress=progress)
+    found = [d for d in judged.diagnostics if d.path in changed or d.severity is Severity.ERROR]
     for path in sorted(changed - set(base.announced)):
         name, old, new = template_name(path), base.bodies.get(path), checkout.files.get(path)
         if name is None or old is None or new is None or declares_same_bytes(old, new):

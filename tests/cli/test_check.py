@@ -1,6 +1,7 @@
 """``promptuary check`` judges what has changed in a checkout, as the gate would when it is pushed."""
 
 import subprocess
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def clone(checkout: Path) -> Path:
 def test_nothing_changed(run: Run, clone: Path) -> None:
     done = run("check", "--against", "main", cwd=clone)
     assert (done.code, done.out) == (0, "")
-    assert "no templates found in 0 files: no errors" in done.err
+    assert "no changed templates found in 0 files: no errors" in done.err
 
 
 def test_a_breaking_change_needs_a_commit_that_says_why(run: Run, clone: Path) -> None:
@@ -82,6 +83,18 @@ def test_the_rules_of_the_base_say_which_mode_holds(run: Run, clone: Path) -> No
     assert run("check", "--against", "HEAD", cwd=clone).code == 0
 
 
+def test_the_rules_of_the_base_say_which_models_and_sizes_are_allowed(run: Run, clone: Path) -> None:
+    (clone / ".registry.yaml").write_text("schema: registry/v1\nmodels: {allow: [anthropic/*]}\n")
+    commit(clone)
+    (clone / ".registry.yaml").write_text("schema: registry/v1\nmodels: {allow: ['*']}\n")
+    (clone / TONE).write_text(
+        "schema: prompt/v1\ntype: text\ntext: Be brief.\nmodel: {provider: openai, id: gpt-4o-mini}\n"
+    )
+    done = run("check", "--against", "HEAD", cwd=clone)
+    assert (done.code, f"{TONE}:1:1: [model-not-allowed]" in done.out) == (1, True), done.out
+    assert run("validate", ".", cwd=clone).code == 0
+
+
 def test_a_draft_is_warned_of(run: Run, clone: Path) -> None:
     (clone / PATH).write_text(TRIAGE.replace("type: chat", "type: chat\nstatus: draft"))
     commit(clone)
@@ -100,6 +113,12 @@ def test_only_what_changed_is_judged_and_what_depends_on_it(run: Run, clone: Pat
     done = run("check", "--against", "main", "--json", cwd=clone)
     assert {(d["path"], d["rule"]) for d in done.json["diagnostics"]} == {(PATH, "variable-undeclared")}
     assert (done.code, done.json["files"], done.json["templates"]) == (1, 1, 1)
+
+
+def test_the_junit_report_has_what_was_judged_alone(run: Run, clone: Path) -> None:
+    (clone / PATH).write_text(NARROW)
+    report = ET.fromstring(run("check", "--against", "main", "--format", "junit", cwd=clone).out.encode())
+    assert [case.get("name") for case in report.iter("testcase")] == [PATH]
 
 
 def test_removals_are_seen_where_something_names_them(run: Run, clone: Path) -> None:
