@@ -11,6 +11,7 @@ from api.commands.check import check
 from api.commands.diff import diff
 from api.commands.doctor import doctor
 from api.commands.edit import edit
+from api.commands.export import export
 from api.commands.get import get
 from api.commands.hook import hook
 from api.commands.import_prompts import import_prompts
@@ -63,6 +64,7 @@ app.command("log")(log)
 app.command("diff")(diff)
 app.command("search")(search)
 app.command("import")(import_prompts)
+app.command("export")(export)
 app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
 app.add_typer(index.app, name="index")

@@ -24,8 +24,9 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 `serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
 `init` and `index` also while the server runs. `validate`, `check`, `test` and `render` need no server for files that
 lie here.
-`list`, `get`, `put`, `edit`, `log`, `diff`, `search`, `label` and `import` ask a server over REST, and so does `render`
-for a template that is not here. [`doctor`](doctor.md) looks at whatever of these is there. They read these variables:
+`list`, `get`, `put`, `edit`, `log`, `diff`, `search`, `label`, `import` and `export` ask a server over REST, and so
+does `render` for a template that is not here. [`doctor`](doctor.md) looks at whatever of these is there. They read
+these variables:
 
 | variable | default | meaning |
 | --- | --- | --- |
@@ -46,6 +47,7 @@ promptuary log support/triage
 promptuary diff support/triage 1 latest
 promptuary search refund
 promptuary label list
+promptuary export langfuse.json
 ```
 
 `promptuary --install-completion` makes the Tab key complete commands, options and their values in bash, zsh, fish and

@@ -1,5 +1,6 @@
 """Settings, read once from the environment: ``PROMPTUARY_DATA``, ``PROMPTUARY_PORT`` … The only reader of it."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -88,3 +89,15 @@ class HookSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GIT_", frozen=True)
 
     quarantine_path: Path | None = None
+
+
+_OF_ANOTHER_REPOSITORY = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+)  # fmt: skip
+
+
+def git_environment(**more: str) -> dict[str, str]:
+    """The environment for a git of our own: that of whoever calls, without a repository that they work in, and more."""
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+    return kept | more

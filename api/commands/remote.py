@@ -76,6 +76,16 @@ class Server:
         self.shown = without_password(url)
         self.repository = repository
 
+    @property
+    def git_address(self) -> str:
+        """Where Git finds the repository."""
+        return f"{self._root}/git/{self.repository}.git"
+
+    @property
+    def authorization(self) -> str:
+        """The header that identifies the caller. A secret: for the environment of a child, never for its arguments."""
+        return f"Authorization: Bearer {self._key}"
+
     def ask(self, method: str, *path: str, **given: Any) -> Reply:
         """As ``call``; whatever is no success ends the program with what the server said."""
         try:

@@ -6,6 +6,7 @@ checks for every file. Changing anything here makes other digests and needs a ``
 """
 
 import re
+from collections.abc import Mapping
 
 from registry.domain.ids import TemplateName
 
@@ -25,12 +26,16 @@ def raw_includes(data: bytes) -> frozenset[TemplateName]:
 
 def rename_include(data: bytes, old: TemplateName, new: TemplateName) -> bytes:
     """The bytes with ``new`` wherever they include ``old``; all else, the quotes too, stays as it is."""
-    name, other = old.encode(), new.encode()
+    return rename_includes(data, {old: new})
+
+
+def rename_includes(data: bytes, names: Mapping[TemplateName, TemplateName]) -> bytes:
+    """The same for many names at once, old to new."""
+    encoded = {old.encode(): new.encode() for old, new in names.items()}
 
     def renamed(found: re.Match[bytes]) -> bytes:
         whole, start = found[0], found.start()
-        if found[2] != name:
-            return whole
+        other = encoded.get(found[2], found[2])
         return whole[: found.start(2) - start] + other + whole[found.end(2) - start :]
 
     return _INCLUDE.sub(renamed, data)

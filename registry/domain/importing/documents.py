@@ -1,12 +1,13 @@
 """A version of another tool's prompt as a template file that the reader accepts, and what could not be carried over."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from registry.domain.diagnostics import Severity
 from registry.domain.ids import TemplateName
 from registry.domain.importing.imported import Imported, ImportedVersion
+from registry.domain.importing.restoring import as_exported, restore
 from registry.domain.importing.source_names import VariableKey, name_tag
 from registry.domain.importing.texts_of_version import Naming, Texts, clean, write_texts
 from registry.domain.includes import raw_includes, rename_include
@@ -19,8 +20,8 @@ from registry.domain.wording import shown
 
 _LONGEST_DESCRIPTION = 4000
 _ORDER = (
-    "schema", "description", "type", "tags", "status", "variables", "messages", "text", "model", "tools",
-    "tool_choice", "output", "metadata",
+    "schema", "description", "type", "tags", "status", "replaced_by", "variables", "messages", "text", "model", "tools",
+    "tool_choice", "output", "tests", "metadata",
 )  # fmt: skip
 
 Change = Callable[[dict[str, Json]], None]
@@ -39,9 +40,12 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
     """The template file for a version, as ``template_file.read_template`` accepts it."""
     if version.template is not None:
         return _taken_over(version.template, version.notes, name, naming)
+    restored = _restored(prompt, version, name, naming) if version.remainder is not None else None
+    if restored is not None and restored.source is not None:
+        return restored
     texts = write_texts(version, naming)
     document = _plain(prompt, version, naming, texts)
-    notes = [*version.notes, *texts.notes]
+    notes = [*(restored.notes if restored else ()), *version.notes, *texts.notes]
     wishes = list(_wishes(prompt, version))
     path = template_path(name)
     source, problem = _judged(_with(document, [change for _, change in wishes]), path)
@@ -73,6 +77,33 @@ def _taken_over(source: bytes, notes: tuple[str, ...], name: TemplateName, namin
     return Converted(source, frozenset(includes.values()), tuple(told))
 
 
+def _restored(prompt: Imported, version: ImportedVersion, name: TemplateName, naming: Naming) -> Converted:
+    """The same from what an export of ours put into it; without a source where that cannot be used any more."""
+    texts = Texts()
+    naming = as_exported(version, naming)
+    document = restore(version, prompt.tags, naming, texts)
+    if document is None:
+        return Converted(None, frozenset(), ("what it carries of a template does not fit its texts any more",))
+    metadata = document.get("metadata")
+    origin = _origin(prompt, version, texts.used, naming, texts)
+    document["metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), "imported": origin}
+    source, problem = _judged(document, template_path(name))
+    if problem is not None:
+        return Converted(None, frozenset(), (f"what it carries of a template cannot be used: {problem}",))
+    includes = frozenset(naming.includes[each] for each in texts.references)
+    return Converted(source, includes, tuple(dict.fromkeys(texts.notes)))
+
+
+def _origin(
+    prompt: Imported, version: ImportedVersion, keys: Iterable[VariableKey], naming: Naming, texts: Texts
+) -> dict[str, Json]:
+    """Where it comes from, with the variables that have another name here."""
+    renamed: dict[str, Json] = {naming.variables[key]: clean(key[1]) for key in keys if naming.variables[key] != key[1]}
+    texts.notes += [f"the variable {shown(old)} is {new} here" for new, old in renamed.items()]
+    came_from = {"from": prompt.source, "name": clean(prompt.name), "version": version.number}
+    return came_from | ({"variables": renamed} if renamed else {})
+
+
 def _plain(prompt: Imported, version: ImportedVersion, naming: Naming, texts: Texts) -> dict[str, Json]:
     """The template without anything that might be refused on its own."""
     kind = TemplateType.TEXT if isinstance(version.body, str) else TemplateType.CHAT
@@ -80,14 +111,11 @@ def _plain(prompt: Imported, version: ImportedVersion, naming: Naming, texts: Te
     keys = [*texts.used, *sorted(inherited)]
     variables: dict[str, Json] = {naming.variables[key]: _declaration(key, version) for key in texts.used}
     variables |= {naming.variables[key]: {"type": "string", "required": False} for key in sorted(inherited)}
-    renamed: dict[str, Json] = {naming.variables[key]: clean(key[1]) for key in keys if naming.variables[key] != key[1]}
-    texts.notes += [f"the variable {shown(old)} is {new} here" for new, old in renamed.items()]
-    came_from = {"from": prompt.source, "name": clean(prompt.name), "version": version.number}
     document: dict[str, Json] = {
         "schema": SCHEMA_WORD,
         "type": kind.value,
         "text" if kind is TemplateType.TEXT else "messages": texts.body,
-        "metadata": {"imported": came_from | ({"variables": renamed} if renamed else {})},
+        "metadata": {"imported": _origin(prompt, version, keys, naming, texts)},
     }
     if variables:
         document["variables"] = variables
@@ -158,7 +186,8 @@ def _with(document: Mapping[str, Json], changes: list[Change]) -> dict[str, Json
 def _judged(document: Mapping[str, Any], path: str) -> tuple[bytes | None, str | None]:
     """A document as a file, and why the reader refuses that, if it does."""
     try:
-        source = write_document(None, {key: document[key] for key in _ORDER if key in document})
+        ordered = {key: document[key] for key in (*_ORDER, *document.keys()) if key in document}
+        source = write_document(None, ordered)
     except (ValueError, TypeError, RecursionError) as error:  # what no file can say
         return None, f"it cannot be written down ({type(error).__name__})"
     return source, _problem(source, path)

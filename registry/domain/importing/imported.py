@@ -38,6 +38,42 @@ class Speech:
     text: str
 
 
+class Reading(StrEnum):
+    """How a text of the other tool becomes the template's: as it stands, or as any import reads that syntax."""
+
+    JINJA = "jinja"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message of the template, or its text.
+
+    ``seen`` is the digest of what stood for it, None where nothing did. ``own`` is the message or text itself, None
+    where ``reading`` gives it back, between the white space ``around``.
+    """
+
+    seen: str | None
+    own: Json = None
+    reading: Reading = Reading.JINJA
+    around: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """``template`` is the document without what the format says itself; ``seen`` are digests of what else it said.
+
+    ``items`` is None where the texts are in ``template``. ``name`` is the template's, if the prompt is called
+    ``exported`` there.
+    """
+
+    template: Mapping[str, Json]
+    seen: Mapping[str, str]
+    items: tuple[Item, ...] | None
+    exported: str = ""
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedVersion:
     """One version. ``body`` is a text or messages; ``settings`` are model, tools, tool_choice and output as documents.
@@ -45,7 +81,7 @@ class ImportedVersion:
     ``template`` is a template file that is taken as it is; all else that would stand in a file is then empty.
 
     ``samples`` are values of variables, which show their types. ``author`` is whatever the source says of who wrote
-    it; ``notes`` are what the reader could not carry over.
+    it; ``notes`` are what the reader could not carry over. ``remainder`` is what an export of ours put in.
     """
 
     number: int
@@ -62,6 +98,7 @@ class ImportedVersion:
     message: str = ""
     notes: tuple[str, ...] = ()
     template: bytes | None = None
+    remainder: Remainder | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,22 @@
 """What an import does, in order: each version of each prompt a commit, as old as it was there."""
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.documents import convert
 from registry.domain.importing.imported import Imported, ImportedVersion
+from registry.domain.importing.remainders import take_remainder
 from registry.domain.importing.source_names import VariableKey, name_label, name_templates, name_variables
-from registry.domain.importing.texts_of_version import Naming, keys_of, references_of
+from registry.domain.importing.texts_of_version import Naming, is_text, keys_of, references_of
 from registry.domain.wording import shown
 
 _BUILT_IN = "latest"
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class PromptPlan:
 
 def plan_import(prompts: Sequence[Imported], folder: str = "") -> list[PromptPlan]:
     """The plans of all prompts of a source, by name. ``folder`` goes before every name."""
+    prompts = _take_remainders(prompts)
     names = name_templates([each.name for each in prompts], folder)
     by_name = {each.name: each for each in prompts}
     reached = _reached(by_name)
@@ -52,33 +58,46 @@ def plan_import(prompts: Sequence[Imported], folder: str = "") -> list[PromptPla
     return sorted(plans, key=lambda plan: plan.name)
 
 
+def _take_remainders(prompts: Sequence[Imported]) -> list[Imported]:
+    """The prompts as they were exported, where they were; under the name that they had, where that is free."""
+    taken = [take_remainder(each) for each in prompts]
+    counts = Counter(each.name for each in taken)
+    return [
+        new if counts[new.name] == 1 else replace(new, name=old.name) for old, new in zip(prompts, taken, strict=True)
+    ]
+
+
 def subject_of(source: str, old_name: str, number: int) -> str:
     """The first line of a version's commit, by which a later import knows that it came."""
     return f"Import version {number} of {' '.join(shown(old_name).split())} from {source}"
 
 
 def in_order(plans: Sequence[PromptPlan]) -> Iterator[tuple[PromptPlan, Step]]:
-    """All steps, the oldest first. A prompt's versions keep their order, and what is included comes before."""
-    queue: list[tuple[datetime, TemplateName, int, PromptPlan]] = []
-    for plan in plans:
-        latest = datetime.min.replace(tzinfo=UTC)
-        for index, step in enumerate(plan.steps):
-            latest = max(latest, step.time or latest)
-            queue.append((latest, plan.name, index, plan))
+    """All steps, the oldest first. A prompt's versions keep their order.
+
+    What is included comes before, in the state that it had then.
+    """
     by_name = {plan.name: plan for plan in plans}
+    times = {plan.name: _times(plan) for plan in plans}
     done = dict.fromkeys(by_name, 0)
 
     def up_to(plan: PromptPlan, index: int) -> Iterator[tuple[PromptPlan, Step]]:
         while done[plan.name] <= index:
-            step = plan.steps[done[plan.name]]
+            step, time = plan.steps[done[plan.name]], times[plan.name][done[plan.name]]
             for include in sorted(step.includes):
-                if not done[include]:
-                    yield from up_to(by_name[include], 0)
+                there = bisect_right(times[include], time) if time > _NO_TIME else 1
+                yield from up_to(by_name[include], max(there, 1) - 1)
             done[plan.name] += 1
             yield plan, step
 
-    for _, _, index, plan in sorted(queue, key=lambda each: each[:3]):
-        yield from up_to(plan, index)
+    queue = [(time, name, index) for name, every in times.items() for index, time in enumerate(every)]
+    for _, name, index in sorted(queue):
+        yield from up_to(by_name[name], index)
+
+
+def _times(plan: PromptPlan) -> list[datetime]:
+    """When each version was made; one that says nothing, or is older than one before it, as late as that one."""
+    return list(accumulate((step.time or _NO_TIME for step in plan.steps), max))
 
 
 def _plan(
@@ -135,7 +154,7 @@ def _reached(by_name: Mapping[str, Imported]) -> dict[str, frozenset[str]]:
             each
             for version in prompt.versions
             for each in references_of(version)
-            if each in by_name and each != name and all(isinstance(v.body, str) for v in by_name[each].versions)
+            if each in by_name and each != name and all(map(is_text, by_name[each].versions))
         }
         for name, prompt in by_name.items()
     }

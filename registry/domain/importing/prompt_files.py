@@ -35,7 +35,7 @@ def read_prompty(data: bytes, name: str, where: str) -> Imported:
     defaults, samples = _inputs(front)
     version = ImportedVersion(
         1,
-        tuple(_marked(body)),
+        tuple(read_marked(body)),
         syntax,
         _string(front.get("description")),
         settings,
@@ -116,7 +116,7 @@ def _yaml(data: bytes, where: str) -> dict[str, Any]:
     return document.value
 
 
-def _marked(body: str) -> Iterator[Speech]:
+def read_marked(body: str) -> Iterator[Speech]:
     """Messages after lines that name a role; what stands before the first is the system's."""
     parts = _MARKER.split(body)
     for role, text in zip(["system", *parts[1::2]], parts[0::2], strict=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from registry.domain.ids import TemplateName
 from registry.domain.importing.imported import Imported, ImportedVersion, Slot, Speech, Syntax
+from registry.domain.importing.remainders import carried_includes
 from registry.domain.importing.source_names import VariableKey
 from registry.domain.importing.source_texts import (
     PieceKind,
@@ -16,7 +17,7 @@ from registry.domain.importing.source_texts import (
 )
 from registry.domain.includes import raw_includes
 from registry.domain.language import scan
-from registry.domain.template import Json
+from registry.domain.template import Json, TemplateType
 
 _ROLES = {"system", "developer", "user", "assistant"}
 _OTHER_ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "bot": "assistant"}
@@ -59,12 +60,20 @@ def keys_of(prompt: Imported) -> set[VariableKey]:
 
 
 def references_of(version: ImportedVersion) -> set[str]:
-    """The prompts that a version refers to."""
+    """The prompts that a version refers to, or whose text it had taken in when it was exported."""
     if version.template is not None:
         return set(raw_includes(version.template))
     texts = [version.body] if isinstance(version.body, str) else [p.text for p in version.body if isinstance(p, Speech)]
     pieces = (piece for text in texts for piece in read_pieces(clean(text), version.syntax))
-    return {piece.name for piece in pieces if piece.kind is PieceKind.REFERENCE}
+    carried = carried_includes(version.remainder) if version.remainder is not None else ()
+    return {piece.name for piece in pieces if piece.kind is PieceKind.REFERENCE}.union(carried)
+
+
+def is_text(version: ImportedVersion) -> bool:
+    """Whether a version becomes a template of type text, which others can include."""
+    if version.remainder is not None:
+        return version.remainder.template.get("type") == TemplateType.TEXT
+    return isinstance(version.body, str)
 
 
 def _keys(version: ImportedVersion) -> set[VariableKey]:
@@ -87,7 +96,7 @@ def write_texts(version: ImportedVersion, naming: Naming) -> Texts:
     """The body of a template for a version. Text in Jinja's syntax that is not allowed here stays as literal text."""
     texts = Texts()
     if isinstance(version.body, str):
-        texts.body = _write(version.body, version.syntax, naming, texts)
+        texts.body = write_text(version.body, version.syntax, naming, texts)
         return texts
     messages: list[Json] = []
     for part in version.body:
@@ -101,13 +110,19 @@ def write_texts(version: ImportedVersion, naming: Naming) -> Texts:
 
 
 def _message(part: Speech, syntax: Syntax, naming: Naming, texts: Texts) -> Json:
-    role = part.role if part.role in _ROLES else _OTHER_ROLES.get(part.role.lower(), "user")
+    role = role_of(part)
     if role != part.role:
         texts.notes.append(f"messages of the role {part.role!r} are of the role {role} here")
-    return {"role": role, "content": _write(part.text, syntax, naming, texts)}
+    return {"role": role, "content": write_text(part.text, syntax, naming, texts)}
 
 
-def _write(text: str, syntax: Syntax, naming: Naming, texts: Texts) -> str:
+def role_of(part: Speech) -> str:
+    """The role that a message has here."""
+    return part.role if part.role in _ROLES else _OTHER_ROLES.get(part.role.lower(), "user")
+
+
+def write_text(text: str, syntax: Syntax, naming: Naming, texts: Texts) -> str:
+    """A text as a template string; ``texts`` takes what it uses and what to say of it."""
     cleaned = clean(text)
     if cleaned != text:
         texts.notes.append("NUL or half of a surrogate pair, which no file can hold, became U+FFFD")

@@ -1,0 +1,15 @@
+"""The formats that templates are exported to."""
+
+from enum import StrEnum
+
+
+class TargetFormat(StrEnum):
+    """A format, by the word that ``--format`` takes."""
+
+    LANGFUSE = "langfuse"
+    PROMPTY = "prompty"
+    DOTPROMPT = "dotprompt"
+    GITHUB = "github"
+    TEXT = "text"
+    PROMPTUARY = "promptuary"
+    BUNDLE = "bundle"
