@@ -180,15 +180,17 @@ def _said(error: PromptuaryError) -> str:
 
 
 def _neighbours(steps: Iterable[tuple[PromptPlan, Step]]) -> Iterator[list[tuple[PromptPlan, Step]]]:
-    """The steps in stretches in which none includes a prompt that comes in the same stretch."""
+    """The steps in stretches in which none includes a prompt of the same stretch: their order would count."""
     stretch: list[tuple[PromptPlan, Step]] = []
     names: set[TemplateName] = set()
+    included: set[TemplateName] = set()
     for plan, step in steps:
-        if len(stretch) == STEPS_AT_ONCE or step.includes & names:
+        if len(stretch) == STEPS_AT_ONCE or step.includes & names or plan.name in included:
             yield stretch
-            stretch, names = [], set()
+            stretch, names, included = [], set(), set()
         stretch.append((plan, step))
         names.add(plan.name)
+        included |= step.includes
     if stretch:
         yield stretch
 
