@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from minijinja import Environment, TemplateError
 
-from registry.domain.binding import bind, refuse_undeclared
+from registry.domain.binding import bind, by_present_names, refuse_undeclared
 from registry.domain.canonical import canonical_text
 from registry.domain.engine_values import engine_value
 from registry.domain.errors import RenderFailed, RenderLimit
@@ -67,7 +67,7 @@ def render(
 
     Raises VariablesInvalid (also for undeclared values where ``strict``), RenderFailed, RenderLimit.
     """
-    bound = bind(template.variables, values)
+    bound = bind(template.variables, by_present_names(template.variables, template.metadata, values))
     if strict:
         refuse_undeclared(bound, template.variables)
     renderer = _Renderer(partials, bound.values)

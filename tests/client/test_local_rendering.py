@@ -217,6 +217,27 @@ def test_values_that_do_not_fit_are_named(wrong: dict[str, Any], words: str) -> 
     assert len(caught.value.names) == 1
 
 
+@pytest.mark.parametrize(
+    ("values", "text", "ignored"),
+    [
+        ({"user-name": "Ada", "history": "h"}, "Ada, h, ", ()),
+        ({"user_name": "Ada", "user-name": "Bo", "history": "h"}, "Ada, h, ", ("user-name",)),
+    ],
+)
+def test_a_variable_answers_to_the_name_that_it_had_before_an_import(
+    values: dict[str, str], text: str, ignored: tuple[str, ...]
+) -> None:
+    kept = {"user_name": "user-name", "history_2": "history"}
+    document = {
+        "type": "text",
+        "text": "{{ user_name }}, {{ history }}, {{ history_2 }}",
+        "variables": {"user_name": {"type": "string"}, "history": {"type": "string"}, "history_2": {"type": "string", "required": False}},
+        "metadata": {"imported": {"variables": kept}},
+    }  # fmt: skip
+    made = render_prompt(prompt(document), values)
+    assert (made.text, made.ignored_variables) == (text, ignored)
+
+
 def test_all_that_is_wrong_is_told_at_once_and_secrets_are_not() -> None:
     values = {"text": 1, "secret": "x", "other": 1}
     with pytest.raises(VariablesInvalid) as caught:

@@ -20,6 +20,7 @@ from registry.domain.template import (
     Variable,
     VariableType,
 )
+from registry.domain.template_file import read_template
 
 
 def variable(name: str, type_: str = "string", **more: Json) -> Variable:
@@ -107,6 +108,30 @@ def test_a_part_needs_its_value() -> None:
     )
     with pytest.raises(RenderFailed, match="photo is null"):
         render(template, {}, {})
+
+
+IMPORTED = """schema: prompt/v1
+type: text
+variables: {user_name: {type: string}, history_2: {type: string, required: false}, history: {type: string}}
+text: "{{ user_name }}, {{ history }}, {{ history_2 }}"
+metadata: {imported: {from: langfuse, name: x, version: 1, variables: {user_name: user-name, history_2: history}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "ignored"),
+    [
+        ({"user-name": "Ada", "history": "h"}, "Ada, h, ", ()),
+        ({"user_name": "Ada", "history": "h"}, "Ada, h, ", ()),
+        ({"user_name": "Ada", "user-name": "Bo", "history": "h"}, "Ada, h, ", ("user-name",)),
+    ],
+)
+def test_a_variable_answers_to_the_name_that_it_had_before_an_import(
+    values: dict[str, str], text: str, ignored: tuple[str, ...]
+) -> None:
+    template = read_template(IMPORTED.encode(), "prompts/x.prompt.yaml").template
+    assert template is not None
+    assert render(template, {}, values, strict=not ignored) == Rendered(text=text, ignored_variables=ignored)
 
 
 def test_undeclared_values_are_ignored_and_named_or_refused() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from promptuary_client.binding import bind
+from promptuary_client.binding import bind, by_present_names
 from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
 from promptuary_client.errors import PromptuaryError, RenderFailed
@@ -67,7 +67,9 @@ def _render(prompt: Prompt, values: Mapping[str, Json], *, strict: bool) -> Rend
         bound: Mapping[str, Json] = values  # a default declares nothing
         ignored: tuple[str, ...] = ()
     else:
-        bound, ignored = bind(document.get("variables") or {}, values, strict=strict)
+        variables = document.get("variables") or {}
+        given = by_present_names(variables, document.get("metadata") or {}, values)
+        bound, ignored = bind(variables, given, strict=strict)
     renderer = _Renderer(prompt, bound)
     if document.get("text") is not None:
         text = renderer.text(document["text"], "/text")
