@@ -1,8 +1,10 @@
 """``promptuary export`` from a real server with the sample, and back into an empty one: equal, in every format."""
 
+import http.client
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Done, Run, url_of
 from tests.cli.remote import on_a_terminal
+from tests.client.nasty import Handler, serving
 from tests.running import Running, free_port, git
 
 pytestmark = pytest.mark.e2e
@@ -220,6 +223,49 @@ def test_a_wrong_key_and_a_server_that_is_away(run: Run, server: Running, tmp_pa
     away = run(*arguments, PROMPTUARY_URL=f"http://127.0.0.1:{free_port()}", PROMPTUARY_KEY="pmt_x")
     assert away.code == 2, away.err
     assert not list(tmp_path.iterdir())
+
+
+@contextmanager
+def dying(server: Running, after: int) -> Iterator[str]:
+    """The address of a server that is gone after so many answers, in the middle of the next one."""
+    left = [after]
+
+    def script(handler: Handler) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request(handler.asked.method, handler.asked.path, handler.asked.body or None, handler.asked.headers)
+        reply = connection.getresponse()
+        data = reply.read()
+        connection.close()
+        kept = {name: value for name, value in reply.getheaders() if name.lower() not in {"content-length", "date"}}
+        left[0] -= 1
+        if left[0] >= 0:
+            handler.answer(reply.status, data, **kept)
+            return
+        handler.send_response(reply.status)
+        for name, value in {**kept, "Content-Length": str(len(data))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data[: len(data) // 2])
+        handler.close_connection = True
+
+    with serving(script) as nasty:
+        yield nasty.url
+
+
+@pytest.mark.parametrize(
+    ("target", "after"), [("x.json", 0), ("x.json", 1), ("x.json", 9), ("x.bundle", 0), ("x.bundle", 2), ("out", 1)]
+)
+def test_a_server_that_dies_half_way_leaves_what_was_there(
+    run: Run, server: Running, tmp_path: Path, target: str, after: int
+) -> None:
+    if target != "out":
+        (tmp_path / target).write_text("mine")
+    more = ["--format", "text", "support/triage", "support/reply"] if target == "out" else ["--force"]
+    with dying(server, after) as address:
+        done = run("export", target, *more, PROMPTUARY_URL=address, PROMPTUARY_KEY=server.key)
+    assert (done.code, done.err.count("\n"), server.key in done.err) == (2, 1, False), done.err
+    assert [path.name for path in tmp_path.iterdir()] == ([] if target == "out" else [target])
+    assert target == "out" or (tmp_path / target).read_text() == "mine"
 
 
 def test_on_a_terminal_of_40_columns(server: Running, tmp_path: Path) -> None:
