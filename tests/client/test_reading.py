@@ -1,13 +1,18 @@
 """Reads by way of memory, with servers that are slow, die, lie and come back."""
 
+import enum
+import http
+import json
 import logging
 import os
 import socket
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -22,12 +27,14 @@ from promptuary_client import (
     Unauthorized,
     Unavailable,
     Untrustworthy,
+    VariablesInvalid,
 )
 from tests.client.conftest import eventually
 from tests.client.nasty import KEY, SOURCE, Handler, Nasty, serving, template
 
 Connect = Callable[..., Client]
 NAME = "support/hello"
+FOLDER = "/api/v1/repositories/default/templates/"
 OTHER = SOURCE.replace("Hello", "Welcome")
 
 
@@ -320,14 +327,54 @@ def test_redirects_in_a_circle_end(nasty: Nasty, connect: Connect) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, BadRequest), (403, Denied), (404, NotFound), (500, Unavailable), (302, Unavailable)]
-)
-def test_answers_that_are_no_problems_are_errors_too(
-    nasty: Nasty, connect: Connect, status: int, kind: type[Exception]
+    ("status", "kind"),
+    [(302, Untrustworthy), (400, Untrustworthy), (401, Unauthorized), (403, Denied), (404, Untrustworthy),
+     (410, Untrustworthy), (500, Unavailable)],
+)  # fmt: skip
+@pytest.mark.parametrize("body", [b"<html>", b'{"detail": "Not Found"}', b'{"type": "https://else.example/not-found"}'])
+def test_what_a_proxy_says_is_an_error_too_but_no_word_of_promptuary(
+    nasty: Nasty, connect: Connect, status: int, kind: type[Exception], body: bytes
 ) -> None:
-    nasty.script = lambda handler: handler.answer(status, b"<html>")
-    with pytest.raises(kind, match=str(status)):
+    nasty.script = lambda handler: handler.answer(status, body)
+    with pytest.raises(kind) as caught:
         connect().get(NAME)
+    assert type(caught.value) is kind
+    assert connect().get(NAME, default="Hi").origin == "default"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_proxy_whose_server_has_gone_changes_nothing(
+    nasty: Nasty, connect: Connect, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = connect(ttl=0.0)
+    known = client.get(NAME)
+    nasty.script = lambda handler: handler.answer(status, b"<html>no backend</html>")
+    with caplog.at_level(logging.WARNING):
+        client.get(NAME)
+        eventually(lambda: f"answered {status}" in caplog.text)
+    assert client.get(NAME) is known
+
+
+ODD_NAMES = [
+    "it's \"quoted\"", " before", "after ", ".hidden", "a.json", "Support/Triage", "a%2Fb", "a?b#c", "/a//b/", "a\\b",
+    "a\nb", "..", "x" * 500, "상품", "a+b&c=d;e",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_name_is_the_servers_to_judge(nasty: Nasty, connect: Connect, name: str) -> None:
+    """After an import it may answer an old name, which could not be given today, with where it is now."""
+
+    def moved(handler: Handler) -> None:
+        if handler.path.endswith("new?label=production"):
+            handler.template(name="support/new")
+        else:
+            handler.answer(308, problem("template-moved", 308), Location=f"{FOLDER}support/new?label=production")
+
+    nasty.script = moved
+    assert connect().get(name, label="production").name == "support/new"
+    asked = nasty.asked[0].path.removeprefix(FOLDER).removesuffix("?label=production")
+    assert (unquote(asked), "?" in asked) == (name, False)
 
 
 def test_a_page_of_another_server_is_no_template(nasty: Nasty, connect: Connect) -> None:
@@ -438,9 +485,55 @@ def test_selectors_that_do_not_go_together(nasty: Nasty, connect: Connect) -> No
     for wrong in ({"version": 1, "label": "a"}, {"version": 0}):
         with pytest.raises(BadRequest):
             client.get(NAME, default="x", **wrong)
-    with pytest.raises(BadRequest):
-        client.get("")
+    for ask in (
+        lambda: client.get(""),
+        lambda: client.get("half\ud800"),
+        lambda: client.get(NAME, label="half\ud800"),
+        lambda: client.label(NAME, ""),
+        lambda: client.label(NAME, "a/b"),
+        lambda: client.move_label("", "staging", 1),
+        lambda: client.put("", SOURCE),
+        lambda: client.put(NAME, "half\ud800"),
+        lambda: client.put(NAME, {"text": object()}),
+        lambda: client.put(NAME, {"text": float("nan")}),
+        lambda: client.put(NAME, SOURCE, etag="a\r\nX: y"),
+        lambda: client.put(NAME, SOURCE, etag="한"),
+        lambda: client.roll_back(NAME, "staging", reason="half\ud800"),
+    ):
+        with pytest.raises(BadRequest):
+            ask()
     assert nasty.asked == []
+
+
+def test_values_that_are_no_json_are_named_before_anything_is_asked(nasty: Nasty, connect: Connect) -> None:
+    client = connect()
+    for wrong in (object(), {"when": {1, 2}}, float("inf"), "\ud800", {1: 2}, 2**64):
+        for ask in (
+            lambda: client.render(NAME, {"who": wrong}, default="Hi"),  # noqa: B023 - called at once
+            lambda: client.request_body(NAME, {"who": wrong}, provider="openai", default="Hi"),  # noqa: B023
+        ):
+            with pytest.raises(VariablesInvalid, match="who") as caught:
+                ask()
+            assert caught.value.names == ("who",)
+    assert nasty.asked == []
+
+
+class Mood(str, enum.Enum):  # noqa: UP042 - what programs for older Pythons have
+    GLAD = "glad"
+
+
+def test_values_are_the_same_wherever_they_are_rendered(nasty: Nasty, connect: Connect) -> None:
+    values = {"who": Mood.GLAD, "list": ("a", 1), "n": http.HTTPStatus.OK, "map": OrderedDict(a=(True, None))}
+    rendered = {"name": NAME, "version": 1, "reference": "r", "text": "t", "messages": None, "ignored_variables": []}
+    nasty.script = lambda handler: handler.answer(200, rendered)
+    client = connect(retries=0)
+    client.render(NAME, values)
+    plain = {"who": "glad", "list": ["a", 1], "n": 200, "map": {"a": [True, None]}}
+    assert json.loads(nasty.asked[0].body) == {"variables": plain}
+    nasty.stop()
+    text = "{{ who }} {{ list }} {{ n }} {{ map }}"
+    there = connect(retries=0).render(NAME, values, default=text).text
+    assert there == 'glad ["a",1] 200 {"a":[true,null]}'
 
 
 def test_a_default_may_be_a_prompt_that_was_kept(nasty: Nasty, connect: Connect) -> None:

@@ -12,6 +12,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, TypeVar
 
+from promptuary_client.binding import read_values
 from promptuary_client.bundle import write_private
 from promptuary_client.cache import Key
 from promptuary_client.engine import GRACE_SECONDS, Engine, Options, make_key
@@ -85,7 +86,7 @@ class AsyncClient:
         default: Fallback | None = None,
     ) -> Rendered:
         """As ``Client.render``. Rendering here takes the loop meanwhile: some 20 µs, at most 20 ms for one text."""
-        key, values = make_key(name, label, version, ref), variables or {}
+        key, values = make_key(name, label, version, ref), read_values(variables or {})
         if local:
             return render_prompt(await self._get(key, default), values, strict=strict)
         try:
@@ -109,7 +110,7 @@ class AsyncClient:
         default: Fallback | None = None,
     ) -> dict[str, Json]:
         """As ``Client.request_body``."""
-        key, values, make_body = make_key(name, label, version, ref), variables or {}, find_body(provider)
+        key, values, make_body = make_key(name, label, version, ref), read_values(variables or {}), find_body(provider)
         if local:
             prompt = await self._get(key, default)
             return make_body(prompt, render_prompt(prompt, values, strict=strict))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from promptuary_client.canonical import canonical_text, canonical_value
 from promptuary_client.errors import VariablesInvalid
@@ -31,12 +32,30 @@ _MEDIA = frozenset({"image", "file", "audio"})
 Problems = list[tuple[str, str]]
 
 
+def read_values(values: Mapping[Any, Json]) -> dict[str, Json]:
+    """The caller's values as plain JSON, wherever they are rendered: tuples are lists, an enum of texts its text.
+
+    Raises VariablesInvalid, which names each that is no JSON.
+    """
+    problems: Problems = []
+    plain: dict[str, Json] = {}
+    for name, value in values.items():
+        wrong = _not_json(name, 0) or _not_json(value, 0) if isinstance(name, str) else "is no name: names are strings"
+        if wrong:
+            problems.append((str(name), wrong))
+        else:
+            plain[name] = _plain(value)
+    _require_none(problems)
+    return plain
+
+
 def bind(
     variables: Mapping[str, Mapping[str, Json]], values: Mapping[str, Json], *, strict: bool
 ) -> tuple[dict[str, Json], tuple[str, ...]]:
     """Every declared variable with its value, its default or None; and the names that are not declared.
 
-    Raises VariablesInvalid with every problem; with ``strict`` also for names that are not declared.
+    The values are those of ``read_values``. Raises VariablesInvalid with every problem; with ``strict`` also for names
+    that are not declared.
     """
     problems: Problems = []
     bound: dict[str, Json] = {}
@@ -47,7 +66,7 @@ def bind(
                 problems.append((name, f"is missing: pass {_KINDS[said['type']][1]}"))
             bound[name] = canonical_value(said.get("default"))
             continue
-        wrong = _not_json(values[name], 0) or _misfit(said, values[name])
+        wrong = _misfit(said, values[name])
         if wrong:
             problems.append((name, wrong))
         else:
@@ -55,12 +74,29 @@ def bind(
     ignored = tuple(name for name in values if name not in variables)
     if strict:
         problems += [(name, "is not declared: leave it out") for name in ignored]
+    _require_none(problems)
+    return bound, ignored
+
+
+def _require_none(problems: Problems) -> None:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         error = VariablesInvalid(f"The variables do not fit: {problems[0][0]} {problems[0][1]}{more}")
         error.problems = tuple(problems)
         raise error
-    return bound, ignored
+
+
+def _plain(value: Json) -> Json:
+    """Without the classes that a program has made of JSON's own: they print themselves in ways of their own."""
+    if isinstance(value, dict):
+        return {str.__str__(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return str.__str__(value)
+    if value is None or isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, int) else float(value)
 
 
 def by_present_names(
@@ -90,7 +126,7 @@ def _not_json(value: Json, depth: int) -> str | None:
         if not all(isinstance(key, str) and _is_whole(key) for key in value):
             return "has a key that is no string"
         return _first(_not_json(item, depth + 1) for item in value.values())
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return _first(_not_json(item, depth + 1) for item in value)
     return _scalar_not_json(value)
 

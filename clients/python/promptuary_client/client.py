@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, TypeVar
 
+from promptuary_client.binding import read_values
 from promptuary_client.bundle import write_private
 from promptuary_client.cache import Key
 from promptuary_client.engine import GRACE_SECONDS, Engine, Options, make_key
@@ -95,7 +96,7 @@ class Client:
         Where the server is away it is rendered here, from what ``get`` would answer, if the extra is installed; without
         it the default stands as it is. Raises as ``get``, and VariablesInvalid, RenderFailed.
         """
-        key, values = make_key(name, label, version, ref), variables or {}
+        key, values = make_key(name, label, version, ref), read_values(variables or {})
         if local:
             return render_prompt(self._get(key, default), values, strict=strict)
         try:
@@ -119,7 +120,7 @@ class Client:
         default: Fallback | None = None,
     ) -> dict[str, Json]:
         """A rendered template as a request body for ``provider``: "openai" or "anthropic". Otherwise as ``render``."""
-        key, values, make_body = make_key(name, label, version, ref), variables or {}, find_body(provider)
+        key, values, make_body = make_key(name, label, version, ref), read_values(variables or {}), find_body(provider)
         if local:
             prompt = self._get(key, default)
             return make_body(prompt, render_prompt(prompt, values, strict=strict))

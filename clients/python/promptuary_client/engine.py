@@ -137,11 +137,9 @@ if hasattr(os, "register_at_fork"):  # there is no fork on Windows
 
 
 def make_key(name: str, label: str | None, version: int | None, ref: str | None) -> Key:
-    """What is asked for. Raises BadRequest for selectors that do not go together."""
-    if not name or name.startswith("/") or name.endswith("/"):
-        raise BadRequest(f"{name!r} is no template name: write it like support/triage")
+    """What is asked for. Raises BadRequest for selectors that are none or do not go together."""
     if version is not None and (label is not None or ref is not None):
         raise BadRequest("version= stands alone: leave out label= and ref=")
-    if version is not None and version < 1:
-        raise BadRequest(f"version= is a number from 1, not {version}")
+    if version is not None and (type(version) is not int or version < 1):
+        raise BadRequest(f"version= is a number from 1, not {version!r}")
     return Key(name, label, version, ref)

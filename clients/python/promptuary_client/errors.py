@@ -13,7 +13,7 @@ PromptuaryError
 ├── RenderFailed        the template cannot be rendered with these values
 ├── Refused             the gate refused the change; ``diagnostics`` lists what is wrong
 └── Unavailable         no answer, or none that can be used; ``retry_after`` seconds where the server says so
-    └── Untrustworthy   an answer that is not what it says it is (its digest is another)
+    └── Untrustworthy   an answer that is not what it says it is (its digest is another), or not a Promptuary server's
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Unavailable(PromptuaryError):
 
 
 class Untrustworthy(Unavailable):
-    """The answer is not what it says it is."""
+    """The answer is not what it says it is, or not that of a Promptuary server."""
 
 
 _BY_STATUS: Mapping[int, type[PromptuaryError]] = {
@@ -125,15 +125,29 @@ _BY_NAME: Mapping[str, type[PromptuaryError]] = {
 def problem_error(status: int, body: bytes, headers: Mapping[str, str]) -> PromptuaryError:
     """The error that an answer which is no success tells of, whether its body is a problem or not."""
     problem = _read_problem(body)
-    name = str(problem.get("type", "")).rpartition("#")[2]
-    kind = _BY_NAME.get(name) or _BY_STATUS.get(status) or (BadRequest if 400 <= status < 500 else Unavailable)
-    if status == 429:
-        kind = Unavailable
-    error = kind(str(problem.get("detail") or problem.get("title") or f"The server answered {status}."))
+    name = str(problem.get("type", "")).partition("#")[2]  # another program's are elsewhere
+    kind = _kind(status, name)
+    words = problem.get("detail") or problem.get("title") or f"The server answered {status}."
+    if kind is Untrustworthy:
+        words = f"The server answered {status}, but not as Promptuary does: is the URL that of a Promptuary server?"
+    error = kind(str(words))
     error.status, error.type = status, name
     error.request_id = str(problem.get("request_id") or headers.get("x-request-id", ""))
     _add_members(error, problem)
     return error
+
+
+def _kind(status: int, name: str) -> type[PromptuaryError]:
+    """The error for a status and the name of a problem; without one it is a proxy that speaks, not Promptuary.
+
+    A proxy may say that there is no way in or that the server is down, but not what is there and what is not: where one
+    answers 404 because its server has gone, what is in memory still holds.
+    """
+    if status == 429 or status >= 500:
+        return _BY_NAME.get(name, Unavailable)
+    if (not name and status not in {401, 403}) or name == "route-not-found":
+        return Untrustworthy
+    return _BY_NAME.get(name) or _BY_STATUS.get(status) or (BadRequest if status >= 400 else Unavailable)
 
 
 def _read_problem(body: bytes) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from promptuary_client.binding import bind, by_present_names
+from promptuary_client.binding import bind, by_present_names, read_values
 from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
 from promptuary_client.errors import PromptuaryError, RenderFailed
@@ -54,6 +54,7 @@ def render_prompt(prompt: Prompt, values: Mapping[str, Json], *, strict: bool = 
     """Renders with values. Raises VariablesInvalid, RenderFailed and, without the extra, RenderMissing."""
     if not can_render():
         raise RenderMissing("Rendering here needs the extra: pip install 'promptuary-client[render]'")
+    values = read_values(values)
     try:
         return _render(prompt, values, strict=strict)
     except (KeyError, TypeError, AttributeError) as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from promptuary_client.cache import Key
 from promptuary_client.digests import check_prompt
-from promptuary_client.errors import Untrustworthy, problem_error
+from promptuary_client.errors import BadRequest, Untrustworthy, problem_error
 from promptuary_client.reading import Fetched
 from promptuary_client.retries import with_retries
 from promptuary_client.transport import Answer, Request, Transport
@@ -49,7 +49,7 @@ class Session:
         """The template that a key names, its digest checked; nothing where the ETag still holds."""
         asked = {"label": key.label, "version": key.version, "ref": key.ref}
         headers = {"If-None-Match": etag} if etag else {}
-        request = Request("GET", self._target("templates", key.name, asked), headers, follow=True)
+        request = Request("GET", self._of("templates", key.name, asked), headers, follow=True)
         answer = self._send(request, self.timeout, repeatable=True)
         if answer.status == 304 and etag:
             return Fetched(None)
@@ -75,30 +75,30 @@ class Session:
         branch: str | None,
     ) -> Version:  # fmt: skip
         """Writes a template: a new one where there is no ``etag``, else the state that it names."""
-        if isinstance(content, Mapping):
-            body, kind = _json_bytes(content), _JSON
-        else:
-            body, kind = content.encode() if isinstance(content, str) else content, "application/yaml"
+        kind = _JSON if isinstance(content, Mapping) else "application/yaml"
+        if etag is not None and not (etag.isascii() and etag.isprintable()):
+            raise BadRequest(f"etag= is that of a prompt, not {etag!r}")
         precondition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
-        target = self._target("templates", name, {"message": message, "branch": branch})
+        body = content if isinstance(content, bytes) else _text_bytes(content)
+        target = self._of("templates", name, {"message": message, "branch": branch})
         return read_version(self._write("PUT", target, body, {"Content-Type": kind, **precondition}))
 
     def label(self, name: str, label: str) -> Label:
         """Where a label points."""
-        request = Request("GET", self._target("labels", f"{label}/{name}"), follow=True)
+        request = Request("GET", self._of_label(label, name), follow=True)
         return read_label(_read_json(_succeeded(self._send(request, self.timeout, repeatable=True))))
 
     def move_label(self, name: str, label: str, version: int, message: str | None) -> LabelMoved:
         """Points a label to a version."""
         body = {"version": version, **({} if message is None else {"message": message})}
-        target = self._target("labels", f"{label}/{name}")
-        return read_label_moved(self._write("PUT", target, _json_bytes(body), {"Content-Type": _JSON}))
+        target = self._of_label(label, name)
+        return read_label_moved(self._write("PUT", target, _text_bytes(body), {"Content-Type": _JSON}))
 
     def roll_back(self, name: str, label: str, reason: str, to: int | None) -> LabelMoved:
         """Points a label to the version that it had before, or to one that it ever had."""
         body = {"label": label, "name": name, "reason": reason, **({} if to is None else {"to": to})}
         target = self._target("rollbacks")
-        return read_label_moved(self._write("POST", target, _json_bytes(body), {"Content-Type": _JSON}))
+        return read_label_moved(self._write("POST", target, _text_bytes(body), {"Content-Type": _JSON}))
 
     def bundle(self, label: str | None) -> bytes:
         """All templates of a label as the server answers them, unpacked."""
@@ -116,8 +116,8 @@ class Session:
             "strict": "true" if strict else None,
             "format": provider,
         }
-        body = _json_bytes({"variables": dict(variables)})
-        target = self._target("render", key.name, asked)
+        body = _text_bytes({"variables": variables})
+        target = self._of("render", key.name, asked)
         request = Request("POST", target, {"Content-Type": _JSON}, body, follow=True)
         return _read_json(_succeeded(self._send(request, self.timeout, repeatable=True)))
 
@@ -137,8 +137,22 @@ class Session:
             repeatable=repeatable,
         )
 
+    def _of(self, noun: str, name: str, query: Mapping[str, object] | None = None) -> str:
+        """The address of something that a template has. Which names there are is the server's to say."""
+        if not name:
+            raise BadRequest("A template's name cannot be empty: write it like support/triage")
+        return self._target(noun, name, query)
+
+    def _of_label(self, label: str, name: str) -> str:
+        if not label or "/" in label or not name:
+            raise BadRequest(f"{label!r} of {name!r} is no label of a template: name both, and no / in the label")
+        return self._target("labels", f"{label}/{name}")
+
     def _target(self, noun: str, name: str = "", query: Mapping[str, object] | None = None) -> str:
-        return self.transport.server.target(self.repository, noun, name, query)
+        try:
+            return self.transport.server.target(self.repository, noun, name, query)
+        except UnicodeEncodeError:
+            raise BadRequest("A name or message holds half of a character (a lone surrogate)") from None
 
 
 def _check_asked(prompt: Prompt, key: Key, *, redirected: bool) -> None:
@@ -164,6 +178,10 @@ def _read_json(answer: Answer) -> Any:
         raise Untrustworthy("The server's answer is no JSON: is the URL that of a Promptuary server?") from None
 
 
-def _json_bytes(value: Json) -> bytes:
-    """Raises ValueError for what is no JSON: NaN, other types, half characters."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+def _text_bytes(content: str | Mapping[str, Json]) -> bytes:
+    """Text as it is, a document as JSON. Raises BadRequest for what neither can say."""
+    try:
+        text = content if isinstance(content, str) else json.dumps(dict(content), ensure_ascii=False, allow_nan=False)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(f"What is to be written is no text and no document of JSON: {error}") from None
