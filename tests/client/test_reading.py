@@ -236,6 +236,31 @@ def test_many_stale_prompts_wait_for_a_dead_server_once(nasty: Nasty, connect: C
     assert client._engine.reads._flights == {}, "all have given up after the first two"
 
 
+def test_one_caller_tries_a_hanging_server_and_the_others_do_not_wait(nasty: Nasty, connect: Connect) -> None:
+    nasty.script = silence
+    client = connect(retries=0, timeout=0.5)
+    assert client.render(NAME, default="Hi").text == "Hi"
+    asked, reads = len(nasty.asked), client._engine.reads
+
+    def seconds(_: int) -> float:
+        began = time.monotonic()
+        assert client.render(NAME, default="Hi").text == "Hi"
+        return time.monotonic() - began
+
+    for _ in range(2):  # a trial that fails is followed by another
+        reads._away_until = 0.0  # its pause is over
+        with ThreadPoolExecutor(10) as threads:
+            waited = sorted(threads.map(seconds, range(10)))
+        assert waited[-2] < 0.3 < waited[-1]
+        assert reads._away_until < time.monotonic() + 5, "the trial has ended, and a pause as usual begun"
+    assert len(nasty.asked) == asked + 2
+    nasty.script = lambda handler: handler.answer(422, problem("variables-invalid", 422))
+    reads._away_until = 0.0
+    with pytest.raises(VariablesInvalid):
+        client.render(NAME, default="Hi")
+    assert reads._away_until == 0.0, "it has answered, whatever it said"
+
+
 def test_a_refused_key_leaves_what_is_known(nasty: Nasty, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     client = connect(ttl=0.0)
     known = client.get(NAME)

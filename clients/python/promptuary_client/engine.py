@@ -15,7 +15,7 @@ from typing import TypeVar
 from promptuary_client.address import Secret, parse_server
 from promptuary_client.bundle import Bundle
 from promptuary_client.cache import Key
-from promptuary_client.errors import BadRequest, Unavailable
+from promptuary_client.errors import BadRequest, PromptuaryError, Unavailable
 from promptuary_client.events import Follower
 from promptuary_client.reading import Reads
 from promptuary_client.session import Session
@@ -97,8 +97,8 @@ class Engine:
     def _noted(self, work: Callable[[], _T]) -> _T:
         try:
             result = work()
-        except Unavailable as failure:
-            self.reads.lost(failure)
+        except PromptuaryError as failure:
+            self.reads.failed(failure)
             raise
         self.reads.reached()
         return result

@@ -32,6 +32,8 @@ LONGEST_BACK_OFF = 10.0
 QUIET_SECONDS = 10.0
 """Between two warnings that something was answered without the server, which may be many; others are for debugging."""
 _ABSENT_BYTES = 1024
+_TRIAL_SECONDS = 10.0
+"""For which one caller tries a server that was away, while others take what there is instead."""
 _AWAY = "The server is away, as it was a moment ago"
 _PLACES = {SERVER: "memory", BUNDLE: "the bundle", DEFAULT: "the default"}
 _REFRESHERS = 2
@@ -70,6 +72,7 @@ class Reads:
         self._cache = Cache(cache_bytes)
         self._away_until = 0.0
         self._failures = 0
+        self._trying = False
         self._quiet_until = 0.0
         self.entries = self._cache.entries
         self.forget()
@@ -105,9 +108,17 @@ class Reads:
         return self._begin(key, self._workers)
 
     def require_worth(self, key: Key, default: Fallback | None) -> None:
-        """Raises Unavailable where the server is away, as far as is known, and there is another answer."""
-        if monotonic() < self._away_until and self._fallback(key, default) is not None:
-            raise Unavailable(_AWAY)
+        """Raises Unavailable where the server is away, as far as is known, and there is another answer.
+
+        After its pause one caller tries it: it may hang, and then not all need to wait for that.
+        """
+        if not self._failures or self._fallback(key, default) is None:
+            return
+        with self._lock:
+            if monotonic() < self._away_until:
+                raise Unavailable(_AWAY)
+            self._away_until = monotonic() + _TRIAL_SECONDS
+            self._trying = True
 
     def otherwise(self, key: Key, failure: PromptuaryError, default: Fallback | None) -> Prompt:
         """What is answered where the server gave nothing: memory, bundle, default. Raises the failure else."""
@@ -142,14 +153,22 @@ class Reads:
             entry.must_ask = True
         self.expire(name)
 
+    def failed(self, failure: PromptuaryError) -> None:
+        """A request has failed; what the server says of it is an answer, too."""
+        if isinstance(failure, Unavailable):
+            self.lost(failure)
+        elif failure.status is not None:
+            self.reached()
+
     def reached(self) -> None:
         """The server has answered."""
-        self._failures, self._away_until = 0, 0.0
+        self._failures, self._away_until, self._trying = 0, 0.0, False
 
     def lost(self, failure: Unavailable) -> None:
         """The server has not answered: for a while it is not asked for what can be answered otherwise."""
-        if isinstance(failure, Untrustworthy) or monotonic() < self._away_until:
+        if isinstance(failure, Untrustworthy) or (monotonic() < self._away_until and not self._trying):
             return
+        self._trying = False
         pause = _back_off(self._failures)
         self._failures = min(self._failures + 1, 10)
         self._away_until = monotonic() + max(pause, min(failure.retry_after or 0.0, LONGEST_BACK_OFF))
@@ -200,12 +219,11 @@ class Reads:
         try:
             fetched = self._fetch(key, known.etag if known is not None else "")
         except NotFound as absent:
-            self.reached()
+            self.failed(absent)
             self._store(key, flight, Entry(None, absent, fresh_until=0.0, weight=_ABSENT_BYTES))
             raise
         except PromptuaryError as failure:
-            if isinstance(failure, Unavailable):
-                self.lost(failure)
+            self.failed(failure)
             if entry is not None:
                 entry.retry_at = monotonic() + _back_off(0)
                 self._warn("%s could not be refreshed: %s", key.name, failure)
