@@ -14,6 +14,8 @@ from types import ModuleType
 
 import pytest
 
+from scripts.copies import COPIED, copied, copy
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("registry", "indexer", "api", "hooks")
 CODE = (*PACKAGES, "clients/python/promptuary_client")
@@ -234,3 +236,9 @@ def test_every_error_has_its_row_in_the_one_table() -> None:
 def test_packages_hold_no_tests_and_no_strays(package: str) -> None:
     strays = [place(p) for p in (ROOT / package).rglob("*") if p.name.startswith(("test_", "conftest", "tmp_"))]
     assert strays == []
+
+
+@pytest.mark.parametrize("name", COPIED)
+def test_the_clients_copies_say_what_the_domain_says(name: str) -> None:
+    """Else the client would render otherwise than the server, in what no vector shows."""
+    assert copy(name).read_text() == copied(name), "python -m scripts.copies"

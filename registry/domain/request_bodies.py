@@ -1,8 +1,9 @@
 """Ready request bodies for providers: a rendered template as OpenAI or Anthropic take it.
 
 The shapes are those that the providers document for ``POST /v1/chat/completions`` and ``POST /v1/messages``. What a
-provider has no shape for (audio for Anthropic, a file by address for OpenAI) raises RenderFailed, which names it;
-nothing is left out silently but sampling parameters that the provider does not have, and a model of another provider.
+provider has no shape for (audio for Anthropic, a file by address for OpenAI) raises RenderFailed, which names it. Left
+out is what a provider does not have: some sampling parameters, the model of another provider, and for Anthropic the
+output format json and the names of schemas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ def openai_body(template: Template, rendered: Rendered) -> dict[str, Json]:
     """
     parameters = dict(template.model.parameters) if template.model else {}
     body = _model(template, "openai")
-    body["messages"] = [made for message in _messages(rendered) for made in _openai_messages(message)]
+    body["messages"] = [made for message in rendered_messages(rendered) for made in openai_messages(message)]
     if template.tools:
         body["tools"] = [_openai_tool(tool) for tool in template.tools]
     if template.tool_choice is not None:
@@ -60,7 +61,7 @@ def anthropic_body(template: Template, rendered: Rendered) -> dict[str, Json]:
     parameters = dict(template.model.parameters) if template.model else {}
     body = _model(template, "anthropic")
     body["max_tokens"] = parameters.pop("max_tokens", ANTHROPIC_MAX_TOKENS)
-    messages = _messages(rendered)
+    messages = rendered_messages(rendered)
     system = [plain_text(m["content"], "a system message") for m in messages if m["role"] in {"system", "developer"}]
     if system:
         body["system"] = "\n\n".join(text.strip("\n") for text in system)
@@ -88,14 +89,18 @@ def _model(template: Template, provider: str) -> dict[str, Json]:
     return {"model": model.id}
 
 
-def _messages(rendered: Rendered) -> Sequence[Mapping[str, Json]]:
+def rendered_messages(rendered: Rendered) -> Sequence[Mapping[str, Json]]:
+    """The messages of a chat template; a text template's text as one user message."""
     if rendered.messages is None:
         return [{"role": "user", "content": rendered.text}]
     return rendered.messages
 
 
-def _openai_messages(message: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """One message; more where it holds tool results, each of which is a message of its own there."""
+def openai_messages(message: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """One message in OpenAI's form; more where it holds tool results, each of which is a message of its own there.
+
+    Raises RenderFailed for what that form cannot say.
+    """
     results, rest = split_tool_results(message["content"])
     made: list[dict[str, Json]] = [
         {"role": "tool", "tool_call_id": result["id"], "content": result["content"]} for result in results

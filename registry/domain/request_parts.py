@@ -83,7 +83,7 @@ def _anthropic_part(part: _Part) -> dict[str, Json]:
         return {"type": "tool_result", "tool_use_id": part["id"], "content": part["content"]}
     if kind == "audio":
         raise RenderFailed("Anthropic takes no audio parts: render for another provider, or send a transcript")
-    if "url" in part and _read_data_address(part["url"]) is None:
+    if "url" in part and read_data_address(part["url"]) is None:
         source: dict[str, Json] = {"type": "url", "url": part["url"]}
     else:
         data, media_type = _data(part, "")
@@ -114,13 +114,13 @@ def _data(part: _Part, refusal: str) -> tuple[str, str]:
     """Base64 data and media type, out of a data address where need be."""
     if "data" in part:
         return part["data"], part["media_type"]
-    found = _read_data_address(part["url"])
+    found = read_data_address(part["url"])
     if found is None:
         raise RenderFailed(refusal)
     return found
 
 
-def _read_data_address(url: str) -> tuple[str, str] | None:
+def read_data_address(url: str) -> tuple[str, str] | None:
     """Data and media type of ``data:<type>;base64,<data>``; None for every other address."""
     head, comma, data = url.partition(",")
     if not comma or head[:5].lower() != "data:" or not head.endswith(";base64"):

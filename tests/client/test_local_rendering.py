@@ -18,9 +18,10 @@ from promptuary_client import (
     langchain_messages,
     openai_body,
     render_prompt,
+    sdk_arguments,
 )
 from promptuary_client.canonical import canonical_json, canonical_text
-from promptuary_client.request_bodies import find_body
+from promptuary_client.provider_bodies import find_body
 from promptuary_client.text_filters import TEXT_FILTERS
 from promptuary_client.values import default_prompt
 from registry.domain import canonical as server_canonical
@@ -180,6 +181,53 @@ def test_messages_for_langchain() -> None:
     assert made[-2]["tool_calls"][0]["function"] == {"name": "find", "arguments": '{"q":"한","n":1}'}  # type: ignore[call-overload]
     assert made[-1] == {"role": "tool", "tool_call_id": "c1", "content": "one"}
     assert langchain_messages(render_prompt(prompt({"type": "text", "text": "Hi"}), {})) == [("user", "Hi")]
+
+
+def test_files_for_langchain_have_its_own_form_for_openais_goes_to_openai_alone() -> None:
+    parts = [
+        {"type": "text", "text": "{{ x }}"},
+        {"type": "file", "data": "aGk=", "media_type": "application/pdf"},
+        {"type": "file", "url": "https://a.example/b.pdf"},
+        {"type": "file", "url": "data:text/plain;base64,aGk="},
+        {"type": "image", "url": "https://a.example/b.png"},
+    ]
+    made = prompt({"messages": [{"role": "user", "name": "kim", "content": parts}], "variables": declare({"x": "a"})})
+    (message,) = langchain_messages(render_prompt(made, {"x": "{{ y }}"}))
+    pdf, text = (
+        {"type": "file", "source_type": "base64", "data": "aGk=", "mime_type": kind, "filename": name}
+        for kind, name in (("application/pdf", "file.pdf"), ("text/plain", "file.plain"))
+    )
+    assert message == {
+        "role": "user",
+        "name": "kim",
+        "content": [
+            {"type": "text", "text": "{{ y }}"},
+            pdf,
+            {"type": "file", "source_type": "url", "url": "https://a.example/b.pdf"},
+            text,
+            {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
+        ],
+    }
+
+
+def test_arguments_of_a_package_hold_the_whole_body() -> None:
+    own = prompt(read_template(EVERYTHING.encode(), "prompts/a/b.prompt.yaml").document)  # type: ignore[arg-type]
+    for make_body in (openai_body, anthropic_body):
+        body = make_body(own, render_prompt(own, VALUES))
+        arguments = sdk_arguments(body)
+        more = arguments.pop("extra_body")
+        assert {**more, **arguments} == body
+        assert not more.keys() & arguments.keys()
+        assert set(arguments) <= {"model", "messages", "max_tokens"}
+        assert "temperature" in more
+
+
+@pytest.mark.parametrize("document", [{"model": 3}, {"tools": [1]}, {"output": "x"}, {"tool_choice": {}}])
+def test_a_document_of_no_known_form_makes_no_body(document: dict[str, Any]) -> None:
+    made = prompt({"type": "text", "text": "Hi", **document})
+    for make_body in (openai_body, anthropic_body):
+        with pytest.raises(RenderFailed, match="no form"):
+            make_body(made, render_prompt(made, {}))
 
 
 DECLARED = {

@@ -22,9 +22,9 @@ from promptuary_client.errors import (
     Untrustworthy,
     VariablesInvalid,
 )
-from promptuary_client.rendering import RenderMissing, can_render, render_prompt
-from promptuary_client.request_bodies import anthropic_body, langchain_messages, openai_body
-from promptuary_client.values import Label, LabelMoved, Move, Prompt, Rendered, Version
+from promptuary_client.provider_bodies import anthropic_body, langchain_messages, openai_body, sdk_arguments
+from promptuary_client.rendering import Rendered, RenderMissing, can_render, render_prompt
+from promptuary_client.values import Label, LabelMoved, Move, Prompt, Version
 
 __all__ = [
     "AsyncClient",
@@ -55,4 +55,5 @@ __all__ = [
     "langchain_messages",
     "openai_body",
     "render_prompt",
+    "sdk_arguments",
 ]

@@ -18,9 +18,10 @@ from promptuary_client.cache import Key
 from promptuary_client.engine import GRACE_SECONDS, Engine, Options, make_key
 from promptuary_client.environment import from_environment
 from promptuary_client.errors import PromptuaryError
-from promptuary_client.rendering import render_prompt, rendered_otherwise
-from promptuary_client.request_bodies import find_body
-from promptuary_client.values import Fallback, Json, Label, LabelMoved, Prompt, Rendered, Version
+from promptuary_client.provider_bodies import find_body
+from promptuary_client.rendering import Rendered, render_prompt, rendered_otherwise
+from promptuary_client.template import Json
+from promptuary_client.values import Fallback, Label, LabelMoved, Prompt, Version
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from promptuary_client.canonical import canonical_text, canonical_value
 from promptuary_client.errors import VariablesInvalid
-from promptuary_client.values import Json
+from promptuary_client.template import Json
 
 MAX_DEPTH = 64
 _BIG = 2**63

@@ -1,3 +1,4 @@
+# A copy of registry/domain/canonical.py: change that one, then run python -m scripts.copies
 """Canonical text: how a value is printed, the same for every client.
 
 Strings as they are; integers in digits; other numbers in their shortest form (as ECMAScript and RFC 8785 write them:
@@ -13,7 +14,7 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal
 
-from promptuary_client.values import Json
+from promptuary_client.template import Json
 
 _WRITTEN_OUT = 1e21
 """Below this an integral float is printed, and seen by templates, as the integer that it is."""

@@ -1,3 +1,4 @@
+# A copy of registry/domain/engine_values.py: change that one, then run python -m scripts.copies
 """Values as the template engine gets them: JSON and nothing else.
 
 MiniJinja looks for an attribute that an object does not have in Python's object itself, so ``{{ order.items }}`` would
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from promptuary_client.values import Json
+from promptuary_client.template import Json
 
 
 class JsonObject(dict[str, Json]):

@@ -11,15 +11,17 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from promptuary_client.binding import bind, by_present_names, read_values
 from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
-from promptuary_client.errors import PromptuaryError, RenderFailed
+from promptuary_client.errors import PromptuaryError, RenderFailed, Untrustworthy
+from promptuary_client.template import Json
 from promptuary_client.text_filters import TEXT_FILTERS
-from promptuary_client.values import DEFAULT, Json, Prompt, Rendered
+from promptuary_client.values import DEFAULT, SERVER, Prompt, read_fields
 
 FUEL = 1_000_000
 """Instructions for one template string, as on the server."""
@@ -34,6 +36,22 @@ _REMOVED_TESTS = ("escaped", "filter", "safe", "test")
 _REMOVED_GLOBALS = ("cycler", "debug", "joiner")
 
 _thread = threading.local()
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered template: ``messages`` of a chat template, ``text`` of a text template; the other is None.
+
+    A message is ``{role, content}``, with ``name`` where it has one; content is a string or a list of parts.
+    """
+
+    name: str
+    version: int | None
+    reference: str | None
+    messages: tuple[dict[str, Json], ...] | None = None
+    text: str | None = None
+    ignored_variables: tuple[str, ...] = ()
+    origin: str = SERVER
 
 
 class RenderMissing(RenderFailed):
@@ -93,6 +111,19 @@ def rendered_otherwise(
     text, messages = prompt.document.get("text"), prompt.document.get("messages")
     made = None if messages is None else tuple(dict(message) for message in messages)
     return Rendered(prompt.name, None, None, made, text, (), DEFAULT)
+
+
+def read_rendered(body: Json) -> Rendered:
+    """The rendering in an answer. Raises Untrustworthy."""
+    said = read_fields(
+        body, "rendering", name=str, version=(int, type(None)), reference=(str, type(None)),
+        messages=(list, type(None)), text=(str, type(None)), ignored_variables=list,
+    )  # fmt: skip
+    messages = None if said["messages"] is None else tuple(said["messages"])
+    if (messages is None) == (said["text"] is None):
+        raise Untrustworthy("The server's answer is no rendering: it needs either messages or text")
+    ignored = tuple(map(str, said["ignored_variables"]))
+    return Rendered(said["name"], said["version"], said["reference"], messages, said["text"], ignored)
 
 
 class _Renderer:

@@ -1,17 +1,19 @@
-"""Ready request bodies for providers: a rendered template as OpenAI or Anthropic take it, equal to the server's.
+# A copy of registry/domain/request_bodies.py: change that one, then run python -m scripts.copies
+"""Ready request bodies for providers: a rendered template as OpenAI or Anthropic take it.
 
 The shapes are those that the providers document for ``POST /v1/chat/completions`` and ``POST /v1/messages``. What a
-provider has no shape for (audio for Anthropic, a file by address for OpenAI) raises RenderFailed, which names it;
-nothing is left out silently but sampling parameters that the provider does not have, and a model of another provider.
+provider has no shape for (audio for Anthropic, a file by address for OpenAI) raises RenderFailed, which names it. Left
+out is what a provider does not have: some sampling parameters, the model of another provider, and for Anthropic the
+output format json and the names of schemas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Mapping, Sequence
 
 from promptuary_client.canonical import canonical_json
-from promptuary_client.errors import BadRequest, RenderFailed
+from promptuary_client.errors import RenderFailed
+from promptuary_client.rendering import Rendered
 from promptuary_client.request_parts import (
     anthropic_content,
     openai_content,
@@ -19,7 +21,7 @@ from promptuary_client.request_parts import (
     split_tool_calls,
     split_tool_results,
 )
-from promptuary_client.values import Json, Prompt, Rendered
+from promptuary_client.template import Json, Template
 
 ANTHROPIC_MAX_TOKENS = 4096
 """Anthropic asks for ``max_tokens``; this stands where the template's parameters have none."""
@@ -28,22 +30,21 @@ _NOT_OPENAI = frozenset({"top_k"})
 _NOT_ANTHROPIC = frozenset({"seed", "frequency_penalty", "presence_penalty"})
 
 
-def openai_body(prompt: Prompt, rendered: Rendered) -> dict[str, Json]:
+def openai_body(template: Template, rendered: Rendered) -> dict[str, Json]:
     """A body for OpenAI's chat completions. Raises RenderFailed for what it cannot say.
 
     A text template becomes one user message; ``max_tokens`` becomes ``max_completion_tokens``.
     """
-    template = deepcopy(dict(prompt.document))  # the body is the caller's, the document the cache's
-    parameters = (template.get("model") or {}).get("parameters") or {}
-    body = _model(template.get("model"), "openai")
-    body["messages"] = [made for message in _messages(rendered) for made in _openai_messages(message)]
-    if template.get("tools"):
-        body["tools"] = [_openai_tool(tool) for tool in template["tools"]]
-    if template.get("tool_choice") is not None:
-        choice = template["tool_choice"]
+    parameters = dict(template.model.parameters) if template.model else {}
+    body = _model(template, "openai")
+    body["messages"] = [made for message in rendered_messages(rendered) for made in openai_messages(message)]
+    if template.tools:
+        body["tools"] = [_openai_tool(tool) for tool in template.tools]
+    if template.tool_choice is not None:
+        choice = template.tool_choice
         named = isinstance(choice, Mapping)
         body["tool_choice"] = {"type": "function", "function": {"name": choice["name"]}} if named else choice
-    output = template.get("output") or {}
+    output = template.output or {}
     if output.get("format") == "json_schema":
         schema = {key: output[key] for key in ("name", "description", "schema", "strict") if key in output}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -51,54 +52,58 @@ def openai_body(prompt: Prompt, rendered: Rendered) -> dict[str, Json]:
         body["response_format"] = {"type": "json_object"}
     if "max_tokens" in parameters:
         body["max_completion_tokens"] = parameters.pop("max_tokens")
-    return {**body, **{k: v for k, v in parameters.items() if k not in _NOT_OPENAI and k not in body}}
+    return body | {key: value for key, value in parameters.items() if key not in _NOT_OPENAI and key not in body}
 
 
-def anthropic_body(prompt: Prompt, rendered: Rendered) -> dict[str, Json]:
+def anthropic_body(template: Template, rendered: Rendered) -> dict[str, Json]:
     """A body for Anthropic's messages. Raises RenderFailed for what it cannot say.
 
     System and developer messages become ``system``, in their order; tool results become blocks of a user message;
     ``stop`` becomes ``stop_sequences``. A text template becomes one user message.
     """
-    template = deepcopy(dict(prompt.document))  # the body is the caller's, the document the cache's
-    parameters = (template.get("model") or {}).get("parameters") or {}
-    body = _model(template.get("model"), "anthropic")
+    parameters = dict(template.model.parameters) if template.model else {}
+    body = _model(template, "anthropic")
     body["max_tokens"] = parameters.pop("max_tokens", ANTHROPIC_MAX_TOKENS)
-    messages = _messages(rendered)
+    messages = rendered_messages(rendered)
     system = [plain_text(m["content"], "a system message") for m in messages if m["role"] in {"system", "developer"}]
     if system:
         body["system"] = "\n\n".join(text.strip("\n") for text in system)
     body["messages"] = _anthropic_messages(m for m in messages if m["role"] not in {"system", "developer"})
     if not body["messages"]:
         raise RenderFailed("Anthropic needs at least one user message beside the system prompt: add one")
-    if template.get("tools"):
-        body["tools"] = [_anthropic_tool(tool) for tool in template["tools"]]
-    if template.get("tool_choice") is not None:
-        body["tool_choice"] = _anthropic_choice(template["tool_choice"])
-    output = template.get("output") or {}
+    if template.tools:
+        body["tools"] = [_anthropic_tool(tool) for tool in template.tools]
+    if template.tool_choice is not None:
+        body["tool_choice"] = _anthropic_choice(template.tool_choice)
+    output = template.output or {}
     if output.get("format") == "json_schema":
         body["output_config"] = {"format": {"type": "json_schema", "schema": output["schema"]}}
     if "stop" in parameters:
         stop = parameters.pop("stop")
         body["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    return {**body, **{k: v for k, v in parameters.items() if k not in _NOT_ANTHROPIC and k not in body}}
+    return body | {key: value for key, value in parameters.items() if key not in _NOT_ANTHROPIC and key not in body}
 
 
-def _model(model: Mapping[str, Json] | None, provider: str) -> dict[str, Json]:
+def _model(template: Template, provider: str) -> dict[str, Json]:
     """The field ``model``; without it where the template's model is another provider's, who would not know it."""
-    if not model or not model.get("id") or (model.get("provider") or provider).lower() != provider:
+    model = template.model
+    if model is None or not model.id or (model.provider or provider).lower() != provider:
         return {}
-    return {"model": model["id"]}
+    return {"model": model.id}
 
 
-def _messages(rendered: Rendered) -> Sequence[Mapping[str, Json]]:
+def rendered_messages(rendered: Rendered) -> Sequence[Mapping[str, Json]]:
+    """The messages of a chat template; a text template's text as one user message."""
     if rendered.messages is None:
         return [{"role": "user", "content": rendered.text}]
     return rendered.messages
 
 
-def _openai_messages(message: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """One message; more where it holds tool results, each of which is a message of its own there."""
+def openai_messages(message: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """One message in OpenAI's form; more where it holds tool results, each of which is a message of its own there.
+
+    Raises RenderFailed for what that form cannot say.
+    """
     results, rest = split_tool_results(message["content"])
     made: list[dict[str, Json]] = [
         {"role": "tool", "tool_call_id": result["id"], "content": result["content"]} for result in results
@@ -161,26 +166,3 @@ def _anthropic_choice(choice: Json) -> dict[str, Json]:
     if isinstance(choice, Mapping):
         return {"type": "tool", "name": choice["name"]}
     return {"type": {"required": "any"}.get(choice, choice)}
-
-
-def find_body(provider: str) -> Callable[[Prompt, Rendered], dict[str, Json]]:
-    """The function for a provider, in the words of the server's ``?format=``. Raises BadRequest."""
-    known = {"openai": openai_body, "anthropic": anthropic_body}
-    if provider not in known:
-        raise BadRequest(f"provider= is one of {', '.join(known)}, not {provider!r}")
-    return known[provider]
-
-
-def langchain_messages(rendered: Rendered) -> list[tuple[str, str] | dict[str, Json]]:
-    """Messages as LangChain's chat models take them in ``invoke``: (role, text), and OpenAI's form for all else.
-
-    They are for models, not for ``ChatPromptTemplate``, which would read braces in them as variables again.
-    Raises RenderFailed for what OpenAI's form cannot say.
-    """
-    made: list[tuple[str, str] | dict[str, Json]] = []
-    for message in _messages(rendered):
-        if isinstance(message["content"], str) and "name" not in message and message["role"] != "tool":
-            made.append((message["role"], message["content"]))
-        else:
-            made.extend(_openai_messages(message))
-    return made

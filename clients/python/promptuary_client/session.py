@@ -13,20 +13,19 @@ from promptuary_client.cache import Key
 from promptuary_client.digests import check_prompt
 from promptuary_client.errors import BadRequest, Untrustworthy, problem_error
 from promptuary_client.reading import Fetched
+from promptuary_client.rendering import Rendered, read_rendered
 from promptuary_client.retries import with_retries
+from promptuary_client.template import Json
 from promptuary_client.transport import Answer, Request, Transport
 from promptuary_client.values import (
     SERVER,
-    Json,
     Label,
     LabelMoved,
     Prompt,
-    Rendered,
     Version,
     read_label,
     read_label_moved,
     read_prompt,
-    read_rendered,
     read_version,
 )
 

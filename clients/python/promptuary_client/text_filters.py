@@ -1,3 +1,4 @@
+# A copy of registry/domain/text_filters.py: change that one, then run python -m scripts.copies
 """The filters that print: ours, over canonical text, where MiniJinja's own would print Python's forms.
 
 Each takes the value first, as MiniJinja hands it over, and raises ValueError for arguments that make no sense; the
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from promptuary_client.canonical import canonical_json, canonical_text
 from promptuary_client.engine_values import JsonList
-from promptuary_client.values import Json
+from promptuary_client.template import Json
 
 MAX_WIDTH = 1000
 """Of ``format`` directives, of ``indent`` and of ``tojson(indent=…)``."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Union
 
 from promptuary_client.errors import Untrustworthy
-
-Json = Any
-"""What JSON can say."""
+from promptuary_client.template import Json
 
 SERVER, BUNDLE, DEFAULT = "server", "bundle", "default"
 """Where a prompt came from: ``origin``. One from memory was the server's once."""
@@ -36,22 +34,6 @@ class Prompt:
     status: str = "active"
     replaced_by: str | None = None
     etag: str = ""
-    origin: str = SERVER
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A rendered template: ``messages`` of a chat template, ``text`` of a text template; the other is None.
-
-    A message is ``{role, content}``, with ``name`` where it has one; content is a string or a list of parts.
-    """
-
-    name: str
-    version: int | None
-    reference: str | None
-    messages: tuple[dict[str, Json], ...] | None = None
-    text: str | None = None
-    ignored_variables: tuple[str, ...] = ()
     origin: str = SERVER
 
 
@@ -151,19 +133,6 @@ def read_prompt(body: Json, *, etag: str, origin: str) -> Prompt:
         etag=etag,
         origin=origin,
     )
-
-
-def read_rendered(body: Json) -> Rendered:
-    """The rendering in an answer. Raises Untrustworthy."""
-    said = read_fields(
-        body, "rendering", name=str, version=(int, type(None)), reference=(str, type(None)),
-        messages=(list, type(None)), text=(str, type(None)), ignored_variables=list,
-    )  # fmt: skip
-    messages = None if said["messages"] is None else tuple(said["messages"])
-    if (messages is None) == (said["text"] is None):
-        raise Untrustworthy("The server's answer is no rendering: it needs either messages or text")
-    ignored = tuple(map(str, said["ignored_variables"]))
-    return Rendered(said["name"], said["version"], said["reference"], messages, said["text"], ignored)
 
 
 def read_version(body: Json) -> Version:
