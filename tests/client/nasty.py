@@ -95,6 +95,11 @@ class Nasty:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it refuses connections."""
+        return self._server is None
+
     def start(self) -> None:
         """Listens, at the same port as before."""
         self._server = _Server(("127.0.0.1", self.port), Handler)

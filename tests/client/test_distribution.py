@@ -75,6 +75,39 @@ assert not {{"registry", "api", "minijinja", "yaml"}} & set(sys.modules)
     assert (ran.returncode, ran.stdout) == (0, "The server cannot be reached: Connection refused\n"), ran.stderr
 
 
+def test_the_extra_brings_the_servers_engine() -> None:
+    """Another series gives other texts: it divides, sorts and compares otherwise."""
+    client, server = (tomllib.loads((folder / "pyproject.toml").read_text())["project"] for folder in (CLIENT, ROOT))
+    (engine,) = (each for each in server["dependencies"] if each.startswith("minijinja"))
+    assert engine in client["optional-dependencies"]["render"]
+
+
+def test_an_engine_of_another_generation_renders_nothing(tmp_path: Path) -> None:
+    """What Python 3.9 can have of it would render, but not what the server does."""
+    (tmp_path / "minijinja").mkdir()
+    (tmp_path / "minijinja/__init__.py").write_text("")
+    (tmp_path / "yaml.py").write_text("")
+    (tmp_path / "minijinja-2.24.0.dist-info").mkdir()
+    (tmp_path / "minijinja-2.24.0.dist-info/METADATA").write_text("Name: minijinja\nVersion: 2.24.0\n")
+    script = f"""
+import sys
+sys.path[:0] = [{str(tmp_path)!r}, {str(CLIENT)!r}]
+from promptuary_client import Client, RenderMissing, can_render
+assert not can_render()
+with Client("http://127.0.0.1:9", "pk_1", retries=0) as client:
+    assert client.render("a/b", {{"x": 1}}, default="Hello {{{{ x }}}}").text == "Hello {{{{ x }}}}"
+    try:
+        client.render("a/b", {{}}, default="Hello", local=True)
+    except RenderMissing as failure:
+        print(failure)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Python 3.10" in ran.stdout
+
+
 def test_importing_starts_nothing() -> None:
     script = (
         "import sys, threading\n"

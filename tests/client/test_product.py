@@ -1,6 +1,5 @@
 """The client against the real product: reads, renders, writes, labels, events, and the examples of the pages."""
 
-import re
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import pytest
 
 from promptuary_client import AsyncClient, Client, NotFound, PreconditionFailed, Refused, Unauthorized, VariablesInvalid
 from tests.client.conftest import Product, eventually
+from tests.client.examples import PAGES, page_script
 from tests.running import ROOT, text_template
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("client-product")]  # one server for all of them
@@ -160,15 +160,11 @@ def test_a_killed_product_breaks_nothing_and_is_found_again(tmp_path: Path) -> N
         product.stop()
 
 
-@pytest.mark.parametrize("page", ["docs/clients-python.md", "clients/python/README.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_the_pages_run(product: Product, tmp_path: Path, page: str) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-    assert blocks
-    names = f"client/example-{Path(page).stem.lower()}"
-    script = "\n".join(blocks).replace("support/greeting", names)
     environment = {**product.variables, "PYTHONPATH": str(ROOT / "clients/python")}
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", "-c", page_script(page, "client/example")],
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

@@ -35,6 +35,9 @@ _REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "s
 _REMOVED_TESTS = ("escaped", "filter", "safe", "test")
 _REMOVED_GLOBALS = ("cycler", "debug", "joiner")
 
+_GENERATION = 3
+"""Of MiniJinja: the one before, which Python 3.9 has, divides, rounds and compares otherwise."""
+
 _thread = threading.local()
 
 
@@ -55,23 +58,36 @@ class Rendered:
 
 
 class RenderMissing(RenderFailed):
-    """The extra ``render`` is not installed: pip install 'promptuary-client[render]'."""
+    """The extra ``render`` is not installed: pip install 'promptuary-client[render]', for Python 3.10 or newer."""
 
 
 def can_render() -> bool:
-    """Whether the extra ``render`` is installed."""
+    """Whether the extra ``render`` is installed, with an engine of the server's generation."""
     try:
         import minijinja  # noqa: F401, PLC0415  (the extra is imported where it is needed)
         import yaml  # noqa: F401, PLC0415
     except ImportError:
         return False
-    return True
+    return _engine_generation() >= _GENERATION
+
+
+@lru_cache(1)
+def _engine_generation() -> int:
+    """Its version's first number; the one that is needed where nothing says it."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  (it is large)
+
+    try:
+        return int(version("minijinja").partition(".")[0])
+    except PackageNotFoundError:
+        return _GENERATION
 
 
 def render_prompt(prompt: Prompt, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
     """Renders with values. Raises VariablesInvalid, RenderFailed and, without the extra, RenderMissing."""
     if not can_render():
-        raise RenderMissing("Rendering here needs the extra: pip install 'promptuary-client[render]'")
+        raise RenderMissing(
+            "Rendering here needs Python 3.10 or newer and the extra: pip install 'promptuary-client[render]'"
+        )
     values = read_values(values)
     try:
         return _render(prompt, values, strict=strict)

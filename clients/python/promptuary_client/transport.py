@@ -103,12 +103,15 @@ class Transport:
         self._key = key
         self._context = context
         self._closed = False
+        self._idle: list[Connection] = []
         self.forget()
 
     def forget(self) -> None:
-        """Starts anew without any connection: after a fork they are the parent's."""
+        """Starts anew without any connection: after a fork they are the parent's, for whom they stay open."""
         self._lock = threading.Lock()
-        self._idle: list[Connection] = []
+        waiting, self._idle = self._idle, []
+        for connection in waiting:
+            connection.close()
 
     def exchange(self, request: Request, deadline: float) -> Answer:
         """Sends and reads to the end by ``deadline`` (monotonic seconds). Raises Unavailable."""
