@@ -6,7 +6,7 @@ The long form has the size that teams of that tool move in with: 600 prompts wit
 import random
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,6 @@ WORDS = [
     "briefly",
 ]
 LABELS = ("production", "staging", "tenant_1")
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    server = Running(tmp_path / "data", tmp_path / "server.log")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def project(prompts: int, versions: int, seed: int) -> list[dict[str, Any]]:
