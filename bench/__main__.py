@@ -14,9 +14,12 @@ from bench.bench import Bench, Figure
 from bench.data import Data, Sizes
 from bench.figures import (
     bundles,
+    checkouts,
     clients,
     events,
+    followers,
     gates,
+    imports,
     lists,
     pushes,
     reads,
@@ -42,7 +45,9 @@ FIGURES: dict[str, Figure] = {
     "render": renders.measure,
     "bundles": bundles.measure,
     "events": events.measure,
-    "client": clients.measure,
+    "clients": lambda bench: [*clients.measure(bench), *followers.measure(bench)],
+    "checkouts": checkouts.measure,
+    "imports": imports.measure,
     "memory": servers.measure_memory,
     "start": servers.measure_start,
 }

@@ -21,7 +21,7 @@ START_SECONDS = 300.0
 REPOSITORY = "default"
 IDLE_SECONDS = 3.0
 """A connection that was idle for longer is made anew: the server closes it after some seconds."""
-_PROGRAM = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
+PROGRAM = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
 
 
 def clean_environment() -> dict[str, str]:
@@ -125,7 +125,7 @@ def serving(data: Path) -> Iterator[Product]:
     with log.open("ab") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [*_PROGRAM, "serve"],
+            [*PROGRAM, "serve"],
             env=clean_environment() | settings,
             stdout=output,
             stderr=subprocess.STDOUT,

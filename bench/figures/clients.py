@@ -5,7 +5,6 @@ import sys
 import timeit
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,11 @@ from bench.bench import Bench, shown
 from bench.machine import wait_for_quiet
 from bench.product import Product, api, serving
 from bench.rows import Bound, Row
+from bench.watching import CLIENT
 
 if TYPE_CHECKING:  # it is no package of this distribution
     from promptuary_client import Client
 
-CLIENT = Path(__file__).parents[2] / "clients/python"
 LOOKUPS = 50_000
 READS = 300
 

@@ -27,7 +27,7 @@ def measure(bench: Bench) -> list[Row]:
     answers: list[float] = []
     with bench.data.copy(size, bench.sizes.small_versions) as data, serving(data) as product:
         client = product.client()
-        name = _versatile(client)
+        name = versatile(client)
         with _listening(product, CLIENTS) as listeners:
             _move(client, name, 1)
             for _ in range(bench.runs):
@@ -142,7 +142,7 @@ def _move(client: Client, name: str, version: int) -> float:
     return client.timed("PUT", api("labels/nightly", name), body, Content_Type="application/json")
 
 
-def _versatile(client: Client) -> str:
+def versatile(client: Client) -> str:
     """A template with two versions or more, both valid."""
     for listed in client.get(api("templates", limit=100))["templates"]:
         versions = client.get(api("versions", listed["name"]))["versions"]

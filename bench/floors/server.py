@@ -3,6 +3,7 @@
 ``python -m bench.floors.server route PORT FILE``: a plain Starlette route that answers the bytes of a file.
 ``python -m bench.floors.server git PORT FOLDER``: the product's Git application over a folder of repositories whose
 hooks are not run, with a gate and an indexer that do nothing.
+``python -m bench.floors.server langfuse PORT FILE``: what is imported from, no floor itself.
 """
 
 import gc
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.git_http import GitHttp
 from api.git_requests import GitRequest
 from api.http_protocol import TypedUrlProtocol
+from bench.langfuse import langfuse_app
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
 from registry.domain.access import Scope as Rights
@@ -101,7 +103,14 @@ def git_app(folder: Path) -> ASGIApp:
 def main(arguments: list[str]) -> None:
     """Serves until it is stopped."""
     kind, port, what = arguments
-    app: ASGIApp = route_app(Path(what).read_bytes()) if kind == "route" else git_app(Path(what))
+    app: ASGIApp
+    match kind:
+        case "route":
+            app = route_app(Path(what).read_bytes())
+        case "langfuse":
+            app = langfuse_app(Path(what))
+        case _:
+            app = git_app(Path(what))
     config = uvicorn.Config(
         app,
         port=int(port),
