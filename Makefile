@@ -27,7 +27,9 @@ test-unit: dev-env ## The rules alone: no service, no server, in seconds (ARGS="
 	$(BIN)/pytest -q -n $(JOBS) -m "not soak" tests/domain tests/test_architecture.py tests/test_docs.py $(ARGS)
 
 FUZZ := tests/domain/test_yaml_reader.py tests/domain/test_template_file.py tests/domain/test_language.py \
-	tests/domain/test_binding.py tests/domain/test_names.py tests/domain/test_diffs.py tests/domain/test_secret_scan.py
+	tests/domain/test_binding.py tests/domain/test_names.py tests/domain/test_diffs.py tests/domain/test_secret_scan.py \
+	tests/domain/test_yaml_writer.py tests/domain/test_compatibility.py tests/domain/test_compatible_output.py \
+	tests/domain/importing tests/domain/exporting tests/client/test_local_rendering.py
 ROUNDS ?= 20
 
 soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzing from ROUNDS=20 seeds
