@@ -138,7 +138,10 @@ def _declaration(key: VariableKey, version: ImportedVersion) -> dict[str, Json]:
 
 
 def _wishes(prompt: Imported, version: ImportedVersion) -> Iterator[tuple[str, Change]]:
-    """What else the source says, each with its words: one by one, so that what is refused leaves the others alone."""
+    """What else the source says, each with its words: one by one, so that what is refused leaves the others alone.
+
+    The words hold no values: one that is refused may be a credential, and reports end up in logs.
+    """
     if version.description:
         yield "the description", _setting("description", clean(version.description)[:_LONGEST_DESCRIPTION])
     seen: set[str] = set()
@@ -148,9 +151,9 @@ def _wishes(prompt: Imported, version: ImportedVersion) -> Iterator[tuple[str, C
             seen.add(cleaned.casefold())
             yield f"the tag {shown(tag)}", _tag(cleaned)
     for key, value in version.settings.items():
-        yield f"{key} ({shown(value)})", _setting(key, value)
+        yield key, _setting(key, value)
     for key, value in version.metadata.items():
-        yield f"{shown(key)} ({shown(value)})", _kept(key, value)
+        yield shown(key), _kept(key, value)
 
 
 def _setting(key: str, value: Json) -> Change:

@@ -179,3 +179,14 @@ def test_lines_and_pages_are_read_too() -> None:
     assert [each.name for each in read_export(f"{one}\n{two}\n".encode(), "x")] == ["a", "b"]
     assert [each.name for each in read_export(f'{{"data": [{one}, {two}], "meta": {{}}}}'.encode(), "x")] == ["a", "b"]
     assert [each.name for each in read_export(one.encode(), "x")] == ["a"]
+
+
+def test_a_credential_is_left_out_and_not_shown() -> None:
+    secret = "sk-" + "a1B2c3D4e5F6g7H8i9J0"
+    said = entry("x", "Text", config={"api_key": secret, "kept": "yes"})
+    plan = plans(said)["x"]
+    assert template(plan).metadata["imported"]["name"] == "x"
+    notes = " ".join(plan.steps[0].notes)
+    assert '"api_key" is left out' in notes
+    assert secret not in notes
+    assert secret.encode() not in (plan.steps[0].source or b"")
