@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import yaml
 from yaml.events import MappingStartEvent, ScalarEvent, SequenceStartEvent
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_가-힣][A-Za-z0-9_가-힣-]*")
+_LINES = re.compile(r"(?:[A-Za-z_가-힣][A-Za-z0-9_가-힣-]*: [0-9]+\n)*")
 _RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
@@ -21,6 +22,28 @@ class _Span:
     start: int
     value: int
     end: int
+
+
+def set_entries(text: str, changes: Mapping[str, int | None]) -> str:
+    """The text of a label file with entries set to versions, or taken out (None); as ``set_entry`` for each.
+
+    Where there are many of them, lines such as ``triage: 12`` are changed at once, and other layouts one by one.
+    """
+    lines = _LINES.fullmatch(text) is not None and len(changes) > 1
+    if not lines:
+        for segment, version in changes.items():
+            text = set_entry(text, segment, version)
+        return text
+    entries = {line.partition(":")[0]: line for line in text.splitlines(keepends=True)}
+    in_order = list(entries) == sorted(entries)
+    for segment, version in changes.items():
+        if version is None:
+            entries.pop(segment, None)
+        elif segment in entries:
+            entries[segment] = f"{segment}: {version}\n"
+        else:
+            entries[segment] = f"{entry_text(segment, version)}\n"
+    return "".join(entries[segment] for segment in (sorted(entries) if in_order else entries))
 
 
 def set_entry(text: str, segment: str, version: int | None) -> str:

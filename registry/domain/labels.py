@@ -13,7 +13,7 @@ from functools import lru_cache
 from registry.domain.diagnostics import Diagnostic, Place
 from registry.domain.errors import BadRequest, Refused
 from registry.domain.ids import LabelName, TemplateName
-from registry.domain.label_edits import entry_text, set_entry
+from registry.domain.label_edits import entry_text, set_entries
 from registry.domain.names import LABELS, check_name, check_path, decode_segment, encode_segment, folder_of, printable
 from registry.domain.template import Json
 from registry.domain.wording import shown
@@ -163,27 +163,30 @@ def _read_plain(data: bytes, folder: str) -> dict[TemplateName, LabelTarget] | N
     }
 
 
-def write_label(data: bytes | None, name: TemplateName, version: int | None) -> bytes | None:
-    """The label file with ``name`` at ``version``, or without it where that is None; None where no entry is left.
+def write_labels(data: bytes | None, changes: Mapping[TemplateName, int | None]) -> bytes | None:
+    """The label file with names of one folder at versions, or without them where None; None where no entry is left.
 
     ``data`` is the file as it is, None where there is none. Comments, order and layout stay; a new entry goes to its
     place where the entries are sorted, else to the end. Raises Refused where the file is broken.
     """
-    path = label_path(_SOME_LABEL, name)
+    path = label_path(_SOME_LABEL, next(iter(changes)))
     before = read_labels(data, path) if data is not None else LabelFile(_SOME_LABEL, "")
     if before.diagnostics:
         raise Refused("The label file is broken as it stands: mend it first", diagnostics=before.diagnostics)
     wanted = {each: (target.version, target.digest_prefix) for each, target in before.entries.items()}
-    if wanted.get(name) == ((version, None) if version is not None else None):
+    unlike = {
+        name: version
+        for name, version in changes.items()
+        if wanted.get(name) != ((version, None) if version is not None else None)
+    }
+    if not unlike:
         return data
-    if version is None:
-        wanted.pop(name, None)
-    else:
-        wanted[name] = (version, None)
+    wanted |= {name: (version, None) for name, version in unlike.items() if version is not None}
+    wanted = {name: target for name, target in wanted.items() if unlike.get(name, 0) is not None}
     if not wanted:
         return None
     text = data.decode("utf-8") if data is not None else ""
-    edited = set_entry(text, name.rpartition("/")[2], version).encode()
+    edited = set_entries(text, {name.rpartition("/")[2]: version for name, version in unlike.items()}).encode()
     after = read_labels(edited, path)
     if not after.diagnostics and _pairs(after) == wanted:
         return edited

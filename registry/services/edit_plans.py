@@ -8,7 +8,7 @@ from registry.domain.errors import BadRequest, Conflict, RevisionNotFound, Templ
 from registry.domain.graph import TemplateGraph
 from registry.domain.ids import BlobId, CommitId, LabelName, RefName, TemplateName
 from registry.domain.includes import raw_includes, rename_include
-from registry.domain.labels import label_path, read_labels, write_label
+from registry.domain.labels import label_path, read_labels, write_labels
 from registry.domain.names import LABELS, template_path
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.domain.template_text import write_document
@@ -99,6 +99,7 @@ def make_plan(
     for edit in edits:
         if isinstance(edit, Rename):
             maker.add(edit)
+    maker.drop_labels([each.name for each in edits if not isinstance(each, Put) and each.labels is LabelsLeft.DROP])
     renames = [edit for edit in edits if isinstance(edit, Rename)]
     for rename in renames:
         if rename.update_includes:
@@ -137,8 +138,19 @@ class _Maker:
             raise TemplateNotFound(f"There is no template {edit.name!r} on {_short(self._base.branch)}.")
         self._check(edit.name, old, edit.if_match)
         self.files[template_path(edit.name)] = None
-        if edit.labels is LabelsLeft.DROP:
-            self._drop_labels(edit.name)
+
+    def drop_labels(self, names: Sequence[TemplateName]) -> None:
+        """Takes every label off these templates."""
+        if self._base.commit is None or not names:
+            return
+        children = self._base.store.children(self._base.commit, LABELS.rstrip("/"))
+        for label in sorted({LabelName(child.removeprefix(LABELS).removesuffix(".yaml")) for child in children}):
+            for path in sorted({label_path(label, name) for name in names}):
+                data = self._read(path)
+                there = read_labels(data, path).entries.keys() & set(names) if data is not None else set()
+                if there:
+                    self.files[path] = write_labels(data, dict.fromkeys(there))
+                    self.dropped.update((label, name) for name in there)
 
     def add(self, edit: Rename) -> None:
         if self._old(edit.to) is not None:
@@ -190,17 +202,6 @@ class _Maker:
             return
         state = state_at(self._graph, self._projected, name, numbered=self._numbered) if old is not None else None
         check_preconditions(name, state, if_match, if_none_match)
-
-    def _drop_labels(self, name: TemplateName) -> None:
-        if self._base.commit is None:
-            return
-        children = self._base.store.children(self._base.commit, LABELS.rstrip("/"))
-        for label in sorted({LabelName(child.removeprefix(LABELS).removesuffix(".yaml")) for child in children}):
-            path = label_path(label, name)
-            data = self._read(path)
-            if data is not None and name in read_labels(data, path).entries:
-                self.files[path] = write_label(data, name, None)
-                self.dropped.add((label, name))
 
 
 def _identity(data: bytes) -> BlobId:

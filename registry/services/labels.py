@@ -7,7 +7,7 @@ from registry.domain.access import Actor, Scope
 from registry.domain.catalogue import LabelMove
 from registry.domain.errors import BadRequest, LabelNotFound, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
-from registry.domain.labels import label_path, read_labels, version_before, write_label
+from registry.domain.labels import label_path, read_labels, version_before, write_labels
 from registry.domain.request_keys import RequestKey
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
@@ -87,7 +87,7 @@ class Labels:
         words = f"Move {label} of {name} to version {version}" if version is not None else f"Drop {label} of {name}"
 
         async def first() -> LabelWritten:
-            await self._require(repository, name, version)
+            await self.require(repository, name, version)
             return await self._commit(repository, label, name, version, actor, _marked(message or words, key))
 
         return await self._once(repository, label, name, key, first)
@@ -147,13 +147,14 @@ class Labels:
             await self._writes.project(repository)
             with self._git.open(repository) as store:
                 parent = next(iter(store.commit(commit).parents), None)
-                version, previous = (_pointed(store, at, label, name) for at in (commit, parent))
+                version, previous = (pointed_at(store, at, label, name) for at in (commit, parent))
             return LabelWritten(commit, label, name, version, previous)
 
         written = await self._repeats.once(repository, self._git.default_branch(repository), key, first, again)
         return replace(written, reference=await self.reference(repository, name, written.version))
 
-    async def _require(self, repository: RepositoryName, name: TemplateName, version: int | None) -> None:
+    async def require(self, repository: RepositoryName, name: TemplateName, version: int | None) -> None:
+        """Raises TemplateNotFound, TemplateGone, VersionNotFound where a label cannot point to a version."""
         if version is None and await self._templates.find_template(repository, name) is not None:
             return  # what is gone loses its labels all the same
         entry = await require_written(self._templates, repository, name)
@@ -176,17 +177,17 @@ class Labels:
 
         def edit(base: Base) -> Mapping[str, bytes | None]:
             nonlocal previous
-            previous = _pointed(base.store, base.commit, label, name)
+            previous = pointed_at(base.store, base.commit, label, name)
             if previous is None and version is None:
                 raise LabelNotFound(f"{name} does not carry the label {label!r}.")
-            return {path: write_label(read_file(base.store, base.commit, path), name, version)}
+            return {path: write_labels(read_file(base.store, base.commit, path), {name: version})}
 
         branch = self._git.default_branch(repository)
         done = await self._writes.submit(repository, branch, edit, actor=actor, message=message, rollback=rollback)
         return LabelWritten(done.commit, label, name, version, previous)
 
 
-def _pointed(store: GitStore, commit: CommitId | None, label: LabelName, name: TemplateName) -> int | None:
+def pointed_at(store: GitStore, commit: CommitId | None, label: LabelName, name: TemplateName) -> int | None:
     """Where a template's label points in a commit's tree."""
     path = label_path(label, name)
     data = read_file(store, commit, path)

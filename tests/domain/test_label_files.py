@@ -15,7 +15,7 @@ from registry.domain.labels import (
     parse_label,
     read_labels,
     version_before,
-    write_label,
+    write_labels,
 )
 
 PATH = "labels/production/support.yaml"
@@ -149,12 +149,12 @@ KEPT = b"# who: support team\n\nreply: 3   # since May\ntriage:\n  version: 12\n
 def test_an_edit_changes_one_entry_and_nothing_else(
     before: bytes | None, which: str, version: int | None, after: bytes | None
 ) -> None:
-    assert write_label(before, name(f"support/{which}"), version) == after
+    assert write_labels(before, {name(f"support/{which}"): version}) == after
 
 
 def test_a_broken_file_is_not_edited() -> None:
     with pytest.raises(Refused) as refused:
-        write_label(b"triage: x\n", name("support/triage"), 1)
+        write_labels(b"triage: x\n", {name("support/triage"): 1})
     assert refused.value.diagnostics[0].rule == "label-form"
 
 
@@ -185,9 +185,31 @@ def test_whatever_the_layout_an_edit_says_what_was_meant(
     expected: Mapping[str, tuple[int, str | None]] = {k: v for k, v in before.items() if k != f"support/{segment}"}
     if version is not None:
         expected = {**before, f"support/{segment}": (version, None)}
-    after = write_label(text.encode(), name(f"support/{segment}"), version)
+    after = write_labels(text.encode(), {name(f"support/{segment}"): version})
     assert entries(after) == expected
     assert (after is None) == (not expected and bool(before)) or not before
+
+
+PLAIN = st.from_regex(r"[a-z가-힣][a-z0-9가-힣-]{0,2}", fullmatch=True)
+
+
+@given(
+    st.dictionaries(PLAIN, st.integers(1, 99), max_size=6),
+    st.dictionaries(PLAIN, st.none() | st.integers(1, 99), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_many_edits_at_once_say_what_they_say_one_by_one(
+    file: dict[str, int], changes: dict[str, int | None], in_order: bool
+) -> None:
+    keys = sorted(file) if in_order else list(file)
+    before = "".join(f"{key}: {file[key]}\n" for key in keys).encode() or None
+    after = write_labels(before, {name(f"support/{key}"): version for key, version in changes.items()})
+    one_by_one = before
+    for key, version in changes.items():
+        one_by_one = write_labels(one_by_one, {name(f"support/{key}"): version})
+    if keys == sorted(keys):
+        assert after == one_by_one
+    assert entries(after) == entries(one_by_one)
 
 
 @pytest.mark.parametrize(
