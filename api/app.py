@@ -33,6 +33,7 @@ from api.routes import (
     keys,
     labels,
     moves,
+    promotions,
     reads,
     render,
     repositories,
@@ -46,7 +47,7 @@ from registry.domain.ids import RepositoryName
 
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
-    *(moves, commits, imports, checks, branches, labels, rollbacks, search, reads, events, index),
+    *(moves, commits, imports, checks, branches, labels, promotions, rollbacks, search, reads, events, index),
 )
 
 

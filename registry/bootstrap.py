@@ -50,6 +50,7 @@ from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
 from registry.services.news import Journal
+from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
 from registry.services.reads import Reads
 from registry.services.repeats import Repeats
@@ -92,6 +93,7 @@ class Registry:
     bundles: Bundles
     freshness: Freshness
     labels: Labels
+    promotions: Promotions
     imports: Imports
     branches: Branches
     search: Search
@@ -196,6 +198,7 @@ def _compose(
         ),
         freshness=Freshness(git=git, indexing=indexing),
         labels=labels,
+        promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
         imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions, repeats=repeats),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),

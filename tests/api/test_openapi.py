@@ -33,6 +33,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/labels": {"get"},
     "/api/v1/repositories/{repository}/labels/{label}": {"get"},
     "/api/v1/repositories/{repository}/labels/{label}/{name}": {"get", "put", "delete"},
+    "/api/v1/repositories/{repository}/promotions": {"post"},
     "/api/v1/repositories/{repository}/rollbacks": {"post"},
     "/api/v1/repositories/{repository}/search": {"get"},
     "/api/v1/repositories/{repository}/reads": {"get"},
@@ -75,7 +76,7 @@ def test_every_operation_documents_the_problems_that_it_can_answer(document: dic
         assert {"401", "500", "503"} <= statuses, path
         if "{repository}" in path:
             assert {"400", "404"} <= statuses, path
-        if method in {"put", "delete"} or path.endswith(("/rollbacks", "/commits")) or "/move/" in path:
+        if method in {"put", "delete"} or path.endswith(("/rollbacks", "/promotions", "/commits")) or "/move/" in path:
             assert {"403", "409", "413", "422"} <= statuses, path
 
 

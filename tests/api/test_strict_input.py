@@ -46,7 +46,7 @@ async def test_no_route_ignores_a_parameter_that_it_does_not_know(
     for path, method in asked:
         body = {} if method in {"get", "delete"} else {"json": {}}
         answer = await client.request(method, f"http://test{path}?wanted=1", **body)
-        fields = [problem["field"] for problem in answer.json()["problems"]]
+        fields = [problem["field"] for problem in answer.json().get("problems", [])]
         assert "query.wanted" in fields, (method, path, answer.text)
     assert len(asked) > 25
 
