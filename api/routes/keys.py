@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import Reader
+from api.dependencies import NO_QUERY, Reader
 from api.documented import problems
 from api.schemas.keys import CallersKey
 from registry.domain import errors as domain
@@ -10,7 +10,11 @@ from registry.domain import errors as domain
 router = APIRouter(tags=["keys"])
 
 
-@router.get("/key", responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable))
+@router.get(
+    "/key",
+    dependencies=[NO_QUERY],
+    responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable),
+)
 async def read_key(caller: Reader) -> CallersKey:
     """Whose the key in this request is, and what it allows."""
     return CallersKey.from_domain(caller)
