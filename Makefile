@@ -51,7 +51,7 @@ format: dev-env ## Put the code into its form
 	$(BIN)/ruff format .
 
 clean: ## Remove .venv and caches; DATA stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/out
+	rm -rf .venv .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/out
 	find $(PACKAGES) -type d -name __pycache__ -prune -exec rm -rf {} +
 
 run-env:

@@ -69,6 +69,16 @@ class CacheSettings(BaseSettings):
         return (self.xdg_cache_home or Path("~/.cache").expanduser()) / "promptuary"
 
 
+class MlflowSettings(BaseSettings):
+    """How the MLflow server that ``promptuary import`` reads is asked, named as MLflow's own client names it."""
+
+    model_config = SettingsConfigDict(env_prefix="MLFLOW_TRACKING_", frozen=True)
+
+    token: SecretStr | None = None
+    username: str = ""
+    password: SecretStr | None = None
+
+
 class EditorSettings(BaseSettings):
     """What the person at the terminal edits with: ``VISUAL``, else ``EDITOR``."""
 

@@ -7,8 +7,11 @@ from api.commands.output import console
 
 
 @contextmanager
-def shown_progress(word: str, total: int) -> Iterator[Callable[[], None]]:
-    """Gives what to call after each of ``total`` pieces of work; the bar is on standard error and goes at the end."""
+def shown_progress(word: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Gives what to call after each of ``total`` pieces of work (None: nobody knows how many).
+
+    The bar is on standard error and goes at the end.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     out = console(stderr=True)

@@ -20,11 +20,7 @@ def read_source(source: str, form: SourceFormat | None) -> Found:
     Raises SourceUnreadable, with the way out.
     """
     if source.startswith(("http://", "https://")):
-        from api.commands.langfuse_server import read_langfuse
-
-        if form not in {None, SourceFormat.LANGFUSE}:
-            raise SourceUnreadable(f"{form} is read from files: an address is that of a Langfuse server")
-        return Found(tuple(read_langfuse(source)))
+        return _read_server(source, form)
     path = Path(source)
     if not path.is_dir():
         return read_files([SourceFile(path.name, _read(path, MAX_BYTES), str(path))], form)
@@ -32,6 +28,18 @@ def read_source(source: str, form: SourceFormat | None) -> Found:
     if all(file.aside for file in files):
         raise SourceUnreadable(f"{path} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address")
     return read_files(files, None)
+
+
+def _read_server(source: str, form: SourceFormat | None) -> Found:
+    from api.commands.langfuse_server import read_langfuse
+    from api.commands.mlflow_server import read_mlflow
+    from api.commands.source_server import looks_like_mlflow, plain_address
+
+    if form not in {None, SourceFormat.LANGFUSE, SourceFormat.MLFLOW}:
+        raise SourceUnreadable(f"{form} is read from files: an address is that of a Langfuse or MLflow server")
+    if form is SourceFormat.MLFLOW or (form is None and looks_like_mlflow(plain_address(source))):
+        return read_mlflow(source)
+    return Found(tuple(read_langfuse(source)))
 
 
 def _files_below(folder: Path, form: SourceFormat | None) -> Iterator[SourceFile]:

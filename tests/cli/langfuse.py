@@ -1,36 +1,32 @@
 """A small server that speaks the part of Langfuse's REST API that lists and gives prompts."""
 
 import base64
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
+
+from tests.cli.peers import Peer, serving
 
 PROMPTS = "/api/public/v2/prompts"
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-2"}
+AUTHORIZATION = f"Basic {base64.b64encode(':'.join(KEYS.values()).encode()).decode()}"
 
 
 @dataclass
-class Langfuse:
-    """The project's versions, and what goes wrong: ``dies_after`` answers it is gone, the first ``busy`` get a 429."""
+class Langfuse(Peer):
+    """A project's versions."""
 
-    entries: list[dict[str, Any]]
-    dies_after: int | None = None
-    busy: int = 0
-    asked: list[str] = field(default_factory=list)
-    url: str = ""
+    entries: list[dict[str, Any]] = field(default_factory=list)
     updated: str = "2024-01-01T00:00:00.000Z"
 
-    def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
+    def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         if path == PROMPTS:
-            return 200, self._page(int(query.get("page", "1")), int(query.get("limit", "50")))
+            return 200, self._page(int(query.get("page", ["1"])[0]), int(query.get("limit", ["50"])[0]))
         name = unquote(path.removeprefix(f"{PROMPTS}/"))
         for entry in self.entries:
-            if entry["name"] == name and str(entry["version"]) == query.get("version"):
+            if entry["name"] == name and [str(entry["version"])] == query.get("version"):
                 return 200, entry
         return 404, {"error": "LangfuseNotFoundError", "message": "Prompt not found"}
 
@@ -50,44 +46,8 @@ class Langfuse:
 @contextmanager
 def langfuse(*entries: dict[str, Any], **faults: Any) -> Iterator[Langfuse]:
     """The server while it runs."""
-    project = Langfuse(list(entries), **faults)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            project.asked.append(self.path)
-            asked = urlsplit(self.path)
-            status, answer, more = 401, {"message": "Invalid credentials"}, {}
-            keys = base64.b64encode(":".join(KEYS.values()).encode()).decode()
-            if project.dies_after is not None and len(project.asked) > project.dies_after:
-                self.close_connection = True
-                return
-            if len(project.asked) <= project.busy:
-                status, answer, more = 429, {"message": "Rate limit exceeded"}, {"Retry-After": "0"}
-            elif self.headers["Authorization"] == f"Basic {keys}":
-                query = {name: values[0] for name, values in parse_qs(asked.query).items()}
-                status, answer = project.answer(asked.path, query)
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **more}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    project.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield project
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Langfuse(entries=list(entries), authorization=AUTHORIZATION, **faults)) as peer:
+        yield peer
 
 
 def version(name: str, prompt: Any, number: int = 1, **more: Any) -> dict[str, Any]:

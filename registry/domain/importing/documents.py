@@ -46,7 +46,7 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
     texts = write_texts(version, naming)
     document = _plain(prompt, version, naming, texts)
     notes = [*(restored.notes if restored else ()), *version.notes, *texts.notes]
-    wishes = list(_wishes(prompt, version))
+    wishes = [*_wishes(prompt, version), *_tried(version, naming, texts)]
     path = template_path(name)
     source, problem = _judged(_with(document, [change for _, change in wishes]), path)
     if problem is not None:
@@ -154,6 +154,33 @@ def _wishes(prompt: Imported, version: ImportedVersion) -> Iterator[tuple[str, C
         yield key, _setting(key, value)
     for key, value in version.metadata.items():
         yield shown(key), _kept(key, value)
+
+
+def _tried(version: ImportedVersion, naming: Naming, texts: Texts) -> Iterator[tuple[str, Change]]:
+    """The values and tests that the source tries the prompt with."""
+    names = {name: naming.variables[is_messages, name] for is_messages, name in texts.used if not is_messages}
+    for old, values in version.examples.items():
+        if old in names:
+            yield f"an example of {shown(old)}", _example(names[old], list(values))
+    for test in version.tests:
+        variables = {names[old]: value for old, value in test.variables.items() if old in names}
+        said: Json = {"name": clean(test.name), "variables": variables, "expect": [dict(each) for each in test.expect]}
+        yield f"the test {shown(test.name)}", _test(said)
+
+
+def _example(variable: str, values: list[Json]) -> Change:
+    def change(document: dict[str, Json]) -> None:
+        declared = document["variables"]
+        document["variables"] = {**declared, variable: {**declared[variable], "examples": values}}
+
+    return change
+
+
+def _test(said: Json) -> Change:
+    def change(document: dict[str, Json]) -> None:
+        document["tests"] = [*document.get("tests", []), said]
+
+    return change
 
 
 def _setting(key: str, value: Json) -> Change:

@@ -1,5 +1,6 @@
 """Files as prompts: which format a file is in, by the ending of its name, and what it holds."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from registry.domain.importing.imported import Found, Imported, LeftOut, SourceU
 from registry.domain.importing.langfuse import read_export
 from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.prompt_files import read_dotprompt, read_github, read_prompty, read_text
+from registry.domain.importing.promptfoo import Reading, read_promptfoo
 from registry.domain.importing.templates import is_label_file, is_template, read_template_file
 from registry.domain.wording import shown
 
@@ -29,6 +31,8 @@ _ONE_PROMPT: Mapping[SourceFormat, Callable[[bytes, str, str], Imported]] = {
     SourceFormat.GITHUB: read_github,
     SourceFormat.TEXT: read_text,
 }
+_PROMPTFOO = re.compile(r"(?:.*/)?[^/]*promptfooconfig[^/]*\.(?:ya?ml|json)", re.IGNORECASE)
+_CONFIGURATION = (".yaml", ".yml", ".json")
 _PROJECT_FILE = "is about a project and no prompt: import it by itself if it is one"
 _APART = "import it into a folder of its own"
 _LABELS = "labels name versions, which only the repository has: import it with --from git"
@@ -48,7 +52,9 @@ class SourceFile:
 
 
 def recognise(name: str) -> SourceFormat | None:
-    """The format of a file, by the ending of its name."""
+    """The format of a file, by its name."""
+    if _PROMPTFOO.fullmatch(name):
+        return SourceFormat.PROMPTFOO
     return next((kind for ending, kind in ENDINGS.items() if name.lower().endswith(ending)), None)
 
 
@@ -61,22 +67,32 @@ def format_of(file: SourceFile) -> SourceFormat | None:
 def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
     """The prompts of all files; each is in the format ``form``, or in the one that its name says.
 
-    A file that holds none is left out, and so are those about a project (README.md) that do not come alone.
-    Raises SourceUnreadable, with the way out, where no file holds a prompt.
+    A file that holds none is left out, and so are those about a project (README.md) that do not come alone. What a
+    configuration of promptfoo's refers to belongs to it. Raises SourceUnreadable, with the way out, where no file
+    holds a prompt.
     """
     given = list(files)
     asked = [file for file in given if not file.aside]
+    if form is SourceFormat.PROMPTFOO:
+        asked = _configurations(asked)
     found: dict[str, Imported] = {}
     left_out: list[LeftOut] = []
-    for file in asked:
+    used: set[str] = set()
+    kinds = {file.name: form or format_of(file) for file in asked}
+    by_name = {file.name: file.data for file in given}
+    for file in sorted(asked, key=lambda each: kinds[each.name] is not SourceFormat.PROMPTFOO):
+        if file.name in used:
+            continue
         try:
-            prompts = _prompts(file, form, alone=len(asked) == 1)
+            reading = _read(file, kinds[file.name], by_name, alone=len(asked) == 1)
         except SourceUnreadable as error:
             left_out.append(LeftOut(file.name, str(error)))
             continue
+        used |= reading.used
+        left_out += reading.left_out
         left_out += [
             LeftOut(file.name, f"another file holds a prompt {shown(prompt.name)} too: {_APART}")
-            for prompt in prompts
+            for prompt in reading.prompts
             if found.setdefault(prompt.name, prompt) is not prompt
         ]
     if not found:
@@ -86,8 +102,19 @@ def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
     return Found(tuple(found.values()), tuple(left_out))
 
 
-def _prompts(file: SourceFile, form: SourceFormat | None, *, alone: bool) -> list[Imported]:
-    kind = form or format_of(file)
+def _configurations(files: list[SourceFile]) -> list[SourceFile]:
+    """Those that are called as promptfoo's are, else all that may be one."""
+    called = [file for file in files if recognise(file.name) is SourceFormat.PROMPTFOO]
+    return called or [file for file in files if file.name.lower().endswith(_CONFIGURATION)]
+
+
+def _read(file: SourceFile, kind: SourceFormat | None, files: Mapping[str, bytes], *, alone: bool) -> Reading:
+    if kind is SourceFormat.PROMPTFOO:
+        return read_promptfoo(file.data, file.name, file.where, files)
+    return Reading(_prompts(file, kind, alone=alone))
+
+
+def _prompts(file: SourceFile, kind: SourceFormat | None, *, alone: bool) -> list[Imported]:
     if kind is None:
         raise SourceUnreadable(f"{file.where} is in no known format: its name ends in {', '.join(ENDINGS)}")
     if kind is SourceFormat.TEXT and not alone and is_project_file(file.name):

@@ -1,6 +1,6 @@
 """A prompt of another tool, before it is a template: what its reader understood of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,8 @@ class Syntax(StrEnum):
     MUSTACHE = "mustache"
     LANGFUSE = "langfuse"
     """Mustache's plain variables, and references to other prompts."""
+    BRACES = "braces"
+    """Two braces on each side and a name between them; a third is text."""
     HANDLEBARS = "handlebars"
     JINJA = "jinja"
 
@@ -75,13 +77,23 @@ class Remainder:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceTest:
+    """What must hold of the prompt when it is rendered with values: ``expect`` is that of an offline test."""
+
+    name: str
+    variables: Mapping[str, Json]
+    expect: tuple[Mapping[str, Json], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedVersion:
     """One version. ``body`` is a text or messages; ``settings`` are model, tools, tool_choice and output as documents.
 
     ``template`` is a template file that is taken as it is; all else that would stand in a file is then empty.
 
-    ``samples`` are values of variables, which show their types. ``author`` is whatever the source says of who wrote
-    it; ``notes`` are what the reader could not carry over. ``remainder`` is what an export of ours put in.
+    ``samples`` are values of variables, which show their types; ``examples`` are kept with them. ``author`` is whatever
+    the source says of who wrote it; ``notes`` are what the reader could not carry over. ``remainder`` is what an
+    export of ours put in.
     """
 
     number: int
@@ -92,6 +104,8 @@ class ImportedVersion:
     metadata: Mapping[str, Json] = field(default_factory=dict)
     defaults: Mapping[str, Json] = field(default_factory=dict)
     samples: Mapping[str, Json] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    tests: tuple[SourceTest, ...] = ()
     labels: tuple[str, ...] = ()
     author: str = ""
     time: datetime | None = None

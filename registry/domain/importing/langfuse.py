@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 
 from registry.domain.importing.imported import Imported, ImportedVersion, Slot, SourceUnreadable, Speech, Syntax
 from registry.domain.importing.model_settings import read_settings
+from registry.domain.importing.source_values import read_message, text_of, time_of, words_of
 from registry.domain.template import Json
-from registry.domain.wording import shown
 
 SOURCE = "langfuse"
 
@@ -27,7 +26,7 @@ def gather(entries: Iterable[Json], where: str) -> list[Imported]:
     for index, entry in enumerate(entries):
         name, version = _read(entry, f"{where}, entry {index + 1}")
         versions.setdefault(name, {})[version.number] = version
-        tags[name] = _words(entry.get("tags")) or tags.get(name, ())
+        tags[name] = words_of(entry.get("tags")) or tags.get(name, ())
     return [
         Imported(SOURCE, name, tuple(found[number] for number in sorted(found)), tags[name])
         for name, found in sorted(versions.items())
@@ -66,7 +65,7 @@ def _read(entry: Json, where: str) -> tuple[str, ImportedVersion]:
     if isinstance(prompt, str):
         body: str | tuple[Speech | Slot, ...] = prompt
     elif isinstance(prompt, list):
-        body = tuple(_message(each, f"{where} ({name})", notes) for each in prompt)
+        body = tuple(read_message(each, f"{where} ({name})", notes) for each in prompt)
     else:
         raise SourceUnreadable(f"{where} ({name}): prompt is a text or a list of messages")
     config = entry.get("config")
@@ -79,44 +78,9 @@ def _read(entry: Json, where: str) -> tuple[str, ImportedVersion]:
         Syntax.LANGFUSE,
         settings=settings,
         metadata=rest,
-        labels=_words(entry.get("labels")),
-        author=_text(entry.get("createdBy")),
-        time=_time(entry.get("createdAt")),
-        message=_text(entry.get("commitMessage")),
+        labels=words_of(entry.get("labels")),
+        author=text_of(entry.get("createdBy")),
+        time=time_of(entry.get("createdAt")),
+        message=text_of(entry.get("commitMessage")),
         notes=tuple(notes),
     )
-
-
-def _message(said: Json, where: str, notes: list[str]) -> Speech | Slot:
-    if not isinstance(said, Mapping):
-        raise SourceUnreadable(f"{where}: a message is an object, not {shown(said)}")
-    if said.get("type") == "placeholder" and isinstance(said.get("name"), str) and said["name"]:
-        return Slot(said["name"])
-    role, content = said.get("role"), said.get("content")
-    more = sorted(set(said) - {"role", "content", "type"})
-    if more:
-        notes.append(f"of a message {', '.join(more)} is left out")
-    if isinstance(content, list):
-        texts = [each["text"] for each in content if isinstance(each, Mapping) and isinstance(each.get("text"), str)]
-        if len(texts) < len(content):
-            notes.append("parts of a message that are no text are left out")
-        content = "\n".join(texts)
-    if not isinstance(role, str) or not isinstance(content, str):
-        raise SourceUnreadable(f"{where}: a message has role and content, or type placeholder and name")
-    return Speech(role, content)
-
-
-def _words(said: Json) -> tuple[str, ...]:
-    return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
-
-
-def _text(said: Json) -> str:
-    return said if isinstance(said, str) else ""
-
-
-def _time(said: Json) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(said) if isinstance(said, str) else None
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found

@@ -6,15 +6,13 @@ from typing import Any
 
 from registry.domain.importing.imported import Imported, ImportedVersion, Slot, SourceUnreadable, Speech, Syntax
 from registry.domain.importing.model_settings import read_settings
-from registry.domain.yaml_reader import read_yaml
+from registry.domain.importing.source_values import decoded, mapping_of, shapes_in, text_of, words_of, yaml_mapping
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
 _MARKER = re.compile(
     r"^[ \t]*#?[ \t]*(system|developer|user|assistant)[ \t]*:[ \t]*\r?$\n?", re.MULTILINE | re.IGNORECASE
 )
 _DOT_TAG = re.compile(r"""\{\{\s*(?:role\s+["'](\w+)["']|(history)(?:\s*\(\s*\))?)\s*\}\}""")
-_LOOP = re.compile(r"\{%-?\s*for\s+[\w, ]+\s+in\s+(\w+)\s*-?%\}")
-_MEMBER = re.compile(r"\{[{%][^}]*?\b(\w+)\.\w")
 
 
 def read_prompty(data: bytes, name: str, where: str) -> Imported:
@@ -22,13 +20,13 @@ def read_prompty(data: bytes, name: str, where: str) -> Imported:
 
     Raises SourceUnreadable, as all readers here.
     """
-    front, body = _front_matter(_text(data, where), where)
+    front, body = _front_matter(decoded(data, where), where)
     template = front.get("template", "jinja2")
     format_ = template.get("format") if isinstance(template, Mapping) else template
     syntax = Syntax.MUSTACHE if format_ == "mustache" else Syntax.JINJA
-    model = _mapping(front.get("model"))
-    connection = _mapping(model.get("configuration")) | _mapping(model.get("connection"))
-    parameters = _mapping(model.get("parameters")) | _mapping(model.get("options"))
+    model = mapping_of(front.get("model"))
+    connection = mapping_of(model.get("configuration")) | mapping_of(model.get("connection"))
+    parameters = mapping_of(model.get("parameters")) | mapping_of(model.get("options"))
     deployment = model.get("id") or connection.get("azure_deployment") or connection.get("model")
     settings, rest = read_settings({**parameters, **({"model": deployment} if isinstance(deployment, str) else {})})
     notes = ["where the model is reached (model.configuration) is left out"] if connection else []
@@ -37,30 +35,30 @@ def read_prompty(data: bytes, name: str, where: str) -> Imported:
         1,
         tuple(read_marked(body)),
         syntax,
-        _string(front.get("description")),
+        text_of(front.get("description")),
         settings,
         _left(front, "name", "description", "tags", "template", "model", "inputs", "sample") | rest,
         defaults,
-        {**_guessed(body, syntax), **samples},
+        {**(shapes_in(body) if syntax is Syntax.JINJA else {}), **samples},
         notes=tuple(notes),
     )
-    return Imported("prompty", name, (version,), _strings(front.get("tags")))
+    return Imported("prompty", name, (version,), words_of(front.get("tags")))
 
 
 def read_dotprompt(data: bytes, name: str, where: str) -> Imported:
     """Dotprompt: front matter, then Handlebars with ``{{role "system"}}`` and ``{{history}}``."""
-    front, body = _front_matter(_text(data, where), where)
+    front, body = _front_matter(decoded(data, where), where)
     model = {"model": front["model"]} if isinstance(front.get("model"), str) else {}
-    settings, rest = read_settings({**_mapping(front.get("config")), **model})
-    given = _mapping(front.get("input"))
+    settings, rest = read_settings({**mapping_of(front.get("config")), **model})
+    given = mapping_of(front.get("input"))
     version = ImportedVersion(
         1,
         tuple(_tagged(body)),
         Syntax.HANDLEBARS,
-        _string(front.get("description")),
+        text_of(front.get("description")),
         settings,
         _left(front, "model", "config", "description", "input") | rest,
-        _mapping(given.get("default")),
+        mapping_of(given.get("default")),
         notes=("the types of the inputs are left out",) if "schema" in given else (),
     )
     return Imported("dotprompt", name, (version,))
@@ -68,17 +66,17 @@ def read_dotprompt(data: bytes, name: str, where: str) -> Imported:
 
 def read_github(data: bytes, name: str, where: str) -> Imported:
     """GitHub Models: a YAML file with ``messages``, whose texts hold ``{{variable}}``."""
-    said = _yaml(data, where)
+    said = yaml_mapping(data, where)
     messages = said.get("messages")
     if not isinstance(messages, list) or not all(_is_message(each) for each in messages):
         raise SourceUnreadable(f"{where}: messages is a list of role and content")
     model = {"model": said["model"]} if isinstance(said.get("model"), str) else {}
-    settings, rest = read_settings({**_mapping(said.get("modelParameters")), **model})
+    settings, rest = read_settings({**mapping_of(said.get("modelParameters")), **model})
     version = ImportedVersion(
         1,
         tuple(Speech(each["role"], each["content"]) for each in messages),
         Syntax.MUSTACHE,
-        _string(said.get("description")),
+        text_of(said.get("description")),
         settings,
         _left(said, "name", "description", "model", "modelParameters", "messages") | rest,
     )
@@ -87,33 +85,18 @@ def read_github(data: bytes, name: str, where: str) -> Imported:
 
 def read_text(data: bytes, name: str, where: str) -> Imported:
     """A text with ``{{variable}}``; front matter before it may say description and tags."""
-    text = _text(data, where)
+    text = decoded(data, where)
     front, body = _front_matter(text, where) if _FRONT.match(text) else ({}, text)
     rest = _left(front, "description", "tags")
-    version = ImportedVersion(1, body, Syntax.MUSTACHE, _string(front.get("description")), metadata=rest)
-    return Imported("text", name, (version,), _strings(front.get("tags")))
-
-
-def _text(data: bytes, where: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceUnreadable(f"{where} is no UTF-8 text") from None
+    version = ImportedVersion(1, body, Syntax.MUSTACHE, text_of(front.get("description")), metadata=rest)
+    return Imported("text", name, (version,), words_of(front.get("tags")))
 
 
 def _front_matter(text: str, where: str) -> tuple[dict[str, Any], str]:
     found = _FRONT.match(text)
     if found is None:
         return {}, text
-    return (_yaml(found[1].encode(), where) if found[1].strip() else {}), text[found.end() :]
-
-
-def _yaml(data: bytes, where: str) -> dict[str, Any]:
-    document = read_yaml(data, where)
-    if not isinstance(document.value, dict) or not document.complete:
-        said = next((each.message for each in document.diagnostics), "a mapping is needed")
-        raise SourceUnreadable(f"{where}: {said}")
-    return document.value
+    return (yaml_mapping(found[1].encode(), where) if found[1].strip() else {}), text[found.end() :]
 
 
 def read_marked(body: str) -> Iterator[Speech]:
@@ -145,8 +128,8 @@ def _inputs(front: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Defaults, and values that show of what type a variable is."""
     defaults: dict[str, Any] = {}
     shapes: Mapping[str, Any] = {"array": [], "list": [], "object": {}, "number": 0.5, "integer": 1, "boolean": True}
-    samples: dict[str, Any] = dict(_mapping(front.get("sample")))
-    for name, said in _mapping(front.get("inputs")).items():
+    samples: dict[str, Any] = dict(mapping_of(front.get("sample")))
+    for name, said in mapping_of(front.get("inputs")).items():
         if isinstance(said, Mapping):
             if said.get("type") in shapes:
                 samples[name] = shapes[said["type"]]
@@ -155,29 +138,9 @@ def _inputs(front: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return defaults, samples
 
 
-def _guessed(body: str, syntax: Syntax) -> dict[str, Any]:
-    """What the tags that use a variable say of its type."""
-    if syntax is not Syntax.JINJA:
-        return {}
-    objects: dict[str, Any] = {name: {} for name in _MEMBER.findall(body)}
-    return {**objects, **{name: [] for name in _LOOP.findall(body)}}
-
-
 def _is_message(said: Any) -> bool:
     return isinstance(said, Mapping) and isinstance(said.get("role"), str) and isinstance(said.get("content"), str)
 
 
-def _mapping(said: Any) -> dict[str, Any]:
-    return dict(said) if isinstance(said, Mapping) else {}
-
-
 def _left(said: Mapping[str, Any], *taken: str) -> dict[str, Any]:
     return {key: value for key, value in said.items() if key not in taken}
-
-
-def _string(said: Any) -> str:
-    return said if isinstance(said, str) else ""
-
-
-def _strings(said: Any) -> tuple[str, ...]:
-    return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()

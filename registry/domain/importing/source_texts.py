@@ -32,6 +32,7 @@ class Piece:
 
 _NAME = r"\w[^{}\"'\n\r\t<>:;,()\[\]|=\\]*"
 _VARIABLE = re.compile(rf"\{{\{{\{{\s*({_NAME}?)\s*\}}\}}\}}|\{{\{{\s*({_NAME}?)\s*\}}\}}")
+_IN_TWO_BRACES = re.compile(rf"\{{\{{\s*({_NAME}?)\s*\}}\}}")
 _REFERENCE = re.compile(r"@@@langfusePrompt:name=([^|@\n]+)(?:\|[^@\n]*)?@@@")
 _TAG = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
 _OPENING = re.compile(r"\{+(?=[%#])|\{{2,}")
@@ -42,12 +43,12 @@ def read_pieces(text: str, syntax: Syntax) -> list[Piece]:
     """The pieces of a text in order; together their ``raw`` is the text. Jinja's texts are not read so."""
     if syntax is Syntax.PLAIN or syntax is Syntax.JINJA:
         return [Piece(PieceKind.LITERAL, text)] if text else []
-    return list(_pieces(text, syntax is Syntax.LANGFUSE))
+    return list(_pieces(text, syntax))
 
 
-def _pieces(text: str, references: bool) -> Iterator[Piece]:
+def _pieces(text: str, syntax: Syntax) -> Iterator[Piece]:
     at = 0
-    for kind, found in _found(text, references):
+    for kind, found in _found(text, syntax):
         if found.start() < at:
             continue
         if found.start() > at:
@@ -58,9 +59,10 @@ def _pieces(text: str, references: bool) -> Iterator[Piece]:
         yield Piece(PieceKind.LITERAL, text[at:])
 
 
-def _found(text: str, references: bool) -> list[tuple[PieceKind, re.Match[str]]]:
-    found = [(PieceKind.VARIABLE, each) for each in _VARIABLE.finditer(text)]
-    if references:
+def _found(text: str, syntax: Syntax) -> list[tuple[PieceKind, re.Match[str]]]:
+    variable = _IN_TWO_BRACES if syntax is Syntax.BRACES else _VARIABLE
+    found = [(PieceKind.VARIABLE, each) for each in variable.finditer(text)]
+    if syntax is Syntax.LANGFUSE:
         found += [(PieceKind.REFERENCE, each) for each in _REFERENCE.finditer(text)]
     return sorted(found, key=lambda each: each[1].start())
 

@@ -1,0 +1,59 @@
+"""Reading all prompts of an MLflow server over its REST API."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from api.commands.import_progress import shown_progress
+from api.commands.source_server import SourceServer, plain_address
+from registry.domain.importing.imported import Found, SourceUnreadable
+from registry.domain.importing.mlflow import IS_PROMPT, gather
+from registry.settings import MlflowSettings
+
+MODELS = "/api/2.0/mlflow/registered-models/search"
+VERSIONS = "/api/2.0/mlflow/model-versions/search"
+PAGE = 100
+_PROMPTS = f"tag.`{IS_PROMPT}` = 'true'"
+_KEYS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+
+
+def read_mlflow(address: str) -> Found:
+    """Every version of every prompt. Raises SourceUnreadable where the server cannot be read to the end."""
+    server = SourceServer(plain_address(address, "/api/2.0"), "MLflow", f"what is in {_KEYS}", _credentials())
+    with shown_progress("read", None) as step:
+        versions = []
+        models = list(_all(server, MODELS, "registered_models", ["name ASC"]))
+        for each in _all(server, VERSIONS, "model_versions", ["name ASC", "version_number ASC"]):
+            versions.append(each)
+            step()
+    return gather(models, versions, server.address)
+
+
+def _credentials() -> dict[str, str]:
+    settings = MlflowSettings()
+    if settings.username:
+        password = settings.password.get_secret_value() if settings.password is not None else ""
+        keys = base64.b64encode(f"{settings.username}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {keys}"}
+    token = settings.token.get_secret_value().strip() if settings.token is not None else ""
+    if not token.isascii() or not token.isprintable():
+        raise SourceUnreadable("MLFLOW_TRACKING_TOKEN holds signs that no token has: set it anew")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _all(server: SourceServer, path: str, entries: str, order: list[str]) -> Iterator[Any]:
+    """All that a search finds, page by page; an answer without entries has no such key."""
+    query: dict[str, Any] = {"filter": _PROMPTS, "max_results": PAGE, "order_by": order}
+    seen: set[str] = set()
+    while True:
+        answer = server.get(path, **query)
+        found, token = answer.get(entries, []), answer.get("next_page_token")
+        if not isinstance(found, list):
+            raise SourceUnreadable(f"{server.address}{path} answered no list: check the address")
+        yield from found
+        if not isinstance(token, str) or not token:
+            return
+        if token in seen:
+            raise SourceUnreadable(f"{server.address}{path} goes round in a circle with its pages")
+        seen.add(token)
+        query["page_token"] = token

@@ -1,0 +1,149 @@
+"""Asking a server of another tool over REST: patiently, never elsewhere, and never for more than it should give."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from registry.domain.importing.imported import SourceUnreadable
+from registry.domain.wording import shown
+
+TIMEOUT_SECONDS = 30.0
+ANSWER_SECONDS = 300.0
+"""So long one answer may take from its first byte to its last."""
+ATTEMPTS = 6
+LONGEST_WAIT_SECONDS = 60.0
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
+_SIGNS = re.compile(r"[\x21-\x7e]*")
+
+
+def plain_address(said: str, *ends: str) -> str:
+    """An address as somebody gives it, without credentials and without what begins with one of ``ends``.
+
+    Raises SourceUnreadable where it is none.
+    """
+    scheme, _, rest = said.strip().partition("://")
+    address = f"{scheme.lower()}://{rest.rpartition('@')[2]}"
+    for end in ("?", "#", *ends):
+        address = address.partition(end)[0]
+    try:
+        fits = _SIGNS.fullmatch(address) and urlsplit(address).hostname and urlsplit(address).port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise SourceUnreadable(f"{shown(address)} is no address: write one such as https://example.com")
+    return address.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceServer:
+    """A server at ``address``; ``product`` is whose it is, ``keys`` what to say of keys that it refuses.
+
+    ``again`` is what to say where it stays away.
+    """
+
+    address: str
+    product: str
+    keys: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    again: str = "nothing was written; try again"
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """The JSON object at a path. Waits where the server asks for it. Raises SourceUnreadable."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._once(path, query)
+            except _NotNow as error:
+                if attempt == ATTEMPTS - 1:
+                    raise SourceUnreadable(f"{self.address} {error}: {self.again}") from None
+                asked = error.seconds
+                time.sleep(min(LONGEST_WAIT_SECONDS, asked if asked is not None else 0.2 * 2**attempt))
+        raise AssertionError("the last attempt raises")
+
+    def _once(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        url = f"{self.address}{path}?{urlencode(query, doseq=True)}"
+        headers = {"Accept": "application/json", **self.headers}
+        try:
+            with _open(url, headers, TIMEOUT_SECONDS) as answer:
+                data = self._read(answer, path)
+        except HTTPError as error:
+            with error:
+                raise self._refused(error, path) from None
+        except (OSError, HTTPException, ValueError) as error:
+            cause = error.reason if isinstance(error, URLError) else error
+            said = (isinstance(cause, OSError) and cause.strerror) or type(cause).__name__
+            raise _NotNow(f"gave no answer ({said})") from None
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise SourceUnreadable(
+                f"{self.address}{path} answered something that is not {self.product}'s: check the address"
+            )
+        return found
+
+    def _read(self, answer: HTTPResponse, path: str) -> bytes:
+        """The whole body. Raises _NotNow where it breaks off or trickles."""
+        data = bytearray()
+        until = time.monotonic() + ANSWER_SECONDS
+        while piece := answer.read1(_PIECE_BYTES):
+            data += piece
+            if len(data) > MAX_ANSWER_BYTES:
+                raise SourceUnreadable(f"{self.address}{path} answered with more than {MAX_ANSWER_BYTES:,} bytes")
+            if time.monotonic() > until:
+                raise _NotNow("is too slow")
+        if answer.length:
+            raise _NotNow("broke off in its answer")
+        return bytes(data)
+
+    def _refused(self, error: HTTPError, path: str) -> Exception:
+        if error.code == 429 or error.code >= 500:
+            said = str(error.headers.get("Retry-After") or "")
+            return _NotNow(f"answered {error.code}", float(said) if said.isascii() and said.isdecimal() else None)
+        if error.code in {401, 403}:
+            return SourceUnreadable(f"{self.address} refuses {self.keys}")
+        if 300 <= error.code < 400:
+            return SourceUnreadable(f"{self.address} answers from elsewhere ({error.code}): give that address")
+        return SourceUnreadable(
+            f"{self.address}{path} answered {error.code}: check that it is a server of {self.product}'s"
+        )
+
+
+def looks_like_mlflow(address: str) -> bool:
+    """Whether the server at an address says that it is MLflow's, asked once and without any key."""
+    try:
+        with _open(f"{address}/version", {}, 5.0) as answer:
+            return re.fullmatch(rb"\d+\.\d+\.\d+[\w.+-]*\s*", answer.read(64)) is not None
+    except HTTPError as error:
+        with error:
+            return error.code == 401 and "mlflow" in str(error.headers.get("WWW-Authenticate")).lower()
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
+def _open(url: str, headers: Mapping[str, str], seconds: float) -> Any:
+    request = Request(url, headers=dict(headers))  # noqa: S310  (http or https: the address is checked)
+    return build_opener(_NoRedirection).open(request, timeout=seconds)
+
+
+class _NoRedirection(HTTPRedirectHandler):
+    """Leaves a redirection as it is, so that the keys go nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """No redirection."""
+
+
+class _NotNow(Exception):
+    """The server cannot answer at the moment; ``seconds`` is how long it asks to wait."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
