@@ -20,7 +20,7 @@ SHOWN_NOTES = 1_000
 
 def import_prompts(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, a folder, or the address of a Langfuse server.")
+        str, typer.Argument(metavar="SOURCE", help="A file, a folder, or the address of a Langfuse or MLflow server.")
     ],
     form: Annotated[
         SourceFormat | None, typer.Option("--from", help="The format. [default: recognised]", show_default=False)
@@ -38,12 +38,15 @@ def import_prompts(
 
     Said again it adds what is new there and nothing else, so an import that was interrupted is finished by repeating
     it. What was changed, renamed or deleted here since is left alone. What could not be carried over is reported for
-    each prompt. Langfuse is asked with LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY.
+    each prompt. Langfuse is asked with LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, MLflow with
+    MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, where they are set.
 
     \b
     promptuary import export.json --dry-run
     promptuary import prompts/ --from prompty
     promptuary import https://cloud.langfuse.com --folder langfuse
+    promptuary import http://127.0.0.1:5000 --from mlflow
+    promptuary import promptfooconfig.yaml
     promptuary import export.json --json | jq -r '.prompts[] | select(.notes != []) | .name'
 
     Exit codes: 0 everything was taken over or reported, 1 the server refused the key, 2 the source or the server

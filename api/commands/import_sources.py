@@ -9,7 +9,7 @@ from registry.domain.importing.imported import Found, SourceUnreadable
 
 MAX_BYTES = 256 * 1024 * 1024
 """Bytes of a file, or of all files of a folder together."""
-_ASIDE = (".yaml", ".yml", ".csv")
+_ASIDE = (".yaml", ".yml", ".csv", ".j2")
 """Files that others may refer to."""
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
@@ -23,11 +23,20 @@ def read_source(source: str, form: SourceFormat | None) -> Found:
         return _read_server(source, form)
     path = Path(source)
     if not path.is_dir():
-        return read_files([SourceFile(path.name, _read(path, MAX_BYTES), str(path))], form)
+        file = SourceFile(path.name, _read(path, MAX_BYTES), str(path))
+        return read_files([file, *_neighbours(path, form)], form)
     files = list(_files_below(path, form))
     if all(file.aside for file in files):
         raise SourceUnreadable(f"{path} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address")
     return read_files(files, None)
+
+
+def _neighbours(path: Path, form: SourceFormat | None) -> Iterator[SourceFile]:
+    """What the file at a path may refer to: the files beside it and below."""
+    if SourceFormat.PROMPTFOO in {form, recognise(path.name)}:
+        for file in _files_below(path.parent, None):
+            if file.name != path.name:
+                yield SourceFile(file.name, file.data, file.where, aside=True)
 
 
 def _read_server(source: str, form: SourceFormat | None) -> Found:

@@ -9,7 +9,7 @@ import mlflow  # type: ignore[import-not-found]  # it lives in .venv-mlflow
 SCHEMA = {"title": "Queue", "type": "object", "properties": {"queue": {"type": "string"}}}
 MODEL = {"provider": "openai", "model_name": "gpt-4o", "temperature": 0.2, "max_tokens": 9, "extra": "kept"}
 CHAT = [
-    {"role": "system", "content": "너는 {{역할}} 이다. {{{역할}}} {\"json\": 1}"},
+    {"role": "system", "content": '너는 {{역할}} 이다. {{{역할}}} {"json": 1}'},
     {"role": "user", "content": "Hi {{ name }}"},
 ]  # fmt: skip
 LOOP = "{% for item in items %}- {{ item }}\n{% endfor %}{{ name|upper }}"
@@ -25,7 +25,7 @@ def main(address: str) -> None:
     mlflow.genai.set_prompt_alias("triage", "production", 1)
     mlflow.genai.set_prompt_alias("triage", "Stage_2", 2)
     mlflow.MlflowClient().set_prompt_tag("triage", "분류", "고객")
-    print(json.dumps([
+    sys.stdout.write(json.dumps([
         made("triage", 1, ticket="A\\1"),
         made("triage", 2, ticket="A", team="B"),
         made("chat-1", 1, 역할="상담원", name="Ada"),

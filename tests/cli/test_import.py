@@ -196,6 +196,25 @@ def test_a_folder_of_a_project_gives_its_prompts_and_tells_the_rest(ask: Run, se
     assert "project/hello" not in told.out
 
 
+def test_a_configuration_of_promptfoo_brings_its_files(ask: Run, server: Running, tmp_path: Path) -> None:
+    files = {
+        "promptfooconfig.yaml": "prompts: [file://prompts/안내.txt, 'Hi {{name}}']\ntests: [{vars: {name: Ada}}]\n",
+        "prompts/안내.txt": "안내 {{이름}}\n---\n둘째",
+        "other.md": "not of the configuration",
+    }
+    for name, text in files.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(text, encoding="utf-8")
+    done = ask("import", str(tmp_path / "in" / "promptfooconfig.yaml"), "--folder", "foo", "--json")
+    assert (done.code, done.json["written"], done.json["left_out"]) == (0, 3, []), done.err + done.out
+    assert server.read("foo/prompts/안내-2")["document"]["text"] == "둘째"
+    assert server.read("foo/prompt-2")["document"]["variables"]["name"]["examples"] == ["Ada"]
+    whole = ask("import", str(tmp_path / "in"), "--folder", "foo", "--json")
+    assert [(each["name"], each["written"]) for each in whole.json["prompts"]] == [
+        ("foo/other", [1]), ("foo/prompt-2", []), ("foo/prompts/안내", []), ("foo/prompts/안내-2", []),
+    ]  # fmt: skip
+
+
 def test_a_dry_run_asks_no_server(run: Run, tmp_path: Path) -> None:
     done = run(
         "import",

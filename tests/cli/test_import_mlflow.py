@@ -38,11 +38,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, li
     try:
         until = time.monotonic() + 180
         while not is_up(f"{address}/health"):
-            assert server.poll() is None and time.monotonic() < until, (folder / "log").read_text()[-4000:]
+            lives = server.poll() is None and time.monotonic() < until
+            assert lives, (folder / "log").read_text()[-4000:]
             time.sleep(0.2)
         script = [str(PYTHON), "-P", str(Path(__file__).parent / "mlflow_prompts.py"), address]
-        made = subprocess.run(script, env=environment, cwd=folder, capture_output=True, text=True, timeout=300)
-        assert made.returncode == 0, made.stderr
+        made = subprocess.run(script, env=environment, cwd=folder, capture_output=True, timeout=300, check=False)
+        assert made.returncode == 0, made.stderr.decode()
         yield address, json.loads(made.stdout.splitlines()[-1])
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -9,7 +9,7 @@ from registry.domain.importing.imported import Found, Imported, LeftOut, SourceU
 from registry.domain.importing.langfuse import read_export
 from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.prompt_files import read_dotprompt, read_github, read_prompty, read_text
-from registry.domain.importing.promptfoo import Reading, read_promptfoo
+from registry.domain.importing.promptfoo import FileRead, read_promptfoo
 from registry.domain.importing.templates import is_label_file, is_template, read_template_file
 from registry.domain.wording import shown
 
@@ -81,7 +81,7 @@ def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
     kinds = {file.name: form or format_of(file) for file in asked}
     by_name = {file.name: file.data for file in given}
     for file in sorted(asked, key=lambda each: kinds[each.name] is not SourceFormat.PROMPTFOO):
-        if file.name in used:
+        if file.name in used or is_label_file(file.name):
             continue
         try:
             reading = _read(file, kinds[file.name], by_name, alone=len(asked) == 1)
@@ -97,8 +97,9 @@ def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
         ]
     if not found:
         raise SourceUnreadable(left_out[0].why if left_out else "there is no file that can be imported")
-    if any(each.source == SourceFormat.PROMPTUARY for each in found.values()):
-        left_out += [LeftOut(file.name, _LABELS) for file in given if is_label_file(file.name)]
+    own = any(each.source == SourceFormat.PROMPTUARY for each in found.values())
+    labels = [file for file in given if is_label_file(file.name) and (own or not file.aside)]
+    left_out += [LeftOut(file.name, _LABELS) for file in labels]
     return Found(tuple(found.values()), tuple(left_out))
 
 
@@ -108,10 +109,10 @@ def _configurations(files: list[SourceFile]) -> list[SourceFile]:
     return called or [file for file in files if file.name.lower().endswith(_CONFIGURATION)]
 
 
-def _read(file: SourceFile, kind: SourceFormat | None, files: Mapping[str, bytes], *, alone: bool) -> Reading:
+def _read(file: SourceFile, kind: SourceFormat | None, files: Mapping[str, bytes], *, alone: bool) -> FileRead:
     if kind is SourceFormat.PROMPTFOO:
         return read_promptfoo(file.data, file.name, file.where, files)
-    return Reading(_prompts(file, kind, alone=alone))
+    return FileRead(_prompts(file, kind, alone=alone))
 
 
 def _prompts(file: SourceFile, kind: SourceFormat | None, *, alone: bool) -> list[Imported]:
@@ -123,5 +124,7 @@ def _prompts(file: SourceFile, kind: SourceFormat | None, *, alone: bool) -> lis
         return read_export(file.data, file.where)
     if kind is SourceFormat.PROMPTUARY:
         return [read_template_file(file.data, file.name, file.where)]
+    if kind not in _ONE_PROMPT:
+        raise SourceUnreadable(f"{kind} is no format of files: its prompts come from an address")
     ending = next((each for each in ENDINGS if file.name.lower().endswith(each)), "")
     return [_ONE_PROMPT[kind](file.data, file.name[: len(file.name) - len(ending)], file.where)]

@@ -18,7 +18,7 @@ from registry.domain.importing.imported import (
 )
 from registry.domain.importing.model_settings import read_settings
 from registry.domain.importing.promptfoo_prompts import Prompt, read_prompts
-from registry.domain.importing.promptfoo_tests import Tests, read_tests
+from registry.domain.importing.promptfoo_tests import Tests, examples_of, read_tests
 from registry.domain.importing.referred_files import ReferredFiles
 from registry.domain.importing.source_values import mapping_of, read_message, shapes_in, text_of, yaml_value
 from registry.domain.wording import listed, shown
@@ -32,7 +32,7 @@ _NO_MODEL = re.compile(
 
 
 @dataclass(slots=True)
-class Reading:
+class FileRead:
     """What came of one configuration; ``used`` names the files that belong to its prompts and tests."""
 
     prompts: list[Imported] = field(default_factory=list)
@@ -48,7 +48,7 @@ class _Model:
     echoes: bool
 
 
-def read_promptfoo(data: bytes, name: str, where: str, files: Mapping[str, bytes]) -> Reading:
+def read_promptfoo(data: bytes, name: str, where: str, files: Mapping[str, bytes]) -> FileRead:
     """The prompts of the configuration at ``name``, which may refer to ``files`` by their paths, and to no others.
 
     Raises SourceUnreadable where it is no configuration at all.
@@ -57,7 +57,7 @@ def read_promptfoo(data: bytes, name: str, where: str, files: Mapping[str, bytes
     if not isinstance(said, Mapping) or "prompts" not in said:
         raise SourceUnreadable(f"{where} is no configuration of promptfoo's: it needs prompts")
     referred = ReferredFiles(files, name)
-    reading = Reading()
+    reading = FileRead()
     model = _model(said.get("providers", said.get("targets")))
     tests = read_tests(said.get("tests"), said.get("defaultTest"), referred, echoes=model.echoes)
     names: defaultdict[str, int] = defaultdict(int)
@@ -84,6 +84,8 @@ def _version(prompt: Prompt, model: _Model, tests: Tests, description: str) -> I
         parameters = {**model.settings["model"].get("parameters", {}), **own["model"].get("parameters", {})}
         settings["model"] = {**model.settings["model"], **own["model"], "parameters": parameters}
     text = body if isinstance(body, str) else "".join(each.text for each in body if isinstance(each, Speech))
+    shapes = shapes_in(text)
+    examples = examples_of(tests, shapes, notes)
     return ImportedVersion(
         1,
         body,
@@ -91,8 +93,8 @@ def _version(prompt: Prompt, model: _Model, tests: Tests, description: str) -> I
         description,
         settings,
         {**model.rest, **more},
-        samples={**shapes_in(text), **{key: values[0] for key, values in tests.values.items()}},
-        examples=tests.values,
+        samples={**shapes, **{key: values[0] for key, values in examples.items()}},
+        examples=examples,
         tests=tuple(tests.tests),
         notes=tuple(dict.fromkeys(notes)),
     )

@@ -6,7 +6,7 @@ provider ``echo``, which answers with the prompt.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,9 +111,26 @@ def _plain(value: Json, found: Tests) -> bool:
 
 
 def _add(values: list[Json], value: Json) -> None:
-    for each in value if isinstance(value, list) and value else [value]:
-        if each not in values and len(values) < MOST_EXAMPLES:
-            values.append(each)
+    if value not in values:
+        values.append(value)
+
+
+def examples_of(found: Tests, shapes: Mapping[str, Json], notes: list[str]) -> dict[str, list[Json]]:
+    """What the tests give each variable, of one type: that of ``shapes``, which the prompt's tags say, or of the first.
+
+    A list stands for several values, unless it is looped over.
+    """
+    examples: dict[str, list[Json]] = {}
+    for name, given in found.values.items():
+        loops = isinstance(shapes.get(name), list)
+        values = [each for value in given for each in (value if isinstance(value, list) and not loops else [value])]
+        kind = type(shapes.get(name, values[0] if values else None))
+        fitting = [each for each in values if type(each) is kind]
+        if len(fitting) < len(values):
+            notes.append(f"values of {shown(name)} in the tests that are of another type are left out")
+        if fitting:
+            examples[name] = fitting[:MOST_EXAMPLES]
+    return examples
 
 
 def _check(said: Any, notes: list[str]) -> Iterator[dict[str, Json]]:
