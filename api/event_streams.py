@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from api.gateway import HEAD_ONLY
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
 from registry.domain.events import (
+    Event,
     EventFilter,
     LabelMoved,
     RefProjected,
@@ -29,6 +31,9 @@ RETRY_MILLISECONDS = 2_000
 
 ENDING_SECONDS = 0.5
 """How long a client may take to receive the end of the stream when the server stops."""
+
+FRAMES = 1_024
+"""Events of which the bytes are kept: subscribers are told the same ones within moments."""
 
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -106,15 +111,20 @@ class EventStream(Response):
 
 
 def frame(repository: RepositoryName, told: Told) -> bytes:
-    """One event on the wire."""
-    body = orjson.dumps(event_body(repository, told))
-    name = told.what.value if isinstance(told.what, Notice) else told.what.type
-    return f"id: {told.position}\nevent: {name}\ndata: ".encode() + body + b"\n\n"
+    """One event on the wire; its bytes are made once for all who are told it."""
+    # By the text of its position: two places are equal that have other commits.
+    return _frame(repository, str(told.position), told.what)
 
 
-def event_body(repository: RepositoryName, told: Told) -> Mapping[str, object]:
+@lru_cache(FRAMES)
+def _frame(repository: RepositoryName, position: str, what: Event | Notice) -> bytes:
+    body = orjson.dumps(event_body(repository, what))
+    name = what.value if isinstance(what, Notice) else what.type
+    return f"id: {position}\nevent: {name}\ndata: ".encode() + body + b"\n\n"
+
+
+def event_body(repository: RepositoryName, what: Event | Notice) -> Mapping[str, object]:
     """The ``data`` of an event: type, repository, name and commit always, and what else there is to say."""
-    what = told.what
     if isinstance(what, Notice):
         head = {"type": what.value, "repository": repository, "name": None, "commit": None}
         return {**head, "reason": _REASONS[what]}

@@ -1,5 +1,6 @@
 """``validate`` and ``check`` of a whole checkout, beside parsing its files alone, in one process and in two."""
 
+import json
 import resource
 import shutil
 import subprocess
@@ -29,8 +30,8 @@ def measure(bench: Bench) -> list[Row]:
         commands = {
             "one": [sys.executable, "-m", "bench.floors.parsing", str(folder), "1"],
             "two": [sys.executable, "-m", "bench.floors.parsing", str(folder), "2"],
-            "validate": [*PROGRAM, "validate", str(folder)],
-            "check": [*PROGRAM, "check", str(folder), "--against", "HEAD"],
+            "validate": [*PROGRAM, "validate", str(folder), "--json"],
+            "check": [*PROGRAM, "check", str(folder), "--against", "HEAD", "--json"],
         }
         for _ in range(min(bench.runs, RUNS)):
             wait_for_quiet()
@@ -90,7 +91,7 @@ def _timed(command: list[str], templates: int) -> tuple[float, float]:
     done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode or (templates and f"{templates} templates in" not in done.stderr):
+    if done.returncode or (templates and json.loads(done.stdout)["templates"] != templates):
         raise RuntimeError(f"{' '.join(command[-3:])}: {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}")
     busy = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
     return seconds, busy / seconds

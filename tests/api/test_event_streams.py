@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api import event_streams
 from registry.bootstrap import Registry
-from tests.stock import TONE, write_files
+from registry.domain.events import Event, LabelMoved, Position
+from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
+from registry.services.events import Notice, Told
+from tests.stock import DEFAULT, TONE, write_files
 
 PATH = "/api/v1/repositories/default/events"
 
@@ -120,3 +124,19 @@ async def test_a_client_that_takes_nothing_does_not_hold_the_stop_up(
         await asyncio.sleep(0.1)
         stocked.event_streams.close()
         await asyncio.wait_for(stream.task, 5)
+
+
+def test_the_bytes_of_an_event_are_made_once_for_each_place() -> None:
+    def told(what: Event | Notice, commit: str, ordinal: int = 7) -> Told:
+        return Told(Position(ordinal, commit=commit * 40), what)
+
+    one, other = DEFAULT, RepositoryName("other")
+    moved = LabelMoved(one, CommitId("a" * 40), LabelName("production"), TemplateName("support/triage"), 1, 2)
+    assert event_streams.frame(one, told(moved, "a")) is event_streams.frame(one, told(replace(moved), "a"))
+    # Places are equal whatever their commit: after a branch was rewritten the id is another all the same.
+    assert told(Notice.RESET, "a") == told(Notice.RESET, "b")
+    asked = [(one, told(Notice.RESET, "a")), (one, told(Notice.RESET, "b")), (other, told(Notice.RESET, "a"))]
+    asked += [(one, told(moved, "a")), (one, told(replace(moved, new=3), "a")), (one, told(moved, "a", 8))]
+    frames = [event_streams.frame(*each) for each in asked]
+    assert len(set(frames)) == len(asked)
+    assert b"id: 7-bbbbbbbbbbbb\n" in frames[1]
