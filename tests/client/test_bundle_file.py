@@ -100,6 +100,35 @@ def test_two_programs_keep_what_either_has_read(nasty: Nasty, connect: Connect, 
     assert {each["name"] for each in json.loads(file.read_text())["reads"]} == {"a", "b"}
 
 
+def test_what_was_deleted_is_not_there_at_the_next_start(
+    nasty: Nasty, connect: Connect, file: Path, kept: Prompt
+) -> None:
+    nasty.script = lambda handler: handler.answer(410, {"type": "#template-gone", "status": 410, "detail": "gone"})
+    nasty.start()
+    client = connect(bundle=file)
+    with pytest.raises(NotFound):
+        client.get(NAME, label="production")
+    client.close()
+    nasty.stop()
+    with pytest.raises(Unavailable):
+        connect(bundle=file, retries=0).get(NAME, label="production")
+
+
+def test_a_file_holds_as_much_as_memory_may_and_what_was_read_last(nasty: Nasty, connect: Connect, file: Path) -> None:
+    nasty.script = lambda handler: handler.template(name=handler.path.rpartition("/")[2])
+    one = len(SOURCE)
+    client = connect(bundle=file, cache_bytes=one * 5, ttl=0.0)
+    for number in range(4):
+        client.get(f"early-{number}")
+    client.close()
+    client = connect(bundle=file, cache_bytes=one * 5, ttl=0.0)
+    for number in range(3):
+        client.get(f"late-{number}")
+    client.close()
+    names = [each["name"] for each in json.loads(file.read_text())["reads"]]
+    assert names == ["early-2", "early-3", "late-0", "late-1", "late-2"]
+
+
 def test_another_repositorys_bundle_is_not_taken(connect: Connect, file: Path, kept: Prompt) -> None:
     with pytest.raises(Unavailable):
         connect(bundle=file, repository="another", retries=0).get(NAME, label="production")

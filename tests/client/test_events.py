@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from promptuary_client import Client
+from promptuary_client import Client, events
 from promptuary_client.events import Told, read_events
 from tests.client.conftest import eventually
 from tests.client.nasty import SOURCE, Handler, Nasty
@@ -137,7 +137,9 @@ def test_a_change_while_a_read_is_on_its_way_is_not_lost(stream: Stream, connect
 
 
 @pytest.mark.parametrize(("status", "again"), [(404, False), (503, True)])
-def test_a_server_without_a_stream(nasty: Nasty, connect: Connect, status: int, again: bool) -> None:
+def test_a_server_without_a_stream_is_not_pressed_for_one(
+    nasty: Nasty, connect: Connect, status: int, again: bool
+) -> None:
     nasty.script = lambda handler: handler.answer(status) if "/events" in handler.path else handler.template()
     client = connect(events=True)
     assert client.get(NAME).version == 1
@@ -149,6 +151,21 @@ def test_a_server_without_a_stream(nasty: Nasty, connect: Connect, status: int, 
     time.sleep(0.2)
     assert again or times() == 1
     assert client.get(NAME).version == 1
+
+
+def test_a_stream_that_was_not_there_is_found_later(
+    stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy says 404, too, while its server is away."""
+    monkeypatch.setattr(events, "REFUSED_PAUSE", 0.1)
+    stream.nasty.script = lambda handler: handler.answer(404) if "/events" in handler.path else handler.template()
+    client = connect(events=True, ttl=1000)
+    client.get(NAME)
+    eventually(lambda: len(stream.requests("/events")) > 1)
+    stream.nasty.script = stream
+    stream.tell(7, type="ref_projected")
+    engine = client._engine
+    eventually(lambda: engine.follower is not None and engine.follower._last_id == "7")
 
 
 def test_lines_are_read_as_the_standard_says() -> None:

@@ -238,7 +238,7 @@ def test_many_stale_prompts_wait_for_a_dead_server_once(nasty: Nasty, connect: C
 
 def test_one_caller_tries_a_hanging_server_and_the_others_do_not_wait(nasty: Nasty, connect: Connect) -> None:
     nasty.script = silence
-    client = connect(retries=0, timeout=0.5)
+    client = connect(retries=0, timeout=1.0)
     assert client.render(NAME, default="Hi").text == "Hi"
     asked, reads = len(nasty.asked), client._engine.reads
 
@@ -251,7 +251,7 @@ def test_one_caller_tries_a_hanging_server_and_the_others_do_not_wait(nasty: Nas
         reads._away_until = 0.0  # its pause is over
         with ThreadPoolExecutor(10) as threads:
             waited = sorted(threads.map(seconds, range(10)))
-        assert waited[-2] < 0.3 < waited[-1]
+        assert waited[-2] < 0.8 < waited[-1]
         assert reads._away_until < time.monotonic() + 5, "the trial has ended, and a pause as usual begun"
     assert len(nasty.asked) == asked + 2
     nasty.script = lambda handler: handler.answer(422, problem("variables-invalid", 422))

@@ -29,12 +29,17 @@ GATHER_SECONDS = 1.0
 
 
 class Bundle:
-    """A file of prompts. It is read when it is first needed; that it cannot be read or written is logged, no more."""
+    """A file of prompts, about ``max_bytes`` of them: what was read longest ago goes first.
 
-    def __init__(self, path: Path, repository: str) -> None:
+    It is read when it is first needed; that it cannot be read or written is logged, no more.
+    """
+
+    def __init__(self, path: Path, repository: str, max_bytes: int) -> None:
         self._path = path
         self._repository = repository
+        self._max_bytes = max_bytes
         self._prompts: dict[Key, Prompt] | None = None
+        self._gone: set[Key] = set()
         self.forget()
 
     def forget(self) -> None:
@@ -49,11 +54,18 @@ class Bundle:
     def remember(self, key: Key, prompt: Prompt) -> None:
         """Adds what the server answered; the file is written a moment later."""
         with self._lock:
-            self._load()[key] = prompt
-            if self._timer is None:
-                self._timer = threading.Timer(GATHER_SECONDS, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
+            prompts = self._load()
+            prompts.pop(key, None)  # it is the newest now
+            prompts[key] = prompt
+            self._gone.discard(key)
+            self._write_soon()
+
+    def drop(self, key: Key) -> None:
+        """Takes out what is no more, as the server has said."""
+        with self._lock:
+            if self._load().pop(key, None) is not None:
+                self._gone.add(key)
+                self._write_soon()
 
     def flush(self) -> None:
         """Writes what waits to be written."""
@@ -63,12 +75,21 @@ class Bundle:
             self._timer.cancel()
             self._timer = None
             mine = self._load()
-            prompts = {**read_bundle(self._path, self._repository), **mine}  # other processes write it too
+            others = read_bundle(self._path, self._repository)  # other processes write it too
+            prompts = {key: prompt for key, prompt in others.items() if key not in mine and key not in self._gone}
+            prompts.update(mine)
+            _let_go(prompts, self._max_bytes)
             self._prompts = prompts
         try:
             write_private(self._path, _written(self._repository, prompts))
         except OSError as error:
             log.warning("The bundle %s cannot be written: %s", self._path, error.strerror)
+
+    def _write_soon(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(GATHER_SECONDS, self.flush)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _load(self) -> dict[Key, Prompt]:
         with self._lock:
@@ -110,6 +131,17 @@ def write_private(path: Path, data: bytes) -> None:
     except BaseException:
         Path(made).unlink()
         raise
+
+
+def _let_go(prompts: dict[Key, Prompt], max_bytes: int) -> None:
+    """Drops the oldest until the rest fits, but never the newest."""
+    sizes = {key: len(prompt.source) + sum(map(len, prompt.partials.values())) for key, prompt in prompts.items()}
+    left = sum(sizes.values())
+    for key in list(prompts)[:-1]:
+        if left <= max_bytes:
+            return
+        left -= sizes[key]
+        del prompts[key]
 
 
 def _written(repository: str, prompts: Mapping[Key, Prompt]) -> bytes:

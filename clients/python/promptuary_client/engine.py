@@ -66,7 +66,9 @@ class Engine:
             retries=options.retries,
         )
         self.workers = Workers(MAX_THREADS, "promptuary")
-        self.bundle = Bundle(Path(options.bundle), options.repository) if options.bundle is not None else None
+        self.bundle: Bundle | None = None
+        if options.bundle is not None:
+            self.bundle = Bundle(Path(options.bundle), options.repository, options.cache_bytes)
         self.reads = Reads(
             self.session.fetch, self.workers, ttl=options.ttl, cache_bytes=options.cache_bytes, bundle=self.bundle
         )

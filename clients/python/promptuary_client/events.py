@@ -24,7 +24,7 @@ SILENCE_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 LONGEST_PAUSE = 30.0
 REFUSED_PAUSE = 60.0
-"""Where the key is refused: it may be granted later, but not in seconds."""
+"""Where the key is refused or there is no stream: that may change, but not in seconds."""
 _MAX_LINE = 65_536
 _NO_MATTER = frozenset({"ref_projected", "resume"})
 """Events without a name that change no template; any other without a name (``reset``) may have changed all."""
@@ -82,9 +82,9 @@ class Follower:
             except (OSError, ValueError, http.client.HTTPException, Unavailable) as error:
                 log.info("The event stream broke off (%s)", type(error).__name__)
                 status = 0
-            if status == 404:
+            if status == 404:  # an older server, or a proxy whose server has gone
                 log.info("The server has no event stream: the time to live does alone")
-                return
+                pause = REFUSED_PAUSE
             if status in {401, 403}:
                 log.warning("The event stream is refused (%d)", status)
                 pause = REFUSED_PAUSE

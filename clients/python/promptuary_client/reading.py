@@ -221,6 +221,8 @@ class Reads:
         except NotFound as absent:
             self.failed(absent)
             self._store(key, flight, Entry(None, absent, fresh_until=0.0, weight=_ABSENT_BYTES))
+            if self._bundle is not None:
+                self._bundle.drop(key)
             raise
         except PromptuaryError as failure:
             self.failed(failure)
