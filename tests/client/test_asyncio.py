@@ -1,14 +1,17 @@
 """The client of asyncio programs: nothing blocks the loop, whatever the server does."""
 
 import asyncio
+import json
+import os
 import threading
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from promptuary_client import AsyncClient, NotFound, Unavailable
-from tests.client.nasty import KEY, SOURCE, Handler, Nasty
+from tests.client.nasty import KEY, SOURCE, Handler, Nasty, template
 
 NAME = "support/hello"
 
@@ -68,6 +71,22 @@ async def test_a_slow_server_takes_no_longer_than_the_time_limit(nasty: Nasty, s
         assert (await client.render(NAME, {"who": "Kim"}, default="Hello {{ who }}")).text == "Hello Kim"
         assert time.monotonic() - began < 1.2
     slow.go.set()
+
+
+async def test_the_loop_lives_while_the_bundle_is_read(nasty: Nasty, tmp_path: Path) -> None:
+    nasty.stop()
+    file = tmp_path / "prompts.json"
+    os.mkfifo(file)  # who opens it waits for a writer, which comes after a while
+    body = json.dumps({"label": "production", "templates": [template()]})
+    threading.Timer(1.5, file.write_text, (body,)).start()
+    async with AsyncClient(nasty.url, KEY, timeout=5.0, retries=0, bundle=file) as client:
+        reading = asyncio.ensure_future(client.get(NAME, label="production"))
+        began = time.monotonic()
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+        assert time.monotonic() - began < 1.0
+        assert not reading.done()
+        assert (await reading).origin == "bundle"
 
 
 async def test_errors_and_writes(client: AsyncClient, nasty: Nasty) -> None:

@@ -5,14 +5,19 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from promptuary_client.options import ClientOptions, Options
 
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "clients/python"
 FILES = sorted((CLIENT / "promptuary_client").glob("*.py"))
 OF_THE_EXTRA = {"minijinja", "yaml"}
+FOR_CHECKERS = "typing_extensions"
+"""Named in annotations only; type checkers bring it. Without any package the wheel works all the same, see below."""
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -29,7 +34,7 @@ def imported(tree: ast.AST) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_module_imports_the_standard_library_and_its_own(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    allowed = set(sys.stdlib_module_names) | {"promptuary_client"}
+    allowed = set(sys.stdlib_module_names) | {"promptuary_client", FOR_CHECKERS}
     assert imported(tree) - allowed <= (OF_THE_EXTRA if path.stem == "rendering" else set())
     top = {name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for name in imported(node)}
     assert top <= allowed, "the extra is imported only where it is needed"
@@ -106,6 +111,44 @@ with Client("http://127.0.0.1:9", "pk_1", retries=0) as client:
     )
     assert ran.returncode == 0, ran.stderr
     assert "Python 3.10" in ran.stdout
+
+
+def test_the_options_that_editors_show_are_those_that_there_are() -> None:
+    shown = {name: each.__forward_arg__ for name, each in ClientOptions.__annotations__.items()}
+    assert shown == {each.name: each.type for each in fields(Options)}
+
+
+USER = """\
+from promptuary_client import AsyncClient, Client, Prompt, Rendered
+
+def answer(client: Client) -> tuple[Prompt, Rendered]:
+    prompt = client.get("a/b", label="production", default="Hello")
+    reveal_type(client.label("a/b", "production").version)
+    return prompt, client.render("a/b", {"x": [1, None]}, default=[{"role": "user", "content": "Hi"}])
+
+async def later() -> None:
+    async with AsyncClient.from_environment(ttl=3, bundle="prompts.json") as client:
+        reveal_type(await client.get("a/b"))
+
+answer(Client("http://host", "key", tiemout=3))
+answer(Client("http://host", "key", ttl="long"))
+Client("http://host", "key").get("a/b", version="1")
+"""
+
+
+def test_a_users_program_is_type_checked(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(USER)
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--no-error-summary", "program.py"],
+        cwd=tmp_path,
+        env={"MYPYPATH": str(CLIENT)},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    wrong = [line for line in ran.stdout.splitlines() if ": error: " in line]
+    shown = [f"{line.partition(': ')[0]} {line.rpartition(' [')[2].rstrip(']')}" for line in wrong]
+    assert 'Revealed type is "int | None"' in ran.stdout
+    assert 'Revealed type is "promptuary_client.values.Prompt"' in ran.stdout
+    assert shown == ["program.py:12 call-arg", "program.py:13 arg-type", "program.py:14 arg-type"], ran.stdout
 
 
 def test_importing_starts_nothing() -> None:

@@ -49,12 +49,12 @@ class Bundle:
 
     def find(self, key: Key) -> Prompt | None:
         """What the file has for a key."""
-        return self._load().get(key)
+        return self.load().get(key)
 
     def remember(self, key: Key, prompt: Prompt) -> None:
         """Adds what the server answered; the file is written a moment later."""
         with self._lock:
-            prompts = self._load()
+            prompts = self.load()
             prompts.pop(key, None)  # it is the newest now
             prompts[key] = prompt
             self._gone.discard(key)
@@ -63,7 +63,7 @@ class Bundle:
     def drop(self, key: Key) -> None:
         """Takes out what is no more, as the server has said."""
         with self._lock:
-            if self._load().pop(key, None) is not None:
+            if self.load().pop(key, None) is not None:
                 self._gone.add(key)
                 self._write_soon()
 
@@ -74,7 +74,7 @@ class Bundle:
                 return
             self._timer.cancel()
             self._timer = None
-            mine = self._load()
+            mine = self.load()
             others = read_bundle(self._path, self._repository)  # other processes write it too
             prompts = {key: prompt for key, prompt in others.items() if key not in mine and key not in self._gone}
             prompts.update(mine)
@@ -85,17 +85,18 @@ class Bundle:
         except OSError as error:
             log.warning("The bundle %s cannot be written: %s", self._path, error.strerror)
 
+    def load(self) -> dict[Key, Prompt]:
+        """What is in the file, read once."""
+        with self._lock:
+            if self._prompts is None:
+                self._prompts = read_bundle(self._path, self._repository)
+            return self._prompts
+
     def _write_soon(self) -> None:
         if self._timer is None:
             self._timer = threading.Timer(GATHER_SECONDS, self.flush)
             self._timer.daemon = True
             self._timer.start()
-
-    def _load(self) -> dict[Key, Prompt]:
-        with self._lock:
-            if self._prompts is None:
-                self._prompts = read_bundle(self._path, self._repository)
-            return self._prompts
 
 
 def read_bundle(path: Path, repository: str) -> dict[Key, Prompt]:

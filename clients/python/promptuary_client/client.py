@@ -9,18 +9,22 @@ from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptuary_client.binding import read_values
 from promptuary_client.bundle import write_private
 from promptuary_client.cache import Key
-from promptuary_client.engine import GRACE_SECONDS, Engine, Options, make_key
+from promptuary_client.engine import GRACE_SECONDS, Engine, make_key
 from promptuary_client.environment import from_environment
 from promptuary_client.errors import PromptuaryError
+from promptuary_client.options import ClientOptions, Options
 from promptuary_client.provider_bodies import find_body
 from promptuary_client.rendering import Rendered, render_prompt, rendered_otherwise
 from promptuary_client.template import Json
 from promptuary_client.values import Fallback, Label, LabelMoved, Prompt, Version
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # type checkers bring it; nothing is imported
 
 _T = TypeVar("_T")
 
@@ -36,15 +40,16 @@ class Client:
     Raises ValueError for an address or option that is none. Making a client starts nothing and asks nobody.
     """
 
-    def __init__(self, url: str, key: str, **options: Any) -> None:
+    def __init__(self, url: str, key: str, **options: Unpack[ClientOptions]) -> None:
         self._engine = Engine(url, key, Options(**options))
         self._entries = self._engine.reads.entries
         self._close = weakref.finalize(self, self._engine.close)
 
     @classmethod
-    def from_environment(cls, **options: Any) -> Client:
+    def from_environment(cls, **options: Unpack[ClientOptions]) -> Client:
         """A client of PROMPTUARY_URL (http://127.0.0.1:8000), PROMPTUARY_KEY and PROMPTUARY_REPOSITORY (default)."""
-        return cls(**{**from_environment(), **options})
+        said: dict[str, Any] = {**from_environment(), **options}
+        return cls(**said)
 
     def __repr__(self) -> str:
         return f"<Client {self._engine!r}>"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
-import ssl
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +14,7 @@ from promptuary_client.bundle import Bundle
 from promptuary_client.cache import Key
 from promptuary_client.errors import BadRequest, PromptuaryError, Unavailable
 from promptuary_client.events import Follower
+from promptuary_client.options import Options
 from promptuary_client.reading import Reads
 from promptuary_client.session import Session
 from promptuary_client.transport import Transport
@@ -28,28 +26,6 @@ GRACE_SECONDS = 0.25
 
 MAX_THREADS = 16
 """Requests on their way at once; more wait for their turn, within their own time."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a client behaves; times are seconds. See ``Client``."""
-
-    repository: str = "default"
-    ttl: float = 60.0
-    timeout: float = 5.0
-    write_timeout: float = 30.0
-    retries: int = 2
-    cache_bytes: int = 64 * 1_048_576
-    bundle: str | os.PathLike[str] | None = None
-    events: bool = False
-    ssl_context: ssl.SSLContext | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("ttl", "timeout", "write_timeout", "retries", "cache_bytes"):
-            value = getattr(self, name)
-            wrong = not math.isfinite(value) or value < 0 or (value == 0 and "timeout" in name)
-            if wrong:
-                raise ValueError(f"{name} must be a number above zero, not {value}")
 
 
 class Engine:

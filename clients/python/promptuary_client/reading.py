@@ -32,6 +32,8 @@ LONGEST_BACK_OFF = 10.0
 QUIET_SECONDS = 10.0
 """Between two warnings that something was answered without the server, which may be many; others are for debugging."""
 _ABSENT_BYTES = 1024
+_WEIGHT = 3
+"""Bytes in memory for each byte of an answer, measured on the sample: most is the parsed document."""
 _TRIAL_SECONDS = 10.0
 """For which one caller tries a server that was away, while others take what there is instead."""
 _AWAY = "The server is away, as it was a moment ago"
@@ -154,7 +156,9 @@ class Reads:
         self.expire(name)
 
     def failed(self, failure: PromptuaryError) -> None:
-        """A request has failed; what the server says of it is an answer, too."""
+        """A request has failed, in a thread of its own; what the server says of it is an answer, too."""
+        if self._bundle is not None:
+            self._bundle.load()  # here, where it holds nobody up
         if isinstance(failure, Unavailable):
             self.lost(failure)
         elif failure.status is not None:
@@ -235,7 +239,7 @@ class Reads:
         assert prompt is not None, "a server that says 304 without having been given an ETag is refused by fetch"
         if prompt.origin != SERVER:  # the server has said that what the bundle has still holds
             prompt = replace(prompt, origin=SERVER)
-        weight = fetched.size if entry is None or fetched.prompt is not None else entry.weight
+        weight = fetched.size * _WEIGHT if entry is None or fetched.prompt is not None else entry.weight
         self._store(key, flight, Entry(prompt, None, fresh_until=0.0, weight=weight))
         if self._bundle is not None and fetched.prompt is not None:
             self._bundle.remember(key, prompt)
@@ -261,7 +265,7 @@ class Reads:
                 return entry.prompt
             kept = self._bundle.find(key) if self._bundle is not None else None
             if kept is not None:
-                weight = len(kept.source) + sum(map(len, kept.partials.values())) + _ABSENT_BYTES
+                weight = (2 * len(kept.source) + sum(map(len, kept.partials.values()))) * _WEIGHT
                 if entry is None:
                     self._cache.put(key, Entry(kept, None, fresh_until=0.0, weight=weight))
                 return kept
