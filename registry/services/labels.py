@@ -147,7 +147,7 @@ class Labels:
             await self._writes.project(repository)
             with self._git.open(repository) as store:
                 parent = next(iter(store.commit(commit).parents), None)
-                version, previous = (pointed_at(store, at, label, name) for at in (commit, parent))
+                version, previous = (_pointed(store, at, label, name) for at in (commit, parent))
             return LabelWritten(commit, label, name, version, previous)
 
         written = await self._repeats.once(repository, self._git.default_branch(repository), key, first, again)
@@ -177,7 +177,7 @@ class Labels:
 
         def edit(base: Base) -> Mapping[str, bytes | None]:
             nonlocal previous
-            previous = pointed_at(base.store, base.commit, label, name)
+            previous = _pointed(base.store, base.commit, label, name)
             if previous is None and version is None:
                 raise LabelNotFound(f"{name} does not carry the label {label!r}.")
             return {path: write_labels(read_file(base.store, base.commit, path), {name: version})}
@@ -187,7 +187,7 @@ class Labels:
         return LabelWritten(done.commit, label, name, version, previous)
 
 
-def pointed_at(store: GitStore, commit: CommitId | None, label: LabelName, name: TemplateName) -> int | None:
+def _pointed(store: GitStore, commit: CommitId | None, label: LabelName, name: TemplateName) -> int | None:
     """Where a template's label points in a commit's tree."""
     path = label_path(label, name)
     data = read_file(store, commit, path)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from registry.domain.access import Actor, Scope
 from registry.domain.errors import BadRequest, LabelNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
-from registry.domain.labels import label_path, write_labels
+from registry.domain.labels import label_path, read_labels, write_labels
 from registry.domain.request_keys import RequestKey
-from registry.ports.git import GitStore, Repositories
-from registry.services.labels import Labels, LabelWritten, pointed_at
+from registry.ports.git import Repositories
+from registry.services.labels import Labels, LabelWritten
 from registry.services.repeats import Repeats
 from registry.services.tree_changes import read_file
 from registry.services.writes import Base, Writes
@@ -97,13 +97,13 @@ class Promotions:
         self, repository: RepositoryName, label: LabelName, targets: Targets, commit: CommitId, *, changed: bool
     ) -> Promoted:
         with self._git.open(repository) as store:
-            before = _parent(store, commit) if changed else commit
-            moves = [
-                LabelWritten(commit, label, name, version, pointed_at(store, before, label, name))
-                for name, version in sorted(targets.items())
-            ]
+            before = next(iter(store.commit(commit).parents), None) if changed else commit
+            previous: dict[TemplateName, int] = {}
+            for path in sorted({label_path(label, name) for name in targets}):
+                data = read_file(store, before, path)
+                entries = read_labels(data, path).entries if data is not None else {}
+                previous |= {name: target.version for name, target in entries.items()}
+        moves = (
+            LabelWritten(commit, label, name, version, previous.get(name)) for name, version in sorted(targets.items())
+        )
         return Promoted(commit, label, tuple(moves))
-
-
-def _parent(store: GitStore, commit: CommitId) -> CommitId | None:
-    return next(iter(store.commit(commit).parents), None)
