@@ -80,13 +80,6 @@ async def test_all_of_it_or_nothing(client: httpx.AsyncClient, body: dict[str, A
     assert await labelled(client) == {TRIAGE: 1}
 
 
-async def test_a_repeat_is_done_once(client: httpx.AsyncClient, stocked: Registry) -> None:
-    before = commits(stocked)
-    asked = {"json": {"label": "production", "versions": {TRIAGE: 2}}, "headers": {"Idempotency-Key": "one"}}
-    answers = [await client.post("/promotions", **asked) for _ in range(2)]
-    assert (answers[0].json(), commits(stocked)) == (answers[1].json(), before + 1)
-
-
 async def test_a_key_that_reads_promotes_nothing(read_only: httpx.AsyncClient) -> None:
     answer = await read_only.post("/promotions", json={"label": "production", "versions": {TRIAGE: 2}})
     assert answer.status_code == 403

@@ -50,6 +50,11 @@ WRITES: dict[str, Send] = {
     "set a label": lambda c: c.put("/labels/staging/support/triage", json={"version": 2}, headers=KEYED),
     "move a label": lambda c: c.put("/labels/production/support/triage", json={"version": 2}, headers=KEYED),
     "drop a label": lambda c: c.delete("/labels/production/support/triage", headers=KEYED),
+    "promote": lambda c: c.post(
+        "/promotions",
+        json={"label": "production", "versions": {"support/triage": 2, "partials/tone": 1}},
+        headers=KEYED,
+    ),
     "make a branch": lambda c: c.post("/branches", json={"name": "wip"}, headers=KEYED),
 }
 
