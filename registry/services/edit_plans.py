@@ -24,8 +24,20 @@ WriteSource = Callable[[Put, bytes | None], bytes]
 
 
 def write_source(edit: Put, old: bytes | None) -> bytes:
-    """The bytes as they are, or the document written into the file; about 7 ms for a document of usual size."""
-    return edit.source if isinstance(edit.source, bytes) else write_document(old, edit.source)
+    """The bytes as they are, or the document written into the file; about 7 ms for a document of usual size.
+
+    Raises BadRequest for a document that no file can hold.
+    """
+    if isinstance(edit.source, bytes):
+        return edit.source
+    try:
+        return write_document(old, edit.source)
+    except ValueError:
+        raise BadRequest(
+            f"{edit.name} holds a number that is too large: at most about 1.8e308 can be stored."
+        ) from None
+    except RecursionError:
+        raise BadRequest(f"{edit.name} is nested too deeply.") from None
 
 
 @dataclass(frozen=True, slots=True)
