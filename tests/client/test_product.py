@@ -88,6 +88,16 @@ def test_writes_and_labels(client: Client) -> None:
     assert (state.version, [move.version for move in state.history]) == (1, [1, 2, 1])
 
 
+@pytest.mark.parametrize("old", ['it\'s "quoted"', " before", "after ", ".hidden", "a.json", "Upper/Case", "/lead//x/"])
+def test_a_name_from_before_an_import_is_answered(client: Client, old: str) -> None:
+    """Such names cannot be given here; programs that still use them need not change at once."""
+    new = f"client/imported-{old.encode().hex()}"
+    imported = {"imported": {"from": "langfuse", "name": old}}
+    client.put(new, {"schema": "prompt/v1", "type": "text", "text": "Hi", "metadata": imported})
+    assert client.get(old).name == client.render(old).name == new
+    assert client.get(old) is client.get(old)
+
+
 def test_a_changed_partial_is_seen_by_who_changed_it(client: Client) -> None:
     client.put("client/part", text_template("one"))
     client.put("client/whole", text_template('{% include "client/part" %}'))
