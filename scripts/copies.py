@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("canonical", "engine_values", "request_bodies", "request_parts", "text_filters")
+COPIED = ("canonical", "engine_values", "former_names", "request_bodies", "request_parts", "text_filters")
 HEAD = "# A copy of registry/domain/{name}.py: change that one, then run python -m scripts.copies\n"
 _DOCSTRING = re.compile(r'\A""".*?"""\n', re.DOTALL)
 

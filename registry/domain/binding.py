@@ -57,25 +57,6 @@ def bind(variables: Mapping[str, Variable], values: Mapping[str, Json]) -> Bound
     return Bound(bound, tuple(name for name in values if name not in variables))
 
 
-def by_present_names(
-    variables: Mapping[str, Variable], metadata: Mapping[str, Json], values: Mapping[str, Json]
-) -> Mapping[str, Json]:
-    """The values under the names that variables have here, where an import could not keep them (``user-name``).
-
-    A value that is there under the present name counts before one under the old name.
-    """
-    imported = metadata.get("imported")
-    renamed = imported.get("variables") if isinstance(imported, Mapping) else None
-    if not isinstance(renamed, Mapping):
-        return values
-    present = {
-        old: new
-        for new, old in renamed.items()
-        if isinstance(old, str) and old not in variables and new in variables and new not in values
-    }
-    return {present.get(name, name): value for name, value in values.items()}
-
-
 def refuse_undeclared(bound: Bound, variables: Mapping[str, Variable]) -> None:
     """Raises VariablesInvalid where values were passed that the template does not declare (``strict=true``)."""
     if bound.ignored:

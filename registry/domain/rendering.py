@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from minijinja import Environment, TemplateError
 
-from registry.domain.binding import bind, by_present_names, refuse_undeclared
+from registry.domain.binding import bind, refuse_undeclared
 from registry.domain.canonical import canonical_text
 from registry.domain.engine_values import engine_value
 from registry.domain.errors import RenderFailed, RenderLimit
+from registry.domain.former_names import by_present_names
 from registry.domain.ids import TemplateName
 from registry.domain.template import Json, Message, Part, Placeholder, Template, Text
 from registry.domain.template_words import FUNCTIONS

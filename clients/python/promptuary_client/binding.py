@@ -99,25 +99,6 @@ def _plain(value: Json) -> Json:
     return int(value) if isinstance(value, int) else float(value)
 
 
-def by_present_names(
-    variables: Mapping[str, Mapping[str, Json]], metadata: Mapping[str, Json], values: Mapping[str, Json]
-) -> Mapping[str, Json]:
-    """The values under the names that variables have here, where an import could not keep them (``user-name``).
-
-    A value that is there under the present name counts before one under the old name.
-    """
-    imported = metadata.get("imported")
-    renamed = imported.get("variables") if isinstance(imported, Mapping) else None
-    if not isinstance(renamed, Mapping):
-        return values
-    present = {
-        old: new
-        for new, old in renamed.items()
-        if isinstance(old, str) and old not in variables and new in variables and new not in values
-    }
-    return {present.get(name, name): value for name, value in values.items()}
-
-
 def _not_json(value: Json, depth: int) -> str | None:
     """What keeps a value from being JSON that the engine can hold."""
     if depth > MAX_DEPTH:

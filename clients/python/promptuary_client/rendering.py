@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from promptuary_client.binding import bind, by_present_names, read_values
+from promptuary_client.binding import bind, read_values
 from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
 from promptuary_client.errors import PromptuaryError, RenderFailed, Untrustworthy
+from promptuary_client.former_names import by_present_names
 from promptuary_client.template import Json
 from promptuary_client.text_filters import TEXT_FILTERS
 from promptuary_client.values import DEFAULT, SERVER, Prompt, read_fields
