@@ -59,6 +59,13 @@ async def renderer() -> AsyncIterator[ProcessRenderer]:
     await pool.close()
 
 
+async def ready(judges: ProcessJudges) -> None:
+    judges.prepare()
+    async with asyncio.timeout(60):
+        while judges.room() < 4:
+            await asyncio.sleep(0.01)
+
+
 def pids(judges: ProcessJudges) -> Sequence[int]:
     return [worker.process.process.pid for worker in judges._workers]
 
@@ -69,9 +76,7 @@ async def test_findings_are_the_same_wherever_they_are_found(
 ) -> None:
     monkeypatch.setattr(module, "TOGETHER", together)
     here = await Checkout(files()).judge(files(), renderer=renderer)
-    judges.prepare()
-    while judges.room() < 4:
-        await asyncio.sleep(0.01)
+    await ready(judges)
     told: list[tuple[int, int]] = []
     checkout = Checkout(files(), judges=judges)
     there = await checkout.judge(files(), renderer=renderer, progress=lambda *done: told.append(done))
@@ -89,6 +94,7 @@ async def test_findings_are_the_same_wherever_they_are_found(
 async def test_killed_workers_change_nothing(judges: ProcessJudges) -> None:
     many = files(2_000)
     here = await Checkout(many).judge(many)
+    await ready(judges)
     judging = asyncio.create_task(Checkout(many, judges=judges).judge(many))
     killed: set[int] = set()
     while not judging.done():
