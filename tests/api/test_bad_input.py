@@ -72,6 +72,7 @@ VALUES = [
     '{"variables": {"ticket": "x", "extra": ' + HUGE + "}}",
     '{"variables": {"ticket": "x", "extra": ' + "[" * 50_000 + "]" * 50_000 + "}}",
     '{"variables": {"ticket": ' + "[" * 200 + "]" * 200 + "}}",
+    '{"variables": {"ticket": ' + "[" * 500 + "]" * 500 + "}}",
     '{"variables": {"ticket": "\\u0000"}}',
     "\ufeff{}",
     '{"variables": {}} trailing',
