@@ -69,7 +69,7 @@ def _import(data: Path, address: str) -> tuple[int, float]:
     """The commits that it made, and the seconds of the whole command."""
     with serving(data) as product:
         before = _count(data)
-        named = {"PROMPTUARY_URL": product.url, "PROMPTUARY_KEY": product.key}
+        named = {"PROMPTUARY_URL": product.url, "PROMPTUARY_KEY": product.key, "XDG_CACHE_HOME": str(data)}
         command = [*PROGRAM, "import", address, "--from", "langfuse", "--json"]
         started = time.perf_counter()
         done = subprocess.run(
