@@ -20,10 +20,13 @@ SHOWN_NOTES = 1_000
 
 def import_prompts(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, a folder, or the address of a Langfuse or MLflow server.")
+        str, typer.Argument(metavar="SOURCE", help="A file, a folder, a Git repository or bundle, or an address.")
     ],
     form: Annotated[
         SourceFormat | None, typer.Option("--from", help="The format. [default: recognised]", show_default=False)
+    ] = None,
+    branch: Annotated[
+        str | None, typer.Option(help="Of a Git repository: this branch. [default: its default]", show_default=False)
     ] = None,
     folder: Annotated[str, typer.Option(help="A folder to put all of it in.", show_default=False)] = "",
     dry_run: Annotated[
@@ -47,6 +50,7 @@ def import_prompts(
     promptuary import https://cloud.langfuse.com --folder langfuse
     promptuary import http://127.0.0.1:5000 --from mlflow
     promptuary import promptfooconfig.yaml
+    promptuary import https://git.example.com/team/prompts.git --branch main
     promptuary import export.json --json | jq -r '.prompts[] | select(.notes != []) | .name'
 
     Exit codes: 0 everything was taken over or reported, 1 the server refused the key, 2 the source or the server
@@ -61,7 +65,7 @@ def import_prompts(
     _check_folder(folder)
     server = None if dry_run else open_server(url, repository, key_file)
     try:
-        found = read_source(source, form)
+        found = read_source(source, form, branch)
         plans = plan_import(found.prompts, folder)
     except SourceUnreadable as error:
         fail(str(error), UNUSABLE)

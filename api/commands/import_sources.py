@@ -3,22 +3,25 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from registry.domain.importing.files import ENDINGS, SourceFile, format_of, read_files, recognise
+from registry.domain.importing.files import ENDINGS, SourceFile, format_of, is_wanted, read_files, recognise
 from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, SourceUnreadable
 
 MAX_BYTES = 256 * 1024 * 1024
 """Bytes of a file, or of all files of a folder together."""
-_ASIDE = (".yaml", ".yml", ".csv", ".j2")
-"""Files that others may refer to."""
-_SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
-def read_source(source: str, form: SourceFormat | None) -> Found:
+def read_source(source: str, form: SourceFormat | None, branch: str | None = None) -> Found:
     """All prompts of a source. With ``form`` only that format's files of a folder are read, and a single file so.
 
-    Raises SourceUnreadable, with the way out.
+    ``branch`` is that of a Git repository. Raises SourceUnreadable, with the way out.
     """
+    from api.commands.git_source import is_repository, read_git
+
+    if form is SourceFormat.GIT or (form is None and is_repository(source)):
+        return read_git(source, branch)
+    if branch is not None:
+        raise SourceUnreadable("--branch is one of a Git repository: say --from git")
     if source.startswith(("http://", "https://")):
         return _read_server(source, form)
     path = Path(source)
@@ -56,13 +59,12 @@ def _files_below(folder: Path, form: SourceFormat | None) -> Iterator[SourceFile
     left = MAX_BYTES
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        unwanted = any(part.startswith(".") or part in _SKIPPED for part in name.split("/"))
-        known = recognise(name) is not None
-        if unwanted or not (known or name.lower().endswith(_ASIDE)) or not path.is_file():
+        if not is_wanted(name) or not path.is_file():
             continue
         data = _read(path, left)
         left -= len(data)
         file = SourceFile(name, data, str(path))
+        known = recognise(name) is not None
         yield file if known and form in {None, format_of(file)} else SourceFile(name, data, str(path), aside=True)
 
 

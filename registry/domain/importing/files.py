@@ -33,6 +33,9 @@ _ONE_PROMPT: Mapping[SourceFormat, Callable[[bytes, str, str], Imported]] = {
 }
 _PROMPTFOO = re.compile(r"(?:.*/)?[^/]*promptfooconfig[^/]*\.(?:ya?ml|json)", re.IGNORECASE)
 _CONFIGURATION = (".yaml", ".yml", ".json")
+_ASIDE = (".yaml", ".yml", ".csv", ".j2")
+"""Files that others may refer to."""
+_SKIPPED = frozenset({"node_modules", "__pycache__"})
 _PROJECT_FILE = "is about a project and no prompt: import it by itself if it is one"
 _APART = "import it into a folder of its own"
 _LABELS = "labels name versions, which only the repository has: import it with --from git"
@@ -56,6 +59,17 @@ def recognise(name: str) -> SourceFormat | None:
     if _PROMPTFOO.fullmatch(name):
         return SourceFormat.PROMPTFOO
     return next((kind for ending, kind in ENDINGS.items() if name.lower().endswith(ending)), None)
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file of a folder may matter: it, or what refers to it, may hold prompts."""
+    hidden = any(part.startswith(".") or part in _SKIPPED for part in name.split("/"))
+    return not hidden and (recognise(name) is not None or name.lower().endswith(_ASIDE))
+
+
+def read_file(file: SourceFile, files: Mapping[str, bytes]) -> FileRead:
+    """The prompts of one file, in the format that it says; it may refer to ``files``. Raises SourceUnreadable."""
+    return _read(file, format_of(file), files, alone=True)
 
 
 def format_of(file: SourceFile) -> SourceFormat | None:

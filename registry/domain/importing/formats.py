@@ -14,3 +14,4 @@ class SourceFormat(StrEnum):
     PROMPTFOO = "promptfoo"
     TEXT = "text"
     PROMPTUARY = "promptuary"
+    GIT = "git"

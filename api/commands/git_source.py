@@ -1,0 +1,174 @@
+"""Reading a Git repository with its history: a folder, a bundle, or an address."""
+
+import base64
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlsplit
+
+from api.commands.import_progress import shown_progress
+from registry.domain.importing.files import is_wanted
+from registry.domain.importing.histories import SourceCommit, read_history
+from registry.domain.importing.imported import Found, SourceUnreadable
+from registry.settings import git_environment
+
+CLONE_SECONDS = 3600
+_BUNDLE = re.compile(rb"# v[23] git bundle\n")
+_ADDRESS = re.compile(r"(?:ssh|git|git\+ssh)://|[\w.-]+@[\w.-]+:(?!//)")
+_PROTOCOLS = ("https", "http", "ssh", "git", "file")
+_FILE_MODES = ("100644", "100755")
+
+
+def is_repository(source: str) -> bool:
+    """Whether a source is a repository: an address that says so, a bundle, a bare repository or a checkout's root."""
+    if _ADDRESS.match(source) or (source.startswith(("http://", "https://")) and source.rstrip("/").endswith(".git")):
+        return True
+    path = Path(source)
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                return _BUNDLE.match(file.read(32)) is not None
+        bare = (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
+        return bare or (path / ".git" / "HEAD").is_file() or (path / ".git").is_file()
+    except OSError:
+        return False
+
+
+def read_git(source: str, branch: str | None) -> Found:
+    """The prompts of a branch (None: the default one), each state a version. Raises SourceUnreadable.
+
+    The repository is copied into a private folder first; nothing of it is run or checked out.
+    """
+    with tempfile.TemporaryDirectory(prefix="promptuary-import-") as folder:
+        copy = Path(folder) / "copy.git"
+        _clone(source, branch, copy)
+        revisions = _lines(copy, "rev-list", "--first-parent", "--reverse", "--parents", "HEAD", "--")
+        with shown_progress("read", len(revisions)) as step:
+            return read_history(_counted(_commits(copy, revisions), step), _shown(source))
+
+
+def _counted(commits: Iterator[SourceCommit], step: Callable[[], None]) -> Iterator[SourceCommit]:
+    for commit in commits:
+        step()
+        yield commit
+
+
+def _shown(source: str) -> str:
+    """A source for messages, without credentials."""
+    scheme, separator, rest = source.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if separator else source
+
+
+def _clone(source: str, branch: str | None, copy: Path) -> None:
+    settings = ["core.hooksPath=/dev/null", "core.askPass=", "protocol.allow=never", "http.followRedirects=false"]
+    settings += [f"protocol.{each}.allow=always" for each in _PROTOCOLS]
+    environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "LC_ALL": "C.UTF-8"}
+    address = source
+    if "://" in source:
+        address, credentials = _split(source)
+        environment |= credentials
+    elif not _ADDRESS.match(source):
+        address = str(Path(source).absolute())
+    command = ["git", *(word for each in settings for word in ("-c", each))]
+    command += ["clone", "--quiet", "--bare", "--no-local", "--no-tags", "--single-branch", "--template="]
+    command += ["--branch", branch] if branch else []
+    command += ["--", address, str(copy)]
+    try:
+        done = subprocess.run(
+            command,
+            env=git_environment(**environment),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # without a terminal nothing can ask for a password
+            timeout=CLONE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SourceUnreadable(f"{_shown(source)} cannot be copied: {type(error).__name__}") from None
+    if done.returncode != 0:
+        said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+        told = next((line for line in said if line.startswith("fatal:")), said[-1] if said else "git failed")
+        told = told.removeprefix("fatal: ").replace(source, _shown(source))
+        raise SourceUnreadable(f"{_shown(source)} cannot be read as a Git repository: {told}")
+    if not _lines(copy, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fails=True):
+        way = "it is empty" if branch else "it has no default branch: name one with --branch"
+        raise SourceUnreadable(f"{_shown(source)} has nothing to import: {way}")
+
+
+def _split(source: str) -> tuple[str, dict[str, str]]:
+    """The address without credentials, and those as a setting in the environment, which other users cannot see."""
+    parts = urlsplit(source)
+    if parts.scheme not in {"http", "https"} or "@" not in parts.netloc:
+        return source, {}
+    host = parts.netloc.rpartition("@")[2]
+    keys = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    header = f"Authorization: Basic {base64.b64encode(keys.encode()).decode()}"
+    setting = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{host}/.extraHeader"}
+    return parts._replace(netloc=host).geturl(), {**setting, "GIT_CONFIG_VALUE_0": header}
+
+
+def _git(copy: Path, *arguments: str, given: bytes = b"", fails: bool = False) -> bytes:
+    command = ["git", "-C", str(copy), *arguments]
+    done = subprocess.run(command, env=git_environment(), input=given, capture_output=True, check=False)
+    if done.returncode != 0 and not fails:
+        raise SourceUnreadable(f"its history cannot be read: {done.stderr.decode('utf-8', 'replace').strip()[:300]}")
+    return done.stdout
+
+
+def _lines(copy: Path, *arguments: str, fails: bool = False) -> list[str]:
+    return _git(copy, *arguments, fails=fails).decode().splitlines()
+
+
+def _commits(copy: Path, revisions: list[str]) -> Iterator[SourceCommit]:
+    """The commits of the first-parent chain, oldest first, with the files that they changed."""
+    pairs = "".join(f"{' '.join(each.split()[:2])}\n" for each in revisions)
+    raw = _git(copy, "diff-tree", "--stdin", "-z", "-r", "--root", "--no-renames", "--no-abbrev", given=pairs.encode())
+    changes = _changes(raw)
+    log = _git(copy, "log", "--first-parent", "--reverse", "-z", "--no-show-signature",
+               "--encoding=UTF-8", "--format=%H%n%an <%ae>%n%aI%n%B", "HEAD", "--")  # fmt: skip
+    command = ["git", "-C", str(copy), "cat-file", "--batch"]
+    with subprocess.Popen(
+        command, env=git_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as blobs:
+        assert blobs.stdin is not None, "it is a pipe"
+        assert blobs.stdout is not None, "it is a pipe"
+        for record in log.decode("utf-8", "replace").split("\0"):
+            revision, author, time, message = [*record.split("\n", 3), "", "", ""][:4]
+            files = {
+                path: None if blob is None else _blob(blobs.stdin, blobs.stdout, blob)
+                for path, blob in changes.get(revision, [])
+            }
+            if files:
+                yield SourceCommit(revision[:12], author, datetime.fromisoformat(time), message.strip(), files)
+        blobs.stdin.close()
+
+
+def _changes(raw: bytes) -> dict[str, list[tuple[str, str | None]]]:
+    """For each commit the paths that may matter, with their blobs; None where there is no file any more."""
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    words = iter(raw.decode("utf-8", "replace").split("\0"))
+    commit: list[tuple[str, str | None]] = []
+    for word in words:
+        if not word.startswith(":"):
+            commit = found.setdefault(word.strip(), [])
+            continue
+        _, mode, _, blob, _ = word.split(" ")
+        path = next(words)
+        if is_wanted(path) or path.startswith("labels/"):
+            commit.append((path, blob if mode in _FILE_MODES else None))
+    return found
+
+
+def _blob(asked: IO[bytes], answered: IO[bytes], blob: str) -> bytes:
+    asked.write(f"{blob}\n".encode())
+    asked.flush()
+    header = answered.readline().split()
+    if len(header) != 3:
+        raise SourceUnreadable(f"its object {blob} is missing")
+    data = answered.read(int(header[2]))
+    answered.read(1)
+    return data

@@ -1,0 +1,139 @@
+"""``promptuary import`` from Git repositories, with their history."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.running import Running, clean_environment, git, run_git
+
+pytestmark = pytest.mark.e2e
+
+TEMPLATE = "# ours\nschema: prompt/v1\ntype: text\ntext: 상담 {}\n"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A checkout with three commits, a branch, and a merge that only the branch's file came by."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder, "Begin", 1, {"support/hello.md": "Hi {{name}}", "README.md": "About", "main.py": "x"})
+    commit(
+        folder, "Templates\n\nBecause", 2, {"prompts/톤.prompt.yaml": TEMPLATE.format(1), "support/hello.md": "Hello"}
+    )
+    git(folder, "checkout", "-q", "-b", "work")
+    commit(folder, "On a branch", 3, {"side.md": "Side", "prompts/톤.prompt.yaml": TEMPLATE.format(2)})
+    git(folder, "checkout", "-q", "main")
+    git(folder, "merge", "-q", "--no-ff", "-m", "Merge work", "work")
+    git(folder, "mv", "support/hello.md", "support/greeting.md")
+    commit(folder, "Move", 4, {"labels/production.yaml": "톤: 1\n"})
+    return folder
+
+
+def commit(folder: Path, message: str, day: int, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    git(folder, "add", "-A")
+    when = f"2024-01-{day:02}T10:00:00+09:00"
+    environment = clean_environment(GIT_AUTHOR_NAME="박 에이다", GIT_AUTHOR_DATE=when, GIT_COMMITTER_DATE=when)
+    command = ["git", "-C", str(folder), "commit", "-q", "-m", message]
+    subprocess.run(command, env=environment, check=True, timeout=60)
+
+
+def names(document: Any) -> dict[str, list[int]]:
+    return {each["name"]: each["versions"] for each in document["prompts"]}
+
+
+def test_a_repository_comes_with_its_history_once(ask: Run, server: Running, source: Path) -> None:
+    done = ask("import", str(source), "--folder", "git", "--json")
+    assert (done.code, done.json["written"]) == (0, 5), done.err + done.out
+    assert names(done.json) == {"git/side": [1], "git/support/greeting": [1, 2], "git/톤": [1, 2]}
+    assert [each["what"] for each in done.json["left_out"]] == ["README.md"]
+    assert server.read("git/톤")["source"] == TEMPLATE.format(2)
+    assert server.read("git/톤", label="production")["version"] == 1
+    assert server.read("git/support/greeting", version="1")["document"]["text"] == "Hi {{ name }}"
+    log = git(server.bare, "log", "--format=%an|%ae|%aI%n%B", "main")
+    assert "박 에이다|ada@example.com|2024-01-02T01:00:00+00:00" in log
+    assert "Templates\n\nBecause" in log
+    before = git(server.bare, "rev-parse", "main")
+    assert ask("import", str(source), "--folder", "git", "--from", "git", "--json").json["written"] == 0
+    assert git(server.bare, "rev-parse", "main") == before
+    commit(source, "More", 5, {"side.md": "Side two"})
+    more = ask("import", str(source), "--folder", "git", "--json")
+    assert (more.json["written"], names(more.json)["git/side"]) == (1, [1, 2])
+    server.assert_sound()
+
+
+def test_bundles_bare_repositories_and_branches(run: Run, source: Path, tmp_path: Path) -> None:
+    git(source, "bundle", "create", "-q", str(tmp_path / "all.bundle"), "HEAD", "main", "work")
+    git(tmp_path, "clone", "-q", "--bare", str(source), "bare")
+    for each in ("all.bundle", "bare"):
+        done = run("import", str(tmp_path / each), "--dry-run", "--json")
+        assert (done.code, set(names(done.json))) == (0, {"side", "support/greeting", "톤"}), done.err
+    done = run("import", str(tmp_path / "bare"), "--branch", "work", "--dry-run", "--json")
+    assert names(done.json) == {"side": [1], "support/hello": [1, 2], "톤": [1, 2]}
+    git(source, "bundle", "create", "-q", str(tmp_path / "headless.bundle"), "work")
+    told = run("import", str(tmp_path / "headless.bundle"), "--dry-run")
+    assert (told.code, "--branch" in told.err) == (2, True), told.err
+    assert run("import", str(tmp_path / "headless.bundle"), "--branch", "work", "--dry-run").code == 0
+
+
+def test_a_server_s_own_repository_comes_over_http_without_its_key_anywhere(
+    ask: Run, run: Run, server: Running, tmp_path: Path
+) -> None:
+    done = ask("import", server.git_url, "--folder", "again", "--dry-run", "--json")
+    assert done.code == 0, done.err
+    here = git(server.bare, "ls-tree", "-r", "--name-only", "-z", "main", "prompts").strip("\0").split("\0")
+    assert len(done.json["prompts"]) == len(here)
+    assert server.key not in done.out + done.err
+    refused = run("import", server.git_url.replace(server.key, "pmt_wrong-key-1"), "--dry-run")
+    assert (refused.code, "pmt_wrong-key-1" in refused.err, "cannot be read" in refused.err) == (2, False, True), (
+        refused.err
+    )
+
+
+def test_nothing_of_a_source_is_run(run: Run, source: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    for hook in ("post-checkout", "pre-push", "reference-transaction", "post-merge"):
+        script = source / ".git" / "hooks" / hook
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!/bin/sh\ntouch {mark}\n")
+        script.chmod(0o755)
+    git(source, "config", "core.fsmonitor", f"touch {mark}")
+    git(source, "config", "uploadpack.packObjectsHook", f"touch {mark};")
+    (source / "link.md").symlink_to("/etc/passwd")
+    commit(source, "Link", 6, {".gitattributes": "*.md filter=x\n"})
+    mark.unlink(missing_ok=True)  # the commit itself ran a hook
+    done = run("import", str(source), "--dry-run", "--json")
+    assert (done.code, mark.exists()) == (0, False), done.err
+    assert "link" not in names(done.json)
+    told = run("import", f"ext::sh -c touch% {mark}", "--from", "git", "--dry-run")
+    assert (told.code, mark.exists()) == (2, False), told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere", "--from", "git"], "cannot be read as a Git repository"),
+        (["--from", "git", "--", "--upload-pack=touch x"], "cannot be read as a Git repository"),
+        (["http://127.0.0.1:9/x.git"], "cannot be read as a Git repository"),
+        (["x.json", "--branch", "main"], "--branch is one of a Git repository"),
+        (["empty"], "nothing to import"),
+        (["empty", "--branch", "-x"], "cannot be read as a Git repository"),
+    ],
+)
+def test_what_is_no_repository_is_told(run: Run, tmp_path: Path, arguments: list[str], said: str) -> None:
+    run_git(tmp_path, "init", "-q", "empty")
+    done = run("import", *arguments, "--dry-run") if "--" not in arguments else run("import", "--dry-run", *arguments)
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_files_of_a_checkout_are_read_as_they_lie_there_when_a_format_is_said(run: Run, source: Path) -> None:
+    (source / "new.md").write_text("not committed")
+    done = run("import", str(source), "--from", "text", "--dry-run", "--json")
+    assert set(names(done.json)) == {"new", "side", "support/greeting"}
