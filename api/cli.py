@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Annotated
+from io import TextIOWrapper
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -42,6 +43,9 @@ promptuary doctor                           find what is broken in a set-up
 Exit codes: 0 done, 1 the answer is no (faults found, refused, not there), 2 it could not be done as asked.
 Settings are read from PROMPTUARY_DATA, PROMPTUARY_PORT and others; see docs/settings.md.
 """
+
+UNREAD = 141
+"""The exit code where whoever reads the output has had enough: 128 and the number of SIGPIPE."""
 
 app = typer.Typer(
     name="promptuary",
@@ -89,8 +93,19 @@ def options(
     """Options of the program itself."""
 
 
+def _end_unread(out: TextIO) -> NoReturn:
+    """Ends as other programs do whose reader has had enough (``| head``): what is left of the output goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, out.fileno())
+    sys.exit(UNREAD)
+
+
 def main() -> None:
     """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what its encoding does not have (a locale without Korean) is escaped
+            stream.reconfigure(errors="backslashreplace")
+    out = sys.stdout
     try:
         try:
             app(prog_name="promptuary")
@@ -98,10 +113,12 @@ def main() -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit:
+        if sys.stdout is out:
+            raise
+        _end_unread(out)  # typer put something else there, because nobody read our output any more
     except BrokenPipeError:
-        # Whoever read our output has had enough (``| head``).
-        sys.stderr.close()
-        sys.exit(0)
+        _end_unread(out)
     except OSError as error:
         sys.stderr.write(f"promptuary: the output cannot be written: {error.strerror or error}\n")
         sys.stderr.flush()

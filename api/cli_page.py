@@ -20,6 +20,8 @@ tables, coloured on a terminal only; programs get JSON with `--json`. Errors are
 | 0 | done |
 | 1 | the answer is no: faults were found, something was refused or is not there |
 | 2 | it could not be carried out as asked: wrong arguments or settings, files or addresses that cannot be used |
+| 130 | ended by Ctrl-C |
+| 141 | ended because nobody read the output any more, as in `promptuary list \\| head -1` |
 
 `serve`, `init`, `key` and `index` work on the data folder in `PROMPTUARY_DATA` (see [settings](settings.md)); `key`,
 `init` and `index` also while the server runs. `validate`, `check`, `test` and `render` need no server for files that

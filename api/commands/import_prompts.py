@@ -1,5 +1,6 @@
 """``promptuary import``: prompts of another tool become templates on a server."""
 
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,7 @@ def import_prompts(
     from registry.domain.importing.outcomes import Outcome, import_report
     from registry.domain.importing.plans import plan_import
 
+    folder = unicodedata.normalize("NFC", folder)
     _check_folder(folder)
     server = None if dry_run else open_server(url, repository, key_file)
     try:

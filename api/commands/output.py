@@ -121,9 +121,9 @@ def write_json(value: Any) -> None:
 
 def console(*, stderr: bool = False) -> "Console":
     """A console that colours only on a terminal and never wraps what goes into a pipe."""
-    from rich.console import Console
+    from api.commands.terminal import OutputConsole
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
+    return OutputConsole(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False, markup=False)
 
 
 def write_table(

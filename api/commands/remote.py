@@ -9,7 +9,7 @@ from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any, NoReturn
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 from uuid import uuid4
 
@@ -127,8 +127,7 @@ class Server:
         is lost is sent once more under the same Idempotency-Key, so it is done once.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        where = "/".join(quote(part) for part in ("/api/v1/repositories", self.repository, *path))
-        address = self._root + where + (f"?{urlencode(given)}" if given else "")
+        address = self._root + _target(("/api/v1/repositories", self.repository, *path), given)
         sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
         if isinstance(body, Mapping):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
@@ -214,9 +213,13 @@ def open_server(
 def address_fault(address: str) -> str | None:
     """Why a server cannot be asked at an address; None where it can."""
     stripped = address.strip()
-    if stripped.startswith(("http://", "https://")) and stripped.isascii() and stripped.isprintable():
-        return None
-    return "is no address: it begins with http:// or https://, all in ASCII"
+    if not stripped.startswith(("http://", "https://")) or not stripped.isascii() or not stripped.isprintable():
+        return "is no address: it begins with http:// or https://, all in ASCII"
+    try:
+        urlsplit(stripped).port  # noqa: B018  (raises for what is none)
+    except ValueError as error:
+        return f"is no address: {error}"
+    return None
 
 
 def refuse(reply: Reply, *more: str) -> NoReturn:
@@ -268,6 +271,14 @@ def without_password(url: str) -> str:
     scheme, mark, rest = url.strip().partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else "(hidden)" if "@" in url else url
+
+
+def _target(path: Sequence[str], query: Mapping[str, Any]) -> str:
+    """Path and query as they stand in an address. Ends the program where what was typed is no text."""
+    try:
+        return "/".join(quote(part) for part in path) + (f"?{urlencode(query)}" if query else "")
+    except UnicodeEncodeError:
+        fail("what was typed holds bytes that are no UTF-8: type it in a terminal that is set to UTF-8", UNUSABLE)
 
 
 def _lowered(headers: Any) -> dict[str, str]:
