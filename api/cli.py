@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated, NoReturn, TextIO
 
@@ -44,6 +45,8 @@ Exit codes: 0 done, 1 the answer is no (faults found, refused, not there), 2 it 
 Settings are read from PROMPTUARY_DATA, PROMPTUARY_PORT and others; see docs/settings.md.
 """
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of SIGINT."""
 UNREAD = 141
 """The exit code where whoever reads the output has had enough: 128 and the number of SIGPIPE."""
 
@@ -93,6 +96,14 @@ def options(
     """Options of the program itself."""
 
 
+def _end_interrupted() -> NoReturn:
+    """Ends at once: an ordinary end would wait for threads whose requests are under way."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
 def _end_unread(out: TextIO) -> NoReturn:
     """Ends as other programs do whose reader has had enough (``| head``): what is left of the output goes nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -112,14 +123,17 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
-    except SystemExit:
+        _end_interrupted()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _end_interrupted()
         if sys.stdout is out:
             raise
         _end_unread(out)  # typer put something else there, because nobody read our output any more
     except BrokenPipeError:
         _end_unread(out)
     except OSError as error:
-        sys.stderr.write(f"promptuary: the output cannot be written: {error.strerror or error}\n")
+        what = error.filename or "the output cannot be written"
+        sys.stderr.write(f"promptuary: {what}: {error.strerror or error}\n")
         sys.stderr.flush()
         os._exit(2)  # an ordinary end would try to write the rest once more

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,15 +48,16 @@ class FoundFiles:
 
 
 def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
-    """The checkouts that the paths lie in, each read once. Ends the program where a path is not there."""
+    """The checkouts that the paths lie in, each read once. Ends the program where one is not there or not readable."""
     checkouts: dict[Path, FoundFiles] = {}
+    paths = list(paths)
     for path in paths:
         if not path.exists() and not path.is_symlink():
             fail(f"{path}: there is no such file or folder", UNUSABLE)
         place = path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
         root = find_root(place)
         if root not in checkouts:
-            checkouts[root] = FoundFiles(root, read_files(root))
+            checkouts[root] = FoundFiles(root, read_files(root, [path.resolve() for path in paths if path.exists()]))
         found = checkouts[root]
         inside = place.relative_to(root).as_posix()
         chosen = [p for p in found.files if inside in {".", p} or p.startswith(f"{inside}/")]
@@ -87,13 +88,19 @@ def find_root(place: Path) -> Path:
     return folders[0]
 
 
-def read_files(root: Path) -> dict[str, bytes | None]:
-    """Every file below the root that Git would take, by its path with slashes."""
+def read_files(root: Path, asked: Sequence[Path] = ()) -> dict[str, bytes | None]:
+    """Every file below the root that Git would take, by its path with slashes.
+
+    One that cannot be read is left out; where it is, or lies in, what was ``asked`` about (whole paths), the program
+    ends: nobody should take what was not looked at for faultless.
+    """
     found: dict[str, bytes | None] = {}
     for path in sorted(set(_git_files(root) or _walk(root))):
         try:
             found[path] = _read(root / path)
         except OSError as error:
+            if any((root / path).is_relative_to(each) for each in asked):
+                fail(f"{root / path}: cannot be read: {error.strerror}", UNUSABLE)
             warn(f"{root / path}: cannot be read, so it is left out: {error.strerror}")
     return found
 

@@ -1,7 +1,6 @@
 """What is exported, read from a server: one state of each template, or all versions of each."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from api.commands.import_progress import shown_progress
 from api.commands.output import fail
 from api.commands.pages import read_all
 from api.commands.remote import Server
+from api.commands.request_threads import request_threads
 from api.commands.typed import typed_name
 from registry.domain.exporting.histories import Histories
 from registry.domain.exporting.states import ExportedState
@@ -71,15 +71,12 @@ def _versions(
     listed = {name: _numbers(server, name, notes.setdefault(name, [])) for name in names}
     todo = [(name, number) for name, numbers in listed.items() for number in numbers]
     found: dict[TemplateName, list[ExportedState]] = {name: [] for name in listed}
-    with shown_progress("read", len(todo)) as step, ThreadPoolExecutor(READERS) as pool:
+    with shown_progress("read", len(todo)) as step, request_threads(READERS) as pool:
         reads = pool.map(lambda each: server.get("templates", each[0], needs=_NEEDS, version=each[1]), todo)
-        try:
-            for (name, number), read in zip(todo, reads, strict=True):
-                marks = sorted(label for label, version in labels.get(name, {}).items() if version == number)
-                found[name].append(_state(read, (*marks, *(("latest",) if number == listed[name][-1] else ()))))
-                step()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for (name, number), read in zip(todo, reads, strict=True):
+            marks = sorted(label for label, version in labels.get(name, {}).items() if version == number)
+            found[name].append(_state(read, (*marks, *(("latest",) if number == listed[name][-1] else ()))))
+            step()
     return list(found.items())
 
 

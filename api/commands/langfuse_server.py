@@ -3,12 +3,12 @@
 import base64
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 from api.commands.import_progress import shown_progress
 from api.commands.kept_reads import KeptReads, kept_reads
+from api.commands.request_threads import request_threads
 from api.commands.source_server import SourceServer, plain_address
 from registry.domain.importing.imported import Imported, SourceUnreadable
 from registry.domain.importing.langfuse import gather
@@ -29,13 +29,10 @@ def read_langfuse(address: str) -> list[Imported]:
     with (
         kept_reads(server.address, LangfuseSettings().public_key) as kept,
         shown_progress("read", len(wanted)) as step,
-        ThreadPoolExecutor(READERS) as pool,
+        request_threads(READERS) as pool,
     ):
         reads = pool.map(lambda each: _version(server, kept, *each), wanted)
-        try:
-            return gather((entry for entry in reads if step() is None), server.address)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return gather((entry for entry in reads if step() is None), server.address)
 
 
 def _open(address: str) -> SourceServer:

@@ -102,7 +102,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except PromptuaryError as error:
         fail(error.message)
     except OSError as error:
-        fail(f"{error.filename or 'the system'}: {error.strerror or error}", UNUSABLE)
+        advice = ": run this as the user that it belongs to" if isinstance(error, PermissionError) else ""
+        fail(f"{error.filename or 'the system'}: {error.strerror or error}{advice}", UNUSABLE)
 
 
 def write_json(value: Any) -> None:

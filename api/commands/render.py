@@ -132,7 +132,7 @@ def _local(template: str) -> "tuple[Checkout, TemplateName, str | None] | None":
         inside = f"{PROMPTS}/{template}{SUFFIX}"
         if not (root / PROMPTS).is_dir():
             return None
-    files = read_files(root)
+    files = read_files(root, [place.resolve()] if is_file else [])
     lone = None
     if is_file and not inside.startswith(f"{PROMPTS}/"):
         inside = f"{PROMPTS}/{place.name if place.name.endswith(SUFFIX) else place.name + SUFFIX}"

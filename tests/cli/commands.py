@@ -33,6 +33,7 @@ REMOTE = {
     "log": Asked((NAME,), ("nosuch",)),
     "diff": Asked((NAME, "1", "latest"), ("nosuch",), text=True),
     "search": Asked(("환불",), ("nosuchword",)),
+    "export": Asked(("내보냄.json", NAME, "--force"), ("내보냄.json", "nosuch")),
     "import": Asked(("환불.md", "--folder", "들여옴"), ("nosuch.md",), 2, writes=True),
     "render": Asked((NAME, "--ref", "main", "--var", "이름=김"), ("nosuch", "--ref", "main"), text=True),
     "label list": Asked((), ("nosuch",)),

@@ -34,7 +34,7 @@ _WAL_LIMIT_BYTES = 67_108_864
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
+    sqlite3.SQLITE_READONLY: "the file or its folder is read-only for the user that this runs as",
     sqlite3.SQLITE_BUSY: "another process has been writing for too long",
     sqlite3.SQLITE_LOCKED: "another connection holds it",
     sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
