@@ -16,6 +16,7 @@ from bench.figures import (
     bundles,
     checkouts,
     clients,
+    commands,
     events,
     followers,
     gates,
@@ -50,6 +51,7 @@ FIGURES: dict[str, Figure] = {
     "imports": imports.measure,
     "memory": servers.measure_memory,
     "start": servers.measure_start,
+    "help": commands.measure,
 }
 
 

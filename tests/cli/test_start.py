@@ -1,6 +1,10 @@
 """The program starts quickly, says how it is used, and completes what is typed."""
 
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +27,6 @@ HEAVY = (
 
 
 def test_help_imports_nothing_that_takes_long(process: Run) -> None:
-    import subprocess
-
     script = f"import sys; import api.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, cwd=ROOT, env=environment(), check=True)
     assert done.stdout == b"[]\n"
@@ -48,6 +50,23 @@ def test_completion(process: Run, words: str, place: int, expected: list[str]) -
 def test_the_lines_for_completion_are_shown(process: Run, shell: str) -> None:
     done = process("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert (done.code, "_PROMPTUARY_COMPLETE" in done.out) == (0, True)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_what_was_installed(tmp_path: Path) -> None:
+    program = tmp_path / "promptuary"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "from api.cli import main; main()" "$@"\n')
+    program.chmod(0o755)
+    env = environment(HOME=str(tmp_path), _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    env["PATH"] = f"{tmp_path}{os.pathsep}{env['PATH']}"
+    subprocess.run(["promptuary", "--install-completion", "bash"], check=True, capture_output=True, env=env)
+    asked = """
+        . ~/.bashrc; complete -p promptuary
+        COMP_WORDS=(promptuary doctor --de) COMP_CWORD=2; _promptuary_completion promptuary; echo "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(["bash", "-c", asked], check=True, capture_output=True, text=True, env=env)
+    assert done.stdout.splitlines()[1:] == ["--deep"], done
+    assert "_promptuary_completion" in done.stdout
 
 
 def test_every_command_has_examples(run: Run) -> None:
