@@ -5,6 +5,7 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import normalize
 
 import typer
 
@@ -100,6 +101,7 @@ def _values(given: list[str], file: Path | None) -> dict[str, Any]:
             fail(f'--vars {file}: it must hold a JSON object: {{"ticket": "…"}}', UNUSABLE)
     for pair in given:
         name, equals, text = pair.partition("=")
+        name = normalize("NFC", name)  # a Mac may type Korean decomposed
         if not equals or not name.rstrip(":"):
             fail(f"--var {pair!r}: write name=text, or name:=JSON for other types", UNUSABLE)
         if not name.endswith(":"):

@@ -35,7 +35,7 @@ REMOTE = {
     "search": Asked(("환불",), ("nosuchword",)),
     "export": Asked(("내보냄.json", NAME, "--force"), ("내보냄.json", "nosuch")),
     "import": Asked(("환불.md", "--folder", "들여옴"), ("nosuch.md",), 2, writes=True),
-    "render": Asked((NAME, "--ref", "main", "--var", "이름=김"), ("nosuch", "--ref", "main"), text=True),
+    "render": Asked((NAME, "--ref", "main", "--var", "이름=Kim"), ("nosuch", "--ref", "main"), text=True),
     "label list": Asked((), ("nosuch",)),
     "label get": Asked(("canary", NAME), ("canary", "nosuch")),
     "label set": Asked(("canary", NAME, "2"), ("canary", "nosuch", "1"), writes=True),
