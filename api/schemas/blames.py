@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, NAME, TIME, Answered, Author, Time, example
+from api.schemas.fields import COMMIT, DIGEST, NAME, REFERENCE, TIME, Answered, Author, Time, example
 from registry.services.blames import LineOrigin, TemplateBlame
 
 RANGE_EXAMPLE = {
@@ -47,7 +47,7 @@ class BlameAnswer(Answered):
     version: int | None = Field(description="Null for a state that is no version.")
     commit: str
     digest: str
-    reference: str | None = Field(description="The string to log: name@version#digest.")
+    reference: str = Field(description=REFERENCE)
     ranges: list[BlameRange] = Field(description="All lines of the file, in order.")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StrictBool, model_validator
 
-from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Body, Said, example
+from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, REFERENCE, TIME, Answered, Body, Said, example
 from api.schemas.moves import LABELS_LEFT, DroppedLabel
 from api.schemas.problems import DiagnosticBody
 from api.schemas.templates import SOURCE_EXAMPLE
@@ -127,7 +127,7 @@ class Changed(Answered):
     moved_from: str | None
     version: int | None = Field(description="The version that this made; null for deletions and on other branches.")
     digest: str | None = Field(description="Null where the template was deleted.")
-    reference: str | None = Field(description="The string to log, name@version#digest; null where `version` is.")
+    reference: str | None = Field(description=f"{REFERENCE} Null where the template was deleted.")
     etag: str | None = Field(description="What to send in If-Match with the next change.")
     created: bool
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, NAME, Answered, ReadQuery, example
+from api.schemas.fields import COMMIT, DIGEST, NAME, REFERENCE, Answered, ReadQuery, example
 from registry.domain.catalogue import VersionEntry
 from registry.domain.selectors import Selector, parse_state
 from registry.services.diffs import TemplateDiff
@@ -45,7 +45,7 @@ class DiffSide(Answered):
     version: int | None = Field(description="Null for a state that is no version.")
     commit: str
     digest: str
-    reference: str | None = Field(description="The string to log: name@version#digest.")
+    reference: str = Field(description=REFERENCE)
 
 
 class FieldDiff(Answered):

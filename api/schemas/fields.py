@@ -14,6 +14,9 @@ DIGEST = "3f9ac1d2b4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f5061728394a5b6c7d8e9"
 ETAG = '"v13.3f9ac1d2b4e5f607.8c21d4e0"'
 TIME = "2025-03-14T09:26:53Z"
 NAME = "support/triage"
+REFERENCE = (
+    "The string to log: name@version#digest; of a state that is no version name@commit#digest, with twelve digits."
+)
 
 MAX_NUMBER = 2_147_483_647
 """The largest version number that is read from a request; real ones are small."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field, StrictBool
 
-from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, Answered, Body, QueryModel, Said, example
+from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, REFERENCE, Answered, Body, QueryModel, Said, example
 from api.schemas.problems import DiagnosticBody
 from registry.domain.names import parse_name
 from registry.domain.template_edits import LabelsLeft, Rename
@@ -65,7 +65,7 @@ class MoveAnswer(Answered):
     version: int | None = Field(description="The new name's version that this made; null on other branches.")
     commit: str
     digest: str | None
-    reference: str | None = Field(description="The string to log, name@version#digest; null where `version` is.")
+    reference: str | None = Field(description=REFERENCE)
     etag: str | None = Field(description="What to send in If-Match with the next change.")
     includes_updated: list[str] = Field(description="The templates whose include tags now name it.")
     labels_dropped: list[DroppedLabel]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from api.schemas.fields import COMMIT, DIGEST, NAME, Answered, Body, SelectorQuery, example
+from api.schemas.fields import COMMIT, DIGEST, NAME, REFERENCE, Answered, Body, SelectorQuery, example
 from registry.domain.rendering import Rendered
 from registry.services.templates import TemplateRead
 
@@ -71,7 +71,7 @@ class Rendering(Answered):
     version: int | None
     commit: str
     digest: str
-    reference: str | None = Field(description="The string to log: name@version#digest.")
+    reference: str = Field(description=REFERENCE)
     messages: list[dict[str, Any]] | None = Field(description="Of a chat template; null for a text template.")
     text: str | None = Field(description="Of a text template; null for a chat template.")
     ignored_variables: list[str] = Field(description="Values that were sent but are not declared.")

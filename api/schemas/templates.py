@@ -5,7 +5,20 @@ from typing import Any
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, ETAG, NAME, TIME, Answered, Author, QueryInt, ReadQuery, Time, example
+from api.schemas.fields import (
+    COMMIT,
+    DIGEST,
+    ETAG,
+    NAME,
+    REFERENCE,
+    TIME,
+    Answered,
+    Author,
+    QueryInt,
+    ReadQuery,
+    Time,
+    example,
+)
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import SortBy, TemplateFilter
 from registry.domain.labels import parse_label
@@ -153,7 +166,7 @@ class TemplateBody(Answered):
     commit: str = Field(description="The commit that this state was read at.")
     digest: str = Field(description="SHA-256 over the template and everything that it includes.")
     labels: list[str] = Field(description="The labels that point to this version now.")
-    reference: str | None = Field(description="The string to log: name@version#digest.")
+    reference: str = Field(description=REFERENCE)
     source: str = Field(description="The file as it stands in Git, byte for byte.")
     document: dict[str, Any] = Field(description="The same, parsed.")
     partials: dict[str, str] = Field(description="Everything that it includes, transitively: name to the file's text.")
@@ -188,7 +201,7 @@ class TemplateWritten(Answered):
     version: int | None = Field(description="The version that this write made; null on other branches.")
     commit: str
     digest: str | None = Field(description="Null where the template was deleted.")
-    reference: str | None = Field(description="The string to log, name@version#digest; null where `version` is.")
+    reference: str | None = Field(description=f"{REFERENCE} Null where the template was deleted.")
     etag: str | None = Field(description="What to send in If-Match with the next change.")
     created: bool
     changed: bool = Field(description="False where the file already was as sent: then no commit was made.")

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from api.schemas.fields import COMMIT, DIGEST, NAME, TIME, Answered, Author, Time, example
+from api.schemas.fields import COMMIT, DIGEST, NAME, REFERENCE, TIME, Answered, Author, Time, example
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import Page, VersionEntry
 from registry.services.versions import Removed
@@ -33,7 +33,7 @@ class Version(Answered):
     version: int
     commit: str
     digest: str = Field(description="SHA-256 over the template and everything that it includes.")
-    reference: str = Field(description="The string to log: name@version#digest.")
+    reference: str = Field(description=REFERENCE)
     valid: bool = Field(description="An invalid version has a number but is never served and cannot be labelled.")
     status: str
     committed_at: Time

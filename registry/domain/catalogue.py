@@ -78,9 +78,9 @@ class VersionEntry:
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
-    def reference(self) -> str | None:
-        """The string to log, ``support/triage@12#3f9ac1d2``; None for a state that is no version."""
-        return make_reference(self.name, self.number, self.digest) if self.number else None
+    def reference(self) -> str:
+        """The string to log, ``support/triage@12#3f9ac1d2``; with its commit for a state that is no version."""
+        return make_reference(self.name, self.number, self.digest, self.commit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.domain.graph import Change, Closure, TemplateGraph, closure_digest
-from registry.domain.ids import BlobId, Digest, TemplateName
+from registry.domain.ids import BlobId, CommitId, Digest, TemplateName
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,12 @@ class VersionState:
         )
 
 
-def make_reference(name: TemplateName, number: int, digest: Digest) -> str:
-    """The string to log with what a model answers: ``support/triage@12#3f9ac1d2``."""
-    return f"{name}@{number}#{digest[:8]}"
+def make_reference(name: TemplateName, number: int | None, digest: Digest, commit: CommitId) -> str:
+    """The string to log with what a model answers: ``support/triage@12#3f9ac1d2``.
+
+    A state that is no version has the first twelve digits of its commit instead of a number.
+    """
+    return f"{name}@{number or commit[:12]}#{digest[:8]}"
 
 
 def pair_renames(

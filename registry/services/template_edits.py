@@ -46,10 +46,8 @@ class Written:
 
     @property
     def reference(self) -> str | None:
-        """The string to log of the version that was made."""
-        if self.version is None or self.digest is None:
-            return None
-        return make_reference(self.name, self.version, self.digest)
+        """The string to log of the state that was made; None where the template was deleted."""
+        return make_reference(self.name, self.version, self.digest, self.commit) if self.digest is not None else None
 
 
 @dataclass(frozen=True, slots=True)

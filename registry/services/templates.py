@@ -58,7 +58,7 @@ class TemplateRead:
     author_email: str
     message: str
     etag: str
-    reference: str | None
+    reference: str
     cause: TemplateName | None = None
     moved_from: TemplateName | None = None
 

@@ -30,6 +30,18 @@ async def test_writes_have_the_reference_of_what_they_made(client: httpx.AsyncCl
     assert (gone.json()["version"], gone.json()["reference"]) == (None, None)
 
 
+async def test_states_that_are_no_versions_have_the_reference_of_their_commit(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/branches", json={"name": "wip"})).status_code == 201
+    changed = TRIAGE.replace("You sort", "You order").encode()
+    put = await client.put(f"/templates/{NAME}?branch=wip", content=changed, headers={**YAML, "If-Match": "*"})
+    read = await client.get(f"/templates/{NAME}?ref=wip")
+    rendered = await client.post(f"/render/{NAME}?ref=wip", json={"variables": {"ticket": "x"}})
+    compared = (await client.get(f"/diff/{NAME}?from=label:production&to=ref:wip")).json()
+    commit, digest = read.json()["commit"], read.json()["digest"]
+    said = {each.json()["reference"] for each in (put, read, rendered)} | {compared["to"]["reference"]}
+    assert said == {f"{NAME}@{commit[:12]}#{digest[:8]}"}
+
+
 async def test_labels_have_the_reference_of_where_they_point(client: httpx.AsyncClient) -> None:
     first, second = [(await client.get(f"/versions/{NAME}/{n}")).json()["reference"] for n in (1, 2)]
     assert (await client.get(f"/labels/production/{NAME}")).json()["reference"] == first

@@ -136,15 +136,16 @@ def template(
 ) -> dict[str, Any]:
     """What the product answers for a template, the digest computed by the product's own code."""
     files = {name: source, **(partials or {})}
+    commit = "9c1f0a6d3b7e4c2f8a5d1e0b9c8f7a6d5e4c3b2a"
     digest = closure_digest(tuple((TemplateName(each), _blob(files[each])) for each in sorted(files)))
     document = {"schema": "prompt/v1", "type": "text", "text": source.partition("text: ")[2].strip()}
     return {
         "name": name,
         "version": version,
-        "commit": "9c1f0a6d3b7e4c2f8a5d1e0b9c8f7a6d5e4c3b2a",
+        "commit": commit,
         "digest": digest,
         "labels": list(labels),
-        "reference": f"{name}@{version}#{digest[:8]}" if version else None,
+        "reference": f"{name}@{version or commit[:12]}#{digest[:8]}",
         "source": source,
         "document": {**document, "variables": {"who": {"type": "string"}}},
         "partials": dict(partials or {}),

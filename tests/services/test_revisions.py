@@ -59,7 +59,8 @@ async def test_latest_as_of_then_may_be_a_draft(registry: Registry, pusher: Push
     assert (await read(registry, label=LabelName("latest"), at=day(2))).version == 2
     assert (await read(registry, label=LabelName("latest"), ref=second)).version == 2
     of_revision = await read(registry, ref=second)
-    assert (of_revision.version, of_revision.reference) == (None, None)
+    assert of_revision.version is None
+    assert of_revision.reference == f"a@{second[:12]}#{of_revision.digest[:8]}"
     assert "two" in of_revision.source
 
 

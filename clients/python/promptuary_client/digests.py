@@ -43,7 +43,7 @@ def check_prompt(prompt: Prompt) -> None:
             f"The answer for {prompt.name} is not what it says it is: its digest is {prompt.digest[:16]}…, "
             f"that of its texts {digest[:16]}…"
         )
-    expected = None if prompt.version is None else f"{prompt.name}@{prompt.version}#{digest[:8]}"
+    expected = f"{prompt.name}@{prompt.version or prompt.commit[:12]}#{digest[:8]}"
     if prompt.reference != expected:
         raise Untrustworthy(f"The answer for {prompt.name} has the reference of another state")
 
