@@ -10,14 +10,14 @@ from api.commands.output import UNUSABLE, Json, console, fail, visible, write_js
 from registry.domain.exporting.formats import TargetFormat
 
 if TYPE_CHECKING:
-    from api.commands.export_writing import Told
+    from api.commands.export_report import Told
 
 SHOWN_NOTES = 1_000
 _BY_ENDING = {".json": TargetFormat.LANGFUSE, ".bundle": TargetFormat.BUNDLE}
 
 
 def export(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A file or a folder.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A file, a folder, or an MLflow server's address.")],
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="Only these templates. [default: all]")
     ] = None,
@@ -38,16 +38,19 @@ def export(
 ) -> None:
     """Write templates in the format of another tool, with all that they include.
 
-    langfuse (a .json file) gets every version with its labels, or with --label that one alone; prompty, dotprompt,
-    github, text and promptuary (folders of files) the newest version, or the label's. A .bundle is the repository
-    itself with its history, for git clone. What another tool cannot say is told for each template; what it has no
-    place for is carried along under the key promptuary, where promptuary import finds it, so that it gives back the
-    same template.
+    langfuse (a .json file) and mlflow (a server) get every version with its labels, or with --label that one alone;
+    prompty, dotprompt, github, promptfoo, text and promptuary (folders of files) the newest version, or the label's. A
+    .bundle is the repository itself with its history, for git clone. MLflow is asked with MLFLOW_TRACKING_USERNAME and
+    MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; said again, only what is new goes there.
+
+    What another tool cannot say is told for each template; what it has no place for is carried along under the key
+    promptuary, where promptuary import finds it, so that it gives back the same template.
 
     \b
     promptuary export langfuse.json
     promptuary export prompts/ --format prompty --label production
     promptuary export prompts/ support/triage support/reply --format github
+    promptuary export http://127.0.0.1:5000 --folder support
     promptuary export registry.bundle
     promptuary export langfuse.json --json | jq '.prompts[] | select(.notes != [])'
 
@@ -62,21 +65,30 @@ def export(
         fail("a bundle is the whole repository: leave out names, --folder and --label", UNUSABLE)
     if names and folder:
         fail("names and --folder are two choices: give one of them", UNUSABLE)
-    if "://" in target:
-        fail(f"{wanted} goes to a file or a folder, not to an address", UNUSABLE)
+    if (wanted is TargetFormat.MLFLOW) != ("://" in target):
+        where = "the address of a server" if wanted is TargetFormat.MLFLOW else "a file or a folder, not to an address"
+        fail(f"{wanted} goes to {where}", UNUSABLE)
     server = open_server(url, repository, key_file)
     told = write_export(server, wanted, target, names=names or [], folder=folder, label=label, force=force)
     if as_json:
-        write_json({"target": target, "format": wanted.value, **told.document})
+        write_json({"target": _shown(target), "format": wanted.value, **told.document})
     else:
         _write(told)
 
 
 def _recognised(target: str) -> TargetFormat:
+    if target.startswith(("http://", "https://")):
+        return TargetFormat.MLFLOW
     found = _BY_ENDING.get(Path(target).suffix.lower())
     if found is None:
         fail(f"which format? {target} does not say it: give --format ({', '.join(TargetFormat)})", UNUSABLE)
     return found
+
+
+def _shown(target: str) -> str:
+    """A target without a password in it."""
+    scheme, mark, rest = target.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else target
 
 
 def _write(told: "Told") -> None:

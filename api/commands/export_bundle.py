@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from api.commands.export_target import put_file, staged, told_faults
+from api.commands.export_target import staged, told_faults
 from api.commands.output import REFUSED, UNUSABLE, fail, plain
 from api.commands.remote import Server
 from registry.settings import git_environment
@@ -25,9 +25,9 @@ def export_bundle(server: Server, target: Path) -> dict[str, object]:
             fail(f"the repository {server.repository} has no commit yet, so there is nothing to bundle", REFUSED)
         _git(server, "-C", str(bare), "bundle", "create", "--quiet", str(bundle), "HEAD", "--branches", "--tags")
         _git(server, "-C", str(bare), "bundle", "verify", "--quiet", str(bundle))
-        data = bundle.read_bytes()
-    put_file(target, data)
-    return {"refs": dict(ref.split(" ") for ref in refs if ref), "bytes": len(data)}
+        size = bundle.stat().st_size
+        bundle.replace(target)
+    return {"refs": dict(ref.split(" ") for ref in refs if ref), "bytes": size}
 
 
 def _git(server: Server, *arguments: str) -> str:

@@ -109,6 +109,7 @@ def _state(said: dict[str, Any], labels: tuple[str, ...] | None = None) -> Expor
         {TemplateName(name): source for name, source in said["partials"].items()},
         tuple(said.get("labels") or ()) if labels is None else labels,
         str(said.get("commit") or ""),
+        str(said.get("reference") or ""),
         f"{author.get('name', '')} <{author.get('email', '')}>",
         time,
         str(said.get("message") or ""),

@@ -14,22 +14,23 @@ MODELS = "/api/2.0/mlflow/registered-models/search"
 VERSIONS = "/api/2.0/mlflow/model-versions/search"
 PAGE = 100
 _PROMPTS = f"tag.`{IS_PROMPT}` = 'true'"
-_KEYS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+KEYS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 
 
 def read_mlflow(address: str) -> Found:
     """Every version of every prompt. Raises SourceUnreadable where the server cannot be read to the end."""
-    server = SourceServer(plain_address(address, "/api/2.0"), "MLflow", f"what is in {_KEYS}", _credentials())
+    server = SourceServer(plain_address(address, "/api/2.0"), "MLflow", f"what is in {KEYS}", credentials())
     with shown_progress("read", None) as step:
         versions = []
-        models = list(_all(server, MODELS, "registered_models", ["name ASC"]))
-        for each in _all(server, VERSIONS, "model_versions", ["name ASC", "version_number ASC"]):
+        models = list(search_all(server, MODELS, "registered_models", ["name ASC"]))
+        for each in search_all(server, VERSIONS, "model_versions", ["name ASC", "version_number ASC"]):
             versions.append(each)
             step()
     return gather(models, versions, server.address)
 
 
-def _credentials() -> dict[str, str]:
+def credentials() -> dict[str, str]:
+    """The header for what the environment holds. Raises SourceUnreadable."""
     settings = MlflowSettings()
     if settings.username:
         password = settings.password.get_secret_value() if settings.password is not None else ""
@@ -41,7 +42,7 @@ def _credentials() -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _all(server: SourceServer, path: str, entries: str, order: list[str]) -> Iterator[Any]:
+def search_all(server: SourceServer, path: str, entries: str, order: list[str]) -> Iterator[Any]:
     """All that a search finds, page by page; an answer without entries has no such key."""
     query: dict[str, Any] = {"filter": _PROMPTS, "max_results": PAGE, "order_by": order}
     seen: set[str] = set()

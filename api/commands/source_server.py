@@ -67,14 +67,32 @@ class SourceServer:
                 time.sleep(min(LONGEST_WAIT_SECONDS, asked if asked is not None else 0.2 * 2**attempt))
         raise AssertionError("the last attempt raises")
 
-    def _once(self, path: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        url = f"{self.address}{path}?{urlencode(query, doseq=True)}"
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON object that a write is answered with. Where no answer comes it is not sent again.
+
+        Raises Refused with what the server says, else SourceUnreadable.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._once(path, {}, json.dumps(body).encode())
+            except _NotNow as error:
+                if error.seconds is None or attempt == ATTEMPTS - 1:
+                    raise SourceUnreadable(f"{self.address} {error}: {self.again}") from None
+                time.sleep(min(LONGEST_WAIT_SECONDS, error.seconds))
+        raise AssertionError("the last attempt raises")
+
+    def _once(self, path: str, query: Mapping[str, Any], body: bytes | None = None) -> dict[str, Any]:
+        url = f"{self.address}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         headers = {"Accept": "application/json", **self.headers}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            with _open(url, headers, TIMEOUT_SECONDS) as answer:
+            with _open(url, headers, TIMEOUT_SECONDS, body) as answer:
                 data = self._read(answer, path)
         except HTTPError as error:
             with error:
+                if body is not None and error.code in {400, 404, 409}:
+                    raise _write_refused(error) from None
                 raise self._refused(error, path) from None
         except (OSError, HTTPException, ValueError) as error:
             cause = error.reason if isinstance(error, URLError) else error
@@ -129,9 +147,26 @@ def looks_like_mlflow(address: str) -> bool:
         return False
 
 
-def _open(url: str, headers: Mapping[str, str], seconds: float) -> Any:
-    request = Request(url, headers=dict(headers))  # noqa: S310  (http or https: the address is checked)
+def _open(url: str, headers: Mapping[str, str], seconds: float, body: bytes | None = None) -> Any:
+    request = Request(url, data=body, headers=dict(headers))  # noqa: S310  (http or https: the address is checked)
     return build_opener(_NoRedirection).open(request, timeout=seconds)
+
+
+def _write_refused(error: HTTPError) -> "Refused":
+    try:
+        said = json.loads(error.read(MAX_ANSWER_BYTES))
+    except (OSError, HTTPException, ValueError, RecursionError):
+        said = {}
+    found = said if isinstance(said, dict) else {}
+    return Refused(str(found.get("error_code", "")), " ".join(str(found.get("message", error.reason)).split())[:400])
+
+
+class Refused(Exception):
+    """The server refuses a write; ``code`` is its word for it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class _NoRedirection(HTTPRedirectHandler):

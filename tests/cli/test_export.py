@@ -18,7 +18,7 @@ from tests.running import Running, free_port, git
 
 pytestmark = pytest.mark.e2e
 
-FOLDERS = ["prompty", "dotprompt", "github", "text", "promptuary"]
+FOLDERS = ["prompty", "dotprompt", "github", "promptfoo", "text", "promptuary"]
 
 
 def started(folder: Path, *, sample: bool) -> Running:
@@ -198,6 +198,7 @@ def test_what_is_there_is_not_written_over_unasked(ask: Run, tmp_path: Path) -> 
         (["x.bundle", "support/triage"], 2, "whole repository"),
         (["out"], 2, "--format"),
         (["out", "--format", "nosuch"], 2, "nosuch"),
+        (["out", "--format", "mlflow"], 2, "address of a server"),
         (["http://127.0.0.1:9", "--format", "text"], 2, "not to an address"),
         (["nowhere/x.json"], 2, "make it first"),
         (["/proc/x.json"], 2, "/proc"),

@@ -1,61 +1,25 @@
 """``promptuary import`` from MLflow: from the real server, and from one that fails in every way."""
 
 import json
-import os
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
-from tests.cli.conftest import ROOT, Done, Run
+from tests.cli.conftest import Done, Run
 from tests.cli.mlflow_peer import mlflow, model, version
-from tests.running import Running, clean_environment, free_port, git
+from tests.cli.mlflow_real import ask_mlflow, real_mlflow
+from tests.running import Running, git
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
-
-PYTHON = ROOT / ".venv-mlflow" / "bin" / "python"
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The address of a real MLflow server with prompts, and how MLflow renders some of them."""
-    subprocess.run([str(ROOT / "scripts" / "mlflow-venv")], check=True, timeout=900)
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    environment = clean_environment(MLFLOW_DISABLE_TELEMETRY="true", HOME=str(folder))
-    environment.pop("PYTHONPATH")
-    store = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.sqlite", "--default-artifact-root", str(folder)]
-    command = [str(PYTHON), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, *store], env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 180
-        while not is_up(f"{address}/health"):
-            lives = server.poll() is None and time.monotonic() < until
-            assert lives, (folder / "log").read_text()[-4000:]
-            time.sleep(0.2)
-        script = [str(PYTHON), "-P", str(Path(__file__).parent / "mlflow_prompts.py"), address]
-        made = subprocess.run(script, env=environment, cwd=folder, capture_output=True, timeout=300, check=False)
-        assert made.returncode == 0, made.stderr.decode()
-        yield address, json.loads(made.stdout.splitlines()[-1])
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
-
-
-def is_up(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    folder = tmp_path_factory.mktemp("mlflow")
+    with real_mlflow(folder) as address:
+        yield address, ask_mlflow("mlflow_prompts.py", folder, address)
 
 
 def prompt(done: Done, name: str) -> dict[str, Any]:

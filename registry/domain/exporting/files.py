@@ -16,6 +16,7 @@ from registry.domain.exporting.front_matter import (
     write_text_file,
 )
 from registry.domain.exporting.partials import settle
+from registry.domain.exporting.promptfoo import ENDING, promptfoo_can, read_config, write_promptfoo
 from registry.domain.exporting.states import ExportedState
 from registry.domain.importing.imported import Imported
 from registry.domain.importing.project_files import is_project_file
@@ -26,6 +27,7 @@ ENDINGS: Mapping[TargetFormat, str] = {
     TargetFormat.PROMPTY: ".prompty",
     TargetFormat.DOTPROMPT: ".prompt",
     TargetFormat.GITHUB: ".prompt.yml",
+    TargetFormat.PROMPTFOO: ENDING,
     TargetFormat.TEXT: ".md",
 }
 
@@ -90,5 +92,6 @@ _FORMS: Mapping[TargetFormat, Form[bytes]] = {
     TargetFormat.PROMPTY: Form(prompty_can, write_prompty, _reader(read_prompty)),
     TargetFormat.DOTPROMPT: Form(dotprompt_can, write_dotprompt, _reader(read_dotprompt)),
     TargetFormat.GITHUB: Form(github_can, write_github, _reader(read_github)),
+    TargetFormat.PROMPTFOO: Form(promptfoo_can, write_promptfoo, read_config),
     TargetFormat.TEXT: Form(text_can, write_text_file, _reader(read_text)),
 }

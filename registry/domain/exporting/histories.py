@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
+from itertools import accumulate
 
 from registry.domain.exporting.forms import Form, Written, write_state
 from registry.domain.exporting.states import ExportedState
 from registry.domain.ids import TemplateName
 from registry.domain.template import Json
+
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 Histories = Mapping[TemplateName, Sequence[ExportedState]]
 """The versions of each template, oldest first."""
@@ -37,6 +40,18 @@ def _pins(state: ExportedState, histories: Histories, *, newest: bool) -> Callab
         return f"version={(before or same)[-1].number}" if same else None
 
     return pin
+
+
+def by_time(histories: Histories) -> list[ExportedState]:
+    """All versions, the oldest first: those of a template in their order, and partials before who includes them."""
+    queue = [
+        (time, len(state.partials), state.name, index, state)
+        for states in histories.values()
+        for index, (state, time) in enumerate(
+            zip(states, accumulate((each.time or _NO_TIME for each in states), max), strict=True)
+        )
+    ]
+    return [each[-1] for each in sorted(queue, key=lambda each: each[:4])]
 
 
 def in_time(histories: Histories) -> dict[TemplateName, list[ExportedState]]:

@@ -13,7 +13,8 @@ from registry.domain.template import Json, TemplateType
 class ExportedState:
     """One state of a template: its file, parsed and as text, and the files of all that it includes.
 
-    ``number`` is its version's. ``author`` is name and address, ``message`` the commit's first line.
+    ``number`` is its version's, ``reference`` what is logged of it.
+    ``author`` is name and address, ``message`` the commit's first line.
     """
 
     name: TemplateName
@@ -23,6 +24,7 @@ class ExportedState:
     partials: Mapping[TemplateName, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     commit: str = ""
+    reference: str = ""
     author: str = ""
     time: datetime | None = None
     message: str = ""

@@ -28,13 +28,12 @@ _UNREFERABLE = re.compile(r"[|@\n]")
 class Language:
     """How a tool's texts are written: ``tool`` is its name for people.
 
-    ``paths`` says whether it knows ``{{ order.id }}``, ``ascii_names`` whether variables must be ASCII.
+    ``paths`` says whether it knows ``{{ order.id }}``.
     """
 
     tool: str
     syntax: Syntax
     paths: bool = False
-    ascii_names: bool = False
 
 
 @dataclass(slots=True)
@@ -103,9 +102,6 @@ class TextWriter:
                 f"{self.language.tool} does not know {told or 'what stands in it'}: the text stays as it is"
             )
             return text
-        foreign = [each.name for each in pieces if each.kind is PieceKind.VARIABLE and not each.name.isascii()]
-        if foreign and self.language.ascii_names:
-            self.notes.append(f"{self.language.tool} takes only ASCII for variables, so {foreign[0]} is not filled in")
         return "".join(each.raw for each in pieces)
 
 

@@ -17,17 +17,18 @@ from registry.domain.importing.imported import (
     Syntax,
 )
 from registry.domain.importing.model_settings import read_settings
+from registry.domain.importing.remainders import KEY
 from registry.domain.importing.source_values import mapping_of, read_message, shapes_in, text_of, time_of
 from registry.domain.template import Json
 from registry.domain.wording import shown
 
 SOURCE = "mlflow"
 IS_PROMPT = "mlflow.prompt.is_prompt"
-_TEXT = "mlflow.prompt.text"
-_KIND = "_mlflow_prompt_type"
-_OUTPUT = "_mlflow_prompt_response_format"
-_MODEL = "_mlflow_prompt_model_config"
-_OWN = re.compile(r"mlflow\.|_mlflow_")
+TEXT = "mlflow.prompt.text"
+KIND = "_mlflow_prompt_type"
+OUTPUT = "_mlflow_prompt_response_format"
+MODEL = "_mlflow_prompt_model_config"
+_OWN = re.compile(rf"mlflow\.|_mlflow_|{KEY}(?:\.|\Z)")
 _LONGEST_TAG = 64
 _SCHEMA_WORDS = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "enum"})
 
@@ -99,13 +100,13 @@ def _tags(said: Mapping[str, Json]) -> dict[str, str]:
 
 def _version(said: Mapping[str, Json], number: int, model: _Model) -> ImportedVersion:
     tags = _tags(said)
-    if _TEXT not in tags:
-        raise SourceUnreadable(f"it has no tag {_TEXT}")
+    if TEXT not in tags:
+        raise SourceUnreadable(f"it has no tag {TEXT}")
     notes: list[str] = []
     body = _body(tags, notes)
-    config = mapping_of(_json(tags, _MODEL))
+    config = mapping_of(_json(tags, MODEL))
     settings, rest = read_settings(config)
-    settings |= _output(_json(tags, _OUTPUT), notes)
+    settings |= _output(_json(tags, OUTPUT), notes)
     own = {key: value for key, value in tags.items() if not _OWN.match(key) and model.tags.get(key) != value}
     long = {key: value for key, value in model.tags.items() if not _OWN.match(key) and _word(key, value) is None}
     return ImportedVersion(
@@ -114,7 +115,7 @@ def _version(said: Mapping[str, Json], number: int, model: _Model) -> ImportedVe
         _syntax(body),
         settings=settings,
         samples=shapes_in("".join(_texts(body))),
-        metadata=rest | ({"tags": {**long, **own}} if own or long else {}),
+        metadata=rest | ({"tags": {**long, **own}} if own or long else {}) | _remainder(tags),
         labels=model.aliases.get(number, ()),
         author=text_of(said.get("user_id")),
         time=time_of(said.get("creation_timestamp")),
@@ -123,10 +124,18 @@ def _version(said: Mapping[str, Json], number: int, model: _Model) -> ImportedVe
     )
 
 
+def _remainder(tags: Mapping[str, str]) -> dict[str, Json]:
+    """What an export of ours put in, where that is JSON still."""
+    try:
+        return {KEY: json.loads(tags[KEY])} if KEY in tags else {}
+    except (ValueError, RecursionError):
+        return {}
+
+
 def _body(tags: Mapping[str, str], notes: list[str]) -> str | tuple[Speech | Slot, ...]:
-    if tags.get(_KIND) != "chat":
-        return tags[_TEXT]
-    messages = _json(tags, _TEXT)
+    if tags.get(KIND) != "chat":
+        return tags[TEXT]
+    messages = _json(tags, TEXT)
     if not isinstance(messages, list):
         raise SourceUnreadable("its text is no list of messages")
     return tuple(read_message(each, f"message {index + 1}", notes) for index, each in enumerate(messages))

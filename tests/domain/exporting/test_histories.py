@@ -1,9 +1,9 @@
 """Versions of many templates as one history: references to the state that was included, and an order of commits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from registry.domain.exporting.histories import in_time, write_histories
+from registry.domain.exporting.histories import by_time, in_time, write_histories
 from registry.domain.exporting.langfuse import LANGFUSE
 from registry.domain.exporting.partials import settle
 from registry.domain.exporting.states import ExportedState
@@ -66,6 +66,19 @@ def test_commits_of_one_second_keep_their_order() -> None:
     assert times["z"] < times["a"]
     assert times["m"] < times["a"], "the commit of the partial made the next version"
     assert {time.replace(microsecond=0) for time in times.values()} == {TIME}
+
+
+def test_versions_by_time_have_partials_first() -> None:
+    histories = {
+        TONE: [state(TONE, 1, "a", time=TIME), state(TONE, 2, "b", time=TIME + timedelta(seconds=2))],
+        TemplateName("a"): [
+            state(TemplateName("a"), 1, INCLUDE, "a", time=TIME + timedelta(seconds=1)),
+            state(TemplateName("a"), 2, INCLUDE, "b", time=TIME),  # a clock that went backwards
+            state(TemplateName("a"), 3, INCLUDE, "b", time=TIME + timedelta(seconds=2)),
+        ],
+    }
+    told = [(each.name, each.number) for each in by_time(histories)]
+    assert told == [(TONE, 1), ("a", 1), ("a", 2), (TONE, 2), ("a", 3)]
 
 
 def test_a_partial_that_others_have_in_another_state_is_taken_in() -> None:

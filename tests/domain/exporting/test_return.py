@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from registry.domain.exporting.files import write_files
 from registry.domain.exporting.formats import TargetFormat
+from registry.domain.exporting.forms import write_state
 from registry.domain.exporting.histories import in_time, write_histories
 from registry.domain.exporting.langfuse import LANGFUSE, write_entries
+from registry.domain.exporting.mlflow import MLFLOW, read_version
 from registry.domain.exporting.states import ExportedState
 from registry.domain.ids import TemplateName
 from registry.domain.importing.files import SourceFile, read_files
@@ -23,7 +25,7 @@ from registry.domain.names import template_path
 from registry.domain.template_file import read_template
 from registry.domain.template_text import write_document
 
-FILES = [TargetFormat.PROMPTY, TargetFormat.DOTPROMPT, TargetFormat.GITHUB, TargetFormat.TEXT]
+FILES = [TargetFormat.PROMPTY, TargetFormat.DOTPROMPT, TargetFormat.GITHUB, TargetFormat.PROMPTFOO, TargetFormat.TEXT]
 TONE = "schema: prompt/v1\ntype: text\nvariables: {name: {type: string}}\ntext: |\n  Be kind to {{ name }}.\n"
 TONE_NAME = TemplateName("partials/tone")
 
@@ -44,6 +46,8 @@ def exported(form: TargetFormat, *states: ExportedState) -> dict[str, bytes]:
             found[TONE_NAME] = [state(read_template(TONE.encode(), "").document or {}, TONE_NAME)]
             found[TONE_NAME] = [ExportedState(TONE_NAME, 1, TONE, found[TONE_NAME][0].document)]
         return {"x.json": write_entries([each.data for each in write_histories(in_time(found), LANGFUSE)])}
+    if form is TargetFormat.MLFLOW:
+        return {each.name: json.dumps(write_state(each, MLFLOW, name="x.y").data).encode() for each in states}
     return {each.path: each.data for each in write_files(list(states), form)}
 
 
@@ -52,6 +56,8 @@ def imported(form: TargetFormat, files: Mapping[str, bytes]) -> dict[str, dict[s
     prompts: list[Imported]
     if form is TargetFormat.LANGFUSE:
         prompts = read_export(files["x.json"], "x.json")
+    elif form is TargetFormat.MLFLOW:
+        prompts = [read_version(json.loads(data), "x.y") for data in files.values()]
     else:
         prompts = list(read_files([SourceFile(path, data, path) for path, data in files.items()], None).prompts)
     found: dict[str, dict[str, Any]] = {}
@@ -136,7 +142,7 @@ DOCUMENTS = st.one_of(
 CHAT = {"schema": "prompt/v1", "type": "chat", "variables": VARIABLES}
 
 
-@pytest.mark.parametrize("form", [*FILES, TargetFormat.LANGFUSE])
+@pytest.mark.parametrize("form", [*FILES, TargetFormat.LANGFUSE, TargetFormat.MLFLOW])
 @given(document=DOCUMENTS)
 @example(document=CHAT | {"messages": [{"role": "user", "content": "a\nuser:\nb"}]})
 @example(document=CHAT | {"messages": [{"placeholder": "history"}]})
@@ -144,6 +150,8 @@ CHAT = {"schema": "prompt/v1", "type": "chat", "variables": VARIABLES}
 def test_what_is_exported_comes_back_equal(form: TargetFormat, document: dict[str, Any]) -> None:
     here = state(document)
     assume(read_template(here.source.encode(), "").template is not None)
+    if form is TargetFormat.MLFLOW:
+        assume(not here.partials)  # an include comes back where its partial comes along
     back = imported(form, exported(form, here))
     assert back[here.name] == without_empty_metadata(document)
 

@@ -1,0 +1,62 @@
+"""A real MLflow server, and scripts run by its own Python."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tests.cli.conftest import ROOT
+from tests.running import clean_environment, free_port
+
+PYTHON = ROOT / ".venv-mlflow" / "bin" / "python"
+
+
+@contextmanager
+def real_mlflow(folder: Path) -> Iterator[str]:
+    """The address of the server while it runs, with an empty registry."""
+    subprocess.run([str(ROOT / "scripts" / "mlflow-venv")], check=True, timeout=900)
+    port = free_port()
+    store = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.sqlite", "--default-artifact-root", str(folder)]
+    command = [str(PYTHON), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, *store], env=_environment(folder), cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        until = time.monotonic() + 180
+        while not _is_up(f"http://127.0.0.1:{port}/health"):
+            lives = server.poll() is None and time.monotonic() < until
+            assert lives, (folder / "log").read_text()[-4000:]
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def ask_mlflow(script: str, folder: Path, *arguments: str) -> Any:
+    """What a script beside this file prints last, as JSON."""
+    command = [str(PYTHON), "-P", str(Path(__file__).parent / script), *arguments]
+    made = subprocess.run(command, env=_environment(folder), cwd=folder, capture_output=True, timeout=300, check=False)
+    assert made.returncode == 0, made.stderr.decode()
+    return json.loads(made.stdout.splitlines()[-1])
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    environment = clean_environment(MLFLOW_DISABLE_TELEMETRY="true", HOME=str(folder))
+    environment.pop("PYTHONPATH")
+    return environment
+
+
+def _is_up(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
