@@ -5,7 +5,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -14,12 +14,15 @@ from api.commands.import_progress import shown_progress
 from registry.domain.importing.files import is_wanted
 from registry.domain.importing.histories import SourceCommit, read_history
 from registry.domain.importing.imported import Found, SourceUnreadable
+from registry.domain.importing.source_values import time_of
 from registry.settings import git_environment
 
 CLONE_SECONDS = 3600
 _BUNDLE = re.compile(rb"# v[23] git bundle\n")
 _ADDRESS = re.compile(r"(?:ssh|git|git\+ssh)://|[\w.-]+@[\w.-]+:(?!//)")
 _PROTOCOLS = ("https", "http", "ssh", "git", "file")
+_BEGIN = datetime(1971, 1, 1, tzinfo=UTC)
+"""Stands for a date that is none."""
 _FILE_MODES = ("100644", "100755")
 
 
@@ -143,7 +146,7 @@ def _commits(copy: Path, revisions: list[str]) -> Iterator[SourceCommit]:
                 for path, blob in changes.get(revision, [])
             }
             if files:
-                yield SourceCommit(revision[:12], author, datetime.fromisoformat(time), message.strip(), files)
+                yield SourceCommit(revision[:12], author, time_of(time) or _BEGIN, message.strip(), files)
         blobs.stdin.close()
 
 

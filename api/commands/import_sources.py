@@ -48,7 +48,9 @@ def _read_server(source: str, form: SourceFormat | None) -> Found:
     from api.commands.source_server import looks_like_mlflow, plain_address
 
     if form not in {None, SourceFormat.LANGFUSE, SourceFormat.MLFLOW}:
-        raise SourceUnreadable(f"{form} is read from files: an address is that of a Langfuse or MLflow server")
+        raise SourceUnreadable(
+            f"{form} is read from files: an address is that of a Langfuse or MLflow server, or of a Git repository"
+        )
     if form is SourceFormat.MLFLOW or (form is None and looks_like_mlflow(plain_address(source))):
         return read_mlflow(source)
     return Found(tuple(read_langfuse(source)))

@@ -39,7 +39,7 @@ def _open(address: str) -> SourceServer:
     """A Langfuse server, and the keys of one of its projects."""
     settings = LangfuseSettings()
     if not settings.public_key or settings.secret_key is None:
-        raise SourceUnreadable(f"set {_KEYS} to the keys of the project")
+        raise SourceUnreadable(f"set {_KEYS} to the keys of the project; of another tool say --from mlflow or git")
     keys = f"{settings.public_key}:{settings.secret_key.get_secret_value()}"
     headers = {"Authorization": f"Basic {base64.b64encode(keys.encode()).decode()}"}
     return SourceServer(plain_address(address, "/api/public"), "Langfuse", f"the keys in {_KEYS}", headers, _AGAIN)

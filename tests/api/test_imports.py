@@ -62,6 +62,27 @@ async def test_files_of_several_formats_come_by_their_paths(client: httpx.AsyncC
     assert template["document"]["description"] == "요약"
 
 
+async def test_files_that_belong_together_come_in_one_upload(client: httpx.AsyncClient) -> None:
+    template = "# ours\nschema: prompt/v1\ntype: text\ntext: '안녕'\n"
+    files = [
+        ("promptfooconfig.yaml", "prompts: [file://p/안내.txt, file://../../etc/passwd]"), ("p/안내.txt", "안내 {{이름}}"),
+        ("prompts/own/인사.prompt.yaml", template), ("labels/production/own.yaml", "인사: 1\n"), ("other.yaml", "a: 1"),
+    ]  # fmt: skip
+    body = (await send(client, *files, folder="set")).json()
+    names = [(each["name"], each["from"]["format"]) for each in body["prompts"]]
+    assert names == [("set/own/인사", "promptuary"), ("set/p/안내", "promptfoo")], body
+    told = [each["what"] for each in body["left_out"]]
+    assert told == ["promptfooconfig.yaml: file://../../etc/passwd", "other.yaml", "labels/production/own.yaml"]
+    source = (await client.get("/templates/set/own/인사", params={"label": "latest"})).json()["source"]
+    assert source == template
+
+
+@pytest.mark.parametrize("format_", ["mlflow", "git"])
+async def test_formats_that_come_from_an_address_are_refused(client: httpx.AsyncClient, format_: str) -> None:
+    answer = await send(client, ("x.json", "{}"), format=format_)
+    assert (answer.status_code, "address" in answer.text) == (400, True), answer.text
+
+
 async def test_a_dry_run_writes_nothing(client: httpx.AsyncClient) -> None:
     before = (await client.get("/templates")).headers["promptuary-commit"]
     body = (await send(client, ("n.txt", "{{a b}}"), dry_run="true", format="text")).json()

@@ -1,12 +1,13 @@
 """``promptuary import`` from Git repositories, with their history."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, url_of
 from tests.running import Running, clean_environment, git, run_git
 
 pytestmark = pytest.mark.e2e
@@ -68,6 +69,30 @@ def test_a_repository_comes_with_its_history_once(ask: Run, server: Running, sou
     server.assert_sound()
 
 
+def test_a_state_that_fits_only_with_others_of_its_commit_is_told_and_the_last_ones_come(
+    ask: Run, server: Running, tmp_path: Path
+) -> None:
+    folder = tmp_path / "together"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    main = "schema: prompt/v1\ntype: text\n{}text: '{{% include \"tone\" %}} {}'\n"
+    tone = "schema: prompt/v1\ntype: text\n{}text: Be {}.\n"
+    declared = "variables: {how: {type: string}}\n"
+    paths = ("prompts/a-main.prompt.yaml", "prompts/tone.prompt.yaml", "prompts/z-main.prompt.yaml")
+    for day, values in enumerate((("", 1, "kind"), (declared, 2, "{{ how }}"), ("", 3, "brief")), 1):
+        said, number, text = values
+        texts = (main.format(said, number), tone.format(said, text), main.format(said, number))
+        commit(folder, f"State {day}", day, dict(zip(paths, texts, strict=True)))
+    done = ask("import", str(folder), "--folder", "together", "--json")
+    assert done.code == 0, done.err
+    told = {each["name"]: (each["written"], each["refused"], each["notes"]) for each in done.json["prompts"]}
+    assert server.read("together/a-main")["source"].endswith("3'\n"), told
+    assert server.read("together/tone")["source"].endswith("brief.\n"), told
+    refused = {name: (refused, json.dumps(notes)) for name, (_, refused, notes) in told.items() if refused}
+    assert set(refused) == {"together/tone"}, "its second state fitted only with the others' of that commit"
+    assert (refused["together/tone"][0], "how" in refused["together/tone"][1]) == ([2], True)
+
+
 def test_bundles_bare_repositories_and_branches(run: Run, source: Path, tmp_path: Path) -> None:
     git(source, "bundle", "create", "-q", str(tmp_path / "all.bundle"), "HEAD", "main", "work")
     git(tmp_path, "clone", "-q", "--bare", str(source), "bare")
@@ -94,6 +119,20 @@ def test_a_server_s_own_repository_comes_over_http_without_its_key_anywhere(
     assert (refused.code, "pmt_wrong-key-1" in refused.err, "cannot be read" in refused.err) == (2, False, True), (
         refused.err
     )
+
+
+def test_an_odd_commit_is_read_as_far_as_it_goes(run: Run, source: Path) -> None:
+    tree, parent = git(source, "rev-parse", "HEAD^{tree}").strip(), git(source, "rev-parse", "HEAD").strip()
+    blob = git(source, "hash-object", "-w", "--stdin", data=b"Odd").strip()
+    lines = git(source, "ls-tree", tree) + f"100644 blob {blob}\todd.md\n"
+    tree = git(source, "mktree", data=lines.encode()).strip()
+    written = (
+        f"tree {tree}\nparent {parent}\nauthor A < 99999999999999999999 +9999\ncommitter A <a> 1 +0000\n\n\x01".encode()
+    )
+    odd = git(source, "hash-object", "-t", "commit", "-w", "--stdin", "--literally", data=written).strip()
+    git(source, "update-ref", "refs/heads/main", odd)
+    done = run("import", str(source), "--dry-run", "--json")
+    assert (done.code, names(done.json)["odd"]) == (0, [1]), done.err
 
 
 def test_nothing_of_a_source_is_run(run: Run, source: Path, tmp_path: Path) -> None:
@@ -137,3 +176,40 @@ def test_files_of_a_checkout_are_read_as_they_lie_there_when_a_format_is_said(ru
     (source / "new.md").write_text("not committed")
     done = run("import", str(source), "--from", "text", "--dry-run", "--json")
     assert set(names(done.json)) == {"new", "side", "support/greeting"}
+
+
+def test_the_sample_comes_back_byte_for_byte_with_its_labels(run: Run, tmp_path: Path) -> None:
+    sample, empty = started(tmp_path / "sample", sample=True), started(tmp_path / "empty", sample=False)
+    try:
+        to = {"PROMPTUARY_URL": url_of(empty), "PROMPTUARY_KEY": empty.key}
+        done = run("import", sample.git_url, "--json", **to)
+        assert done.code == 0, done.err
+        assert {each["name"]: each["refused"] for each in done.json["prompts"] if each["refused"]} == {}, done.out
+        assert len(blobs(sample)) > 40
+        assert blobs(empty) == blobs(sample)
+        assert labelled(empty) == labelled(sample)
+        assert run("import", sample.git_url, "--json", **to).json["written"] == 0
+        empty.assert_sound()
+    finally:
+        sample.stop()
+        empty.stop()
+
+
+def started(folder: Path, *, sample: bool) -> Running:
+    folder.mkdir()
+    running = Running(folder / "data", folder / "log", settings={"PROMPTUARY_SAMPLE": str(sample).lower()})
+    running.start()
+    return running
+
+
+def blobs(server: Running) -> list[str]:
+    return git(server.bare, "ls-tree", "-r", "main", "prompts").splitlines()
+
+
+def labelled(server: Running) -> dict[str, dict[str, str]]:
+    """What each label of each template holds."""
+    _, _, answer = server.call("GET", "/api/v1/repositories/default/labels")
+    return {
+        label: {name: server.read(name, label=label)["source"] for name in sorted(versions)}
+        for label, versions in answer["labels"].items()
+    }
