@@ -47,8 +47,8 @@ def get(
         reply = server.ask("GET", *path, query=selector, headers={"Accept": "application/yaml"})
         sys.stdout.buffer.write(reply.data)
         return
-    state = server.get(*path, needs=("name", "digest", "document"), **selector)
+    state = server.get(*path, needs=("reference", "document"), **selector)
     if reference:
-        typer.echo(state.get("reference") or f"{state['name']}#{state['digest'][:8]}")
+        typer.echo(state["reference"])
     else:
         write_json(state["document"] if document else state)

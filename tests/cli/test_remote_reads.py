@@ -63,7 +63,7 @@ def test_get(ask: Run) -> None:
     assert (state["version"], state["labels"], list(state["partials"])) == (1, ["production"], ["partials/tone"])
     assert ask("get", "support/triage", "--version", "2", "--document").json["type"] == "chat"
     assert ask("get", "support/triage", "--reference").out.startswith("support/triage@2#")
-    assert ask("get", "support/triage", "--ref", "main", "--reference").out.startswith("support/triage#")
+    assert ask("get", "support/triage", "--ref", "main", "--reference").out.startswith("support/triage@")
     assert "환불을 도와드리겠습니다" in ask("get", "고객지원/환불").out
 
 

@@ -45,7 +45,9 @@ async def test_a_branch_is_compared_with_where_it_left(registry: Registry, pushe
     assert (await pusher.push({PATH: text_template("mine {{ name }}")}, BRANCH)).accepted
     await pusher.land({PATH: text_template("two {{ name }}")})
     found = await diff(registry, A, "ref:work")
-    assert sides(found) == (f"a@1#{found.old.digest[:8] if found.old else ''}", None)
+    assert found.old is not None
+    commit, digest = found.new.commit, found.new.digest
+    assert sides(found) == (f"a@1#{found.old.digest[:8]}", f"a@{commit[:12]}#{digest[:8]}")
     assert "-  one {{ name }}\n+  mine {{ name }}\n" in found.text
 
 
