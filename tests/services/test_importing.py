@@ -49,13 +49,13 @@ async def test_a_version_has_what_it_includes_as_it_was_then() -> None:
         plan_import(
             gather(
                 [
-                    version("tone", "short", 1, 1),
-                    version("triage", "@@@langfusePrompt:name=tone|label=latest@@@", 1, 2),
-                    version("tone", "much longer than all of the others " * 20, 2, 3),
-                    version("triage", "@@@langfusePrompt:name=tone|label=latest@@@ 2", 2, 3),
+                    version("z-tone", "short", 1, 1),
+                    version("triage", "@@@langfusePrompt:name=z-tone|label=latest@@@", 1, 2),
+                    version("z-tone", "much longer than all of the others " * 20, 2, 3),
+                    version("triage", "@@@langfusePrompt:name=z-tone|label=latest@@@ 2", 2, 3),
                 ],
                 "x",
             )
         )
     )
-    assert target.done == [("tone", 1), ("triage", 1), ("tone", 2), ("triage", 2)]
+    assert target.done == [("z-tone", 1), ("triage", 1), ("z-tone", 2), ("triage", 2)]
