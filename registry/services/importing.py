@@ -31,6 +31,7 @@ STEPS_AT_ONCE = 64
 
 LONGEST_PAUSE_SECONDS = 10.0
 SAID_LINES = 5
+LATER_CAME = "it was refused before, and a later version came: it would be the newest now"
 
 _MOVED_ON = (PreconditionFailed, PreconditionRequired, Conflict)
 _NOT_ALLOWED = (Denied, Unauthenticated)
@@ -77,6 +78,7 @@ class Importing:
         self._target = target
         self._done = done
         self._states: dict[TemplateName, PromptState] = {}
+        self._refused: dict[tuple[TemplateName, int], tuple[PromptPlan, Step, str]] = {}
 
     async def run(self, plans: Sequence[PromptPlan]) -> list[Outcome]:
         """Writes all versions, those of a prompt in their order and all about in the order of time; then the labels.
@@ -88,6 +90,10 @@ class Importing:
         outcomes = {plan.name: Outcome(plan) for plan in plans}
         for steps in _neighbours(in_order(plans)):
             await _all(self._take_all(each, outcomes[each[0][0].name]) for each in _by_prompt(steps))
+            for plan, step, _ in list(self._refused.values()):
+                # What one commit of the source changed may fit only once all of it is there.
+                await self._take(plan, step, outcomes[plan.name], last=True)
+            self._refused.clear()
         if any(plan.labels for plan in plans):
             labels = await self._target.labels()
         for start in range(0, len(plans), STEPS_AT_ONCE):
@@ -100,7 +106,8 @@ class Importing:
             await self._take(plan, step, outcome)
             self._done()
 
-    async def _take(self, plan: PromptPlan, step: Step, outcome: Outcome) -> None:
+    async def _take(self, plan: PromptPlan, step: Step, outcome: Outcome, *, last: bool = False) -> None:
+        """Writes a version; one that is refused is tried a second time after its neighbours."""
         if step.source is None:
             outcome.refused.append(step.number)
             return
@@ -115,8 +122,10 @@ class Importing:
             except _NOT_ALLOWED:
                 raise
             except PromptuaryError as error:  # of this version alone
-                outcome.refused.append(step.number)
-                outcome.said.append((step.number, _said(error)))
+                if isinstance(error, Refused) and not last:
+                    self._refused[plan.name, step.number] = (plan, step, _said(error))
+                else:
+                    _refuse(step, _said(error), outcome)
                 return
             else:
                 return
@@ -126,6 +135,9 @@ class Importing:
         state = await self._state(plan)
         if step.number in state.numbers:
             outcome.there.append(step.number)
+        elif any(number > step.number for number in state.numbers):
+            before = self._refused.get((plan.name, step.number))
+            _refuse(step, before[2] if before is not None else LATER_CAME, outcome)
         elif state.blocked is not None:
             _block(step, state.blocked, outcome)
         else:
@@ -165,6 +177,11 @@ class Importing:
         if plan.name not in self._states:
             self._states[plan.name] = state_of(plan, await self._target.history(plan.name))
         return self._states[plan.name]
+
+
+def _refuse(step: Step, reason: str, outcome: Outcome) -> None:
+    outcome.refused.append(step.number)
+    outcome.said.append((step.number, reason))
 
 
 def _block(step: Step, reason: str, outcome: Outcome) -> None:

@@ -4,12 +4,44 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from registry.domain.errors import Refused
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.langfuse import gather
 from registry.domain.importing.outcomes import History, Presence
-from registry.domain.importing.plans import Step, plan_import
+from registry.domain.importing.plans import Step, plan_import, subject_of
 from registry.domain.refs import Signature
-from registry.services.importing import Importing
+from registry.services.importing import LATER_CAME, Importing
+
+TONE = TemplateName("tone")
+TRIAGE = TemplateName("triage")
+
+
+class Strict:
+    """Takes a new tone only beside the new triage, as a gate does that looks at both."""
+
+    def __init__(self, *came: int) -> None:
+        self.came: dict[TemplateName, list[int]] = {TONE: list(came), TRIAGE: []}
+
+    async def history(self, name: TemplateName) -> History:
+        subjects = [(n, subject_of("langfuse", name, n)) for n in reversed(self.came[name])]
+        return History(Presence.HERE if subjects else Presence.ABSENT, subjects, '"1"' if subjects else None)
+
+    async def commit(
+        self, step: Step, _etag: str | None, _message: str, _author: Signature | None
+    ) -> tuple[int, str] | None:
+        if step.name == TONE and step.number == 2 and 2 not in self.came[TRIAGE]:
+            raise Refused("Refused.", diagnostics=[])
+        self.came[step.name].append(step.number)
+        return step.number, f'"{step.number}"'
+
+    async def labels(self) -> Mapping[LabelName, Mapping[TemplateName, int]]:
+        return {}
+
+    async def last_move(self, _label: LabelName, _name: TemplateName) -> str | None:
+        return None
+
+    async def move(self, _label: LabelName, _name: TemplateName, _version: int, _message: str) -> None:
+        """Nowhere."""
 
 
 class Slow:
@@ -59,3 +91,23 @@ async def test_a_version_has_what_it_includes_as_it_was_then() -> None:
         )
     )
     assert target.done == [("z-tone", 1), ("triage", 1), ("z-tone", 2), ("triage", 2)]
+
+
+async def test_what_fits_only_with_its_neighbours_is_tried_again_after_them() -> None:
+    target = Strict()
+    entries = [version(name, f"{name} {n}", n, n) for name in ("tone", "triage") for n in (1, 2)]
+    outcomes = await Importing(target).run(plan_import(gather(entries, "x")))
+    assert target.came == {TONE: [1, 2], TRIAGE: [1, 2]}
+    assert [(each.refused, each.said) for each in outcomes] == [([], []), ([], [])]
+
+
+async def test_an_older_version_never_comes_on_top_of_a_later_one() -> None:
+    target = Strict()
+    entries = [version("tone", f"tone {n}", n, n) for n in (1, 2, 3)]
+    plans = plan_import(gather(entries, "x"))
+    (first,) = await Importing(target).run(plans)
+    assert (first.written, first.refused, first.said) == ([1, 3], [2], [(2, "Refused.")])
+    target.came[TRIAGE] = [2]  # now it would be taken
+    (again,) = await Importing(target).run(plans)
+    assert (again.written, again.refused, again.said) == ([], [2], [(2, LATER_CAME)])
+    assert target.came[TONE] == [1, 3]
