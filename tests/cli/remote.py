@@ -12,12 +12,14 @@ from tests.running import Running
 
 
 def on_a_terminal(server: Running, *arguments: str, columns: int = 40, typed: str = "", **more: str) -> tuple[int, str]:
-    """Runs a command with a terminal on all three ends: its exit code and what stood on the screen."""
+    """Runs a command with a terminal on all three ends, in the server's folder: its exit code and what stood on the screen."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = environment(PROMPTUARY_URL=url_of(server), PROMPTUARY_KEY=server.key, TERM="xterm-256color", **more)
     env.pop("COLUMNS")
-    process = subprocess.Popen([*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env, cwd=server.data
+    )
     os.close(theirs)
     os.write(ours, typed.encode())
     screen = b""
