@@ -199,7 +199,7 @@ def _compose(
         freshness=Freshness(git=git, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
-        imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions, repeats=repeats),
+        imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,

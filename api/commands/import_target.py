@@ -56,7 +56,7 @@ class ServerTarget:
         while True:
             query = {"limit": PAGE, "cursor": cursor}
             reply = await self._ask("GET", "versions", name, query=query, also=_PRESENCE)
-            if reply.status == 404:
+            if reply.status != 200:  # only another template, imported before, had that name
                 return History(Presence.ABSENT)
             page = self._read(reply, "versions")
             found += [(each["version"], each["subject"]) for each in page["versions"] if each["cause"] is None]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Answers, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import Answers, RegistryDep, Repository, Writer
 from api.documented import WRITE, problems
 from api.json_bodies import check_encoding
 from api.schemas.imports import IMPORT_BODY, MOST_FILES, ImportAnswer, ImportQuery
@@ -30,7 +30,6 @@ async def import_files(
     query: Annotated[ImportQuery, Query()],
     request: Request,
     answers: Answers,
-    key: Repeatable,
 ) -> dict[str, object]:
     """Takes over the prompts in uploaded files: each version a commit, then the labels.
 
@@ -47,7 +46,7 @@ async def import_files(
     if query.dry_run:
         outcomes = [Outcome(plan) for plan in plans]
     else:
-        outcomes = await registry.imports.run(repository, plans, actor=caller, key=key)
+        outcomes = await registry.imports.run(repository, plans, actor=caller)
         answers.bump(repository)
     return import_report(outcomes, left_out, dry_run=query.dry_run)
 

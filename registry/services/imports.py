@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 from registry.domain.access import Actor, Scope
-from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.ids import RepositoryName
 from registry.domain.importing.outcomes import Outcome
 from registry.domain.importing.plans import PromptPlan
-from registry.domain.request_keys import RequestKey
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.services.import_target import RepositoryTarget
 from registry.services.importing import Importing
 from registry.services.labels import Labels
-from registry.services.repeats import Repeats
 from registry.services.template_edits import TemplateEdits
 
 
@@ -25,26 +23,16 @@ class Imports:
         labels: Labels,
         templates: TemplateIndex,
         versions: VersionIndex,
-        repeats: Repeats,
     ) -> None:
         self._edits = edits
         self._labels = labels
         self._templates = templates
         self._versions = versions
-        self._repeats = repeats
 
-    async def run(
-        self,
-        repository: RepositoryName,
-        plans: Sequence[PromptPlan],
-        *,
-        actor: Actor,
-        key: RequestKey | None = None,
-    ) -> list[Outcome]:
+    async def run(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
         """Writes the versions and labels; what cannot be taken over is in the outcomes.
 
-        Raises Denied without the scope write, KeyReused, and Unavailable: what was written until then stays, and a
-        repeat goes on.
+        Raises Denied without the scope write, and Unavailable: what was written until then stays, and a repeat goes on.
         """
         actor.require(Scope.WRITE)
         target = RepositoryTarget(
@@ -55,8 +43,4 @@ class Imports:
             templates=self._templates,
             versions=self._versions,
         )
-
-        async def again(_commit: CommitId) -> list[Outcome]:
-            return await Importing(target).run(plans)
-
-        return await self._repeats.once(repository, None, key, lambda: Importing(target).run(plans), again)
+        return await Importing(target).run(plans)

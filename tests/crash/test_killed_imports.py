@@ -115,6 +115,7 @@ def check(server: Running, entries: list[dict[str, Any]]) -> None:
     """Every version stands there once, as its author's and of its time, and labels are where they were."""
     log = git(server.bare, "log", "--format=%s%x1f%ae%x1f%at", "main").splitlines()
     came = [line.split("\x1f") for line in log if line.startswith("Import version ")]
+    came = [(subject.rpartition(" [")[0], *rest) for subject, *rest in came]
     assert len(came) == len(entries)
     wanted = {
         f'Import version {each["version"]} of "{each["name"]}" from langfuse': (each["createdBy"], each["createdAt"])

@@ -8,7 +8,7 @@ from registry.domain.errors import Refused
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.langfuse import gather
 from registry.domain.importing.outcomes import History, Presence
-from registry.domain.importing.plans import Step, plan_import, subject_of
+from registry.domain.importing.plans import Step, plan_import
 from registry.domain.refs import Signature
 from registry.services.importing import LATER_CAME, Importing
 
@@ -21,9 +21,10 @@ class Strict:
 
     def __init__(self, *came: int) -> None:
         self.came: dict[TemplateName, list[int]] = {TONE: list(came), TRIAGE: []}
+        self.subjects: dict[tuple[TemplateName, int], str] = {}
 
     async def history(self, name: TemplateName) -> History:
-        subjects = [(n, subject_of("langfuse", name, n)) for n in reversed(self.came[name])]
+        subjects = [(n, self.subjects[name, n]) for n in reversed(self.came[name])]
         return History(Presence.HERE if subjects else Presence.ABSENT, subjects, '"1"' if subjects else None)
 
     async def commit(
@@ -32,6 +33,7 @@ class Strict:
         if step.name == TONE and step.number == 2 and 2 not in self.came[TRIAGE]:
             raise Refused("Refused.", diagnostics=[])
         self.came[step.name].append(step.number)
+        self.subjects[step.name, step.number] = step.subject
         return step.number, f'"{step.number}"'
 
     async def labels(self) -> Mapping[LabelName, Mapping[TemplateName, int]]:
@@ -108,6 +110,7 @@ async def test_an_older_version_never_comes_on_top_of_a_later_one() -> None:
     (first,) = await Importing(target).run(plans)
     assert (first.written, first.refused, first.said) == ([1, 3], [2], [(2, "Refused.")])
     target.came[TRIAGE] = [2]  # now it would be taken
+    target.subjects[TRIAGE, 2] = "Made here"
     (again,) = await Importing(target).run(plans)
     assert (again.written, again.refused, again.said) == ([], [2], [(2, LATER_CAME)])
     assert target.came[TONE] == [1, 3]

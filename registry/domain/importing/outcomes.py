@@ -1,11 +1,12 @@
 """What an import finds of a prompt where it goes to, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from registry.domain.importing.imported import LeftOut
-from registry.domain.importing.plans import PromptPlan, subject_of
+from registry.domain.importing.plans import PromptPlan, head_of
+from registry.domain.importing.texts_of_version import clean
 from registry.domain.template import Json
 
 
@@ -30,6 +31,12 @@ class History:
     etag: str | None = None
 
 
+_OTHER = (
+    "says something else here than there: it was changed there since it came, or it came from another source; "
+    "nothing more is taken over (import with --folder)"
+)
+
+
 @dataclass(slots=True)
 class PromptState:
     """How far a prompt has come: ``numbers`` leads from the source's versions to the template's.
@@ -44,11 +51,20 @@ class PromptState:
 
 def state_of(plan: PromptPlan, history: History) -> PromptState:
     """Which of a prompt's versions came before, known by their commits."""
-    subjects = {subject_of(plan.source, plan.old_name, step.number): step.number for step in plan.steps}
+    subjects = {step.subject: step.number for step in plan.steps}
+    heads = {head_of(step.subject): step.number for step in plan.steps}
+    other = next((heads[head_of(said)] for _, said in history.versions if _is_other(said, subjects, heads)), None)
+    if other is not None:
+        return PromptState({}, history.etag, f"version {other} {_OTHER}")
     came = [(number, subjects[subject]) for number, subject in reversed(history.versions) if subject in subjects]
     numbers = {theirs: ours for ours, theirs in came}
     newest = history.versions[0][1] if history.versions else None
     return PromptState(numbers, history.etag, _blocked(history.presence, came=bool(numbers), own=newest in subjects))
+
+
+def _is_other(subject: str, subjects: Container[str], heads: Container[str]) -> bool:
+    """Whether a commit brought a version of a step's number that said something else."""
+    return subject not in subjects and head_of(subject) in heads
 
 
 def _blocked(presence: Presence, *, came: bool, own: bool) -> str | None:
@@ -88,13 +104,13 @@ class Outcome:
         """The report of the prompt, for programs."""
         return {
             "name": self.plan.name,
-            "from": {"format": self.plan.source, "name": self.plan.old_name},
+            "from": {"format": self.plan.source, "name": clean(self.plan.old_name)},
             "versions": [step.number for step in self.plan.steps],
             "written": sorted(self.written),
             "there": sorted(self.there),
             "refused": sorted(self.refused),
             "labels": self.labelled,
-            "notes": [{"version": number, "note": note} for number, note in self.notes],
+            "notes": [{"version": number, "note": clean(note)} for number, note in self.notes],
         }
 
 
@@ -104,5 +120,5 @@ def import_report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], *, d
         "dry_run": dry_run,
         "written": sum(len(each.written) for each in outcomes),
         "prompts": [each.document for each in outcomes],
-        "left_out": [{"what": each.what, "why": each.why} for each in left_out],
+        "left_out": [{"what": clean(each.what), "why": clean(each.why)} for each in left_out],
     }

@@ -1,5 +1,6 @@
 """What an import does, in order: each version of each prompt a commit, as old as it was there."""
 
+import hashlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 
+from registry.domain.closure_rules import MAX_FILES as MAX_CLOSURE_FILES
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.documents import convert
 from registry.domain.importing.imported import Imported, ImportedVersion
@@ -54,7 +56,9 @@ def plan_import(prompts: Sequence[Imported], folder: str = "") -> list[PromptPla
     reached = _reached(by_name)
     bound = {name for name, others in reached.items() for name in (name, *others)}
     together = name_variables(key for name in bound for key in keys_of(by_name[name]))
-    plans = [_plan(by_name[name], names, reached, together if name in bound else None, by_name) for name in names]
+    keys = {name: keys_of(prompt) for name, prompt in by_name.items()}
+    takes = {name: frozenset(key for one in (name, *reached[name]) for key in keys[one]) for name in bound}
+    plans = [_plan(by_name[name], names, reached[name], together if name in bound else None, takes) for name in names]
     return sorted(plans, key=lambda plan: plan.name)
 
 
@@ -67,9 +71,20 @@ def _take_remainders(prompts: Sequence[Imported]) -> list[Imported]:
     ]
 
 
-def subject_of(source: str, old_name: str, number: int) -> str:
-    """The first line of a version's commit, by which a later import knows that it came."""
-    return f"Import version {number} of {' '.join(shown(old_name).split())} from {source}"
+def subject_of(source: str, old_name: str, number: int, digest: str) -> str:
+    """The first line of a version's commit, by which a later import knows that it came, and what it said."""
+    return f"Import version {number} of {' '.join(shown(old_name).split())} from {source} [{digest}]"
+
+
+def head_of(subject: str) -> str:
+    """What of it names the version, whatever that said; empty for a commit that is no import's."""
+    return subject.rpartition(" [")[0]
+
+
+def _digest(version: ImportedVersion) -> str:
+    """Tells versions of one number apart: eight digits over what it says, not over labels, which move."""
+    said = version.template if version.template is not None else repr(version.body).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(said).hexdigest()[:8]
 
 
 def in_order(plans: Sequence[PromptPlan]) -> Iterator[tuple[PromptPlan, Step]]:
@@ -103,14 +118,12 @@ def _times(plan: PromptPlan) -> list[datetime]:
 def _plan(
     prompt: Imported,
     names: Mapping[str, TemplateName],
-    reached: Mapping[str, frozenset[str]],
+    reached: frozenset[str],
     together: Mapping[VariableKey, str] | None,
-    by_name: Mapping[str, Imported],
+    takes: Mapping[str, frozenset[VariableKey]],
 ) -> PromptPlan:
-    includes = {each: names[each] for each in reached[prompt.name]}
-    inherited = {
-        each: frozenset(k for one in (each, *reached[each]) for k in keys_of(by_name[one])) for each in includes
-    }
+    includes = {each: names[each] for each in reached}
+    inherited = {each: takes[each] for each in includes}
     variables = name_variables(keys_of(prompt)) if together is None else together
     naming = Naming(variables, includes, inherited)
     name = names[prompt.name]
@@ -123,7 +136,7 @@ def _plan(
 
 def _step(prompt: Imported, version: ImportedVersion, name: TemplateName, naming: Naming) -> Step:
     made = convert(prompt, version, name, naming)
-    subject = subject_of(prompt.source, prompt.name, version.number)
+    subject = subject_of(prompt.source, prompt.name, version.number, _digest(version))
     return Step(
         name, version.number, made.source, made.includes, version.author, version.time, subject, version.message,
         made.notes,
@@ -148,7 +161,10 @@ def _labels(prompt: Imported) -> tuple[dict[LabelName, int], list[str]]:
 
 
 def _reached(by_name: Mapping[str, Imported]) -> dict[str, frozenset[str]]:
-    """For each prompt the text prompts that it may include, and what those include; circles are left out."""
+    """For each prompt the text prompts that it may include, and what those include.
+
+    Circles are left out, and so is what would make more of them than a closure may have.
+    """
     direct = {
         name: {
             each
@@ -159,14 +175,19 @@ def _reached(by_name: Mapping[str, Imported]) -> dict[str, frozenset[str]]:
         for name, prompt in by_name.items()
     }
     closed = {name: _closure(name, direct) for name in direct}
-    sound = {name: {each for each in direct[name] if name not in closed[each]} for name in direct}
-    return {name: _closure(name, sound) for name in sound}
+    sound = {
+        name: {each for each in direct[name] if name not in closed[each] and len(closed[each]) < MAX_CLOSURE_FILES}
+        for name in direct
+    }
+    found = {name: _closure(name, sound) for name in sound}
+    return {name: each if len(each) < MAX_CLOSURE_FILES else frozenset() for name, each in found.items()}
 
 
 def _closure(name: str, direct: Mapping[str, set[str]]) -> frozenset[str]:
+    """What is reached from a prompt, as far as a closure may have it and one more."""
     found: set[str] = set()
     waiting = list(direct[name])
-    while waiting:
+    while waiting and len(found) < MAX_CLOSURE_FILES:
         each = waiting.pop()
         if each not in found:
             found.add(each)
