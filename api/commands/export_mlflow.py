@@ -13,6 +13,8 @@ from registry.domain.exporting.histories import Histories, by_time
 from registry.domain.exporting.mlflow import MLFLOW, NAME, REFERENCE, is_alias, name_models
 from registry.domain.exporting.states import ExportedState
 from registry.domain.importing.imported import SourceUnreadable
+from registry.domain.importing.mlflow import aliases_of, identity_of, name_of, number_of, tags_of
+from registry.domain.importing.source_values import mapping_of
 
 API = "/api/2.0/mlflow"
 SOURCE = "dummy-source"
@@ -36,12 +38,13 @@ class _Registering:
         self._server = server
         self._names = names
         self._prompts = prompts
-        self._models = {str(each.get("name")): each for each in search_all(server, MODELS, "registered_models", [])}
-        self._there = {
-            (str(each.get("name")), reference): int(each["version"])
-            for each in search_all(server, VERSIONS, "model_versions", [])
-            if (reference := _tags(each).get(REFERENCE)) is not None
-        }
+        models = search_all(server, MODELS, "registered_models", [])
+        self._models = {name_of(each, server.address): each for each in models}
+        self._there: dict[tuple[str, str], int] = {}
+        for each in search_all(server, VERSIONS, "model_versions", []):
+            name, number = identity_of(each, server.address)
+            if (reference := tags_of(each).get(REFERENCE)) is not None:
+                self._there[name, reference] = number
 
     def run(self, histories: Histories) -> int:
         """Writes the versions in the order of their time, as MLflow dates them itself; then the aliases."""
@@ -79,7 +82,7 @@ class _Registering:
         """Whether the prompt is there, or could be made."""
         wanted: dict[str, str] = written.data["model_tags"]
         model = self._models.get(told.called)
-        if model is not None and _tags(model).get(NAME) != told.name:
+        if model is not None and tags_of(model).get(NAME) != told.name:
             told.note(f"MLflow has a prompt {told.called} that does not come from here, so nothing is written")
             return False
         try:
@@ -87,7 +90,7 @@ class _Registering:
                 self._post("registered-models/create", name=told.called, tags=list(_pairs(wanted)))
                 self._models[told.called] = {"name": told.called, "tags": list(_pairs(wanted))}
             else:
-                for pair in _pairs({key: value for key, value in wanted.items() if _tags(model).get(key) != value}):
+                for pair in _pairs({key: value for key, value in wanted.items() if tags_of(model).get(key) != value}):
                     self._post("registered-models/set-tag", name=told.called, **pair)
         except Refused as error:
             if error.code == "RESOURCE_ALREADY_EXISTS":
@@ -111,21 +114,19 @@ class _Registering:
                 description=written.data["description"],
                 tags=list(_pairs(tags)),
             )
-            return int(answer["model_version"]["version"]), True
         except Refused as error:
             told.note(f"MLflow refuses it: {error}", written.state.number)
             return None
-        except (KeyError, TypeError, ValueError):
+        number = number_of(mapping_of(answer.get("model_version")).get("version"))
+        if number is None:
             said = f"{self._server.address} tells no number of a version that it made: check the address"
-            raise SourceUnreadable(said) from None
+            raise SourceUnreadable(said)
+        return number, True
 
     def _aliases(self, told: ToldPrompt, labels: Mapping[str, int]) -> None:
-        now = {
-            str(each.get("alias")): str(each.get("version"))
-            for each in self._models.get(told.called, {}).get("aliases") or []
-        }
+        now = aliases_of(self._models.get(told.called, {}))
         for label, number in labels.items():
-            if label == "latest" or now.get(label) == str(number):
+            if label == "latest" or now.get(label) == number:
                 continue
             if not is_alias(label):
                 told.note(f"the label {label} is left out: MLflow keeps that word for itself")
@@ -141,7 +142,3 @@ class _Registering:
 
 def _pairs(tags: Mapping[str, str]) -> Iterator[dict[str, str]]:
     return ({"key": key, "value": value} for key, value in tags.items())
-
-
-def _tags(said: Mapping[str, Any]) -> dict[str, str]:
-    return {str(each.get("key")): str(each.get("value")) for each in said.get("tags") or []}

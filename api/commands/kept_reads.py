@@ -67,9 +67,9 @@ def _opened(path: Path) -> tuple[dict[str, dict[str, Any]], IO[str] | None]:
 
 
 def _lines(file: IO[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What was written whole: a program that was killed may have left half a line."""
+    """What was written whole: a program that was killed may have left half a line, another anything."""
     for line in file:
-        with suppress(ValueError):
+        with suppress(ValueError, TypeError, RecursionError):
             asked, answer = json.loads(line)
             if isinstance(asked, str) and isinstance(answer, dict):
                 yield asked, answer

@@ -12,6 +12,7 @@ from api.commands.request_threads import request_threads
 from api.commands.source_server import SourceServer, plain_address
 from registry.domain.importing.imported import Imported, SourceUnreadable
 from registry.domain.importing.langfuse import gather
+from registry.domain.wording import shown
 from registry.settings import LangfuseSettings
 
 PROMPTS = "/api/public/v2/prompts"
@@ -56,10 +57,19 @@ def _listed(server: SourceServer) -> Iterator[tuple[str, list[int], str]]:
         for each in entries:
             if not isinstance(each, dict) or not isinstance(each.get("versions"), list):
                 raise SourceUnreadable(f"{server.address}{PROMPTS} lists something that is no prompt")
-            yield str(each.get("name")), each["versions"], f"{each.get('lastUpdatedAt')} {each.get('labels')}"
+            yield _name(each, server), each["versions"], f"{each.get('lastUpdatedAt')} {each.get('labels')}"
         total = meta.get("totalPages") if isinstance(meta, dict) else None
+        if not entries:  # whatever it says of the number of its pages
+            return
         pages = total if isinstance(total, int) else page + 1 if len(entries) == PAGE else page
         page += 1
+
+
+def _name(entry: dict[str, Any], server: SourceServer) -> str:
+    name, numbers = str(entry.get("name")), entry["versions"]
+    if any("\ud800" <= sign <= "\udfff" for sign in name) or not all(isinstance(each, int) for each in numbers):
+        raise SourceUnreadable(f"{server.address}{PROMPTS} lists {shown(name)}, which cannot be asked for")
+    return name
 
 
 def _version(server: SourceServer, kept: KeptReads, name: str, number: int, state: str) -> dict[str, Any]:

@@ -130,3 +130,19 @@ def test_a_registry_that_fails_is_told(ask: Run, answers: int, said: str, monkey
     assert (done.code, said in done.err, "s3" in done.err) == (2, True, False), done.err
     posts = [each for each in nasty.asked if each.method == "POST"]
     assert len(posts) == (2 if answers == 2 else 0), "a write without an answer is not sent again"
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ({"registered_models": [1]}, "no registered model"),
+        ({"registered_models": [{"name": ["a"]}]}, "no registered model"),
+        ({"model_versions": ["a"]}, "no model version"),
+        ({"model_versions": [{"name": "a", "version": "one", "tags": 1}]}, "no model version"),
+        ({"registered_models": [{"name": "support.triage", "tags": 1, "aliases": 1}]}, "tells no number of a version"),
+    ],
+)
+def test_a_registry_that_lists_anything_is_told(ask: Run, listed: dict[str, Any], said: str) -> None:
+    with serving(lambda handler: handler.answer(200, listed, Content_Type="application/json")) as nasty:
+        done = ask("export", nasty.url, "support/triage")
+    assert (done.code, said in done.err, "Traceback" in done.err) == (2, True, False), done.err

@@ -50,7 +50,7 @@ def gather(models: Iterable[Json], versions: Iterable[Json], where: str) -> Foun
     found: defaultdict[str, dict[int, ImportedVersion]] = defaultdict(dict)
     left_out: list[LeftOut] = []
     for entry in versions:
-        name, number = _identity(entry, where)
+        name, number = identity_of(entry, where)
         if name not in known:  # registered since the models were listed, or no prompt
             continue
         try:
@@ -68,38 +68,57 @@ def gather(models: Iterable[Json], versions: Iterable[Json], where: str) -> Foun
 
 def _model(entry: Json, where: str) -> tuple[str, _Model]:
     said = mapping_of(entry)
-    if not text_of(said.get("name")):
-        raise SourceUnreadable(f"{where} lists something that is no registered model: check the address")
     aliases: defaultdict[int, list[str]] = defaultdict(list)
-    for each in said.get("aliases") or []:
-        alias, number = mapping_of(each).get("alias"), _number(mapping_of(each).get("version"))
-        if isinstance(alias, str) and number is not None:
-            aliases[number].append(alias)
-    return said["name"], _Model(_tags(said), {number: tuple(sorted(words)) for number, words in aliases.items()})
+    for alias, number in aliases_of(said).items():
+        aliases[number].append(alias)
+    return name_of(entry, where), _Model(
+        tags_of(said), {number: tuple(sorted(words)) for number, words in aliases.items()}
+    )
 
 
-def _identity(entry: Json, where: str) -> tuple[str, int]:
+def name_of(entry: Json, where: str) -> str:
+    """The name of a registered model. Raises SourceUnreadable where it is none."""
+    name = text_of(mapping_of(entry).get("name"))
+    if not name:
+        raise SourceUnreadable(f"{where} lists something that is no registered model: check the address")
+    return name
+
+
+def identity_of(entry: Json, where: str) -> tuple[str, int]:
+    """The name and number of a version. Raises SourceUnreadable where it is none."""
     said = mapping_of(entry)
-    name, number = text_of(said.get("name")), _number(said.get("version"))
+    name, number = text_of(said.get("name")), number_of(said.get("version"))
     if not name or number is None:
         raise SourceUnreadable(f"{where} lists something that is no model version: check the address")
     return name, number
 
 
-def _number(said: Json) -> int | None:
-    """MLflow writes numbers of versions as texts."""
+def number_of(said: Json) -> int | None:
+    """The number of a version, which MLflow writes as a text; None where it is none."""
     if isinstance(said, str) and said.isascii() and said.isdecimal():
         said = int(said[:18])
     return said if isinstance(said, int) and not isinstance(said, bool) and said >= 1 else None
 
 
-def _tags(said: Mapping[str, Json]) -> dict[str, str]:
-    pairs = [mapping_of(each) for each in said.get("tags") or []]
+def tags_of(said: Mapping[str, Json]) -> dict[str, str]:
+    """The tags of a registered model or a version; what is none is passed over."""
+    pairs = _entries(said, "tags")
     return {each["key"]: text_of(each.get("value")) for each in pairs if isinstance(each.get("key"), str)}
 
 
+def aliases_of(said: Mapping[str, Json]) -> dict[str, int]:
+    """The aliases of a registered model, each with the number of its version; what is none is passed over."""
+    pairs = ((each.get("alias"), number_of(each.get("version"))) for each in _entries(said, "aliases"))
+    return {alias: number for alias, number in pairs if isinstance(alias, str) and number is not None}
+
+
+def _entries(said: Mapping[str, Json], key: str) -> list[Mapping[str, Json]]:
+    found = said.get(key)
+    return [mapping_of(each) for each in found] if isinstance(found, list) else []
+
+
 def _version(said: Mapping[str, Json], number: int, model: _Model) -> ImportedVersion:
-    tags = _tags(said)
+    tags = tags_of(said)
     if TEXT not in tags:
         raise SourceUnreadable(f"it has no tag {TEXT}")
     notes: list[str] = []

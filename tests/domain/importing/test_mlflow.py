@@ -57,3 +57,11 @@ def test_response_formats_become_outputs(said: str, output: tuple[str, str | Non
 def test_what_is_no_registry_is_told(models: list[Any], versions: list[Any]) -> None:
     with pytest.raises(SourceUnreadable, match="there lists something"):
         gather(models, versions, "there")
+
+
+@pytest.mark.parametrize("odd", [1, True, 0.5, "text", {"key": "a"}, [1, None, {"key": 1, "alias": 1}]])
+def test_tags_and_aliases_that_are_none_are_passed_over(odd: Any) -> None:
+    found = gather([model("a") | {"aliases": odd}, {"name": "b", "tags": odd}], [version("a", "x")], "there")
+    assert [(each.name, each.versions[0].labels) for each in found.prompts] == [("a", ())]
+    found = gather([model("a")], [version("a", "x") | {"tags": odd}], "there")
+    assert [each.what for each in found.left_out][:1] == ["a version 1"]
