@@ -10,7 +10,7 @@ from registry.domain.importing.source_values import decoded, mapping_of, shapes_
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | re.MULTILINE)
 _MARKER = re.compile(
-    r"^[ \t]*#?[ \t]*(system|developer|user|assistant)[ \t]*:[ \t]*\r?$\n?", re.MULTILINE | re.IGNORECASE
+    r"^[ \t]*(?:#[ \t]*)?(system|developer|user|assistant)[ \t]*:[ \t]*\r?$\n?", re.MULTILINE | re.IGNORECASE
 )
 _DOT_TAG = re.compile(r"""\{\{\s*(?:role\s+["'](\w+)["']|(history)(?:\s*\(\s*\))?)\s*\}\}""")
 

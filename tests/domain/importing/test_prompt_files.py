@@ -1,5 +1,7 @@
 """Prompts in files become templates that render alike."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -146,3 +148,12 @@ def test_text() -> None:
 def test_what_cannot_be_read_is_told(read: Any, data: bytes) -> None:
     with pytest.raises(SourceUnreadable, match=r"x\.file"):
         read(data, "a", "x.file")
+
+
+def test_a_line_of_blanks_is_looked_through_once() -> None:
+    """In a process of its own: one that goes through the blanks for every blank would take minutes."""
+    code = (
+        "from registry.domain.importing.prompt_files import read_marked as r; print(len(list(r(' ' * 300_000 + 'x'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "1\n"
