@@ -13,12 +13,12 @@ FORCE = "give another, or --force to write over"
 
 
 @contextmanager
-def told_faults(target: Path) -> Iterator[None]:
-    """What the disk refuses ends the program with the place and the reason."""
+def told_faults(target: Path, changed: str = "Nothing was changed") -> Iterator[None]:
+    """What the disk refuses ends the program with the place, the reason, and what was changed."""
     try:
         yield
     except OSError as error:
-        fail(f"{error.filename or target} cannot be written: {error.strerror or error}. Nothing was changed", UNUSABLE)
+        fail(f"{target} cannot be written: {error.strerror or error}. {changed}", UNUSABLE)
 
 
 def check_file(target: Path, *, force: bool) -> None:
@@ -68,7 +68,10 @@ def put_file(target: Path, data: bytes) -> None:
 
 
 def put_files(target: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Writes all files apart, then puts them into the folder; what fails before that leaves it as it is."""
+    """Writes all files apart, then puts them into the folder; what fails before that leaves it as it is.
+
+    Ends the program where something stands in the way of one, before any is put.
+    """
     there = target.is_dir()
     with told_faults(target), staged(target if there else target.absolute().parent) as stage:
         whole = stage / "whole"
@@ -82,10 +85,26 @@ def put_files(target: Path, files: Iterable[tuple[str, bytes]]) -> None:
         if not there:
             whole.rename(target)
             return
-        for path in paths:
-            place = target.joinpath(*path.split("/"))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            whole.joinpath(*path.split("/")).replace(place)
+        places = [target.joinpath(*path.split("/")) for path in paths]
+        for place in places:
+            _check_place(place, target)
+        for path, place in zip(paths, places, strict=True):
+            with told_faults(place, "Other files may be written already: export again with --force"):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                whole.joinpath(*path.split("/")).replace(place)
+
+
+def _check_place(place: Path, target: Path) -> None:
+    """Ends the program where a file cannot be put at a place in the folder ``target``."""
+    if place.is_dir():
+        fail(f"{place} is a folder where a file has to be: move it away. Nothing was changed", UNUSABLE)
+    above = place.parent
+    while above != target and not os.path.lexists(above):
+        above = above.parent
+    if not above.is_dir():
+        fail(f"{above} is a file where a folder has to be: move it away. Nothing was changed", UNUSABLE)
+    if not os.access(above, os.W_OK | os.X_OK):
+        fail(f"{above} cannot be written to: ask for the right to write there. Nothing was changed", UNUSABLE)
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,6 +185,27 @@ def test_what_is_there_is_not_written_over_unasked(ask: Run, tmp_path: Path) -> 
     assert (tmp_path / "out" / "support" / "triage.md").exists()
     (tmp_path / "there").mkdir()
     assert ask("export", "there", "support/triage", "--format", "text").code == 0, "an empty folder is taken"
+    assert not list(tmp_path.rglob(".promptuary-*"))
+
+
+@pytest.mark.parametrize("folder", [True, False], ids=["a folder for a file", "a file for a folder"])
+def test_what_stands_in_the_way_is_told_before_anything_is_put(ask: Run, tmp_path: Path, *, folder: bool) -> None:
+    assert ask("export", "out", "--format", "text").code == 0
+    files = sorted(path for path in (tmp_path / "out").rglob("*.md"))
+    last = next(path for path in reversed(files) if path.parent != tmp_path / "out")
+    for file in files:
+        file.write_text("mine")
+    if folder:
+        last.unlink()
+        last.mkdir()
+    else:
+        shutil.rmtree(last.parent)
+        last.parent.write_text("mine")
+    done = ask("export", "out", "--format", "text", "--force")
+    place = str((last if folder else last.parent).relative_to(tmp_path))
+    told = " ".join(done.err.split())
+    assert (done.code, place in told, "Nothing was changed" in told, ".promptuary-" in told) == (2, True, True, False)
+    assert {file.read_text() for file in (tmp_path / "out").rglob("*.md") if file.is_file()} <= {"mine"}
     assert not list(tmp_path.rglob(".promptuary-*"))
 
 
