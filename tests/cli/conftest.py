@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,11 @@ def environment(**more: str) -> dict[str, str]:
     unwanted = ("PROMPTUARY_", "PYTHONDONTWRITEBYTECODE")  # compiling everything anew takes longer than most tests
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}  # noqa: TID251
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **more}
+
+
+def takes_ctrl_c() -> None:
+    """In a child before it starts: a shell that runs the tests in the background has it ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

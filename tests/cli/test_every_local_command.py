@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.cli.commands import BOTH, LOCAL
-from tests.cli.conftest import PROGRAM, AsNobody, Done, Run, environment
+from tests.cli.conftest import PROGRAM, AsNobody, Done, Run, environment, takes_ctrl_c
 from tests.running import free_port, git
 
 pytestmark = pytest.mark.e2e
@@ -215,11 +215,14 @@ def interrupted(wait: Callable[[subprocess.Popen[bytes]], object], words: list[s
     reading, writing = os.pipe()
     with subprocess.Popen(
         [*PROGRAM, *words], stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
-        env=environment(PROMPTUARY_KEY="pmt_x"),
+        env=environment(PROMPTUARY_KEY="pmt_x"), preexec_fn=takes_ctrl_c,  # noqa: PLW1509  (it calls the kernel alone)
     ) as process:  # fmt: skip
         wait(process)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        try:
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     os.close(reading)
     os.close(writing)
     assert (process.returncode, b"Traceback" in err) == (130, False), err

@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.cli.commands import BOTH, LOCAL, NAME, REMOTE, SOURCE, commands
-from tests.cli.conftest import PROGRAM, Done, Run, environment, url_of
+from tests.cli.conftest import PROGRAM, Done, Run, environment, takes_ctrl_c, url_of
 from tests.cli.remote import on_a_terminal
 from tests.running import Running, free_port
 
@@ -249,6 +249,7 @@ def test_ctrl_c_while_the_server_is_silent(tmp_path: Path, command: str) -> None
         with subprocess.Popen(
             [*PROGRAM, *command.split(), *REMOTE[command].words],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=asked,
+            preexec_fn=takes_ctrl_c,  # noqa: PLW1509  (it calls the kernel alone)
         ) as process:  # fmt: skip
             assert process.stdin is not None
             process.stdin.write(SOURCE.encode())
@@ -260,5 +261,8 @@ def test_ctrl_c_while_the_server_is_silent(tmp_path: Path, command: str) -> None
                 connection.recv(65536)
                 time.sleep(0.05)
                 process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=30)
+                try:
+                    out, err = process.communicate(timeout=30)
+                finally:
+                    process.kill()
     assert (process.returncode, out, b"Traceback" in err) == (130, b"", False), err
