@@ -103,7 +103,7 @@ def peer(date: float = 0.0, **answers: tuple[str, Any]) -> Callable[..., None]:
     [
         (peer(), {}),
         (peer(20), {}),
-        (peer(600), {"server-clock": "600 s ahead of this one"}),
+        (peer(600), {"server-clock": " s ahead of this one"}),
         (peer(-7200), {"server-clock": " s behind this one"}),
         (peer(livez=("200 OK", {"status": "alive", "version": "9.0.0"})), {"server-version": "the server has 9.0.0"}),
         (peer(readyz=("503 No", {"reasons": ["default: 7 commits"]})), {"server-ready": "default: 7 commits"}),
