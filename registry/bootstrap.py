@@ -10,6 +10,7 @@ from pathlib import Path
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.clock import SystemClock
+from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
@@ -199,7 +200,9 @@ def _compose(
         freshness=Freshness(git=git, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
-        imports=Imports(edits=edits, labels=labels, templates=templates, versions=versions),
+        imports=Imports(
+            reader=ProcessImportReader(), edits=edits, labels=labels, templates=templates, versions=versions
+        ),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,

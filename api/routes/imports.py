@@ -1,6 +1,5 @@
 """Taking over the prompts of another tool from uploaded files."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -12,10 +11,9 @@ from api.documented import WRITE, problems
 from api.json_bodies import check_encoding
 from api.schemas.imports import IMPORT_BODY, MOST_FILES, ImportAnswer, ImportQuery
 from registry.domain.errors import BadRequest
-from registry.domain.importing.files import SourceFile, read_files
-from registry.domain.importing.imported import LeftOut, SourceUnreadable
+from registry.domain.importing.files import SourceFile
+from registry.domain.importing.imported import SourceUnreadable
 from registry.domain.importing.outcomes import Outcome, import_report
-from registry.domain.importing.plans import PromptPlan, plan_import
 
 router = APIRouter(tags=["imports"])
 
@@ -40,7 +38,7 @@ async def import_files(
     folder = query.checked_folder()
     files = await _uploaded(request)
     try:
-        plans, left_out = await asyncio.to_thread(_planned, files, query, folder)
+        plans, left_out = await registry.imports.plan(files, query.format, folder)
     except SourceUnreadable as error:
         raise BadRequest(f"{error}.") from error
     if query.dry_run:
@@ -49,11 +47,6 @@ async def import_files(
         outcomes = await registry.imports.run(repository, plans, actor=caller)
         answers.bump(repository)
     return import_report(outcomes, left_out, dry_run=query.dry_run)
-
-
-def _planned(files: list[SourceFile], query: ImportQuery, folder: str) -> tuple[list[PromptPlan], tuple[LeftOut, ...]]:
-    found = read_files(files, query.format)
-    return plan_import(found.prompts, folder), found.left_out
 
 
 async def _uploaded(request: Request) -> list[SourceFile]:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from registry.domain.access import Actor, Scope
 from registry.domain.ids import RepositoryName
+from registry.domain.importing.files import SourceFile
+from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.outcomes import Outcome
 from registry.domain.importing.plans import PromptPlan
 from registry.ports.catalogue import TemplateIndex, VersionIndex
+from registry.ports.import_reader import ImportReader, Planned
 from registry.services.import_target import RepositoryTarget
 from registry.services.importing import Importing
 from registry.services.labels import Labels
@@ -19,15 +22,21 @@ class Imports:
     def __init__(
         self,
         *,
+        reader: ImportReader,
         edits: TemplateEdits,
         labels: Labels,
         templates: TemplateIndex,
         versions: VersionIndex,
     ) -> None:
+        self._reader = reader
         self._edits = edits
         self._labels = labels
         self._templates = templates
         self._versions = versions
+
+    async def plan(self, files: Sequence[SourceFile], form: SourceFormat | None, folder: str) -> Planned:
+        """What importing the files does. Raises SourceUnreadable, BadRequest where they are too much, Unavailable."""
+        return await self._reader.plan(files, form, folder)
 
     async def run(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
         """Writes the versions and labels; what cannot be taken over is in the outcomes.

@@ -1,0 +1,52 @@
+"""An import worker: a child process that reads the uploaded files of one import, and ends.
+
+Files of other tools may be large and hostile: what they cost is this process's memory and time, not the server's.
+Request and answer are pickles, as the judge worker's are: its answers are trusted as far as the server's own.
+"""
+
+import os
+import pickle
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from registry.adapters.local.worker_frames import frame, receive
+from registry.domain.importing.files import SourceFile, read_files
+from registry.domain.importing.formats import SourceFormat
+from registry.domain.importing.imported import SourceUnreadable
+from registry.domain.importing.plans import plan_import
+from registry.ports.import_reader import Planned
+
+READY = b""
+_NICE = 5
+"""Reading of templates goes first."""
+
+
+def boot() -> None:
+    """What the child process runs: its arguments are memory in bytes and the deadline in seconds."""
+    memory, deadline = map(int, sys.argv[2:])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(_NICE)
+    with socket.socket(fileno=0) as channel:
+        channel.sendall(frame(READY))
+        signal.alarm(deadline + 1)  # where the parent, gone or stuck, cannot end it
+        if (request := receive(channel)) is not None:
+            channel.sendall(frame(_answer(request)))
+
+
+def _answer(request: bytes) -> bytes:
+    """A pickled plan, or the sentence that says why there is none."""
+    answer: Planned | str
+    try:
+        answer = _plan(*pickle.loads(request))  # noqa: S301 - from the parent, over a private socket
+    except SourceUnreadable as error:
+        answer = str(error)
+    return pickle.dumps(answer, protocol=5)
+
+
+def _plan(files: Sequence[SourceFile], form: SourceFormat | None, folder: str) -> Planned:
+    found = read_files(files, form)
+    return plan_import(found.prompts, folder), found.left_out
