@@ -1,6 +1,5 @@
 """A label move until each of a hundred connected clients has been told, beside the answer to the move itself."""
 
-import json
 import selectors
 import socket
 import threading
@@ -9,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.bench import Bench, shown
-from bench.machine import memory_mib, wait_for_quiet
-from bench.product import Client, Product, api, serving
-from bench.rows import Row, at_most, middle, percentile
+from bench.label_moves import stage
+from bench.machine import memory_mib
+from bench.product import Product, api
+from bench.rows import Row, at_most, middle
 
 CLIENTS = 100
 IDLE = 1_000
@@ -21,39 +21,28 @@ MOVES = 20
 
 def measure(bench: Bench) -> list[Row]:
     """What the slowest hundredth of the clients sees, and what a thousand clients that only listen take."""
-    size = bench.sizes.small
-    p50: list[float] = []
-    p99: list[float] = []
-    answers: list[float] = []
-    with bench.data.copy(size, bench.sizes.small_versions) as data, serving(data) as product:
-        client = product.client()
-        name = versatile(client)
-        with _listening(product, CLIENTS) as listeners:
-            _move(client, name, 1)
-            for _ in range(bench.runs):
-                wait_for_quiet()
-                seen, answered = _moves(client, listeners, name)
-                p50.append(percentile(seen, 0.5))
-                p99.append(percentile(seen, 0.99))
-                answers.append(middle(answered))
-        before = memory_mib(product.process.pid)[0]
-        with _listening(product, IDLE):
-            grown = memory_mib(product.process.pid)[0] - before
+    size = shown(bench.sizes.small)
+    with stage(bench) as here:
+        with _listening(here.product, CLIENTS) as listeners:
+            delays = here.measure(listeners, runs=bench.runs, moves=MOVES)
+        before = memory_mib(here.product.process.pid)[0]
+        with _listening(here.product, IDLE):
+            grown = memory_mib(here.product.process.pid)[0] - before
     return [
         Row(
             figure=f"label move → seen by {CLIENTS} clients, p99",
-            size=shown(size),
+            size=size,
             unit="ms",
-            product_runs=p99,
-            floor_runs=answers,
+            product_runs=delays.p99,
+            floor_runs=delays.answers,
             floor_words="the answer to the move",
             must=at_most(100, "ms"),
             aim=at_most(50, "ms"),
-            note=f"p50 {middle(p50):.1f} ms",
+            note=f"p50 {middle(delays.p50):.1f} ms",
         ),
         Row(
             figure=f"memory of {IDLE} clients that listen",
-            size=shown(size),
+            size=size,
             unit="MiB",
             product_runs=[grown],
             must=at_most(100, "MiB"),
@@ -77,12 +66,13 @@ class _Listeners:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def forget(self) -> None:
+    def expect(self, _version: int) -> None:
+        """Forgets what was seen: any move counts, as there is one at a time."""
         self._seen.clear()
         self._all.clear()
 
-    def wait(self) -> list[float]:
-        """When each of them was told, once all were."""
+    def seen(self) -> list[float]:
+        """When each of them was told, once all were. Raises RuntimeError after 30 s."""
         if not self._all.wait(30):
             raise RuntimeError(f"only {len(self._seen)} of {self._count} clients were told of a move")
         return list(self._seen.values())
@@ -97,7 +87,7 @@ class _Listeners:
             for key, _ in self._selector.select(0.1):
                 received = key.fileobj.recv(65_536)  # type: ignore[union-attr]  # sockets were registered
                 if b"event: label_moved" in received:
-                    self._seen[key.data] = time.perf_counter()
+                    self._seen[key.data] = time.monotonic()
             if len(self._seen) == self._count:
                 self._all.set()
 
@@ -123,29 +113,3 @@ def _listening(product: Product, count: int) -> Iterator[_Listeners]:
     finally:
         for stream in streams:
             stream.close()
-
-
-def _moves(client: Client, listeners: _Listeners, name: str) -> tuple[list[float], list[float]]:
-    """Milliseconds from the request until each client was told, and until the request was answered."""
-    seen: list[float] = []
-    answered: list[float] = []
-    for number in range(MOVES):
-        listeners.forget()
-        started = time.perf_counter()
-        answered.append(_move(client, name, 2 - number % 2))
-        seen += [(at - started) * 1000 for at in listeners.wait()]
-    return seen, answered
-
-
-def _move(client: Client, name: str, version: int) -> float:
-    body = json.dumps({"version": version}).encode()
-    return client.timed("PUT", api("labels/nightly", name), body, Content_Type="application/json")
-
-
-def versatile(client: Client) -> str:
-    """A template with two versions or more, both valid."""
-    for listed in client.get(api("templates", limit=100))["templates"]:
-        versions = client.get(api("versions", listed["name"]))["versions"]
-        if {1, 2} <= {each["version"] for each in versions if each["valid"]}:
-            return str(listed["name"])
-    raise RuntimeError("no template has two versions")
