@@ -7,8 +7,9 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from api.commands.addresses import address_fault, without_password
 from api.commands.output import plain
-from api.commands.remote import NoAnswer, Reply, Server, address_fault, without_password
+from api.commands.remote import NoAnswer, Reply, Server
 from api.data_folder import Holder, find_holder
 from registry.domain.health import Finding, Grade, well
 

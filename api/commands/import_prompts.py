@@ -54,8 +54,8 @@ def import_prompts(
     promptuary import https://git.example.com/team/prompts.git --branch main
     promptuary import export.json --json | jq -r '.prompts[] | select(.notes != []) | .name'
 
-    Exit codes: 0 everything was taken over or reported, 1 the server refused the key, 2 the source or the server
-    cannot be read.
+    Exit codes: 0 everything was taken over or reported, 1 the server refused the key, or somebody else kept changing
+    the same templates, 2 the source or the server cannot be read.
     """
     from api.commands.import_sources import read_source
     from api.commands.remote import open_server

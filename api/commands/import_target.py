@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from api.commands.remote import NoAnswer, Reply, Server, refusal_lines
+from api.commands.remote import NoAnswer, Reply, Server, finding_lines, refusal_lines
 from registry.domain.errors import (
     Denied,
     PreconditionFailed,
@@ -18,6 +18,7 @@ from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.outcomes import History, Presence
 from registry.domain.importing.plans import Step
 from registry.domain.refs import Signature
+from registry.services.importing import SAID_LINES
 
 CONNECTIONS = 16
 """Requests at a time: the server joins the writes that wait."""
@@ -123,7 +124,7 @@ class ServerTarget:
         if reply.status in {401, 403} and not _judged(reply):
             raise Denied(said)
         if _judged(reply):
-            raise Refused("; ".join(line.strip() for line in said.split("\n")), diagnostics=())
+            raise Refused(_told(reply), diagnostics=())
         raise PromptuaryError(said)
 
     def _read(self, reply: Reply, *needs: str) -> dict[str, Any]:
@@ -131,6 +132,12 @@ class ServerTarget:
             return reply.json(*needs)
         except NoAnswer as error:
             raise Unavailable(f"{self._server.shown} {error}") from None
+
+
+def _told(reply: Reply) -> str:
+    """The findings that refused a change, in one line."""
+    errors = [each for each in reply.problem["diagnostics"] if each.get("severity") != "warning"]
+    return "; ".join(list(finding_lines(errors))[:SAID_LINES])
 
 
 def _judged(reply: Reply) -> bool:

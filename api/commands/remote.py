@@ -9,10 +9,11 @@ from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any, NoReturn
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 from uuid import uuid4
 
+from api.commands.addresses import address_fault, without_password
 from api.commands.output import REFUSED, UNUSABLE, fail, plain
 from api.commands.typed import typed_repository
 from registry.settings import ClientSettings
@@ -210,18 +211,6 @@ def open_server(
     return Server(address, key, typed_repository(settings.repository if repository is None else repository))
 
 
-def address_fault(address: str) -> str | None:
-    """Why a server cannot be asked at an address; None where it can."""
-    stripped = address.strip()
-    if not stripped.startswith(("http://", "https://")) or not stripped.isascii() or not stripped.isprintable():
-        return "is no address: it begins with http:// or https://, all in ASCII"
-    try:
-        urlsplit(stripped).port  # noqa: B018  (raises for what is none)
-    except ValueError as error:
-        return f"is no address: {error}"
-    return None
-
-
 def refuse(reply: Reply, *more: str) -> NoReturn:
     """Ends the program with what the server said, and further lines."""
     wrong_question = reply.status == 400 or reply.status >= 500
@@ -237,7 +226,9 @@ def refusal_lines(reply: Reply) -> list[str]:
         first += f" Did you mean {' or '.join(nearest)}?"
     fields = [f"{each.get('field')}: {each.get('message')}" for each in _objects(problem.get("problems"))]
     told = [f"  {plain(line)}" for line in fields if line not in first]
-    return [plain(first), *told, *finding_lines(problem.get("diagnostics"))]
+    for each in (findings := _objects(problem.get("diagnostics"))):
+        first = first.removesuffix(f": {each.get('message')}")
+    return [plain(first), *told, *finding_lines(findings)]
 
 
 def finding_lines(diagnostics: Any) -> Iterator[str]:
@@ -264,13 +255,6 @@ def read_key(settings: ClientSettings, file: Path | None) -> str:
         found = "white space or control characters" if key.isascii() else "characters that are not ASCII"
         fail(f"{said} holds {found}: a key is pmt_ and letters, digits, - and _, nothing else", UNUSABLE)
     return key
-
-
-def without_password(url: str) -> str:
-    """An address as it can be shown."""
-    scheme, mark, rest = url.strip().partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else "(hidden)" if "@" in url else url
 
 
 def _target(path: Sequence[str], query: Mapping[str, Any]) -> str:

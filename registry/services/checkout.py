@@ -199,7 +199,8 @@ class Checkout:
         return found
 
     def _told(self, path: str, judged: Outcome, rules: RegistryRules) -> list[Diagnostic]:
-        found = [*judged.diagnostics, *check_tokens(path, judged, rules), *check_model(path, judged, rules)]
+        found = [*judged.diagnostics, *check_tokens(path, judged, rules)]
+        found += check_model(path, judged, rules, lambda: self.files.get(path))
         name = template_name(path)
         if name is not None and judged.facts is not None and judged.facts.replaced_by is not None:
             found += filter(None, self._replacements.check(name))

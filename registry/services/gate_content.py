@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
 from registry.domain.errors import RenderLimit
@@ -13,6 +14,7 @@ from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.replacements import Replacements
 from registry.domain.versions import VersionState
+from registry.domain.yaml_reader import read_yaml
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
 from registry.services.checking import SLICE_SECONDS, Checker
@@ -157,7 +159,8 @@ async def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) ->
         found += [d for d in outcome.diagnostics if own or d.severity is Severity.ERROR]
         found += check_tokens(template_path(name), outcome, move.rules)
         if own:
-            found += check_model(template_path(name), outcome, move.rules)
+            file = partial(read_file, move.store, move.update.new, template_path(name))
+            found += check_model(template_path(name), outcome, move.rules, file)
         if time.monotonic() - turn > SLICE_SECONDS:
             await asyncio.sleep(0)
             turn = time.monotonic()
@@ -230,14 +233,14 @@ def check_tokens(path: str, judged: Outcome, rules: RegistryRules) -> list[Diagn
     return [Diagnostic("token-limit", message, path)]
 
 
-def check_model(path: str, judged: Outcome, rules: RegistryRules) -> list[Diagnostic]:
-    """Whether a valid template names a model that the repository's rules do not allow."""
+def check_model(path: str, judged: Outcome, rules: RegistryRules, file: Callable[[], bytes | None]) -> list[Diagnostic]:
+    """Whether a valid template names a model that the rules do not allow; ``file`` is read for its place."""
     facts = judged.facts
     if facts is None or facts.model is None or rules.model_allowed(facts.model):
         return []
     allowed = ", ".join(rules.allowed_models or ())
     message = f"The model {facts.model} is not among those that .registry.yaml allows: {allowed}."
-    return [Diagnostic("model-not-allowed", message, path)]
+    return [Diagnostic("model-not-allowed", message, path, read_yaml(file() or b"", path).place_of("/model/id"))]
 
 
 def _rule_files(store: GitStore, commit: CommitId, delta: Delta) -> list[Diagnostic]:

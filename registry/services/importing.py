@@ -5,8 +5,10 @@ Where the commits go to is an ``ImportTarget``: this server's own repositories, 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from random import SystemRandom
 from typing import Protocol
 
+from registry.domain.diagnostics import Severity
 from registry.domain.errors import (
     Conflict,
     Denied,
@@ -29,10 +31,14 @@ ATTEMPTS = 8
 STEPS_AT_ONCE = 64
 """Versions, neighbours in time, of which those of different prompts are written side by side, so that they join."""
 
+FIRST_PAUSE_SECONDS = 0.01
+FIRST_PAUSE_AWAY_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 SAID_LINES = 5
 LATER_CAME = "it was refused before, and a later version came: it would be the newest now"
 
+_REPEAT = "Repeat the import: it goes on where it stopped"
+_CHANCE = SystemRandom()
 _MOVED_ON = (PreconditionFailed, PreconditionRequired, Conflict)
 _NOT_ALLOWED = (Denied, Unauthenticated)
 
@@ -84,7 +90,8 @@ class Importing:
         """Writes all versions, those of a prompt in their order and all about in the order of time; then the labels.
 
         ``done`` is called after each version. Said again it goes on where it stopped. Raises Unavailable where the
-        target stays away, Denied where the caller may not write there at all.
+        target stays away, Conflict where somebody else keeps changing the same template, Denied where the caller may
+        not write there at all.
         """
         labels = await self._target.labels()  # says so at once where the target cannot be asked
         outcomes = {plan.name: Outcome(plan) for plan in plans}
@@ -115,10 +122,11 @@ class Importing:
             try:
                 await self._take_once(plan, step, outcome)
             except _MOVED_ON:
-                self._states.pop(plan.name, None)
+                failed: PromptuaryError = Conflict(f"Somebody else keeps changing {plan.name} meanwhile. {_REPEAT}")
+                pause = FIRST_PAUSE_SECONDS
             except Unavailable:
-                self._states.pop(plan.name, None)
-                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**attempt))
+                failed = Unavailable(f"There is no answer about {plan.name}. {_REPEAT}")
+                pause = FIRST_PAUSE_AWAY_SECONDS
             except _NOT_ALLOWED:
                 raise
             except PromptuaryError as error:  # of this version alone
@@ -129,7 +137,11 @@ class Importing:
                 return
             else:
                 return
-        raise Unavailable(f"There is no answer about {plan.name}. Repeat the import: it goes on where it stopped")
+            self._states.pop(plan.name, None)
+            if attempt + 1 < ATTEMPTS:
+                # By chance, because two imports that wait alike meet again.
+                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, pause * 2**attempt) * _CHANCE.uniform(0.5, 1))
+        raise failed
 
     async def _take_once(self, plan: PromptPlan, step: Step, outcome: Outcome) -> None:
         state = await self._state(plan)
@@ -191,9 +203,11 @@ def _block(step: Step, reason: str, outcome: Outcome) -> None:
 
 
 def _said(error: PromptuaryError) -> str:
-    """A refusal in one line: the findings where there are some."""
-    found = [str(each) for each in error.diagnostics] if isinstance(error, Refused) else []
-    return "; ".join([error.message, *found][:SAID_LINES])
+    """A refusal in one line: the findings that refused, where there are some."""
+    found = (
+        [each for each in error.diagnostics if each.severity is Severity.ERROR] if isinstance(error, Refused) else []
+    )
+    return "; ".join(map(str, found[:SAID_LINES])) or error.message
 
 
 def _neighbours(steps: Iterable[tuple[PromptPlan, Step]]) -> Iterator[list[tuple[PromptPlan, Step]]]:

@@ -91,7 +91,7 @@ def test_the_rules_of_the_base_say_which_models_and_sizes_are_allowed(run: Run, 
         "schema: prompt/v1\ntype: text\ntext: Be brief.\nmodel: {provider: openai, id: gpt-4o-mini}\n"
     )
     done = run("check", "--against", "HEAD", cwd=clone)
-    assert (done.code, f"{TONE}:1:1: [model-not-allowed]" in done.out) == (1, True), done.out
+    assert (done.code, f"{TONE}:4:31: [model-not-allowed]" in done.out) == (1, True), done.out
     assert run("validate", ".", cwd=clone).code == 0
 
 

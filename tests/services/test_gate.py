@@ -379,6 +379,8 @@ async def test_models_and_tokens_are_limited(pusher: Pusher) -> None:
     long = text_template("word " * 40 + "{{ name }}", more="model: {provider: acme, id: m1}\n")
     verdict = await pusher.push({T.format("a"): long}, actor=ADMIN)
     assert set(rules(verdict)) == {"token-limit", "model-not-allowed"}
+    place = next(d.place for d in verdict.diagnostics if d.rule == "model-not-allowed")
+    assert long.splitlines()[place.line - 1][place.column - 1 :] == "m1}"
 
 
 async def test_a_grown_partial_counts_for_those_that_include_it(pusher: Pusher) -> None:

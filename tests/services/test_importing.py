@@ -1,16 +1,20 @@
 """The order in which an import writes, on a target that answers the sooner the longer the text is."""
 
 import asyncio
+import time
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
-from registry.domain.errors import Refused
+import pytest
+
+from registry.domain.errors import Conflict, PreconditionFailed, Refused
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.langfuse import gather
 from registry.domain.importing.outcomes import History, Presence
 from registry.domain.importing.plans import Step, plan_import
 from registry.domain.refs import Signature
-from registry.services.importing import LATER_CAME, Importing
+from registry.services.importing import ATTEMPTS, FIRST_PAUSE_SECONDS, LATER_CAME, Importing
 
 TONE = TemplateName("tone")
 TRIAGE = TemplateName("triage")
@@ -73,6 +77,20 @@ class Slow:
         """Nowhere."""
 
 
+class Outrun(Slow):
+    """Has always changed meanwhile, and keeps when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    async def commit(
+        self, _step: Step, _etag: str | None, _message: str, _author: Signature | None
+    ) -> tuple[int, str] | None:
+        self.asked.append(time.monotonic())
+        raise PreconditionFailed
+
+
 def version(name: str, prompt: str, number: int, day: int) -> dict[str, Any]:
     return {"name": name, "version": number, "prompt": prompt, "createdAt": f"2024-01-{day:02}T00:00:00Z"}
 
@@ -114,3 +132,12 @@ async def test_an_older_version_never_comes_on_top_of_a_later_one() -> None:
     (again,) = await Importing(target).run(plans)
     assert (again.written, again.refused, again.said) == ([], [2], [(2, LATER_CAME)])
     assert target.came[TONE] == [1, 3]
+
+
+async def test_a_conflict_that_does_not_end_is_called_one_and_tries_are_apart() -> None:
+    target = Outrun()
+    with pytest.raises(Conflict, match="Somebody else keeps changing tone"):
+        await Importing(target).run(plan_import(gather([version("tone", "x", 1, 1)], "x")))
+    assert len(target.asked) == ATTEMPTS
+    pauses = [after - before for before, after in pairwise(target.asked)]
+    assert all(pause >= FIRST_PAUSE_SECONDS * 2**n / 2 for n, pause in enumerate(pauses)), pauses

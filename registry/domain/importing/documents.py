@@ -1,12 +1,13 @@
 """A version of another tool's prompt as a template file that the reader accepts, and what could not be carried over."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.domain.diagnostics import Severity
 from registry.domain.ids import TemplateName
 from registry.domain.importing.imported import Imported, ImportedVersion
+from registry.domain.importing.model_settings import maker_of
 from registry.domain.importing.restoring import as_exported, restore
 from registry.domain.importing.source_names import VariableKey, name_tag
 from registry.domain.importing.texts_of_version import Naming, Texts, clean, write_texts
@@ -46,6 +47,8 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
     texts = write_texts(version, naming)
     document = _plain(prompt, version, naming, texts)
     notes = [*(restored.notes if restored else ()), *version.notes, *texts.notes]
+    version, maker = _with_maker(version)
+    notes += [maker] if maker else []
     wishes = [*_wishes(prompt, version), *_tried(version, naming, texts)]
     path = template_path(name)
     source, problem = _judged(_with(document, [change for _, change in wishes]), path)
@@ -61,6 +64,16 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
             else:
                 notes.append(f"{said} is left out: {refused}")
     return Converted(source, frozenset(naming.includes[each] for each in texts.references), tuple(dict.fromkeys(notes)))
+
+
+def _with_maker(version: ImportedVersion) -> tuple[ImportedVersion, str | None]:
+    """The version with the provider of a model that names none but is well known, and what to tell of that."""
+    model = version.settings.get("model") or {}
+    maker = maker_of(model)
+    if maker is None:
+        return version, None
+    told = f"the model {shown(model['id'])} names no provider: it is {maker}/{clean(model['id'])} here"
+    return replace(version, settings={**version.settings, "model": {"provider": maker, **model}}), told
 
 
 def _taken_over(source: bytes, notes: tuple[str, ...], name: TemplateName, naming: Naming) -> Converted:

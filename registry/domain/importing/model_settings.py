@@ -1,5 +1,6 @@
 """Settings of a model call, as most tools keep them: in one object, named after OpenAI's parameters."""
 
+import re
 from collections.abc import Mapping
 
 from registry.domain.template import Json
@@ -12,6 +13,18 @@ _OTHER_NAMES = {
     "maxTokens": "max_tokens", "topP": "top_p", "topK": "top_k", "stopSequences": "stop", "stop_sequences": "stop",
     "frequencyPenalty": "frequency_penalty", "presencePenalty": "presence_penalty",
 }  # fmt: skip
+_FAMILIES = {
+    "openai": "(?:ft:)?(?:chat)?gpt-|(?:ft:)?o[1345](?:-|$)",
+    "anthropic": "claude-",
+    "google": "gemini-|gemma",
+    "mistral": "(?:open-)?(?:mistral|mixtral)-|codestral|ministral|pixtral|magistral|devstral",
+    "cohere": "command(?:-|$)",
+    "deepseek": "deepseek-",
+    "meta": "(?:meta-)?llama",
+    "xai": "grok-",
+    "qwen": "qwen|qwq",
+}
+"""The makers of models, and how the names begin that are theirs wherever such a model is called."""
 _MODEL_KEYS = ("model", "model_name", "modelId")
 
 
@@ -38,6 +51,14 @@ def read_settings(config: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str
         settings["output"] = output
         del rest["response_format"]
     return settings, rest
+
+
+def maker_of(model: Mapping[str, Json]) -> str | None:
+    """Whose a model is that names no provider, by how its name begins; None where nobody can say, or need not."""
+    if "provider" in model:
+        return None
+    name = str(model.get("id", ""))
+    return next((maker for maker, begin in _FAMILIES.items() if re.match(begin, name, re.IGNORECASE)), None)
 
 
 def _model(rest: dict[str, Json]) -> dict[str, Json]:

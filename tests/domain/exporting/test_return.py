@@ -113,7 +113,7 @@ SETTINGS = st.fixed_dictionaries(
         "status": st.sampled_from(["draft", "active", "deprecated"]),
         "model": st.sampled_from([
             {"provider": "openai", "id": "gpt-4o-mini", "parameters": {"temperature": 0.5, "max_tokens": 10}},
-            {"id": "a/b"}, {"provider": "x"}, {"parameters": {"stop": ["a"], "reasoning_effort": "low", "top_k": 3}}, {},
+            {"id": "a/b"}, {"id": "gpt-4o"}, {"provider": "x"}, {"parameters": {"stop": ["a"], "reasoning_effort": "low", "top_k": 3}}, {},
         ]),
         "tools": st.just([{"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": True}]),
         "output": st.sampled_from([

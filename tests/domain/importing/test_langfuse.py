@@ -76,6 +76,43 @@ def test_versions_labels_tags_and_config() -> None:
     assert plan.steps[0].time is not None
 
 
+@pytest.mark.parametrize(
+    ("config", "known"),
+    [
+        ({"model": "gpt-4o"}, ("openai", "gpt-4o")),
+        ({"model": "o3-mini"}, ("openai", "o3-mini")),
+        ({"model": "claude-3-5-sonnet-20241022"}, ("anthropic", "claude-3-5-sonnet-20241022")),
+        ({"model": "gemini-1.5-pro"}, ("google", "gemini-1.5-pro")),
+        ({"model": "mistral-large-latest"}, ("mistral", "mistral-large-latest")),
+        ({"model": "command-r"}, ("cohere", "command-r")),
+        ({"model": "deepseek-chat"}, ("deepseek", "deepseek-chat")),
+        ({"model": "Llama-3.3-70B-Instruct"}, ("meta", "Llama-3.3-70B-Instruct")),
+    ],
+)
+def test_a_well_known_model_without_a_provider_is_its_makers(config: dict[str, Any], known: tuple[str, str]) -> None:
+    plan = plans(entry("a", "x", config=config))["a"]
+    model = template(plan).model
+    assert model is not None
+    assert (model.provider, model.id) == known
+    assert plan.steps[0].notes == (f'the model "{known[1]}" names no provider: it is {"/".join(known)} here',)
+
+
+@pytest.mark.parametrize(
+    ("config", "known"),
+    [
+        ({"model": "gpt-4o", "provider": "azure"}, ("azure", "gpt-4o")),
+        ({"model": "bedrock/claude-3"}, ("bedrock", "claude-3")),
+        ({"model": "our-own"}, (None, "our-own")),
+        ({"model": "o1ympus"}, (None, "o1ympus")),
+    ],
+)
+def test_a_provider_that_is_named_or_unknown_stays_so(config: dict[str, Any], known: tuple[str | None, str]) -> None:
+    plan = plans(entry("a", "x", config=config))["a"]
+    model = template(plan).model
+    assert model is not None
+    assert (model.provider, model.id, plan.steps[0].notes) == (*known, ())
+
+
 def test_variables_that_are_no_identifiers_are_renamed_and_told() -> None:
     plan = plans(entry("a", "{{user-name}} {{user_name}} {{ 1st }} {{class}} {{loop}} {{이름}} {{a b}} {{{raw}}}"))["a"]
     names = template(plan).metadata["imported"]["variables"]
