@@ -1,6 +1,8 @@
 """Settings, read once from the environment: ``PROMPTUARY_DATA``, ``PROMPTUARY_PORT`` … The only reader of it."""
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -103,11 +105,21 @@ class HookSettings(BaseSettings):
 
 _OF_ANOTHER_REPOSITORY = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+    "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_CONFIG_PARAMETERS",
 )  # fmt: skip
+_COUNT = re.compile(r"[0-9]{1,6}")
 
 
-def git_environment(**more: str) -> dict[str, str]:
-    """The environment for a git of our own: that of whoever calls, without a repository that they work in, and more."""
+def git_environment(configuration: Sequence[tuple[str, str]] = (), **more: str) -> dict[str, str]:
+    """The environment for a git of our own: that of whoever calls, without a repository that they work in, and more.
+
+    Settings of ``configuration`` come after those that the caller gives by GIT_CONFIG_COUNT, so ours count. Other
+    users cannot see either, as they see a command line.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
-    return kept | more
+    said = kept.get("GIT_CONFIG_COUNT") or "0"
+    if not _COUNT.fullmatch(said):
+        return kept | more  # git refuses to begin, and says why
+    for index, (key, value) in enumerate(configuration, int(said)):
+        kept |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return kept | {"GIT_CONFIG_COUNT": str(int(said) + len(configuration))} | more

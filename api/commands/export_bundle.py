@@ -20,36 +20,29 @@ def export_bundle(server: Server, target: Path) -> dict[str, object]:
     with told_faults(target), staged(target.absolute().parent) as stage:
         bare, bundle = stage / "bare.git", stage / "bundle"
         _git(server, "clone", "--quiet", "--bare", "--", server.git_address, str(bare))
-        refs = _git(server, "-C", str(bare), "for-each-ref", "--format=%(refname) %(objectname)").split("\n")
+        refs = _git(server, "for-each-ref", "--format=%(refname) %(objectname)", at=bare).split("\n")
         if not any(refs):
             fail(f"the repository {server.repository} has no commit yet, so there is nothing to bundle", REFUSED)
-        _git(server, "-C", str(bare), "bundle", "create", "--quiet", str(bundle), "HEAD", "--branches", "--tags")
-        _git(server, "-C", str(bare), "bundle", "verify", "--quiet", str(bundle))
+        _git(server, "bundle", "create", "--quiet", str(bundle), "HEAD", "--branches", "--tags", at=bare)
+        _git(server, "bundle", "verify", "--quiet", str(bundle), at=bare)
         size = bundle.stat().st_size
         bundle.replace(target)
     return {"refs": dict(ref.split(" ") for ref in refs if ref), "bytes": size}
 
 
-def _git(server: Server, *arguments: str) -> str:
-    """What git says. Ends the program where it fails."""
-    environment = git_environment(
-        GIT_CONFIG_COUNT="4",
-        GIT_CONFIG_KEY_0="http.extraHeader",
-        GIT_CONFIG_VALUE_0=server.authorization,
-        GIT_CONFIG_KEY_1="http.followRedirects",
-        GIT_CONFIG_VALUE_1="false",
-        GIT_CONFIG_KEY_2="credential.helper",
-        GIT_CONFIG_VALUE_2="",
-        GIT_CONFIG_KEY_3="core.askPass",
-        GIT_CONFIG_VALUE_3="",
-        GIT_TERMINAL_PROMPT="0",
-        GIT_ASKPASS="",
-        LC_ALL="C.UTF-8",
-    )
+def _git(server: Server, *arguments: str, at: Path | None = None) -> str:
+    """What git says, in the folder ``at``. Ends the program where it fails."""
+    configuration = [
+        ("http.extraHeader", server.authorization),
+        ("http.followRedirects", "false"),
+        ("credential.helper", ""),
+        ("core.askPass", ""),
+    ]
+    environment = git_environment(configuration, GIT_TERMINAL_PROMPT="0", GIT_ASKPASS="", LC_ALL="C.UTF-8")
     try:
         done = subprocess.run(
-            ["git", *arguments], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS,
-            check=False,
+            ["git", *arguments], cwd=at, env=environment, capture_output=True, stdin=subprocess.DEVNULL,
+            timeout=SECONDS, check=False,
         )  # fmt: skip
     except FileNotFoundError:
         fail("git is needed for a bundle, and there is none on the PATH: install it", UNUSABLE)

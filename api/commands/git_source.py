@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from api.commands.import_progress import shown_progress
 from registry.domain.importing.files import is_wanted
@@ -19,7 +19,9 @@ from registry.settings import git_environment
 
 CLONE_SECONDS = 3600
 _BUNDLE = re.compile(rb"# v[23] git bundle\n")
-_ADDRESS = re.compile(r"(?:ssh|git|git\+ssh)://|[\w.-]+@[\w.-]+:(?!//)")
+_ADDRESS = re.compile(r"(?:ssh|git|git\+ssh|ssh\+git)://|[\w.-]+(?::[^/@]*)?@[\w.-]+:(?!//)")
+_PASSWORD = re.compile(r"[\w.-]+:[^/@]*@")
+"""How an address without a scheme begins that holds one."""
 _PROTOCOLS = ("https", "http", "ssh", "git", "file")
 _BEGIN = datetime(1971, 1, 1, tzinfo=UTC)
 """Stands for a date that is none."""
@@ -63,27 +65,23 @@ def _counted(commits: Iterator[SourceCommit], step: Callable[[], None]) -> Itera
 def _shown(source: str) -> str:
     """A source for messages, without credentials."""
     scheme, separator, rest = source.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if separator else source
+    if separator:
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+    return source.rpartition("@")[2] if _PASSWORD.match(source) else source
 
 
 def _clone(source: str, branch: str | None, copy: Path) -> None:
-    settings = ["core.hooksPath=/dev/null", "core.askPass=", "protocol.allow=never", "http.followRedirects=false"]
-    settings += [f"protocol.{each}.allow=always" for each in _PROTOCOLS]
-    environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "LC_ALL": "C.UTF-8"}
-    address = source
-    if "://" in source:
-        address, credentials = _split(source)
-        environment |= credentials
-    elif not _ADDRESS.match(source):
-        address = str(Path(source).absolute())
-    command = ["git", *(word for each in settings for word in ("-c", each))]
-    command += ["clone", "--quiet", "--bare", "--no-local", "--no-tags", "--single-branch", "--template="]
+    address, credentials = _address(source)
+    settings = [("core.hooksPath", "/dev/null"), ("core.askPass", ""), ("http.followRedirects", "false")]
+    settings += [("protocol.allow", "never"), *((f"protocol.{each}.allow", "always") for each in _PROTOCOLS)]
+    command = ["git", "clone", "--quiet", "--bare", "--no-local", "--no-tags", "--single-branch", "--template="]
     command += ["--branch", branch] if branch else []
     command += ["--", address, str(copy)]
+    environment = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
             command,
-            env=git_environment(**environment),
+            env=git_environment([*settings, *credentials], **environment),
             capture_output=True,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # without a terminal nothing can ask for a password
@@ -94,24 +92,53 @@ def _clone(source: str, branch: str | None, copy: Path) -> None:
         raise SourceUnreadable(f"{_shown(source)} cannot be copied: {type(error).__name__}") from None
     if done.returncode != 0:
         said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-        told = next((line for line in said if line.startswith("fatal:")), said[-1] if said else "git failed")
-        told = told.removeprefix("fatal: ").replace(source, _shown(source))
+        told = next(
+            (line for line in said if line.startswith(("error:", "fatal:"))), said[-1] if said else "git failed"
+        )
+        told = told.removeprefix("error: ").removeprefix("fatal: ").replace(source, _shown(source))
         raise SourceUnreadable(f"{_shown(source)} cannot be read as a Git repository: {told}")
     if not _lines(copy, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fails=True):
         way = "it is empty" if branch else "it has no default branch: name one with --branch"
         raise SourceUnreadable(f"{_shown(source)} has nothing to import: {way}")
 
 
-def _split(source: str) -> tuple[str, dict[str, str]]:
-    """The address without credentials, and those as a setting in the environment, which other users cannot see."""
-    parts = urlsplit(source)
-    if parts.scheme not in {"http", "https"} or "@" not in parts.netloc:
-        return source, {}
+def _address(source: str) -> tuple[str, list[tuple[str, str]]]:
+    """What git is told on its command line, which all users can see, and its settings for the credentials in it.
+
+    Raises SourceUnreadable for an address that is none, and for a password that could be given there alone.
+    """
+    if "://" not in source:
+        if _PASSWORD.match(source) and not Path(source).exists():
+            raise _takes_no_password(source)
+        return source if _ADDRESS.match(source) else str(Path(source).absolute()), []
+    try:
+        parts = urlsplit(source)
+        fits = parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise SourceUnreadable(f"{_shown(source)} is no address: in a password write / as %2F, # as %23, ? as %3F")
+    if parts.scheme not in {"http", "https"}:
+        if parts.password is not None:
+            raise _takes_no_password(source)
+        return source, []
+    return _without_credentials(parts)
+
+
+def _without_credentials(parts: SplitResult) -> tuple[str, list[tuple[str, str]]]:
+    if "@" not in parts.netloc:
+        return parts.geturl(), []
     host = parts.netloc.rpartition("@")[2]
     keys = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     header = f"Authorization: Basic {base64.b64encode(keys.encode()).decode()}"
-    setting = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{host}/.extraHeader"}
-    return parts._replace(netloc=host).geturl(), {**setting, "GIT_CONFIG_VALUE_0": header}
+    return parts._replace(netloc=host).geturl(), [(f"http.{parts.scheme}://{host}/.extraHeader", header)]
+
+
+def _takes_no_password(source: str) -> SourceUnreadable:
+    return SourceUnreadable(
+        f"{_shown(source)}: a password in such an address would be seen by every user of this machine: "
+        "leave it out, and give SSH a key (ssh-add) or import over https"
+    )
 
 
 def _git(copy: Path, *arguments: str, given: bytes = b"", fails: bool = False) -> bytes:

@@ -170,6 +170,14 @@ def test_a_bundle_is_the_repository_itself(ask: Run, server: Running, tmp_path: 
     assert not secrets, "the key is in no file"
 
 
+def test_settings_that_the_caller_gives_git_count_and_what_fails_is_named(ask: Run, tmp_path: Path) -> None:
+    given = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "pack.window", "GIT_CONFIG_VALUE_0": "wide"}
+    done = ask("export", "all.bundle", **given)
+    assert (done.code, "git bundle failed" in done.err, (tmp_path / "all.bundle").exists()) == (2, True, False), (
+        done.err
+    )
+
+
 def test_what_is_there_is_not_written_over_unasked(ask: Run, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("mine")
     (tmp_path / "out").mkdir()

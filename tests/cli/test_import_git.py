@@ -1,6 +1,8 @@
 """``promptuary import`` from Git repositories, with their history."""
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,49 @@ def test_a_server_s_own_repository_comes_over_http_without_its_key_anywhere(
     assert (refused.code, "pmt_wrong-key-1" in refused.err, "cannot be read" in refused.err) == (2, False, True), (
         refused.err
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("ssh://ada:hush-1@127.0.0.1:9/x.git", "ssh-add"),
+        ("git+ssh://ada:hush-1@127.0.0.1/x", "ssh-add"),
+        ("git://ada:hush-1@127.0.0.1:9/x.git", "ssh-add"),
+        ("ada:hush-1@127.0.0.1:x.git", "ssh-add"),
+        ("ssh://ada:hush-1/2@127.0.0.1/x.git", "%2F"),
+        ("https://ada:hush-1#2@127.0.0.1/x.git", "%23"),
+        ("http://ada:hush-1@[::1/x.git", "is no address"),
+        ("http://ada:hush-1@127.0.0.1:9/x.git", "cannot be read as a Git repository"),
+    ],
+)
+def test_a_password_in_an_address_reaches_no_command_line_and_no_message(
+    run: Run, tmp_path: Path, source: str, said: str
+) -> None:
+    seen = tmp_path / "seen"
+    with_git_that_tells(tmp_path / "bin", seen)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"  # noqa: TID251  (git itself is found there)
+    done = run("import", source, "--dry-run", PATH=path)
+    assert (done.code, said in done.err, "hush-1" in done.err + done.out) == (2, True, False), done.err
+    assert "hush-1" not in (seen.read_text() if seen.exists() else "")
+
+
+def with_git_that_tells(folder: Path, seen: Path) -> None:
+    """A git before the real one that writes down how it is called."""
+    folder.mkdir()
+    (folder / "git").write_text(f'#!/bin/sh\necho "$*" >> {seen}\nexec {shutil.which("git")} "$@"\n')
+    (folder / "git").chmod(0o755)
+
+
+def test_settings_that_the_caller_gives_git_count(run: Run, source: Path) -> None:
+    settings = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{source}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "http://127.0.0.1:9/team.git",
+    }
+    done = run("import", "http://ada:hush-1@127.0.0.1:9/team.git", "--dry-run", "--json", **settings)
+    assert (done.code, "side" in names(done.json)) == (0, True), done.err
+    odd = run("import", str(source), "--dry-run", **{**settings, "GIT_CONFIG_COUNT": "many"})
+    assert (odd.code, "GIT_CONFIG_COUNT" in odd.err) == (2, True), odd.err
 
 
 def test_an_odd_commit_is_read_as_far_as_it_goes(run: Run, source: Path) -> None:
