@@ -13,8 +13,8 @@ from registry.domain.exporting.histories import Histories, by_time
 from registry.domain.exporting.mlflow import MLFLOW, NAME, REFERENCE, is_alias, name_models
 from registry.domain.exporting.states import ExportedState
 from registry.domain.importing.imported import SourceUnreadable
-from registry.domain.importing.mlflow import aliases_of, identity_of, name_of, number_of, tags_of
-from registry.domain.importing.source_values import mapping_of
+from registry.domain.importing.mlflow import aliases_of, identity_of, name_of, tags_of
+from registry.domain.importing.source_values import mapping_of, number_of
 
 API = "/api/2.0/mlflow"
 SOURCE = "dummy-source"

@@ -12,6 +12,7 @@ from api.commands.request_threads import request_threads
 from api.commands.source_server import SourceServer, plain_address
 from registry.domain.importing.imported import Imported, SourceUnreadable
 from registry.domain.importing.langfuse import gather
+from registry.domain.importing.source_values import number_of
 from registry.domain.wording import shown
 from registry.settings import LangfuseSettings
 
@@ -49,27 +50,39 @@ def _open(address: str) -> SourceServer:
 def _listed(server: SourceServer) -> Iterator[tuple[str, list[int], str]]:
     """The names of all prompts, each with the numbers of its versions and a word that changes with them."""
     page, pages = 1, 1
+    seen: set[tuple[str, tuple[int, ...]]] = set()
     while page <= pages:
         answer = server.get(PROMPTS, page=page, limit=PAGE)
         entries, meta = answer.get("data"), answer.get("meta")
         if not isinstance(entries, list):
             raise SourceUnreadable(f"{server.address}{PROMPTS} answered no list of prompts: check the address")
+        before = len(seen)
         for each in entries:
-            if not isinstance(each, dict) or not isinstance(each.get("versions"), list):
-                raise SourceUnreadable(f"{server.address}{PROMPTS} lists something that is no prompt")
-            yield _name(each, server), each["versions"], f"{each.get('lastUpdatedAt')} {each.get('labels')}"
-        total = meta.get("totalPages") if isinstance(meta, dict) else None
+            name, numbers = _identity(each, server)
+            if (name, tuple(numbers)) not in seen:
+                seen.add((name, tuple(numbers)))
+                yield name, numbers, f"{each.get('lastUpdatedAt')} {each.get('labels')}"
         if not entries:  # whatever it says of the number of its pages
             return
+        if len(seen) == before:
+            raise SourceUnreadable(
+                f"{server.address}{PROMPTS} lists on page {page} only what it listed before: say it again, and if it "
+                "stays so, export the prompts there to a file"
+            )
+        total = meta.get("totalPages") if isinstance(meta, dict) else None
         pages = total if isinstance(total, int) else page + 1 if len(entries) == PAGE else page
         page += 1
 
 
-def _name(entry: dict[str, Any], server: SourceServer) -> str:
-    name, numbers = str(entry.get("name")), entry["versions"]
-    if any("\ud800" <= sign <= "\udfff" for sign in name) or not all(isinstance(each, int) for each in numbers):
+def _identity(entry: Any, server: SourceServer) -> tuple[str, list[int]]:
+    """The name of a prompt and the numbers of its versions."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("versions"), list):
+        raise SourceUnreadable(f"{server.address}{PROMPTS} lists something that is no prompt")
+    name = str(entry.get("name"))
+    numbers = [number for each in entry["versions"] if (number := number_of(each)) is not None]
+    if any("\ud800" <= sign <= "\udfff" for sign in name) or len(numbers) < len(entry["versions"]):
         raise SourceUnreadable(f"{server.address}{PROMPTS} lists {shown(name)}, which cannot be asked for")
-    return name
+    return name, numbers
 
 
 def _version(server: SourceServer, kept: KeptReads, name: str, number: int, state: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +18,7 @@ from registry.domain.wording import shown
 TIMEOUT_SECONDS = 30.0
 ANSWER_SECONDS = 300.0
 """So long one answer may take from its first byte to its last."""
+PROBE_SECONDS = 5.0
 ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -136,9 +138,17 @@ class SourceServer:
 
 
 def looks_like_mlflow(address: str) -> bool:
-    """Whether the server at an address says that it is MLflow's, asked once and without any key."""
+    """Whether the server at an address says within some seconds that it is MLflow's, asked once and without any key."""
+    said: list[bool] = []
+    asking = Thread(target=lambda: said.append(_says_mlflow(address)), daemon=True)
+    asking.start()
+    asking.join(PROBE_SECONDS)  # whatever trickles in later is let go
+    return said == [True]
+
+
+def _says_mlflow(address: str) -> bool:
     try:
-        with _open(f"{address}/version", {}, 5.0) as answer:
+        with _open(f"{address}/version", {}, PROBE_SECONDS) as answer:
             return re.fullmatch(rb"\d+\.\d+\.\d+[\w.+-]*\s*", answer.read(64)) is not None
     except HTTPError as error:
         with error:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from registry.domain.importing.imported import Imported, ImportedVersion, Slot, SourceUnreadable, Speech, Syntax
 from registry.domain.importing.model_settings import read_settings
-from registry.domain.importing.source_values import read_message, text_of, time_of, words_of
+from registry.domain.importing.source_values import MOST_VERSION, number_of, read_message, text_of, time_of, words_of
 from registry.domain.template import Json
+from registry.domain.wording import shown
 
 SOURCE = "langfuse"
 
@@ -58,16 +59,17 @@ def _entries(data: bytes, where: str) -> Iterator[Json]:
 def _read(entry: Json, where: str) -> tuple[str, ImportedVersion]:
     if not is_prompt(entry):
         raise SourceUnreadable(f"{where} is no prompt of Langfuse's: it needs name, version and prompt")
-    name, number, prompt = entry["name"], entry["version"], entry["prompt"]
-    if not isinstance(name, str) or not name or not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise SourceUnreadable(f"{where}: name is a text and version a number from 1")
+    name, number, prompt = entry["name"], number_of(entry["version"]), entry["prompt"]
+    if not isinstance(name, str) or not name or number is None:
+        raise SourceUnreadable(f"{where}: name is a text and version a number from 1 to {MOST_VERSION}")
+    where = f"{where} ({shown(name)})"
     notes: list[str] = []
     if isinstance(prompt, str):
         body: str | tuple[Speech | Slot, ...] = prompt
     elif isinstance(prompt, list):
-        body = tuple(read_message(each, f"{where} ({name})", notes) for each in prompt)
+        body = tuple(read_message(each, where, notes) for each in prompt)
     else:
-        raise SourceUnreadable(f"{where} ({name}): prompt is a text or a list of messages")
+        raise SourceUnreadable(f"{where}: prompt is a text or a list of messages")
     config = entry.get("config")
     settings, rest = read_settings(config) if isinstance(config, Mapping) else ({}, {})
     if config not in (None, {}) and not isinstance(config, Mapping):

@@ -18,7 +18,7 @@ from registry.domain.importing.imported import (
 )
 from registry.domain.importing.model_settings import read_settings
 from registry.domain.importing.remainders import KEY
-from registry.domain.importing.source_values import mapping_of, read_message, shapes_in, text_of, time_of
+from registry.domain.importing.source_values import mapping_of, number_of, read_message, shapes_in, text_of, time_of
 from registry.domain.template import Json
 from registry.domain.wording import shown
 
@@ -91,13 +91,6 @@ def identity_of(entry: Json, where: str) -> tuple[str, int]:
     if not name or number is None:
         raise SourceUnreadable(f"{where} lists something that is no model version: check the address")
     return name, number
-
-
-def number_of(said: Json) -> int | None:
-    """The number of a version, which MLflow writes as a text; None where it is none."""
-    if isinstance(said, str) and said.isascii() and said.isdecimal():
-        said = int(said[:18])
-    return said if isinstance(said, int) and not isinstance(said, bool) and said >= 1 else None
 
 
 def tags_of(said: Mapping[str, Json]) -> dict[str, str]:

@@ -13,6 +13,8 @@ from registry.domain.yaml_reader import read_yaml
 
 _LOOP = re.compile(r"\{%-?\s*for\s+[\w, ]+\s+in\s+(\w+)\s*-?%\}")
 _MEMBER = re.compile(r"\{[{%][^}]*?\b(\w+)\.\w")
+MOST_VERSION = 2**31 - 1
+"""Langfuse and MLflow count in 32 bits."""
 _MAX_YAML_BYTES = 4 * 1024 * 1024
 
 
@@ -88,6 +90,13 @@ def text_of(said: Json) -> str:
 def words_of(said: Json) -> tuple[str, ...]:
     """The texts of a list."""
     return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
+
+
+def number_of(said: Json) -> int | None:
+    """The number of a version, written as a number or in digits; None where it is none that other tools count to."""
+    if isinstance(said, str) and said.isascii() and said.isdecimal() and len(said) <= len(str(MOST_VERSION)):
+        said = int(said)
+    return said if isinstance(said, int) and not isinstance(said, bool) and 1 <= said <= MOST_VERSION else None
 
 
 def time_of(said: Json) -> datetime | None:

@@ -249,3 +249,12 @@ def test_ten_thousand_prompts_in_one_file_take_ten_times_as_long_as_a_thousand()
 
     seconds(1_000)
     assert seconds(10_000) < 40 * seconds(1_000) + 0.5
+
+
+def test_a_number_that_no_version_has_is_not_said_again_in_full() -> None:
+    with pytest.raises(SourceUnreadable) as refused:
+        plans(entry("a", "x", int("9" * 4000)))
+    assert "version a number from 1 to" in str(refused.value)
+    with pytest.raises(SourceUnreadable) as odd:
+        plans(entry("n" * 100_000, 7))
+    assert len(str(refused.value)) + len(str(odd.value)) < 800
