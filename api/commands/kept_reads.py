@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -13,6 +13,7 @@ from typing import IO, Any
 from registry.settings import CacheSettings
 
 KEPT_SECONDS = 24 * 3600
+AGAIN = "nothing was written, and what was read is kept for a day: say it again, and only the rest is read"
 
 
 class KeptReads:
@@ -23,15 +24,15 @@ class KeptReads:
         self._file = file
         self._lock = Lock()
 
-    def find(self, asked: str) -> dict[str, Any] | None:
-        """What was answered before."""
-        return self._known.get(asked)
-
-    def add(self, asked: str, answer: dict[str, Any]) -> None:
-        """Keeps an answer; one that cannot be written is read again the next time."""
-        with self._lock, suppress(OSError):
-            if self._file is not None:
-                self._file.write(f"{json.dumps([asked, answer])}\n")
+    def get(self, asked: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What was answered before, else what ``read`` gives, which is kept."""
+        answer = self._known.get(asked)
+        if answer is None:
+            answer = read()
+            with self._lock, suppress(OSError):  # what cannot be written is read again the next time
+                if self._file is not None:
+                    self._file.write(f"{json.dumps([asked, answer])}\n")
+        return answer
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.commands.import_progress import shown_progress
-from api.commands.kept_reads import KeptReads, kept_reads
+from api.commands.kept_reads import AGAIN, KeptReads, kept_reads
 from api.commands.request_threads import request_threads
 from api.commands.source_server import SourceServer, plain_address
 from registry.domain.importing.imported import Imported, SourceUnreadable
@@ -20,7 +20,6 @@ PROMPTS = "/api/public/v2/prompts"
 PAGE = 100
 READERS = 4
 """Versions read at a time: more than one hides the way to the server, and few are kind to its limits."""
-_AGAIN = "nothing was written, and what was read is kept for a day: say it again, and only the rest is read"
 _KEYS = "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
 
 
@@ -33,8 +32,8 @@ def read_langfuse(address: str) -> list[Imported]:
         shown_progress("read", len(wanted)) as step,
         request_threads(READERS) as pool,
     ):
-        reads = pool.map(lambda each: _version(server, kept, *each), wanted)
-        return gather((entry for entry in reads if step() is None), server.address)
+        entries = [each for each in pool.map(lambda each: _version(server, kept, *each), wanted) if step() is None]
+    return gather(entries, server.address)
 
 
 def _open(address: str) -> SourceServer:
@@ -44,7 +43,7 @@ def _open(address: str) -> SourceServer:
         raise SourceUnreadable(f"set {_KEYS} to the keys of the project; of another tool say --from mlflow or git")
     keys = f"{settings.public_key}:{settings.secret_key.get_secret_value()}"
     headers = {"Authorization": f"Basic {base64.b64encode(keys.encode()).decode()}"}
-    return SourceServer(plain_address(address, "/api/public"), "Langfuse", f"the keys in {_KEYS}", headers, _AGAIN)
+    return SourceServer(plain_address(address, "/api/public"), "Langfuse", f"the keys in {_KEYS}", headers, AGAIN)
 
 
 def _listed(server: SourceServer) -> Iterator[tuple[str, list[int], str]]:
@@ -87,9 +86,5 @@ def _identity(entry: Any, server: SourceServer) -> tuple[str, list[int]]:
 
 def _version(server: SourceServer, kept: KeptReads, name: str, number: int, state: str) -> dict[str, Any]:
     """One version, with its references as they are written; from an import that broke off, if nothing changed since."""
-    asked = json.dumps([name, number, state])
-    answer = kept.find(asked)
-    if answer is None:
-        answer = server.get(f"{PROMPTS}/{quote(name, safe='')}", version=number, resolve="false")
-        kept.add(asked, answer)
-    return answer
+    path = f"{PROMPTS}/{quote(name, safe='')}"
+    return kept.get(json.dumps([name, number, state]), lambda: server.get(path, version=number, resolve="false"))

@@ -12,11 +12,12 @@ API = "/api/2.0/mlflow"
 
 @dataclass
 class Mlflow(Peer):
-    """A registry; ``round`` gives the same page for ever."""
+    """A registry; ``round`` gives the same page for ever, with ``fresh`` under another token each time."""
 
     models: list[dict[str, Any]] = field(default_factory=list)
     versions: list[dict[str, Any]] = field(default_factory=list)
     round: bool = False
+    fresh: bool = False
 
     def probe(self, path: str) -> tuple[int, str] | None:
         return (200, "3.17.2") if path == "/version" else None
@@ -29,6 +30,8 @@ class Mlflow(Peer):
         end = start if self.round else start + most
         more = {"next_page_token": str(end)} if end < len(held) else {}
         entries = held[start : start + most]
+        if self.fresh:
+            entries, more = held[:most], {"next_page_token": str(start + 1)} if start < 20 else {}
         return 200, ({path.split("/")[4].replace("-", "_"): entries} if entries else {}) | more
 
 

@@ -275,7 +275,8 @@ def test_a_source_that_dies_half_way_is_told_and_taken_up_again(ask: Run, server
         source.dies_after, source.asked = None, []
         assert ask("import", source.url, "--folder", "dying", "--json", **KEYS).json["written"] == 5
         assert not first & set(source.asked), "what was read before is not asked for again"
-        assert sum("version=" in path for path in source.asked) == 5 - len(first)
+        rest = {path for path in source.asked if "version=" in path}  # a thread that was given up may ask once more
+        assert len(rest) == 5 - len(first)
         source.asked = []
         assert ask("import", source.url, "--folder", "dying", "--json", **KEYS).json["written"] == 0
         assert sum("version=" in path for path in source.asked) == 5, "what came to its end is not kept"

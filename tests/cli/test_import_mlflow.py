@@ -107,9 +107,10 @@ def test_keys_are_sent_and_refusals_told_without_them(ask: Run) -> None:
 @pytest.mark.parametrize(
     ("faults", "said"),
     [
-        ({"dies_after": 1}, "nothing was written; try again"),
+        ({"dies_after": 1}, "nothing was written, and what was read is kept"),
         ({"breaks": 99}, "broke off in its answer"),
         ({"round": True}, "circle"),
+        ({"fresh": True}, "circle"),
         ({"moved": "http://127.0.0.1:9"}, "answers from elsewhere (307)"),
     ],
 )
@@ -118,6 +119,26 @@ def test_a_server_that_fails_is_told(ask: Run, server: Running, faults: dict[str
     with mlflow(*(version(f"p{index}", "x") for index in range(101)), **faults) as source:
         done = ask("import", source.url, "--folder", "failing")
     assert (done.code, said in done.err, git(server.bare, "rev-parse", "main")) == (2, True, before), done.err
+
+
+def test_a_source_that_dies_half_way_is_taken_up_again_unless_it_changed(ask: Run) -> None:
+    def versions_asked() -> int:
+        return sum("/model-versions/" in path for path in source.asked)
+
+    with mlflow(*(version(f"p{index:03}", "x") for index in range(330)), dies_after=4 + 2) as source:
+        assert ask("import", source.url, "--dry-run").code == 2
+        source.dies_after, source.asked = None, []
+        done = ask("import", source.url, "--dry-run", "--json")
+        assert (done.code, len(done.json["prompts"]), versions_asked()) == (0, 330, 2), done.err
+        source.asked = []
+        assert ask("import", source.url, "--dry-run").code == 0
+        assert versions_asked() == 4, "what came to its end is not kept"
+        source.dies_after, source.asked = 4 + 3, []
+        assert ask("import", source.url, "--dry-run").code == 2
+        source.dies_after, source.asked = None, []
+        source.models[0]["last_updated_timestamp"] = 1
+        assert ask("import", source.url, "--dry-run").code == 0
+        assert versions_asked() == 4, "what changed since is read again"
 
 
 @pytest.mark.parametrize("address", ["http://", "http://127.0.0.1:x", "https://a b/", "http://[::1", "http://환불:1"])
