@@ -178,6 +178,7 @@ def _compose(
         git=git, writes=writes, repeats=repeats, states=states, templates=templates, versions=versions
     )
     labels = Labels(git=git, templates=templates, versions=versions, writes=writes, repeats=repeats)
+    proposals = Proposals(git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock)
     return Registry(
         settings=settings,
         git=git,
@@ -201,12 +202,17 @@ def _compose(
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
         imports=Imports(
-            reader=ProcessImportReader(), edits=edits, labels=labels, templates=templates, versions=versions
+            reader=ProcessImportReader(),
+            edits=edits,
+            labels=labels,
+            proposals=proposals,
+            templates=templates,
+            versions=versions,
         ),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
         search=Search(index=index),
         gate=gate,
-        proposals=Proposals(git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock),
+        proposals=proposals,
         writes=writes,
         indexing=indexing,
         reporting=Reporting(git=git, indexing=indexing, journal=journal),

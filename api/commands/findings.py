@@ -119,20 +119,17 @@ def utf8_text(text: str) -> str:
 
 
 def _write_counts(judged: "Sequence[Judged]", which: str) -> None:
+    from registry.domain.wording import counted
+
     files, templates = sum(j.files for j in judged), sum(j.templates for j in judged)
     errors, warnings = sum(j.errors for j in judged), sum(j.warnings for j in judged)
-    counted = f"{counted_as(templates, f'{which}template')} in {counted_as(files, 'file')}"
+    looked = f"{counted(templates, f'{which}template')} in {counted(files, 'file')}"
     if not templates:
-        counted = f"no {which}templates found in {counted_as(files, 'file')}"
+        looked = f"no {which}templates found in {counted(files, 'file')}"
     verdict = "no errors"
     if errors or warnings:
-        verdict = f"{counted_as(errors, 'error')}, {counted_as(warnings, 'warning')}"
-    console(stderr=True).print(f"{counted}: {verdict}", style="red" if errors else "green")
-
-
-def counted_as(number: int, what: str) -> str:
-    """A number with its noun: ``1 file``, ``2 files``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+        verdict = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    console(stderr=True).print(f"{looked}: {verdict}", style="red" if errors else "green")
 
 
 def _body(judgements: "Sequence[Judgement]") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A server over REST as the target of an import (``registry.services.importing.ImportTarget``)."""
+"""A server over REST as the target of an import, or of its rehearsal."""
 
 import asyncio
 from collections.abc import Mapping
@@ -83,6 +83,14 @@ class ServerTarget:
         made = self._read(self._checked(reply), "changes")["changes"][0]
         return (made["version"], made["etag"]) if made["version"] and made["etag"] else None
 
+    async def check(self, files: Mapping[str, bytes], message: str) -> None:
+        """Raises Refused where a commit of these files would be; the server writes nothing."""
+        texts = {path: data.decode() for path, data in files.items()}
+        reply = await self._ask("POST", "check", body={"files": texts, "message": message})
+        said = self._read(reply, "accepted", "diagnostics")
+        if not said["accepted"]:
+            raise Refused(_told(said["diagnostics"]), diagnostics=())
+
     async def labels(self) -> Mapping[LabelName, Mapping[TemplateName, int]]:
         """Where labels point."""
         found: Mapping[LabelName, Mapping[TemplateName, int]] = self._read(await self._ask("GET", "labels"), "labels")[
@@ -124,7 +132,7 @@ class ServerTarget:
         if reply.status in {401, 403} and not _judged(reply):
             raise Denied(said)
         if _judged(reply):
-            raise Refused(_told(reply), diagnostics=())
+            raise Refused(_told(reply.problem["diagnostics"]), diagnostics=())
         raise PromptuaryError(said)
 
     def _read(self, reply: Reply, *needs: str) -> dict[str, Any]:
@@ -134,9 +142,9 @@ class ServerTarget:
             raise Unavailable(f"{self._server.shown} {error}") from None
 
 
-def _told(reply: Reply) -> str:
-    """The findings that refused a change, in one line."""
-    errors = [each for each in reply.problem["diagnostics"] if each.get("severity") != "warning"]
+def _told(diagnostics: Any) -> str:
+    """The findings that refuse a change, in one line."""
+    errors = [each for each in diagnostics if each.get("severity") != "warning"]
     return "; ".join(list(finding_lines(errors))[:SAID_LINES])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, is_stray
-from api.commands.findings import counted_as, utf8_text
+from api.commands.findings import utf8_text
 from api.commands.judging_progress import judging_progress
 from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, warn, write_json, write_table
 
@@ -88,6 +88,8 @@ async def _run(checkouts: Sequence[FoundFiles]) -> "Runs":
 
 
 def _write_text(runs: "Runs") -> None:
+    from registry.domain.wording import counted
+
     rows = [
         (offline.name, result.name, "passed" if result.passed else "failed")
         for _, offline in runs
@@ -104,8 +106,8 @@ def _write_text(runs: "Runs") -> None:
     broken = sum(bool(offline.errors) for _, offline in runs)
     verdict = f"{failed} failed" if failed or broken else "all passed" if tests else "no tests found"
     if broken:
-        verdict += f", {counted_as(broken, 'template')} with errors"
-    ran = f"{counted_as(tests, 'test')} of {counted_as(len(runs), 'template')}: " if tests else ""
+        verdict += f", {counted(broken, 'template')} with errors"
+    ran = f"{counted(tests, 'test')} of {counted(len(runs), 'template')}: " if tests else ""
     console(stderr=True).print(ran + verdict, style="red" if failed or broken else "green")
 
 

@@ -13,7 +13,7 @@ from api.schemas.imports import IMPORT_BODY, MOST_FILES, ImportAnswer, ImportQue
 from registry.domain.errors import BadRequest
 from registry.domain.importing.files import SourceFile
 from registry.domain.importing.imported import SourceUnreadable
-from registry.domain.importing.outcomes import Outcome, import_report
+from registry.domain.importing.outcomes import import_report
 
 router = APIRouter(tags=["imports"])
 
@@ -33,7 +33,8 @@ async def import_files(
 
     Files are of the formats that `promptuary import` reads (a Langfuse export, Prompty, Dotprompt, GitHub Models,
     Markdown …), sent as the parts `files` of a form. Sent again it adds what is new and nothing else. What could not
-    be carried over stands in the answer. Only with a key of scope admin do the commits name the source's authors.
+    be carried over stands in the answer; a dry run tells it, and what would be refused, beforehand. Only with a key of
+    scope admin do the commits name the source's authors.
     """
     folder = query.checked_folder()
     files = await _uploaded(request)
@@ -42,7 +43,7 @@ async def import_files(
     except SourceUnreadable as error:
         raise BadRequest(f"{error}.") from error
     if query.dry_run:
-        outcomes = [Outcome(plan) for plan in plans]
+        outcomes = await registry.imports.rehearse(repository, plans, actor=caller)
     else:
         outcomes = await registry.imports.run(repository, plans, actor=caller)
         answers.bump(repository)

@@ -19,7 +19,7 @@ class ImportQuery(QueryModel):
 
     format: SourceFormat | None = Field(None, description="The format of all files; recognised where absent.")
     folder: str = Field("", max_length=1_000, description="A folder to put all of it in.")
-    dry_run: bool = Field(False, description="Say what would come and what could not; write nothing.")
+    dry_run: bool = Field(False, description="Say what would come and what would be refused; write nothing.")
 
     def checked_folder(self) -> str:
         """The folder. Raises BadRequest for one that no template can lie in."""
@@ -70,7 +70,7 @@ class ImportNote(Answered):
 
 
 class ImportedPrompt(BaseModel):
-    """What became of one prompt. All numbers are those of the source's versions."""
+    """What became of one prompt, or would. All numbers are those of the source's versions."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -81,7 +81,8 @@ class ImportedPrompt(BaseModel):
     there: list[int] = Field(description="Came before.")
     refused: list[int] = Field(description="Could not come; the notes say why.")
     labels: list[str] = Field(description="The labels that were set.")
-    notes: list[ImportNote]
+    labels_not_set: list[str] = Field(description="Those that were not; the notes say why.")
+    notes: list[ImportNote] = Field(description="What was refused first, then what was lost, then hints.")
 
 
 class ImportLeftOut(Answered):
@@ -97,6 +98,8 @@ class ImportAnswer(Answered):
     model_config = example(
         dry_run=False,
         written=2,
+        refused=0,
+        labels_not_set=0,
         prompts=[
             {
                 "name": "support/triage",
@@ -106,6 +109,7 @@ class ImportAnswer(Answered):
                 "there": [],
                 "refused": [],
                 "labels": ["production"],
+                "labels_not_set": [],
                 "notes": [_NOTE],
             }
         ],
@@ -113,6 +117,8 @@ class ImportAnswer(Answered):
     )
 
     dry_run: bool
-    written: int = Field(description="How many versions were written.")
+    written: int = Field(description="How many versions were written; in a dry run, would be.")
+    refused: int = Field(description="How many versions could not come.")
+    labels_not_set: int = Field(description="How many labels were not set.")
     prompts: list[ImportedPrompt]
     left_out: list[ImportLeftOut]

@@ -18,3 +18,13 @@ def shown(value: Json) -> str:
 def listed(words: Sequence[str]) -> str:
     """``a, b or c``."""
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 file``, ``2,000 branches``, ``0 entries``."""
+    if number != 1:
+        if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy")):
+            noun = f"{noun[:-1]}ies"
+        else:
+            noun += "es" if noun.endswith(("ch", "sh", "s", "x")) else "s"
+    return f"{number:,} {noun}"

@@ -1,9 +1,9 @@
-"""A repository of this server as the target of an import (``registry.services.importing.ImportTarget``)."""
+"""A repository of this server as the target of an import, or of its rehearsal."""
 
 from collections.abc import Mapping
 
 from registry.domain.access import Actor, Scope
-from registry.domain.errors import LabelNotFound
+from registry.domain.errors import LabelNotFound, Refused
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.importing.outcomes import History, Presence
 from registry.domain.importing.plans import Step
@@ -11,6 +11,7 @@ from registry.domain.refs import Signature
 from registry.domain.template_edits import Put
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.services.labels import Labels
+from registry.services.proposals import Proposals
 from registry.services.template_edits import TemplateEdits
 from registry.services.templates import make_etag
 
@@ -27,6 +28,7 @@ class RepositoryTarget:
         actor: Actor,
         edits: TemplateEdits,
         labels: Labels,
+        proposals: Proposals,
         templates: TemplateIndex,
         versions: VersionIndex,
     ) -> None:
@@ -34,6 +36,7 @@ class RepositoryTarget:
         self._actor = actor
         self._edits = edits
         self._labels = labels
+        self._proposals = proposals
         self._templates = templates
         self._versions = versions
 
@@ -65,6 +68,12 @@ class RepositoryTarget:
         landed = await self._edits.commit(self._repository, [edit], actor=self._actor, message=message, author=signed)
         made = landed.templates[0]
         return (made.version, made.etag) if made.version is not None and made.etag is not None else None
+
+    async def check(self, files: Mapping[str, bytes], message: str) -> None:
+        """Raises Refused where a commit of these files would be; writes nothing."""
+        verdict, _ = await self._proposals.check(self._repository, files, actor=self._actor, message=message)
+        if not verdict.accepted:
+            raise Refused("The change would be refused.", diagnostics=verdict.diagnostics)
 
     async def labels(self) -> Mapping[LabelName, Mapping[TemplateName, int]]:
         """Where labels point."""

@@ -174,16 +174,16 @@ class Importing:
         try:
             version = (await self._state(plan)).numbers.get(number)
             if version is None:
-                outcome.said.append((number, f"the label {label} is not set: the version that it names did not come"))
+                _leave(label, number, "is not set: the version that it names did not come", outcome)
             elif now != version and await self._target.last_move(label, plan.name) not in {None, said}:
-                outcome.said.append((number, f"the label {label} is left as it is: it was moved here"))
+                _leave(label, number, "is left as it is: it was moved here", outcome)
             elif now != version:
                 await self._target.move(label, plan.name, version, said)
                 outcome.labelled.append(label)
         except Unavailable:
-            outcome.said.append((number, f"the label {label} is not set: there was no answer; repeat the import"))
+            _leave(label, number, "is not set: there was no answer; repeat the import", outcome)
         except PromptuaryError as error:
-            outcome.said.append((number, f"the label {label} is not set: {_said(error)}"))
+            _leave(label, number, f"is not set: {_said(error)}", outcome)
 
     async def _state(self, plan: PromptPlan) -> PromptState:
         if plan.name not in self._states:
@@ -194,6 +194,11 @@ class Importing:
 def _refuse(step: Step, reason: str, outcome: Outcome) -> None:
     outcome.refused.append(step.number)
     outcome.said.append((step.number, reason))
+
+
+def _leave(label: LabelName, number: int, reason: str, outcome: Outcome) -> None:
+    outcome.unlabelled.append(label)
+    outcome.said.append((number, f"the label {label} {reason}"))
 
 
 def _block(step: Step, reason: str, outcome: Outcome) -> None:

@@ -13,6 +13,8 @@ from registry.ports.import_reader import ImportReader, Planned
 from registry.services.import_target import RepositoryTarget
 from registry.services.importing import Importing
 from registry.services.labels import Labels
+from registry.services.proposals import Proposals
+from registry.services.rehearsal import Rehearsal
 from registry.services.template_edits import TemplateEdits
 
 
@@ -25,12 +27,14 @@ class Imports:
         reader: ImportReader,
         edits: TemplateEdits,
         labels: Labels,
+        proposals: Proposals,
         templates: TemplateIndex,
         versions: VersionIndex,
     ) -> None:
         self._reader = reader
         self._edits = edits
         self._labels = labels
+        self._proposals = proposals
         self._templates = templates
         self._versions = versions
 
@@ -41,15 +45,23 @@ class Imports:
     async def run(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
         """Writes the versions and labels; what cannot be taken over is in the outcomes.
 
-        Raises Denied without the scope write, and Unavailable: what was written until then stays, and a repeat goes on.
+        Raises Denied without the scope write, Conflict where somebody else keeps changing the same template, and
+        Unavailable: what was written until then stays, and a repeat goes on.
         """
         actor.require(Scope.WRITE)
-        target = RepositoryTarget(
+        return await Importing(self._target(repository, actor)).run(plans)
+
+    async def rehearse(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
+        """What ``run`` would do, with nothing written. Raises Unavailable."""
+        return await Importing(Rehearsal(self._target(repository, actor))).run(plans)
+
+    def _target(self, repository: RepositoryName, actor: Actor) -> RepositoryTarget:
+        return RepositoryTarget(
             repository=repository,
             actor=actor,
             edits=self._edits,
             labels=self._labels,
+            proposals=self._proposals,
             templates=self._templates,
             versions=self._versions,
         )
-        return await Importing(target).run(plans)

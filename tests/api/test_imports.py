@@ -88,9 +88,27 @@ async def test_formats_that_come_from_an_address_are_refused(client: httpx.Async
 async def test_a_dry_run_writes_nothing(client: httpx.AsyncClient) -> None:
     before = (await client.get("/templates")).headers["promptuary-commit"]
     body = (await send(client, ("n.txt", "{{a b}}"), dry_run="true", format="text")).json()
-    assert (body["written"], body["prompts"][0]["versions"]) == (0, [1])
+    assert (body["written"], body["refused"], body["prompts"][0]["versions"]) == (1, 0, [1])
     assert "a_b" in body["prompts"][0]["notes"][0]["note"]
     assert (await client.get("/templates")).headers["promptuary-commit"] == before
+
+
+async def test_a_dry_run_says_what_the_import_does(client: httpx.AsyncClient) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    entries = [
+        version("tone", "Kind", 1), version("tone", f"Use {secret}", 2, labels=["production"]), version("tone", "Soft", 3),
+        version("main", "@@@langfusePrompt:name=tone|label=production@@@ {{a}}"),
+    ]  # fmt: skip
+    files = ("e.json", json.dumps(entries))
+    assert (await send(client, files, folder="some")).json()["written"] == 3
+    told = (await send(client, files, folder="dry", dry_run="true")).json()
+    assert (await client.get("/templates/dry/main")).status_code == 404
+    done = (await send(client, files, folder="dry")).json()
+    assert told == {**done, "dry_run": True}
+    assert [(each["written"], each["refused"]) for each in told["prompts"]] == [([1], []), ([1, 3], [2])]
+    assert (told["written"], told["refused"], told["labels_not_set"]) == (3, 1, 1)
+    again = (await send(client, files, folder="dry", dry_run="true")).json()
+    assert [each["there"] for each in again["prompts"]] == [[1], [1, 3]]
 
 
 async def test_another_source_with_the_same_names_is_told_and_changes_nothing(client: httpx.AsyncClient) -> None:

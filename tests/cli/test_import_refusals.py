@@ -36,3 +36,37 @@ def test_a_refusal_is_told_once_and_where(ask: Run, strict: Running, tmp_path: P
     assert done.err.startswith(
         "promptuary: The change was refused\nprompts/once/b.prompt.yaml:4:29: [model-not-allowed] "
     )
+
+
+def test_a_dry_run_says_what_the_server_would_refuse(ask: Run, strict: Running, tmp_path: Path) -> None:
+    entries = [
+        version("a-b", "Hi {{user-name}}", config={"model": "gpt-4o"}),
+        version("a-b", "Hello {{user-name}}", 2, config={"model": "claude-3-haiku"}, labels=["staging"]),
+        version("odd", [], tags=["a,b"]),
+    ]
+    place = tmp_path / "e.json"
+    place.write_text(json.dumps(entries))
+    before = strict.main()
+    told = ask("import", str(place), "--folder", "dry", "--dry-run", "--json")
+    assert (told.code, strict.main()) == (0, before), told.err
+    counts = {key: told.json[key] for key in ("written", "refused", "labels_not_set", "dry_run")}
+    assert counts == {"written": 1, "refused": 2, "labels_not_set": 1, "dry_run": True}
+    shown = ask("import", str(place), "--folder", "dry", "--dry-run")
+    lines = shown.err.splitlines()
+    assert "[model-not-allowed]" in lines[0]
+    assert lines[0].startswith("dry/a-b version 2: prompts/dry/a-b.prompt.yaml:")
+    assert lines[1] == "dry/a-b version 2: the label staging is not set: the version that it names did not come"
+    assert lines[2].startswith("dry/odd version 1: no template can be made of it")
+    assert all(line.endswith(" here") for line in lines[3:-1])
+    assert lines[-1] == "1 version would be written, 2 versions would be refused, 1 label would be left unset"
+    done = ask("import", str(place), "--folder", "dry", "--json")
+    assert {**done.json, "dry_run": True} == told.json
+
+
+def test_a_dry_run_without_a_key_says_that_nobody_was_asked(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "e.json"
+    place.write_text(json.dumps([version("a", "x")]))
+    done = run("import", str(place), "--dry-run", PROMPTUARY_URL="http://127.0.0.1:9")
+    assert (done.code, "no server is asked" in done.err) == (0, True), done.err
+    asked = run("import", str(place), "--dry-run", PROMPTUARY_URL="http://127.0.0.1:9", PROMPTUARY_KEY="pmt_x")
+    assert (asked.code, "cannot be asked" in asked.err) == (2, True), asked.err

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
 
 from registry.domain.importing.imported import LeftOut
 from registry.domain.importing.plans import PromptPlan, head_of
@@ -79,25 +79,48 @@ def _blocked(presence: Presence, *, came: bool, own: bool) -> str | None:
     return None
 
 
+class Weight(IntEnum):
+    """How much a note weighs for whoever moves in; the heaviest first."""
+
+    REFUSED = 0
+    LOST = 1
+    HINT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is told of a prompt, or of the source's version ``number`` of it."""
+
+    weight: Weight
+    number: int | None
+    text: str
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What became of one prompt: numbers of the source's versions, labels, and notes with the version they are of."""
+    """What became of one prompt: numbers of the source's versions, labels, and what was said on the way.
+
+    ``said`` are reasons why something did not come, with the version that it is.
+    """
 
     plan: PromptPlan
     written: list[int] = field(default_factory=list)
     there: list[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     labelled: list[str] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
     said: list[tuple[int | None, str]] = field(default_factory=list)
 
     @property
-    def notes(self) -> list[tuple[int | None, str]]:
-        """All notes: those of the prompt, those of its versions (each once), and what was said on the way."""
-        found: dict[str, int | None] = dict.fromkeys(self.plan.notes)
+    def notes(self) -> list[Note]:
+        """All that is to be told, the heaviest first; what several versions have in common once."""
+        found = {text: Note(_weight(text), None, text) for text in self.plan.notes}
         for step in self.plan.steps:
-            for note in step.notes:
-                found.setdefault(note, step.number)
-        return [*((number, note) for note, number in found.items()), *self.said]
+            for text in step.notes:
+                weight = Weight.REFUSED if step.source is None and text == step.notes[-1] else _weight(text)
+                found.setdefault(text, Note(weight, step.number, text))
+        said = [Note(Weight.REFUSED, number, text) for number, text in self.said]
+        return sorted([*said, *found.values()], key=lambda note: note.weight)
 
     @property
     def document(self) -> Mapping[str, Json]:
@@ -110,8 +133,14 @@ class Outcome:
             "there": sorted(self.there),
             "refused": sorted(self.refused),
             "labels": self.labelled,
-            "notes": [{"version": number, "note": clean(note)} for number, note in self.notes],
+            "labels_not_set": self.unlabelled,
+            "notes": [{"version": note.number, "note": clean(note.text)} for note in self.notes],
         }
+
+
+def _weight(text: str) -> Weight:
+    """What only has another form or name here says so at its end; all else does not come as it was."""
+    return Weight.HINT if text.endswith(" here") else Weight.LOST
 
 
 def import_report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], *, dry_run: bool) -> dict[str, Json]:
@@ -119,6 +148,8 @@ def import_report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], *, d
     return {
         "dry_run": dry_run,
         "written": sum(len(each.written) for each in outcomes),
+        "refused": sum(len(each.refused) for each in outcomes),
+        "labels_not_set": sum(len(each.unlabelled) for each in outcomes),
         "prompts": [each.document for each in outcomes],
         "left_out": [{"what": clean(each.what), "why": clean(each.why)} for each in left_out],
     }
