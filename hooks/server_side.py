@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +77,7 @@ async def serve_push(
                 yield hooks
             finally:
                 answering.cancel()
-                with suppress(asyncio.CancelledError):
-                    await answering
+                await asyncio.wait([answering])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -212,9 +211,7 @@ class ServedHooks:
         except TimeoutError as error:
             raise Unavailable(f"Judging took more than {_JUDGE_SECONDS:.0f} s. Push fewer changes at once.") from error
         finally:
-            telling.cancel()
-            with suppress(asyncio.CancelledError):
-                await telling
+            telling.cancel()  # not awaited: a cancellation of this task would end there, unseen
 
     async def _tell_progress(self) -> None:
         """Sends the newest news once a second, from the second second on."""

@@ -297,6 +297,36 @@ async def test_a_gate_that_does_not_end_refuses(repository: Path, monkeypatch: p
     assert (code, "took more than" in out) == (1, True)
 
 
+@dataclass
+class ToldGate(FixedGate):
+    """Tells when it has judged."""
+
+    judged: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def judge(
+        self,
+        repository: RepositoryName,
+        updates: Sequence[RefUpdate],
+        actor: Actor,
+        *,
+        quarantine: Path | None = None,
+        progress: Callable[[str], None] = print,
+    ) -> Verdict:
+        verdict = await super().judge(repository, updates, actor, quarantine=quarantine, progress=progress)
+        self.judged.set()
+        return verdict
+
+
+async def test_a_push_that_ends_as_the_verdict_is_made_ends(repository: Path) -> None:
+    gate = ToldGate(delay=0.1)
+    async with asyncio.timeout(10):
+        async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
+            asking = f"promptuary-gate/1 pre-receive\0quarantine=\0updates\0{STDIN.decode()}\0"
+            (hooks.folder / "request").write_text(asking)
+            await gate.judged.wait()  # as a receive-pack that is killed at that moment
+    assert not hooks.folder.exists()
+
+
 SHELLS = [words for words in (["dash"], ["bash", "--posix"], ["busybox", "sh"], ["ksh"]) if shutil.which(words[0])]
 
 
