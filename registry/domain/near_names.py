@@ -1,12 +1,14 @@
 """Which names somebody may have meant who typed one that does not exist."""
 
-import difflib
 from collections.abc import Iterable
+
+from rapidfuzz import fuzz
 
 from registry.domain.ids import TemplateName
 from registry.domain.korean import jamo, same_leading
 
-_CUTOFF = 0.6
+_CUTOFF = 60
+"""Of 100, which are equal names."""
 _MIN_PIECE = 3
 _SHORT = 9
 """A last segment of so many letters, about three syllables, is too short for halves and thirds to outlive a slip."""
@@ -45,19 +47,11 @@ def rank_near(name: str, candidates: Iterable[str], limit: int) -> list[Template
     """
     typed = jamo(name)
     last = typed.rpartition("/")[2]
-    whole = difflib.SequenceMatcher(b=typed, autojunk=False)
-    tail = difflib.SequenceMatcher(b=last, autojunk=False)
     scored = []
     for candidate in set(candidates):
         form = jamo(candidate)
-        score = max(_ratio(whole, form), 0.95 * _ratio(tail, form.rpartition("/")[2]))
+        whole = fuzz.ratio(typed, form, score_cutoff=_CUTOFF)
+        score = max(whole, 0.95 * fuzz.ratio(last, form.rpartition("/")[2], score_cutoff=_CUTOFF))
         if score >= _CUTOFF:
             scored.append((-score, len(form), candidate))
     return [TemplateName(candidate) for _, _, candidate in sorted(scored)[:limit]]
-
-
-def _ratio(matcher: "difflib.SequenceMatcher[str]", form: str) -> float:
-    matcher.set_seq1(form)
-    if matcher.real_quick_ratio() < _CUTOFF or matcher.quick_ratio() < _CUTOFF:
-        return 0.0
-    return matcher.ratio()
