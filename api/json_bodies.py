@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from registry.domain.errors import BadRequest
+from registry.domain.json_faults import json_fault
 from registry.domain.names import printable
 
 MAX_SHOWN = 60
@@ -80,8 +81,7 @@ def parse_json(body: bytes) -> Any:
             "The body holds half of a surrogate pair (\\ud800 to \\udfff): it is no Unicode text."
         ) from error
     except json.JSONDecodeError as error:
-        what = "it begins with a byte order mark" if error.msg.startswith("Unexpected UTF-8 BOM") else error.msg
-        raise BadRequest(f"The body is no JSON: {what} (line {error.lineno}, column {error.colno}).") from error
+        raise BadRequest(f"The body is no JSON: {json_fault(error)}.") from error
     except RecursionError as error:
         raise BadRequest("The body nests too many lists and objects in one another.") from error
     except ValueError as error:  # Python's own bound on the digits of a number

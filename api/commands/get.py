@@ -36,12 +36,12 @@ def get(
     Exit codes: 0 written, 1 there is no such state or the server refused, 2 it cannot be asked so.
     """
     from api.commands.remote import open_server
-    from api.commands.typed import typed_name, typed_selector
+    from api.commands.typed import asked_name, typed_selector
 
     if document + reference + as_json > 1:
         fail("--document, --reference and --json are three outputs: give one of them", UNUSABLE)
     selector = typed_selector(label=label, version=version, ref=ref, at=at)
-    path = ("templates", typed_name(name))
+    path = ("templates", asked_name(name))
     server = open_server(url, repository, key_file)
     if not (document or reference or as_json):
         reply = server.ask("GET", *path, query=selector, headers={"Accept": "application/yaml"})

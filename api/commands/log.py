@@ -28,9 +28,9 @@ def log(
     """
     from api.commands.pages import read_all, tell_more
     from api.commands.remote import open_server
-    from api.commands.typed import typed_name
+    from api.commands.typed import asked_name
 
-    known, server = typed_name(name), open_server(url, repository, key_file)
+    known, server = asked_name(name), open_server(url, repository, key_file)
     page = read_all(server, "versions", known, entries="versions", limit=limit)
     labels = server.get("labels", needs=["labels"])["labels"]
     for entry in page["versions"]:

@@ -12,7 +12,7 @@ import typer
 from api.commands.checkout_files import PROMPTS, SUFFIX, find_root, read_files
 from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, write_json
-from api.commands.typed import typed_name, typed_repository, typed_selector
+from api.commands.typed import asked_name, typed_name, typed_repository, typed_selector
 
 if TYPE_CHECKING:
     from registry.domain.ids import TemplateName
@@ -68,11 +68,12 @@ def render(
     else:
         from api.commands.remote import open_server
 
+        known = asked_name(template)
         server = open_server(
             url, repository, key_file, why="" if asked else f"{template} is not in this checkout, and "
         )
         query = {**remote, "format": body_format and body_format.value, "strict": "true" if strict else None}
-        answer = server.read(server.ask("POST", "render", template, query=query, body={"variables": values}))
+        answer = server.read(server.ask("POST", "render", known, query=query, body={"variables": values}))
     if as_json or body_format is not None:
         write_json(answer)
     else:
@@ -91,12 +92,15 @@ def _values(given: list[str], file: Path | None) -> dict[str, Any]:
     """The values of a file, and those of ``--var`` on top."""
     import orjson
 
+    from registry.domain.json_faults import json_fault
+
     values: dict[str, Any] = {}
     if file is not None:
         try:
             values = orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
         except (OSError, orjson.JSONDecodeError) as error:
-            fail(f"--vars {file}: {error.strerror if isinstance(error, OSError) else error}", UNUSABLE)
+            said = error.strerror if isinstance(error, OSError) else f"it is no JSON: {json_fault(error)}"
+            fail(f"--vars {file}: {said}", UNUSABLE)
         if not isinstance(values, dict):
             fail(f'--vars {file}: it must hold a JSON object: {{"ticket": "…"}}', UNUSABLE)
     for pair in given:
@@ -110,7 +114,7 @@ def _values(given: list[str], file: Path | None) -> dict[str, Any]:
         try:
             values[name[:-1]] = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            fail(f"--var {pair!r}: what follows := must be JSON: {error}", UNUSABLE)
+            fail(f"--var {pair!r}: what follows := must be JSON: {json_fault(error)}", UNUSABLE)
     return values
 
 
@@ -132,7 +136,7 @@ def _local(template: str) -> "tuple[Checkout, TemplateName, str | None] | None":
     else:
         root = find_root(Path.cwd())
         inside = f"{PROMPTS}/{template}{SUFFIX}"
-        if not (root / PROMPTS).is_dir():
+        if not (root / PROMPTS).is_dir() or template_name(inside) is None:
             return None
     files = read_files(root, [place.resolve()] if is_file else [])
     lone = None

@@ -18,6 +18,18 @@ def typed_name(text: str) -> "TemplateName":
     return _read(parse_name, text)
 
 
+def asked_name(text: str) -> str:
+    """A name to be read: a template's, or one that a prompt had before its import, which may look like anything."""
+    from unicodedata import normalize
+
+    from registry.domain.names import check_name
+
+    known = normalize("NFC", text)
+    if check_name(known) is None or not text.strip("/ "):
+        return typed_name(text)
+    return text
+
+
 def typed_repository(text: str) -> "RepositoryName":
     """A repository's name."""
     from registry.domain.names import repository_name

@@ -8,9 +8,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from registry.domain.canonical import canonical_text, canonical_value
 from registry.domain.errors import VariablesInvalid
+from registry.domain.former_names import told_former
 from registry.domain.media_values import check_media, check_messages
 from registry.domain.template import MISSING, Json, Variable, VariableType
 
@@ -37,15 +39,20 @@ class Bound:
     ignored: tuple[str, ...] = ()
 
 
-def bind(variables: Mapping[str, Variable], values: Mapping[str, Json]) -> Bound:
-    """Checks the values and fills in defaults. Raises VariablesInvalid with every problem as (variable, words)."""
+def bind(
+    variables: Mapping[str, Variable], values: Mapping[str, Json], former: Mapping[str, str] = MappingProxyType({})
+) -> Bound:
+    """Checks the values and fills in defaults; ``former`` are names that variables had, told where one is missing.
+
+    Raises VariablesInvalid with every problem as (variable, words).
+    """
     binder = _Binder()
     bound: dict[str, Json] = {}
     for name, variable in variables.items():
         given = values.get(name, MISSING)
         if given is MISSING or (given is None and not variable.required):
             if variable.required:
-                binder.problem(name, f"is missing: pass {_article(variable)}")
+                binder.problem(name, f"is missing{told_former(name, former)}: pass {_article(variable)}")
                 continue
             bound[name] = None if variable.default is MISSING else canonical_value(variable.default)
             continue

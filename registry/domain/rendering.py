@@ -15,7 +15,7 @@ from registry.domain.binding import bind, refuse_undeclared
 from registry.domain.canonical import canonical_text
 from registry.domain.engine_values import engine_value
 from registry.domain.errors import RenderFailed, RenderLimit
-from registry.domain.former_names import by_present_names
+from registry.domain.former_names import by_present_names, former_names
 from registry.domain.ids import TemplateName
 from registry.domain.template import Json, Message, Part, Placeholder, Template, Text
 from registry.domain.template_words import FUNCTIONS
@@ -68,7 +68,8 @@ def render(
 
     Raises VariablesInvalid (also for undeclared values where ``strict``), RenderFailed, RenderLimit.
     """
-    bound = bind(template.variables, by_present_names(template.variables, template.metadata, values))
+    former = former_names(template.metadata)
+    bound = bind(template.variables, by_present_names(template.variables, former, values), former)
     if strict:
         refuse_undeclared(bound, template.variables)
     renderer = _Renderer(partials, bound.values)

@@ -70,3 +70,18 @@ def test_a_dry_run_without_a_key_says_that_nobody_was_asked(run: Run, tmp_path: 
     assert (done.code, "no server is asked" in done.err) == (0, True), done.err
     asked = run("import", str(place), "--dry-run", PROMPTUARY_URL="http://127.0.0.1:9", PROMPTUARY_KEY="pmt_x")
     assert (asked.code, "cannot be asked" in asked.err) == (2, True), asked.err
+
+
+def test_old_names_lead_on_whatever_they_look_like(ask: Run, strict: Running, tmp_path: Path) -> None:
+    place = tmp_path / "e.json"
+    place.write_text(json.dumps([version("My: Prompt?.json", "Hi {{user-name}}"), version("chat/Greeter", "x")]))
+    assert ask("import", str(place), "--folder", "old").code == 0
+    for old, new in (("My: Prompt?.json", "old/My"), ("chat/Greeter", "old/chat/Greeter")):
+        for command in (["get", old], ["log", old], ["render", old, "--var", "user_name=Ada"]):
+            done = ask(*command)
+            assert (done.code, f" is called {new}" in done.err) == (1, True), done.err
+    new = strict.call("GET", "/api/v1/repositories/default/templates?folder=old")[2]["templates"][-1]["name"]
+    done = ask("render", new)
+    assert (done.code, 'user_name is missing (before the import it was "user-name")' in done.err) == (1, True), done.err
+    for nothing in ("", "/", "a//b"):
+        assert ask("get", nothing).code == 2, nothing

@@ -51,7 +51,8 @@ def test_request_bodies(run: Run, checkout: Path) -> None:
         (["support/triage", "--vars", "nowhere.json"], 2, "nowhere.json"),
         (["nowhere.prompt.yaml"], 2, "no such file"),
         (["support/traige"], 2, "PROMPTUARY_KEY"),
-        (["a//b"], 2, "no template name"),
+        (["a//b"], 2, "PROMPTUARY_KEY"),
+        ([""], 2, "no template name"),
     ],
 )
 def test_what_goes_wrong_is_one_clear_message(

@@ -284,6 +284,8 @@ def test_a_variable_answers_to_the_name_that_it_had_before_an_import(
     }  # fmt: skip
     made = render_prompt(prompt(document), values)
     assert (made.text, made.ignored_variables) == (text, ignored)
+    with pytest.raises(VariablesInvalid, match=r'user_name is missing \(before the import it was "user-name"\)'):
+        render_prompt(prompt(document), {"history": "h"})
 
 
 def test_all_that_is_wrong_is_told_at_once_and_secrets_are_not() -> None:

@@ -134,6 +134,17 @@ def test_a_variable_answers_to_the_name_that_it_had_before_an_import(
     assert render(template, {}, values, strict=not ignored) == Rendered(text=text, ignored_variables=ignored)
 
 
+def test_a_missing_variable_is_told_under_its_old_name_too() -> None:
+    template = read_template(IMPORTED.encode(), "prompts/x.prompt.yaml").template
+    assert template is not None
+    with pytest.raises(VariablesInvalid) as caught:
+        render(template, {}, {})
+    assert caught.value.problems == (
+        ("user_name", 'is missing (before the import it was "user-name"): pass a string'),
+        ("history", "is missing: pass a string"),
+    )
+
+
 def test_undeclared_values_are_ignored_and_named_or_refused() -> None:
     template = text("{{ a }}", variable("a"))
     assert render(template, {}, {"a": "x", "b": 1}).ignored_variables == ("b",)

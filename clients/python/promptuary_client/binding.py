@@ -8,6 +8,7 @@ from typing import Any
 
 from promptuary_client.canonical import canonical_text, canonical_value
 from promptuary_client.errors import VariablesInvalid
+from promptuary_client.former_names import told_former
 from promptuary_client.template import Json
 
 MAX_DEPTH = 64
@@ -50,12 +51,12 @@ def read_values(values: Mapping[Any, Json]) -> dict[str, Json]:
 
 
 def bind(
-    variables: Mapping[str, Mapping[str, Json]], values: Mapping[str, Json], *, strict: bool
+    variables: Mapping[str, Mapping[str, Json]], values: Mapping[str, Json], former: Mapping[str, str], *, strict: bool
 ) -> tuple[dict[str, Json], tuple[str, ...]]:
     """Every declared variable with its value, its default or None; and the names that are not declared.
 
-    The values are those of ``read_values``. Raises VariablesInvalid with every problem; with ``strict`` also for names
-    that are not declared.
+    The values are those of ``read_values``; ``former`` are names that variables had before an import. Raises
+    VariablesInvalid with every problem; with ``strict`` also for names that are not declared.
     """
     problems: Problems = []
     bound: dict[str, Json] = {}
@@ -63,7 +64,7 @@ def bind(
         required = said.get("required", True) and "default" not in said
         if name not in values or (values[name] is None and not required):
             if required:
-                problems.append((name, f"is missing: pass {_KINDS[said['type']][1]}"))
+                problems.append((name, f"is missing{told_former(name, former)}: pass {_KINDS[said['type']][1]}"))
             bound[name] = canonical_value(said.get("default"))
             continue
         wrong = _misfit(said, values[name])

@@ -19,7 +19,7 @@ from promptuary_client.binding import bind, read_values
 from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
 from promptuary_client.errors import PromptuaryError, RenderFailed, Untrustworthy
-from promptuary_client.former_names import by_present_names
+from promptuary_client.former_names import by_present_names, former_names
 from promptuary_client.template import Json
 from promptuary_client.text_filters import TEXT_FILTERS
 from promptuary_client.values import DEFAULT, SERVER, Prompt, read_fields
@@ -104,8 +104,8 @@ def _render(prompt: Prompt, values: Mapping[str, Json], *, strict: bool) -> Rend
         ignored: tuple[str, ...] = ()
     else:
         variables = document.get("variables") or {}
-        given = by_present_names(variables, document.get("metadata") or {}, values)
-        bound, ignored = bind(variables, given, strict=strict)
+        former = former_names(document.get("metadata") or {})
+        bound, ignored = bind(variables, by_present_names(variables, former, values), former, strict=strict)
     renderer = _Renderer(prompt, bound)
     if document.get("text") is not None:
         text = renderer.text(document["text"], "/text")

@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from registry.domain.importing.imported import Imported, ImportedVersion, Slot, SourceUnreadable, Speech, Syntax
 from registry.domain.importing.model_settings import read_settings
-from registry.domain.importing.source_values import MOST_VERSION, number_of, read_message, text_of, time_of, words_of
+from registry.domain.importing.source_values import (
+    MOST_VERSION,
+    decoded,
+    number_of,
+    read_message,
+    text_of,
+    time_of,
+    words_of,
+)
+from registry.domain.json_faults import json_fault
 from registry.domain.template import Json
 from registry.domain.wording import shown
 
@@ -39,19 +48,36 @@ def is_prompt(entry: Json) -> bool:
     return isinstance(entry, Mapping) and {"name", "prompt", "version"} <= entry.keys()
 
 
+def _lines(text: str, whole: json.JSONDecodeError) -> list[Json]:
+    """What each line says. Raises JSONDecodeError; where no line is JSON by itself ``whole``, the text's own fault."""
+    found: list[Json] = []
+    start = 0
+    for line in text.split("\n"):
+        try:
+            found += [json.loads(line)] if line.strip() else []
+        except json.JSONDecodeError as error:
+            raise json.JSONDecodeError(error.msg, text, start + error.pos) if found else whole from None
+        start += len(line) + 1
+    if not found:
+        raise whole
+    return found
+
+
 def _entries(data: bytes, where: str) -> Iterator[Json]:
+    text = decoded(data, where)
     try:
-        text = data.decode("utf-8-sig")
         try:
             found = json.loads(text)
-        except ValueError:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise SourceUnreadable(f"{where} is no JSON and no JSON Lines: {error}") from None
+        except json.JSONDecodeError as error:
+            found = _lines(text, error)
+    except json.JSONDecodeError as error:
+        raise SourceUnreadable(f"{where} is no JSON and no JSON Lines: {json_fault(error)}") from None
+    except (ValueError, RecursionError):
+        raise SourceUnreadable(f"{where} nests too deeply, or holds a number with too many digits") from None
     if isinstance(found, Mapping):
         inner = found.get("data", found.get("prompts"))
         found = inner if isinstance(inner, list) else [found]
-    if not isinstance(found, list) or not text.strip():
+    if not isinstance(found, list):
         raise SourceUnreadable(f"{where} holds no prompts: a list of them is needed, as Langfuse's API answers them")
     yield from found
 

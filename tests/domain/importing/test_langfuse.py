@@ -1,6 +1,7 @@
 """Langfuse's prompts become templates, with every oddity that theirs may have."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -258,3 +259,26 @@ def test_a_number_that_no_version_has_is_not_said_again_in_full() -> None:
     with pytest.raises(SourceUnreadable) as odd:
         plans(entry("n" * 100_000, 7))
     assert len(str(refused.value)) + len(str(odd.value)) < 800
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "it is empty"),
+        (b"<html>", "a value is needed here (line 1, column 1)"),
+        (b'[{"name": "a",\n  "prompt" "x"}]', "a colon is needed after the key (line 2, column 12)"),
+        (b'{"name": "a"}\n\n{"name": \n', "a value is needed here (line 3, column 10)"),
+        (b"[1, 2", "a comma, or the end of the list or object, is needed here (line 1, column 6)"),
+        (b"\xff", "no UTF-8"),
+        (b"[" * 100_000, "nests too deeply"),
+    ],
+)
+def test_what_is_no_json_is_told_in_words_with_its_place(data: bytes, said: str) -> None:
+    with pytest.raises(SourceUnreadable, match=re.escape(said)) as caught:
+        read_export(data, "export.json")
+    assert "char 0" not in str(caught.value)
+
+
+def test_a_line_separator_in_a_line_does_not_end_it() -> None:
+    lines = "\n".join(json.dumps(entry(name, "one\u2028two"), ensure_ascii=False) for name in "ab")
+    assert [each.name for each in read_export(lines.encode(), "x.jsonl")] == ["a", "b"]
