@@ -46,6 +46,7 @@ class FixedGate:
     error: Exception | None = None
     delay: float = 0.0
     asked: list[tuple[Actor, tuple[RefUpdate, ...], Path | None]] = field(default_factory=list)
+    judged: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def judge(
         self,
@@ -61,6 +62,7 @@ class FixedGate:
         await asyncio.sleep(self.delay)
         if self.error:
             raise self.error
+        self.judged.set()
         return self.verdict
 
     async def landed(self, repository: RepositoryName, updates: Sequence[RefUpdate]) -> Sequence[str]:
@@ -297,28 +299,8 @@ async def test_a_gate_that_does_not_end_refuses(repository: Path, monkeypatch: p
     assert (code, "took more than" in out) == (1, True)
 
 
-@dataclass
-class ToldGate(FixedGate):
-    """Tells when it has judged."""
-
-    judged: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def judge(
-        self,
-        repository: RepositoryName,
-        updates: Sequence[RefUpdate],
-        actor: Actor,
-        *,
-        quarantine: Path | None = None,
-        progress: Callable[[str], None] = print,
-    ) -> Verdict:
-        verdict = await super().judge(repository, updates, actor, quarantine=quarantine, progress=progress)
-        self.judged.set()
-        return verdict
-
-
 async def test_a_push_that_ends_as_the_verdict_is_made_ends(repository: Path) -> None:
-    gate = ToldGate(delay=0.1)
+    gate = FixedGate(delay=0.1)
     async with asyncio.timeout(10):
         async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate) as hooks:
             asking = f"promptuary-gate/1 pre-receive\0quarantine=\0updates\0{STDIN.decode()}\0"
