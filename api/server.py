@@ -23,6 +23,7 @@ from api.http_protocol import TypedUrlProtocol
 from indexer import follow
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import Unavailable
+from registry.domain.wording import counted
 from registry.services.events import EventStreams
 from registry.settings import Settings
 
@@ -156,7 +157,9 @@ async def _wait_until_ready(registry: Registry) -> None:
         if time.monotonic() - told >= NOTICE_SECONDS:
             told = time.monotonic()
             behind = [s for s in await registry.indexing.status() if s.behind != 0]
-            waiting = ", ".join(f"{s.repository}: {'all' if s.behind is None else s.behind} commits" for s in behind)
+            waiting = ", ".join(
+                f"{s.repository}: {'all commits' if s.behind is None else counted(s.behind, 'commit')}" for s in behind
+            )
             _say(f"Indexing … {waiting or 'finishing'}")
     if told > started:
         _say(f"Ready after {time.monotonic() - started:.1f} s.")

@@ -20,3 +20,13 @@ def without_password(url: str) -> str:
     scheme, mark, rest = url.strip().partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else "(hidden)" if "@" in url else url
+
+
+def place_here(address: str) -> tuple[str, int] | None:
+    """Host and port of an address that leads to this machine itself; None where it leads elsewhere or is none."""
+    if address_fault(address) is not None:
+        return None
+    parts = urlsplit(address.strip())
+    if parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        return None
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)

@@ -88,7 +88,7 @@ def _findings(
             health.fix()
         holder = holder_of(settings.data)
         yield from health.of_folder()
-        yield served_finding(holder, settings.host, settings.port)
+        yield served_finding(holder, settings.host, settings.port, server[0] if server is not None else None)
         yield from health.of_catalogue(serving=holder is not None, deep=deep)
         yield from health.of_repositories(deep=deep)
     if server is not None:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from api.commands.output import console, plain, visible, write_json
 from registry.domain.health import Finding, Grade
+from registry.domain.wording import counted
 
 _STYLES = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
 _INDENT = 9
@@ -34,7 +35,9 @@ def show_findings(found: Iterable[Finding]) -> list[Finding]:
         _show(out, finding)
         findings.append(finding)
     counts = _counts(findings)
-    out.print(Text(f"{counts['ok']} well, {counts['warning']} warnings, {counts['problem']} problems"))
+    out.print(
+        Text(f"{counts['ok']} well, {counted(counts['warning'], 'warning')}, {counted(counts['problem'], 'problem')}")
+    )
     return findings
 
 

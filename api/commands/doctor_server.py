@@ -7,11 +7,12 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from api.commands.addresses import address_fault, without_password
+from api.commands.addresses import address_fault, place_here, without_password
 from api.commands.output import plain
 from api.commands.remote import NoAnswer, Reply, Server
 from api.data_folder import Holder, find_holder
 from registry.domain.health import Finding, Grade, well
+from registry.domain.wording import counted
 
 MOST_SKEW_SECONDS = 30.0
 """The header Date has whole seconds, and an answer is under way for some."""
@@ -25,8 +26,13 @@ def holder_of(data: Path) -> Holder | None:
         return None
 
 
-def served_finding(holder: Holder | None, host: str, port: int) -> Finding:
-    """Whether the folder is served, and where the settings say it is."""
+def served_finding(holder: Holder | None, host: str, port: int, url: str | None) -> Finding:
+    """Whether the folder is served, and where the settings say it is.
+
+    A server that runs may have been given another port than they say; ``url`` then says which, if it leads here.
+    """
+    if holder is not None and url is not None:
+        host, port = place_here(url) or (host, port)
     host = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104  (compared, not bound)
     answers = _listens(host, port)
     if holder is None and not answers:
@@ -40,7 +46,7 @@ def served_finding(holder: Holder | None, host: str, port: int) -> Finding:
     if answers:
         return well("served", f"{by} serves the data folder at {host}:{port}")
     why = "It listens at another address than PROMPTUARY_HOST and PROMPTUARY_PORT say here, or does not answer."
-    remedy = "Set PROMPTUARY_PORT as the server has it, or look into its log and start it again."
+    remedy = "Set PROMPTUARY_URL, or PROMPTUARY_PORT, as the server has it, or look into its log and start it again."
     found = f"{by} serves the data folder, but nothing listens at {host}:{port}"
     return Finding("served", Grade.WARNING, found, why=why, remedy=remedy)
 
@@ -138,8 +144,8 @@ def _index_finding(server: Server, shown: str) -> Finding:
     behind, outbox = state["behind"], state["outbox"]
     if behind == 0 and outbox == 0:
         return well("server-index", f"reads and search of {server.repository} have what Git has", shown)
-    late = "has to be projected anew" if behind is None else f"is {behind} commits behind Git"
-    found = f"{server.repository} {late}, {outbox} templates wait for the search index"
+    late = "has to be projected anew" if behind is None else f"is {counted(behind, 'commit')} behind Git"
+    found = f"{server.repository} {late}, waiting for the search index: {counted(outbox, 'template')}"
     why = "Reads and search answer an earlier state."
     remedy = "Wait a moment and look again; if it stays, on the server's machine:"
     command = f"promptuary index rebuild {server.repository}"

@@ -15,6 +15,7 @@ from registry.domain.exporting.histories import Histories, in_time, write_histor
 from registry.domain.exporting.langfuse import LANGFUSE, write_entries
 from registry.domain.exporting.partials import settle
 from registry.domain.ids import TemplateName
+from registry.domain.wording import counted
 
 
 def write_export(
@@ -28,7 +29,7 @@ def write_export(
 
         check_file(place, force=force)
         made = export_bundle(server, place)
-        return Told([], f"{target}: {len(made['refs'])} refs, {made['bytes']} bytes", made)  # type: ignore[arg-type]
+        return Told([], f"{target}: {counted(len(made['refs']), 'ref')}, {counted(made['bytes'], 'byte')}", made)  # type: ignore[arg-type]
     if form is TargetFormat.LANGFUSE:
         check_file(place, force=force)
         return _langfuse(server, place, names, folder, label)

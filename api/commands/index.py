@@ -72,13 +72,15 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
     \b
     promptuary index verify
     """
+    from registry.domain.wording import counted
+
     differences = run(_verify(existing_data(data), repository, quiet=as_json))
     differ = any(differences.values())
     if as_json:
         write_json({"equal": not differ, "differences": differences})
     else:
         for name, lines in differences.items():
-            typer.echo(f"{name}: " + (f"{len(lines)} differences" if lines else "equal to Git"))
+            typer.echo(f"{name}: " + (counted(len(lines), "difference") if lines else "equal to Git"))
             for line in lines:
                 typer.echo(f"  {line}")
         if differ:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from api.dependencies import RegistryDep
 from api.errors import RETRY_SECONDS
 from api.schemas.health import Alive, Ready
+from registry.domain.wording import counted
 
 router = APIRouter(tags=["health"])
 VERSION = version("promptuary")
@@ -28,7 +29,11 @@ async def ready(registry: RegistryDep, response: Response) -> Ready:
     states = await registry.indexing.status()
     reasons = [
         f"{state.repository}: "
-        + ("to be projected from the beginning" if state.behind is None else f"{state.behind} commits to be projected")
+        + (
+            "to be projected from the beginning"
+            if state.behind is None
+            else f"{counted(state.behind, 'commit')} to be projected"
+        )
         for state in states
         if state.behind != 0
     ]

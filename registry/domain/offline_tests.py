@@ -9,6 +9,7 @@ from registry.domain.ids import TemplateName
 from registry.domain.rendering import Rendered, TestResult, render
 from registry.domain.template import Json, OfflineTest, Template
 from registry.domain.tokens import estimate_tokens
+from registry.domain.wording import counted
 
 _SHOWN = 120
 
@@ -154,16 +155,16 @@ def _ends_with(text: str, wanted: Json) -> str | None:
 
 def _max_tokens(text: str, wanted: Json) -> str | None:
     count = estimate_tokens(text)
-    return None if count <= wanted else f"expected at most {wanted} tokens; it has {count} (an estimate)"
+    return None if count <= wanted else f"expected at most {counted(wanted, 'token')}; it has {count} (an estimate)"
 
 
 def _min_tokens(text: str, wanted: Json) -> str | None:
     count = estimate_tokens(text)
-    return None if count >= wanted else f"expected at least {wanted} tokens; it has {count} (an estimate)"
+    return None if count >= wanted else f"expected at least {counted(wanted, 'token')}; it has {count} (an estimate)"
 
 
 def _max_length(text: str, wanted: Json) -> str | None:
-    return None if len(text) <= wanted else f"expected at most {wanted} characters; it has {len(text)}"
+    return None if len(text) <= wanted else f"expected at most {counted(wanted, 'character')}; it has {len(text)}"
 
 
 _CHECKS: Mapping[str, Callable[[str, Json], str | None]] = {

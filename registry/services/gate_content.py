@@ -14,6 +14,7 @@ from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.replacements import Replacements
 from registry.domain.versions import VersionState
+from registry.domain.wording import counted
 from registry.domain.yaml_reader import read_yaml
 from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
@@ -58,7 +59,7 @@ class ContentRules:
         """What is wrong with the default branch's new tip, and (as warnings) with the states on the way to it."""
         projected = await self._states.nearest(move.repository)
         tip = await read_tip(move, projected, move.old)
-        move.progress(f"checking {len(tip.closures)} templates")
+        move.progress(f"checking {counted(len(tip.closures), 'template')}")
         judged = await self._outcomes(move, tip, whole=True)
         found = await _told(move, tip, judged)
         found += self._labels.check_tip(move.store, move.update.new, tip.delta, tip.removed)
@@ -99,7 +100,7 @@ class ContentRules:
             tests = (failed_tests(self._renderer, name, checked) for (name, _), checked in part.items())
             for diagnostics in await asyncio.gather(*tests):
                 found += diagnostics
-            move.progress(f"tested {start + len(part)} of {len(wanted)} templates")
+            move.progress(f"tested {start + len(part)} of {counted(len(wanted), 'template')}")
         return found
 
     async def _check_way(self, move: Move, projected: Projected) -> list[Diagnostic]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from registry.domain.health import Finding, Grade, well
 from registry.domain.ids import RepositoryName
+from registry.domain.wording import counted
 from registry.ports.health import CatalogueFacts, Reached, RepositoryFacts
 
 MOST_LOG_BYTES = 256 << 20
@@ -50,7 +51,7 @@ def log_finding(facts: CatalogueFacts) -> Finding:
 
 def search_finding(facts: CatalogueFacts, serving: bool, data: str) -> Finding:
     """Whether the search index has what the catalogue has."""
-    waits = f"{facts.outbox:,} templates wait for the search index"
+    waits = f"waiting for the search index: {counted(facts.outbox, 'template')}"
     if facts.outbox == 0:
         return well("search", "the search index has everything")
     if serving and facts.outbox < MUCH_OUTBOX:
@@ -90,7 +91,7 @@ def index_finding(
     elif behind is None or facts.tip is None:
         found = f"it was projected up to {reached.commit[:10]}, which is not in the branch's history"
     else:
-        found = f"reads are {behind:,} commits behind Git"
+        found = f"reads are {counted(behind, 'commit')} behind Git"
     why = "Reads, search and labels answer what was projected, not what Git has."
     remedy = "Start the server, or see in its log why it does not catch up; or make the index anew."
     return Finding("index", Grade.WARNING, found, name, why, remedy, again)

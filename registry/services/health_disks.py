@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from registry.domain.health import Finding, Grade, well
+from registry.domain.wording import counted
 from registry.ports.health import DiskFacts, Trial
 
 MIB = 1 << 20
@@ -19,7 +20,7 @@ def space_finding(disk: DiskFacts) -> Finding:
     """How much room is left, in bytes and in files."""
     free = f"{disk.free_bytes // MIB:,} MiB of {disk.total_bytes // MIB:,} free"
     if disk.total_files:
-        free += f", room for {disk.free_files:,} files"
+        free += f", room for {counted(disk.free_files, 'file')}"
     short = disk.free_bytes < LEAST_BYTES or (disk.total_files and disk.free_files < LEAST_FILES)
     few = disk.free_bytes < FEW_BYTES or (disk.total_files and disk.free_files < FEW_FILES)
     if not (short or few):

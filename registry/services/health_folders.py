@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from registry.domain.health import Finding, Grade, well
+from registry.domain.wording import counted
 from registry.ports.health import PlaceFacts, Trial
 
 GROUP_AND_OTHERS = 0o077
@@ -42,11 +43,12 @@ def owner_finding(folder: PlaceFacts, user: int, strangers: Sequence[Path], name
     """Whether everything belongs to who runs this, which has to be who runs the server."""
     owner, here = name(folder.owner), quoted(folder.path)
     if strangers:
+        number = counted(len(strangers), "entry") + (" or more" if len(strangers) >= 100 else "")
         some = ", ".join(str(path.relative_to(folder.path)) for path in strangers[:3])
         return Finding(
             "owner",
             Grade.PROBLEM,
-            f"{len(strangers)}{'+' if len(strangers) >= 100 else ''} entries belong to somebody else: {some} …",
+            f"{number} of somebody else: {some} …",
             why="The server may not write there, and Git refuses repositories of another user. It comes of running a "
             "command as root.",
             remedy=f"Give everything to {owner}.",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from registry.domain.health import Finding, Grade, well
 from registry.domain.ids import RepositoryName
+from registry.domain.wording import counted
 from registry.ports.health import HookState, RepositoryFacts
 from registry.services.health_folders import quoted
 
@@ -26,7 +27,7 @@ def strays_finding(strays: Sequence[str], where: str) -> Finding:
 def repository_finding(name: RepositoryName, facts: RepositoryFacts) -> Finding:
     """Whether it can be opened."""
     if facts.unusable is None:
-        return well("repository", f"a bare repository with {len(facts.branches)} branches", name)
+        return well("repository", f"a bare repository with {counted(len(facts.branches), 'branch')}", name)
     why = "It answers neither reads nor pushes; other repositories are not touched by it."
     remedy = "Mind what the reason says; where files are gone, bring the folder back from a backup or a mirror."
     return Finding("repository", Grade.PROBLEM, f"it cannot be used: {facts.unusable}", name, why, remedy)

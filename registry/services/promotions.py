@@ -9,6 +9,7 @@ from registry.domain.errors import BadRequest, LabelNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, write_labels
 from registry.domain.request_keys import RequestKey
+from registry.domain.wording import counted
 from registry.ports.git import Repositories
 from registry.services.labels import Labels, LabelWritten
 from registry.services.repeats import Repeats
@@ -67,7 +68,7 @@ class Promotions:
         """
         actor.require(Scope.WRITE)
         branch = self._git.default_branch(repository)
-        words = message or f"Move {label} of {len(targets)} template{'s' if len(targets) > 1 else ''}"
+        words = message or f"Move {label} of {counted(len(targets), 'template')}"
 
         def edit(base: Base) -> Mapping[str, bytes | None]:
             changes: defaultdict[str, dict[TemplateName, int | None]] = defaultdict(dict)

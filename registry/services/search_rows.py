@@ -7,6 +7,7 @@ from registry.domain.catalogue import TemplateEntry
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.korean import sort_key
 from registry.domain.search import Hit, Query, SearchPage, facet_values
+from registry.domain.wording import counted
 from registry.ports.search_index import SearchIndex
 
 HITS_AT_ONCE = 500
@@ -46,7 +47,7 @@ def _hit_differences(entry: TemplateEntry | None, hit: Hit) -> Iterator[str]:
 def _count_differences(wanted: Entries, page: SearchPage) -> Iterator[str]:
     """The counts of the most frequent values; as many as are shown."""
     if page.total != len(wanted):
-        yield f"Search counts {page.total} templates, Git {len(wanted)}."
+        yield f"Search counts {counted(page.total, 'template')}, Git {len(wanted)}."
     counts: dict[str, Counter[str]] = {facet: Counter() for facet in page.facets}
     for name, entry in wanted.items():
         for facet, value in facet_values(name, entry.facts, entry.owners, entry.labels):
@@ -56,6 +57,6 @@ def _count_differences(wanted: Entries, page: SearchPage) -> Iterator[str]:
         right = sorted(counts[facet].items(), key=lambda each: (-each[1], each[0]))
         for (value, number), (_, should) in zip(shown, right, strict=False):
             if number != should or counts[facet][value] != number:
-                yield f"Search counts {number} templates with {facet}={value}, Git {counts[facet][value]}."
+                yield f"Search counts {counted(number, 'template')} with {facet}={value}, Git {counts[facet][value]}."
         if len(shown) < min(len(right), 1):
             yield f"Search counts no templates by {facet}."

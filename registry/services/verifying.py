@@ -7,6 +7,7 @@ from dataclasses import fields
 from registry.domain.catalogue import Checkpoint, LabelMove, TemplateEntry, TemplateFilter, VersionEntry
 from registry.domain.errors import RevisionNotFound
 from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
+from registry.domain.wording import counted
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Outbox, Projection
@@ -113,7 +114,7 @@ class Verifying:
     async def _compare(self, replay: Replay, checkpoint: Checkpoint) -> list[str]:
         found = list(replay.differences)
         if checkpoint.ordinal != replay.state.ordinal:
-            found.append(f"The checkpoint counts {checkpoint.ordinal} commits, Git {replay.state.ordinal}.")
+            found.append(f"The checkpoint counts {counted(checkpoint.ordinal, 'commit')}, Git {replay.state.ordinal}.")
         if await self._projection.rules(replay.repository) != replay.rules:
             found.append("The rules of the catalogue are not the text of .registry.yaml.")
         wanted = replay.entries()

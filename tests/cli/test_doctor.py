@@ -161,12 +161,12 @@ CASES = {
         ),
         "search",
         "warning",
-        "1 templates wait",
+        "waiting for the search index: 1 template",
     ),
     "rebuild": Case(
         lambda d: sql(d, "UPDATE repositories SET staged_build = 99"), "rebuild", "warning", "begun and not ended"
     ),
-    "behind": Case(land, "index", "warning", "1 commits behind"),
+    "behind": Case(land, "index", "warning", "1 commit behind"),
     "rewritten": Case(lambda d: land(d, orphan=True), "index", "warning", "not in the branch's history"),
     "never projected": Case(
         lambda d: sql(d, "UPDATE repositories SET live_build = NULL"), "index", "warning", "never projected"

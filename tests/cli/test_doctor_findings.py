@@ -76,7 +76,7 @@ def test_people_see_grade_reason_and_way_out(run: Run, tmp_path: Path) -> None:
     assert (done.code, done.err, "\x1b" in done.out) == (1, "", False)
     assert re.search(r"^problem  data: there is no folder .*/데이터/nowhere$", done.out, re.MULTILINE)
     assert re.search(r"^ {9}\$ promptuary serve --data '.*/데이터/nowhere'$", done.out, re.MULTILINE)
-    assert re.search(r"^\d well, 0 warnings, 1 problems$", done.out, re.MULTILINE)
+    assert re.search(r"^\d well, 0 warnings, 1 problem$", done.out, re.MULTILINE)
     narrow = run("doctor", "--data", "데이터/nowhere", FORCE_COLOR="1", COLUMNS="40")
     assert "\x1b[" in narrow.out
     lines = re.sub(r"\x1b\[[0-9;]*m", "", narrow.out).splitlines()

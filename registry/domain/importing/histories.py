@@ -14,6 +14,7 @@ from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.templates import is_label_file
 from registry.domain.labels import read_labels
 from registry.domain.versions import pair_renames
+from registry.domain.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def read_history(commits: Iterable[SourceCommit], where: str) -> Found:
     alive = {each.name for each in tip.prompts}
     kept = [each for each in tip.left_out if not is_label_file(each.what)]
     gone = [
-        LeftOut(name, f"it is there no more; {len(line.versions)} earlier states are not taken over")
+        LeftOut(name, f"it is there no more; not taken over: {counted(len(line.versions), 'earlier state')}")
         for name, line in sorted(history.lines.items())
         if name not in alive and line.path not in history.files
     ]
