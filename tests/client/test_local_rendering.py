@@ -316,22 +316,6 @@ def test_what_cannot_be_rendered_says_where_and_shows_no_value(text: str) -> Non
     assert "very secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("partial", ["[" * 5_000, "a: b: c", "- 1", "text: [1]\n", "\0"])
-def test_a_partial_that_is_none_fails_and_no_more(partial: str) -> None:
-    with pytest.raises(RenderFailed):
-        render_prompt(prompt({"type": "text", "text": '{% include "p" %}'}, {"p": partial}), {})
-
-
-def test_a_partial_with_windows_line_ends_renders_as_on_the_server() -> None:
-    source = "schema: prompt/v1\r\ntype: text\r\ntext: |\r\n  one\r\n  two\r\n"
-    found = read_template(source.encode(), "prompts/p.prompt.yaml")
-    assert found.template is not None
-    main = read_template(b"schema: prompt/v1\ntype: text\ntext: '{% include \"p\" %}'\n", "prompts/a/b.prompt.yaml")
-    assert main.template is not None
-    expected = server_render(main.template, {TemplateName("p"): found.template}, {}).text
-    assert render_prompt(prompt(dict(main.document or {}), {"p": source}), {}).text == expected
-
-
 @pytest.mark.parametrize("document", [{"messages": [3]}, {"messages": [{"role": "user"}]}, {"variables": {"x": {}}}])
 def test_a_document_of_no_known_form_fails_and_no_more(document: dict[str, Any]) -> None:
     with pytest.raises(RenderFailed):

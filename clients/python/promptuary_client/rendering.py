@@ -20,6 +20,7 @@ from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
 from promptuary_client.errors import PromptuaryError, RenderFailed, Untrustworthy
 from promptuary_client.former_names import by_present_names, former_names
+from promptuary_client.partials import partial_text
 from promptuary_client.template import Json
 from promptuary_client.text_filters import TEXT_FILTERS
 from promptuary_client.values import DEFAULT, SERVER, Prompt, read_fields
@@ -66,7 +67,7 @@ def can_render() -> bool:
     """Whether the extra ``render`` is installed, with an engine of the server's generation."""
     try:
         import minijinja  # noqa: F401, PLC0415  (the extra is imported where it is needed)
-        import yaml  # noqa: F401, PLC0415
+        from yaml import CLoader  # noqa: F401, PLC0415
     except ImportError:
         return False
     return _engine_generation() >= _GENERATION
@@ -204,30 +205,15 @@ def _reason(error: Exception) -> str:
     return f"line {line}: {words}" if line else str(words)
 
 
-def _loader(partials: Mapping[str, str]) -> Callable[[str], str | None]:
+def _loader(partials: Mapping[str, str]) -> Callable[[str], str]:
     """Gives a partial's text within a scope of its own, so that what it sets ends with it."""
 
-    def load(name: str) -> str | None:
-        text = _partial_text(partials[name]) if name in partials else None
-        return None if text is None else f"{{% with %}}{text}{{% endwith %}}"
+    def load(name: str) -> str:
+        if name not in partials:
+            raise ValueError(f"the partial {name} does not exist")
+        return f"{{% with %}}{partial_text(name, partials[name])}{{% endwith %}}"
 
     return load
-
-
-@lru_cache(256)
-def _partial_text(source: str) -> str | None:
-    """The field ``text`` of a partial's file; None where there is none."""
-    import yaml  # noqa: PLC0415  (the extra is imported where it is needed)
-
-    try:
-        # Pure Python: depth ends in a RecursionError there, and ends the process in libyaml. Nothing is constructed.
-        root = yaml.compose(source, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
-        return None
-    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
-        if key.value == "text" and isinstance(value, yaml.ScalarNode):
-            return str(value.value)
-    return None
 
 
 def _finalize(value: Json) -> str:
