@@ -1,14 +1,17 @@
 """Where imported prompts come from: files, folders and servers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from registry.domain.importing.files import ENDINGS, SourceFile, format_of, is_wanted, read_files, recognise
+from api.commands.folder_files import MAX_BYTES, FolderFiles, read_bounded, unreadable
+from registry.domain.importing.files import ENDINGS, SourceFile, format_of, read_files, recognise
 from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, SourceUnreadable
+from registry.domain.names import MAX_PATH_BYTES
 
-MAX_BYTES = 256 * 1024 * 1024
-"""Bytes of a file, or of all files of a folder together."""
+_OF_ONE_ENDING = {SourceFormat.GITHUB: SourceFormat.PROMPTUARY}
+"""What a file's name leaves open."""
 
 
 def read_source(source: str, form: SourceFormat | None, branch: str | None = None) -> Found:
@@ -18,6 +21,8 @@ def read_source(source: str, form: SourceFormat | None, branch: str | None = Non
     """
     from api.commands.git_source import is_repository, read_git
 
+    if "\0" in source or len(source) > MAX_PATH_BYTES:
+        raise SourceUnreadable(f"no source is called so: its name has more than {MAX_PATH_BYTES:,} signs, or a NUL")
     if form is SourceFormat.GIT or (form is None and is_repository(source)):
         return read_git(source, branch)
     if branch is not None:
@@ -25,21 +30,39 @@ def read_source(source: str, form: SourceFormat | None, branch: str | None = Non
     if source.startswith(("http://", "https://")):
         return _read_server(source, form)
     path = Path(source)
-    if not path.is_dir():
-        file = SourceFile(path.name, _read(path, MAX_BYTES), str(path))
-        return read_files([file, *_neighbours(path, form)], form)
-    files = list(_files_below(path, form))
-    if all(file.aside for file in files):
-        raise SourceUnreadable(f"{path} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address")
-    return read_files(files, None)
+    if not _is_folder(path):
+        file = SourceFile(path.name, read_bounded(path, MAX_BYTES), str(path))
+        refers = SourceFormat.PROMPTFOO in {form, recognise(path.name)}
+        return read_files([file], form, FolderFiles(path.parent) if refers else None)
+    return _read_folder(FolderFiles(path), form)
 
 
-def _neighbours(path: Path, form: SourceFormat | None) -> Iterator[SourceFile]:
-    """What the file at a path may refer to: the files beside it and below."""
-    if SourceFormat.PROMPTFOO in {form, recognise(path.name)}:
-        for file in _files_below(path.parent, None):
-            if file.name != path.name:
-                yield SourceFile(file.name, file.data, file.where, aside=True)
+def _is_folder(path: Path) -> bool:
+    """Whether there is a folder. Raises SourceUnreadable where nobody can know."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise SourceUnreadable(unreadable(path, error)) from None
+
+
+def _read_folder(below: FolderFiles, form: SourceFormat | None) -> Found:
+    files = list(_asked(below, form))
+    if not files:
+        nothing = f"{below.folder} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address"
+        raise SourceUnreadable(below.left_out[0].why if below.left_out else nothing)
+    found = read_files(files, None, below)
+    return replace(found, left_out=(*found.left_out, *below.left_out))
+
+
+def _asked(below: FolderFiles, form: SourceFormat | None) -> Iterator[SourceFile]:
+    """The files that are in a format, or in any."""
+    for name in below:
+        kind = recognise(name)
+        if kind is None or form not in {None, kind, _OF_ONE_ENDING.get(kind)}:
+            continue
+        file = SourceFile(name, below[name], str(below.folder / name))
+        if form in {None, format_of(file)}:
+            yield file
 
 
 def _read_server(source: str, form: SourceFormat | None) -> Found:
@@ -54,26 +77,3 @@ def _read_server(source: str, form: SourceFormat | None) -> Found:
     if form is SourceFormat.MLFLOW or (form is None and looks_like_mlflow(plain_address(source))):
         return read_mlflow(source)
     return Found(tuple(read_langfuse(source)))
-
-
-def _files_below(folder: Path, form: SourceFormat | None) -> Iterator[SourceFile]:
-    """The files of a folder that are recognised, in order, and those that they may refer to."""
-    left = MAX_BYTES
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if not is_wanted(name) or not path.is_file():
-            continue
-        data = _read(path, left)
-        left -= len(data)
-        file = SourceFile(name, data, str(path))
-        known = recognise(name) is not None
-        yield file if known and form in {None, format_of(file)} else SourceFile(name, data, str(path), aside=True)
-
-
-def _read(file: Path, most: int) -> bytes:
-    try:
-        if file.stat().st_size > most:
-            raise SourceUnreadable(f"{file} makes it more than {MAX_BYTES:,} bytes: split it")
-        return file.read_bytes()
-    except OSError as error:
-        raise SourceUnreadable(f"{file} cannot be read: {error.strerror}") from None

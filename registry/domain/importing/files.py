@@ -43,15 +43,11 @@ _LABELS = "labels name versions, which only the repository has: import it with -
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: ``name`` is its path below the source with ``/``, ``where`` what messages call it.
-
-    What stands ``aside`` is not asked for its prompts; it is there for files that refer to it.
-    """
+    """One file: ``name`` is its path below the source with ``/``, ``where`` what messages call it."""
 
     name: str
     data: bytes
     where: str
-    aside: bool = False
 
 
 def recognise(name: str) -> SourceFormat | None:
@@ -63,8 +59,12 @@ def recognise(name: str) -> SourceFormat | None:
 
 def is_wanted(name: str) -> bool:
     """Whether a file of a folder may matter: it, or what refers to it, may hold prompts."""
-    hidden = any(part.startswith(".") or part in _SKIPPED for part in name.split("/"))
-    return not hidden and (recognise(name) is not None or name.lower().endswith(_ASIDE))
+    return not is_hidden(name) and (recognise(name) is not None or name.lower().endswith(_ASIDE))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder holds nothing that somebody wrote to be read."""
+    return any(part.startswith(".") or part in _SKIPPED for part in name.split("/"))
 
 
 def read_file(file: SourceFile, files: Mapping[str, bytes]) -> FileRead:
@@ -78,27 +78,27 @@ def format_of(file: SourceFile) -> SourceFormat | None:
     return SourceFormat.PROMPTUARY if kind is SourceFormat.GITHUB and is_template(file.data) else kind
 
 
-def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
+def read_files(
+    files: Iterable[SourceFile], form: SourceFormat | None, beside: Mapping[str, bytes] | None = None
+) -> Found:
     """The prompts of all files; each is in the format ``form``, or in the one that its name says.
 
-    A file that holds none is left out, and so are those about a project (README.md) that do not come alone. What a
-    configuration of promptfoo's refers to belongs to it. Raises SourceUnreadable, with the way out, where no file
-    holds a prompt.
+    They may refer to what is ``beside`` them, by its path, or where that is None to each other. A file that holds none
+    is left out, and so are those about a project (README.md) that do not come alone. What a configuration of
+    promptfoo's refers to belongs to it. Raises SourceUnreadable, with the way out, where no file holds a prompt.
     """
     given = list(files)
-    asked = [file for file in given if not file.aside]
-    if form is SourceFormat.PROMPTFOO:
-        asked = _configurations(asked)
+    asked = _configurations(given) if form is SourceFormat.PROMPTFOO else given
+    referred = {file.name: file.data for file in given} if beside is None else beside
     found: dict[str, Imported] = {}
     left_out: list[LeftOut] = []
     used: set[str] = set()
     kinds = {file.name: form or format_of(file) for file in asked}
-    by_name = {file.name: file.data for file in given}
     for file in sorted(asked, key=lambda each: kinds[each.name] is not SourceFormat.PROMPTFOO):
         if file.name in used or is_label_file(file.name):
             continue
         try:
-            reading = _read(file, kinds[file.name], by_name, alone=len(asked) == 1)
+            reading = _read(file, kinds[file.name], referred, alone=len(asked) == 1)
         except SourceUnreadable as error:
             left_out.append(LeftOut(file.name, str(error)))
             continue
@@ -112,8 +112,8 @@ def read_files(files: Iterable[SourceFile], form: SourceFormat | None) -> Found:
     if not found:
         raise SourceUnreadable(left_out[0].why if left_out else "there is no file that can be imported")
     own = any(each.source == SourceFormat.PROMPTUARY for each in found.values())
-    labels = [file for file in given if is_label_file(file.name) and (own or not file.aside)]
-    left_out += [LeftOut(file.name, _LABELS) for file in labels]
+    names = dict.fromkeys([*(file.name for file in given), *(referred if own else ())])
+    left_out += [LeftOut(name, _LABELS) for name in names if is_label_file(name)]
     return Found(tuple(found.values()), tuple(left_out))
 
 

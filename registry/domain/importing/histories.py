@@ -50,11 +50,11 @@ def read_history(commits: Iterable[SourceCommit], where: str) -> Found:
     for commit in commits:
         history.take(commit)
     files = [
-        SourceFile(path, data, path, aside=recognise(path) is None) for path, data in sorted(history.files.items())
+        SourceFile(path, data, path) for path, data in sorted(history.files.items()) if recognise(path) is not None
     ]
-    if all(file.aside for file in files):
+    if not files:
         raise SourceUnreadable(f"{where} holds no file that can be imported")
-    tip = read_files(files, None)
+    tip = read_files(files, None, history.files)
     prompts = [_with_history(each, history.lines.get(each.name)) for each in tip.prompts]
     labels, problems = history.labels()
     alive = {each.name for each in tip.prompts}

@@ -12,8 +12,8 @@ TRIAGE = b"# ours\nschema: prompt/v1\r\ntype: text\r\ntext: '{% include \"partia
 
 
 def files(*named: tuple[str, bytes], form: SourceFormat | None = None, aside: tuple[str, ...] = ()) -> Found:
-    given = (SourceFile(name, data, f"in/{name}", aside=name in aside) for name, data in named)
-    return read_files(given, form)
+    given = (SourceFile(name, data, f"in/{name}") for name, data in named if name not in aside)
+    return read_files(given, form, dict(named))
 
 
 def names(found: Found) -> list[tuple[str, str]]:
