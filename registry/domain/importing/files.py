@@ -11,6 +11,7 @@ from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.prompt_files import read_dotprompt, read_github, read_prompty, read_text
 from registry.domain.importing.promptfoo import FileRead, read_promptfoo
 from registry.domain.importing.templates import is_label_file, is_template, read_template_file
+from registry.domain.limits import MAX_FILE_BYTES
 from registry.domain.wording import shown
 
 ENDINGS: Mapping[str, SourceFormat] = {
@@ -36,6 +37,8 @@ _CONFIGURATION = (".yaml", ".yml", ".json")
 _ASIDE = (".yaml", ".yml", ".csv", ".j2")
 """Files that others may refer to."""
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
+MOST_FILE_BYTES = 16 * 1024 * 1024
+"""Of a file that holds several prompts, or what others refer to."""
 _PROJECT_FILE = "is about a project and no prompt: import it by itself if it is one"
 _APART = "import it into a folder of its own"
 _LABELS = "labels name versions, which only the repository has: import it with --from git"
@@ -65,6 +68,12 @@ def is_wanted(name: str) -> bool:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder holds nothing that somebody wrote to be read."""
     return any(part.startswith(".") or part in _SKIPPED for part in name.split("/"))
+
+
+def most_bytes(name: str) -> int:
+    """How many bytes of a file may matter: those of one prompt are a template's at most."""
+    one = recognise(name) in _ONE_PROMPT or is_label_file(name)
+    return MAX_FILE_BYTES if one else MOST_FILE_BYTES
 
 
 def read_file(file: SourceFile, files: Mapping[str, bytes]) -> FileRead:

@@ -16,12 +16,15 @@ from registry.domain.labels import read_labels
 from registry.domain.versions import pair_renames
 from registry.domain.wording import counted
 
+MOST_BYTES = 256 * 1024 * 1024
+"""Bytes of all files that became versions."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceCommit:
     """One commit: who wrote it and when, and what it changed; None is a file that it removed.
 
-    ``revision`` is what messages call it.
+    ``revision`` is what messages call it. ``left_out`` says of files why they are None although they are there.
     """
 
     revision: str
@@ -29,6 +32,7 @@ class SourceCommit:
     time: datetime
     message: str
     files: Mapping[str, bytes | None]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -46,14 +50,16 @@ def read_history(commits: Iterable[SourceCommit], where: str) -> Found:
     not be read, and what is no prompt are left out. Times never go back from commit to commit. Raises
     SourceUnreadable where the last commit holds no prompt.
     """
-    history = _History()
+    history = _History(where)
     for commit in commits:
         history.take(commit)
     files = [
         SourceFile(path, data, path) for path, data in sorted(history.files.items()) if recognise(path) is not None
     ]
+    unread = [each for _, each in sorted(history.unread.items())]
     if not files:
-        raise SourceUnreadable(f"{where} holds no file that can be imported")
+        why = f": {unread[0].what} is left out: {unread[0].why}" if unread else ""
+        raise SourceUnreadable(f"{where} holds no file that can be imported{why}")
     tip = read_files(files, None, history.files)
     prompts = [_with_history(each, history.lines.get(each.name)) for each in tip.prompts]
     labels, problems = history.labels()
@@ -62,9 +68,9 @@ def read_history(commits: Iterable[SourceCommit], where: str) -> Found:
     gone = [
         LeftOut(name, f"it is there no more; not taken over: {counted(len(line.versions), 'earlier state')}")
         for name, line in sorted(history.lines.items())
-        if name not in alive and line.path not in history.files
+        if name not in alive and line.path not in history.files and line.path not in history.left_out
     ]
-    left_out = (*kept, *gone, *history.unreadable, *problems)
+    left_out = (*kept, *gone, *history.unreadable, *unread, *problems)
     return Found(tuple(_labelled(each, labels) for each in prompts), left_out)
 
 
@@ -84,10 +90,14 @@ def _labelled(prompt: Imported, labels: Mapping[tuple[str, int], list[LabelName]
 class _History:
     """What came of the commits so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str) -> None:
         self.files: dict[str, bytes] = {}
         self.lines: dict[str, _Line] = {}
         self.unreadable: list[LeftOut] = []
+        self.unread: dict[str, LeftOut] = {}
+        self.left_out: set[str] = set()
+        self._where = where
+        self._bytes = 0
         self._configurations: set[str] = set()
         self._time: datetime | None = None
         self._numbers = OwnNumbers()
@@ -96,6 +106,8 @@ class _History:
         """Goes one commit further."""
         self._time = max(commit.time, self._time or commit.time)
         changed = {path: data for path, data in commit.files.items() if is_wanted(path)}
+        self.left_out = self.left_out - changed.keys() | commit.left_out.keys()
+        self.unread |= {path: LeftOut(f"{path} at {commit.revision}", why) for path, why in commit.left_out.items()}
         moves = _moves(self.files, changed)
         for path, data in changed.items():
             if data is None:
@@ -123,6 +135,7 @@ class _History:
         except SourceUnreadable as error:
             self.unreadable.append(LeftOut(f"{path} at {commit.revision}", str(error)))
             return set()
+        taken: set[str] = set()
         for index, prompt in enumerate(found.prompts):
             if len(earlier) == len(found.prompts) and prompt.name not in self.lines:
                 self.lines[prompt.name] = self.lines.pop(earlier[index])
@@ -132,6 +145,13 @@ class _History:
             if not line.versions or replace(line.versions[-1], number=1, author="", time=None, message="") != state:
                 state = replace(state, author=commit.author, time=self._time, message=commit.message)
                 line.versions.append(replace(state, number=len(line.versions) + 1))
+                taken = {path, *found.used}
+        self._bytes += sum(len(self.files[each]) for each in taken)
+        if self._bytes > MOST_BYTES:
+            raise SourceUnreadable(
+                f"{self._where} had states of more than {MOST_BYTES:,} bytes together: import a clone of fewer commits "
+                "(git clone --depth 1000)"
+            )
         return found.used
 
     def labels(self) -> tuple[dict[tuple[str, int], list[LabelName]], list[LeftOut]]:
