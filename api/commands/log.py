@@ -18,7 +18,9 @@ def log(
 ) -> None:
     """Show the versions of a template, newest first, with the labels that point to them now.
 
-    The cause is the partial whose change made the version, where it was not the template's own file.
+    The cause is the partial whose change made the version, where it was not the template's own file. The time is the
+    author's, and an imported version says what it said where it comes from; --json has when it came (committed_at) and
+    the commit's own subject, too.
 
     \b
     promptuary log support/triage
@@ -48,4 +50,5 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     number = f"{entry['version']}" + ("" if entry["valid"] else " invalid")
     cause = entry["cause"] or (entry["moved_from"] and f"was {entry['moved_from']}")
     labels = " ".join(entry["labels"])
-    return number, day(entry["committed_at"]), entry["author"]["name"], labels, cause or "", entry["subject"]
+    subject = entry["imported_subject"] or entry["subject"]
+    return number, day(entry["authored_at"]), entry["author"]["name"], labels, cause or "", subject

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from api.schemas.fields import COMMIT, DIGEST, NAME, REFERENCE, TIME, Answered, Author, Time, example
+from registry.domain.importing.commits import imported_subject
 from registry.services.blames import LineOrigin, TemplateBlame
 
 RANGE_EXAMPLE = {
@@ -16,7 +17,9 @@ RANGE_EXAMPLE = {
     "commit": COMMIT,
     "author": {"name": "Ada Park", "email": "ada@example.com"},
     "committed_at": TIME,
+    "authored_at": TIME,
     "subject": "Add triage",
+    "imported_subject": None,
 }
 
 
@@ -33,7 +36,9 @@ class BlameRange(Answered):
     commit: str
     author: Author
     committed_at: Time
+    authored_at: Time = Field(description="When its author wrote it: of an imported version, when it was made there.")
     subject: str = Field(description="The first line of the commit's message.")
+    imported_subject: str | None = Field(description="Of an imported version: what it said there.")
 
 
 class BlameAnswer(Answered):
@@ -75,5 +80,7 @@ def _range(origin: LineOrigin) -> dict[str, Any]:
         "commit": commit.id,
         "author": {"name": commit.author.name, "email": commit.author.email},
         "committed_at": commit.committer.time,
+        "authored_at": commit.author.time,
         "subject": commit.subject,
+        "imported_subject": imported_subject(commit.message),
     }

@@ -16,8 +16,10 @@ VERSION_EXAMPLE = {
     "valid": True,
     "status": "active",
     "committed_at": TIME,
+    "authored_at": TIME,
     "author": {"name": "Ada Park", "email": "ada@example.com"},
     "subject": "Shorten the tone partial",
+    "imported_subject": None,
     "cause": "partials/tone",
     "moved_from": None,
     "diagnostics": [],
@@ -37,8 +39,10 @@ class Version(Answered):
     valid: bool = Field(description="An invalid version has a number but is never served and cannot be labelled.")
     status: str
     committed_at: Time
+    authored_at: Time = Field(description="When its author wrote it: of an imported version, when it was made there.")
     author: Author
     subject: str = Field(description="The first line of the commit's message.")
+    imported_subject: str | None = Field(description="Of an imported version: what it said there.")
     cause: str | None = Field(description="The partial whose change made this version, if not the template's own file.")
     moved_from: str | None = Field(description="The name that the template had before, where this version renamed it.")
     diagnostics: list[DiagnosticBody]
@@ -55,8 +59,10 @@ class Version(Answered):
             valid=entry.valid,
             status=entry.status.value,
             committed_at=entry.committed_at,
+            authored_at=entry.authored_at or entry.committed_at,
             author=Author(name=entry.author_name, email=entry.author_email),
             subject=entry.subject,
+            imported_subject=entry.imported_subject,
             cause=entry.cause,
             moved_from=entry.moved_from,
             diagnostics=[DiagnosticBody.from_domain(d) for d in entry.diagnostics],

@@ -15,7 +15,7 @@ from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, Re
 from registry.domain.template import Json, Status, TemplateType
 from registry.domain.versions import make_reference
 
-PROJECTION_SCHEMA = 3
+PROJECTION_SCHEMA = 4
 """Raised when the projection would write other rows from the same commits: a lower one found means full replay."""
 
 T = TypeVar("T")
@@ -58,7 +58,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class VersionEntry:
-    """One version. ``closure`` holds the pairs (name, blob id or None where missing), itself included, sorted."""
+    """One version. ``closure`` holds the pairs (name, blob id or None where missing), itself included, sorted.
+
+    ``imported_subject`` is the subject that the commit of an import had where it comes from.
+    """
 
     name: TemplateName
     number: int
@@ -76,6 +79,8 @@ class VersionEntry:
     cause: TemplateName | None = None
     moved_from: TemplateName | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
+    authored_at: datetime | None = None
+    imported_subject: str | None = None
 
     @property
     def reference(self) -> str:
@@ -153,6 +158,8 @@ class CommitRow:
     author_email: str
     committed_at: datetime
     subject: str
+    authored_at: datetime | None = None
+    imported_subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

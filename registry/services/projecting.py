@@ -11,6 +11,7 @@ from registry.domain.codeowners import Owners, read_codeowners
 from registry.domain.events import Event, LabelMoved, RefProjected, TemplateChanged, TemplateRemoved
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.importing.commits import imported_subject
 from registry.domain.judging import Outcome
 from registry.domain.labels import read_labels
 from registry.domain.names import template_path
@@ -237,6 +238,8 @@ def _commit_row(ordinal: int, commit: Commit) -> CommitRow:
         author_email=commit.author.email,
         committed_at=commit.committer.time,
         subject=commit.subject,
+        authored_at=commit.author.time,
+        imported_subject=imported_subject(commit.message),
     )
 
 

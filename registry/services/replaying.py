@@ -116,4 +116,6 @@ def _version(row: VersionRow, commit: CommitRow) -> VersionEntry:
         cause=row.cause,
         moved_from=row.moved_from,
         diagnostics=row.diagnostics,
+        authored_at=commit.authored_at,
+        imported_subject=commit.imported_subject,
     )

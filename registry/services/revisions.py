@@ -8,6 +8,7 @@ from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, VersionNotFound
 from registry.domain.graph import Closure, closure_digest
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName, TemplateName
+from registry.domain.importing.commits import imported_subject
 from registry.domain.includes import raw_includes
 from registry.domain.labels import label_path, read_labels
 from registry.domain.names import template_path
@@ -147,6 +148,8 @@ def _state(store: GitStore, commit: Commit, name: TemplateName) -> tuple[Version
         author_name=commit.author.name,
         author_email=commit.author.email,
         subject=commit.subject,
+        authored_at=commit.author.time,
+        imported_subject=imported_subject(commit.message),
     )
     return entry, bodies
 

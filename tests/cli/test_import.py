@@ -65,6 +65,14 @@ def test_versions_labels_and_what_was_said_come_over_once(ask: Run, server: Runn
     authors = git(server.bare, "log", "--format=%an|%ae|%aI|%cn", "main").splitlines()
     assert "ada|ada@example.com|2024-01-02T00:00:00+00:00" in "\n".join(authors)
     assert {each["author"]["name"] for each in versions_of(server, "one/triage")} == {"ada"}
+    newest, oldest = (" ".join(line.split()) for line in ask("log", "one/triage").out.splitlines()[1:])
+    assert oldest == "1 2024-01-01 00:00 ada Begin"
+    assert newest.startswith('2 2024-01-02 00:00 ada production Import version 2 of "triage" from langfuse [')
+    (first, *_) = ask("log", "one/triage", "--json").json["versions"][::-1]
+    assert (first["imported_subject"], first["authored_at"][:10]) == ("Begin", "2024-01-01")
+    assert (first["committed_at"] > "2025", first["subject"].startswith("Import version 1 of")) == (True, True)
+    blamed = server.call("GET", "/api/v1/repositories/default/blame/one/triage?version=1")[2]["ranges"][0]
+    assert (blamed["imported_subject"], blamed["authored_at"]) == (first["imported_subject"], first["authored_at"])
     before = commits(server)
     again = ask("import", source, "--folder", "one", "--json")
     assert (again.code, again.json["written"], prompt(again, "triage")["there"]) == (0, 0, [1, 2])

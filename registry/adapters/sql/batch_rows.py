@@ -107,6 +107,8 @@ def _commit_row(build: Build, commit: CommitRow) -> dict[str, Any]:
         "author_email": commit.author_email,
         "committed_at": to_micros(commit.committed_at),
         "subject": commit.subject,
+        "authored_at": to_micros(commit.authored_at) if commit.authored_at is not None else None,
+        "imported_subject": commit.imported_subject,
     }
 
 

@@ -69,6 +69,8 @@ commits = Table(
     Column("author_email", Text, nullable=False),
     Column("committed_at", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),
+    Column("authored_at", BigInteger),
+    Column("imported_subject", Text),
     PrimaryKeyConstraint("build_id", "ordinal"),
     sqlite_with_rowid=False,
 )

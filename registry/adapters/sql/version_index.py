@@ -22,6 +22,8 @@ ALL_VERSIONS = (
         commits.c.author_email,
         commits.c.committed_at,
         commits.c.subject,
+        commits.c.authored_at,
+        commits.c.imported_subject,
         closures.c.pairs,
     )
     .join(versions, versions.c.template_id == templates.c.id)
@@ -82,6 +84,8 @@ def version_of(row: Row[Any]) -> VersionEntry:
         cause=row.cause,
         moved_from=row.moved_from,
         diagnostics=from_diagnostics(row.diagnostics),
+        authored_at=to_time(row.authored_at) if row.authored_at is not None else None,
+        imported_subject=row.imported_subject,
     )
 
 

@@ -9,6 +9,8 @@ from registry.domain.refs import Signature
 LONGEST_MESSAGE = 8_000
 _YEARS = (1971, 2099)
 _ANGLES = re.compile("[<>]")
+_SUBJECT = re.compile(r"Import version \d+ of .+ from [a-z]+ \[[0-9a-f]{8}\]")
+_TRAILER = re.compile(r"(?:Imported-Author|Imported-Time|Breaking-Change): ")
 
 
 def author_of(step: Step, source: str) -> Signature | None:
@@ -42,3 +44,12 @@ def commit_message(step: Step) -> str:
 
 def _printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in text)[:200]
+
+
+def imported_subject(message: str) -> str | None:
+    """The first line that the commit of an import had where it comes from; None where it had none, and of others."""
+    subject, _, said = message.partition("\n\n")
+    if _SUBJECT.fullmatch(subject) is None:
+        return None
+    line = said.partition("\n")[0].strip()
+    return line if line and _TRAILER.match(line) is None else None
