@@ -120,10 +120,17 @@ def _origin(
 def _plain(prompt: Imported, version: ImportedVersion, naming: Naming, texts: Texts) -> dict[str, Json]:
     """The template without anything that might be refused on its own."""
     kind = TemplateType.TEXT if isinstance(version.body, str) else TemplateType.CHAT
-    inherited = {key for each in texts.references for key in naming.inherited[each]} - texts.used.keys()
+    inherited: dict[VariableKey, bool] = {}
+    for key, always in (item for each in texts.references for item in naming.inherited[each].items()):
+        if key not in texts.used:
+            inherited[key] = inherited.get(key, False) or always
     keys = [*texts.used, *sorted(inherited)]
     variables: dict[str, Json] = {naming.variables[key]: _declaration(key, version) for key in texts.used}
-    variables |= {naming.variables[key]: {"type": "string", "required": False} for key in sorted(inherited)}
+    # What only some versions of an included prompt take is optional: it may be without it now.
+    optional: dict[str, Json] = {"required": False}
+    variables |= {
+        naming.variables[key]: {"type": "string"} | ({} if inherited[key] else optional) for key in sorted(inherited)
+    }
     document: dict[str, Json] = {
         "schema": SCHEMA_WORD,
         "type": kind.value,

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from registry.domain.closure_rules import MAX_FILES as MAX_CLOSURE_FILES
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.importing.documents import convert
 from registry.domain.importing.imported import Imported, ImportedVersion
+from registry.domain.importing.references import included_by, namings
 from registry.domain.importing.remainders import take_remainder
-from registry.domain.importing.source_names import VariableKey, name_label, name_templates, name_variables
-from registry.domain.importing.texts_of_version import Naming, is_text, keys_of, references_of
+from registry.domain.importing.source_names import name_label, name_templates
+from registry.domain.importing.texts_of_version import Naming
 from registry.domain.wording import shown
 
 _BUILT_IN = "latest"
@@ -53,12 +53,8 @@ def plan_import(prompts: Sequence[Imported], folder: str = "") -> list[PromptPla
     prompts = _take_remainders(prompts)
     names = name_templates([each.name for each in prompts], folder)
     by_name = {each.name: each for each in prompts}
-    reached = _reached(by_name)
-    bound = {name for name, others in reached.items() for name in (name, *others)}
-    together = name_variables(key for name in bound for key in keys_of(by_name[name]))
-    keys = {name: keys_of(prompt) for name, prompt in by_name.items()}
-    takes = {name: frozenset(key for one in (name, *reached[name]) for key in keys[one]) for name in bound}
-    plans = [_plan(by_name[name], names, reached[name], together if name in bound else None, takes) for name in names]
+    naming = namings(by_name, names, included_by(by_name))
+    plans = [_plan(by_name[name], names[name], naming[name]) for name in names]
     return sorted(plans, key=lambda plan: plan.name)
 
 
@@ -115,18 +111,7 @@ def _times(plan: PromptPlan) -> list[datetime]:
     return list(accumulate((step.time or _NO_TIME for step in plan.steps), max))
 
 
-def _plan(
-    prompt: Imported,
-    names: Mapping[str, TemplateName],
-    reached: frozenset[str],
-    together: Mapping[VariableKey, str] | None,
-    takes: Mapping[str, frozenset[VariableKey]],
-) -> PromptPlan:
-    includes = {each: names[each] for each in reached}
-    inherited = {each: takes[each] for each in includes}
-    variables = name_variables(keys_of(prompt)) if together is None else together
-    naming = Naming(variables, includes, inherited)
-    name = names[prompt.name]
+def _plan(prompt: Imported, name: TemplateName, naming: Naming) -> PromptPlan:
     labels, notes = _labels(prompt)
     if name.rpartition("/")[2] != prompt.name.rpartition("/")[2] or not name.endswith(prompt.name):
         notes.insert(0, f"{shown(prompt.name)} is called {name} here")
@@ -158,38 +143,3 @@ def _labels(prompt: Imported) -> tuple[dict[LabelName, int], list[str]]:
                 notes.append(f"the label {shown(word)} is {label} here")
             labels[label] = version.number
     return labels, notes
-
-
-def _reached(by_name: Mapping[str, Imported]) -> dict[str, frozenset[str]]:
-    """For each prompt the text prompts that it may include, and what those include.
-
-    Circles are left out, and so is what would make more of them than a closure may have.
-    """
-    direct = {
-        name: {
-            each
-            for version in prompt.versions
-            for each in references_of(version)
-            if each in by_name and each != name and all(map(is_text, by_name[each].versions))
-        }
-        for name, prompt in by_name.items()
-    }
-    closed = {name: _closure(name, direct) for name in direct}
-    sound = {
-        name: {each for each in direct[name] if name not in closed[each] and len(closed[each]) < MAX_CLOSURE_FILES}
-        for name in direct
-    }
-    found = {name: _closure(name, sound) for name in sound}
-    return {name: each if len(each) < MAX_CLOSURE_FILES else frozenset() for name, each in found.items()}
-
-
-def _closure(name: str, direct: Mapping[str, set[str]]) -> frozenset[str]:
-    """What is reached from a prompt, as far as a closure may have it and one more."""
-    found: set[str] = set()
-    waiting = list(direct[name])
-    while waiting and len(found) < MAX_CLOSURE_FILES:
-        each = waiting.pop()
-        if each not in found:
-            found.add(each)
-            waiting += direct[each]
-    return frozenset(found)

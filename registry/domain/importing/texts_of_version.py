@@ -29,12 +29,12 @@ class Naming:
     """What the things that a prompt names are called here.
 
     ``includes`` holds the prompts that it may refer to; ``inherited`` which variables each of those takes, with all
-    that it refers to, in any of its versions.
+    that it refers to, in any of its versions: True for those that all of them take.
     """
 
     variables: Mapping[VariableKey, str]
     includes: Mapping[str, TemplateName] = field(default_factory=dict)
-    inherited: Mapping[str, frozenset[VariableKey]] = field(default_factory=dict)
+    inherited: Mapping[str, Mapping[VariableKey, bool]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def clean(text: str) -> str:
 
 def keys_of(prompt: Imported) -> set[VariableKey]:
     """Every variable that a version of a prompt takes itself."""
-    return {key for version in prompt.versions for key in _keys(version)}
+    return {key for version in prompt.versions for key in keys_of_version(version)}
 
 
 def references_of(version: ImportedVersion) -> set[str]:
@@ -76,7 +76,8 @@ def is_text(version: ImportedVersion) -> bool:
     return isinstance(version.body, str)
 
 
-def _keys(version: ImportedVersion) -> set[VariableKey]:
+def keys_of_version(version: ImportedVersion) -> set[VariableKey]:
+    """Every variable that a version takes itself."""
     if isinstance(version.body, str):
         return _keys_in(version.body, version.syntax)
     found: set[VariableKey] = set()

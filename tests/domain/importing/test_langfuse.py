@@ -172,6 +172,29 @@ def test_references_become_includes_in_order() -> None:
     assert any("newest version of tone" in note for note in found["main"].steps[0].notes)
 
 
+def test_variables_of_an_included_prompt_are_required_as_long_as_it_always_takes_them() -> None:
+    found = plans(
+        entry("main", "@@@langfusePrompt:name=tone|label=production@@@ {{x}}"),
+        entry("tone", "Be {{how}}. @@@langfusePrompt:name=name|label=production@@@", 1),
+        entry("tone", "Be {{how}} {{more}}. @@@langfusePrompt:name=name|label=production@@@", 2),
+        entry("name", "{{who}}"),
+    )
+    main = template(found["main"])
+    assert {name: variable.required for name, variable in main.variables.items()} == {
+        "x": True, "how": True, "more": False, "who": True,
+    }  # fmt: skip
+
+
+def test_variables_are_told_apart_only_where_prompts_hang_together() -> None:
+    reference = "@@@langfusePrompt:name=tone|label=production@@@"
+    found = plans(
+        entry("main", f"{reference} {{{{user_name}}}}"), entry("tone", "{{user.name}}"),
+        entry("apart", "@@@langfusePrompt:name=other|label=x@@@ {{user.name}}"), entry("other", "{{tone}}"),
+    )  # fmt: skip
+    assert "user_name" in template(found["apart"]).variables
+    assert len(template(found["main"]).variables) == 2
+
+
 @pytest.mark.parametrize("target", ["nobody", "chat", "a"])
 def test_references_that_cannot_be_includes_stay_text(target: str) -> None:
     reference = f"@@@langfusePrompt:name={target}|version=1@@@"
