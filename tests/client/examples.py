@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.running import ROOT
 
 PAGES = ("docs/clients-python.md", "clients/python/README.md")
-_NEEDS_THE_EXTRA = ("local=True", '{{ name }}.")')
+_NEEDS_THE_EXTRA = "local=True"
 
 
 def page_script(page: str, folder: str, *, can_render: bool = True) -> str:
@@ -14,5 +14,5 @@ def page_script(page: str, folder: str, *, can_render: bool = True) -> str:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
     assert blocks
     if not can_render:
-        blocks = [each for each in blocks if not any(mark in each for mark in _NEEDS_THE_EXTRA)]
-    return "\n".join(blocks).replace("support/greeting", f"{folder}-{Path(page).stem.lower()}")
+        blocks = [each for each in blocks if _NEEDS_THE_EXTRA not in each]
+    return "\n".join(blocks).replace("support/good-morning", f"{folder}-{Path(page).stem.lower()}")

@@ -101,9 +101,9 @@ sys.path[:0] = [{str(tmp_path)!r}, {str(CLIENT)!r}]
 from promptuary_client import Client, RenderMissing, can_render
 assert not can_render()
 with Client("http://127.0.0.1:9", "pk_1", retries=0) as client:
-    assert client.render("a/b", {{"x": 1}}, default="Hello {{{{ x }}}}").text == "Hello {{{{ x }}}}"
+    assert client.render("a/b", {{"x": 1}}, default="Hello").text == "Hello"
     try:
-        client.render("a/b", {{}}, default="Hello", local=True)
+        client.render("a/b", {{"x": 1}}, default="Hello {{{{ x }}}}")
     except RenderMissing as failure:
         print(failure)
 """

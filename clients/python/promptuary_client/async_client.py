@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -20,7 +21,7 @@ from promptuary_client.environment import from_environment
 from promptuary_client.errors import PromptuaryError
 from promptuary_client.options import ClientOptions, Options
 from promptuary_client.provider_bodies import find_body
-from promptuary_client.rendering import Rendered, render_prompt, rendered_otherwise
+from promptuary_client.rendering import Rendered, can_render, render_here, require_engine
 from promptuary_client.template import Json
 from promptuary_client.values import Fallback, Label, LabelMoved, Prompt, Version
 
@@ -93,14 +94,15 @@ class AsyncClient:
     ) -> Rendered:
         """As ``Client.render``. Rendering here takes the loop meanwhile: some 20 µs, at most 20 ms for one text."""
         key, values = make_key(name, label, version, ref), read_values(variables or {})
+        require_engine(default, local=local)
+
+        def make(prompt: Prompt) -> Rendered:
+            return render_here(prompt, values, strict=strict)
+
         if local:
-            return render_prompt(await self._get(key, default), values, strict=strict)
-        try:
-            self._engine.reads.require_worth(key, default)
-            return await self._read(lambda: self._engine.session.render(key, values, strict=strict))
-        except PromptuaryError as failure:
-            prompt = self._engine.reads.otherwise(key, failure, default)
-            return rendered_otherwise(prompt, values, failure, strict=strict)
+            return make(await self._get(key, default))
+        ask = partial(self._engine.session.render, key, values, strict=strict)
+        return await self._made(key, default, ask, make)
 
     async def request_body(
         self,
@@ -117,17 +119,15 @@ class AsyncClient:
     ) -> dict[str, Json]:
         """As ``Client.request_body``."""
         key, values, make_body = make_key(name, label, version, ref), read_values(variables or {}), find_body(provider)
+        require_engine(default, local=local)
+
+        def make(prompt: Prompt) -> dict[str, Json]:
+            return make_body(prompt, render_here(prompt, values, strict=strict))
+
         if local:
-            prompt = await self._get(key, default)
-            return make_body(prompt, render_prompt(prompt, values, strict=strict))
-        try:
-            self._engine.reads.require_worth(key, default)
-            return await self._read(
-                lambda: self._engine.session.request_body(key, values, strict=strict, provider=provider)
-            )
-        except PromptuaryError as failure:
-            prompt = self._engine.reads.otherwise(key, failure, default)
-            return make_body(prompt, rendered_otherwise(prompt, values, failure, strict=strict))
+            return make(await self._get(key, default))
+        ask = partial(self._engine.session.request_body, key, values, strict=strict, provider=provider)
+        return await self._made(key, default, ask, make)
 
     async def put(
         self,
@@ -175,7 +175,18 @@ class AsyncClient:
             reads.require_worth(key, default)
             return await self._result(reads.ask(key), self._engine.session.timeout)
         except PromptuaryError as failure:
-            return reads.otherwise(key, failure, default)
+            return reads.otherwise(key, failure, default, lambda prompt: prompt)
+
+    async def _made(
+        self, key: Key, default: Fallback | None, ask: Callable[[], _T], make: Callable[[Prompt], _T]
+    ) -> _T:
+        """What the server makes of a template; where it is away, what is made here of the one that stands in."""
+        reads, kept = self._engine.reads, can_render()
+        try:
+            reads.require_worth(key, default, kept=kept)
+            return await self._read(ask)
+        except PromptuaryError as failure:
+            return reads.otherwise(key, failure, default, make, kept=kept)
 
     async def _read(self, work: Callable[[], _T]) -> _T:
         return await self._result(self._engine.submit(work), self._engine.session.timeout)

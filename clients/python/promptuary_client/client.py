@@ -6,6 +6,7 @@ import concurrent.futures
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -19,7 +20,7 @@ from promptuary_client.environment import from_environment
 from promptuary_client.errors import PromptuaryError
 from promptuary_client.options import ClientOptions, Options
 from promptuary_client.provider_bodies import find_body
-from promptuary_client.rendering import Rendered, render_prompt, rendered_otherwise
+from promptuary_client.rendering import Rendered, can_render, render_here, require_engine
 from promptuary_client.template import Json
 from promptuary_client.values import Fallback, Label, LabelMoved, Prompt, Version
 
@@ -99,18 +100,20 @@ class Client:
     ) -> Rendered:
         """Renders a template with values: on the server, or with ``local`` here (the extra ``render``).
 
-        Where the server is away it is rendered here, from what ``get`` would answer, if the extra is installed; without
-        it the default stands as it is. Raises as ``get``, and VariablesInvalid, RenderFailed.
+        Where the server is away it is rendered here, from what ``get`` would answer; without the extra from the default
+        alone, which may then be no template. Raises as ``get``, and VariablesInvalid, RenderFailed; RenderMissing at
+        once where the extra is needed.
         """
         key, values = make_key(name, label, version, ref), read_values(variables or {})
+        require_engine(default, local=local)
+
+        def make(prompt: Prompt) -> Rendered:
+            return render_here(prompt, values, strict=strict)
+
         if local:
-            return render_prompt(self._get(key, default), values, strict=strict)
-        try:
-            self._engine.reads.require_worth(key, default)
-            return self._read(lambda: self._engine.session.render(key, values, strict=strict))
-        except PromptuaryError as failure:
-            prompt = self._engine.reads.otherwise(key, failure, default)
-            return rendered_otherwise(prompt, values, failure, strict=strict)
+            return make(self._get(key, default))
+        ask = partial(self._engine.session.render, key, values, strict=strict)
+        return self._made(key, default, ask, make)
 
     def request_body(
         self,
@@ -127,15 +130,15 @@ class Client:
     ) -> dict[str, Json]:
         """A rendered template as a request body for ``provider``: "openai" or "anthropic". Otherwise as ``render``."""
         key, values, make_body = make_key(name, label, version, ref), read_values(variables or {}), find_body(provider)
+        require_engine(default, local=local)
+
+        def make(prompt: Prompt) -> dict[str, Json]:
+            return make_body(prompt, render_here(prompt, values, strict=strict))
+
         if local:
-            prompt = self._get(key, default)
-            return make_body(prompt, render_prompt(prompt, values, strict=strict))
-        try:
-            self._engine.reads.require_worth(key, default)
-            return self._read(lambda: self._engine.session.request_body(key, values, strict=strict, provider=provider))
-        except PromptuaryError as failure:
-            prompt = self._engine.reads.otherwise(key, failure, default)
-            return make_body(prompt, rendered_otherwise(prompt, values, failure, strict=strict))
+            return make(self._get(key, default))
+        ask = partial(self._engine.session.request_body, key, values, strict=strict, provider=provider)
+        return self._made(key, default, ask, make)
 
     def put(
         self,
@@ -188,7 +191,16 @@ class Client:
             reads.require_worth(key, default)
             return self._result(reads.ask(key), self._engine.session.timeout)
         except PromptuaryError as failure:
-            return reads.otherwise(key, failure, default)
+            return reads.otherwise(key, failure, default, lambda prompt: prompt)
+
+    def _made(self, key: Key, default: Fallback | None, ask: Callable[[], _T], make: Callable[[Prompt], _T]) -> _T:
+        """What the server makes of a template; where it is away, what is made here of the one that stands in."""
+        reads, kept = self._engine.reads, can_render()
+        try:
+            reads.require_worth(key, default, kept=kept)
+            return self._read(ask)
+        except PromptuaryError as failure:
+            return reads.otherwise(key, failure, default, make, kept=kept)
 
     def _read(self, work: Callable[[], _T]) -> _T:
         return self._result(self._engine.submit(work), self._engine.session.timeout)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import TypeVar
 
 from promptuary_client.bundle import Bundle
 from promptuary_client.cache import Cache, Entry, Key
@@ -21,23 +21,20 @@ from promptuary_client.errors import (
     Untrustworthy,
     VariablesInvalid,
 )
+from promptuary_client.notices import Notices
 from promptuary_client.retries import jittered
-from promptuary_client.values import BUNDLE, DEFAULT, SERVER, Fallback, Prompt, default_prompt
+from promptuary_client.values import SERVER, Fallback, Prompt, default_prompt
 from promptuary_client.workers import Workers
 
-log = logging.getLogger("promptuary_client")
-
+_T = TypeVar("_T")
 LONGEST_BACK_OFF = 10.0
 """Seconds for which a server that was away is not asked for what can be answered otherwise."""
-QUIET_SECONDS = 10.0
-"""Between two warnings that something was answered without the server, which may be many; others are for debugging."""
 _ABSENT_BYTES = 1024
 _WEIGHT = 3
 """Bytes in memory for each byte of an answer, measured on the sample: most is the parsed document."""
 _TRIAL_SECONDS = 10.0
 """For which one caller tries a server that was away, while others take what there is instead."""
 _AWAY = "The server is away, as it was a moment ago"
-_PLACES = {SERVER: "memory", BUNDLE: "the bundle", DEFAULT: "the default"}
 _REFRESHERS = 2
 
 Fetch = Callable[[Key, str], "Fetched"]
@@ -75,13 +72,13 @@ class Reads:
         self._away_until = 0.0
         self._failures = 0
         self._trying = False
-        self._quiet_until = 0.0
         self.entries = self._cache.entries
         self.forget()
 
     def forget(self) -> None:
         """After a fork: no threads, no requests on their way, and nothing is fresh, for nobody watched it."""
         self._lock = threading.Lock()
+        self._notices = Notices()
         self._flights: dict[Key, _Flight] = {}
         self._cache.forget_lock()
         self._refreshers.forget()
@@ -109,12 +106,12 @@ class Reads:
         """The server's answer to come; who asks for the same meanwhile gets the same."""
         return self._begin(key, self._workers)
 
-    def require_worth(self, key: Key, default: Fallback | None) -> None:
-        """Raises Unavailable where the server is away, as far as is known, and there is another answer.
+    def require_worth(self, key: Key, default: Fallback | None, *, kept: bool = True) -> None:
+        """Raises Unavailable where the server is away, as far as is known, and there is another answer (``otherwise``).
 
         After its pause one caller tries it: it may hang, and then not all need to wait for that.
         """
-        if not self._failures or self._fallback(key, default) is None:
+        if not self._failures or self._fallback(key, default, kept=kept) is None:
             return
         with self._lock:
             if monotonic() < self._away_until:
@@ -122,16 +119,24 @@ class Reads:
             self._away_until = monotonic() + _TRIAL_SECONDS
             self._trying = True
 
-    def otherwise(self, key: Key, failure: PromptuaryError, default: Fallback | None) -> Prompt:
-        """What is answered where the server gave nothing: memory, bundle, default. Raises the failure else."""
+    def otherwise(
+        self, key: Key, failure: PromptuaryError, default: Fallback | None, make: Callable[[Prompt], _T], *,
+        kept: bool = True,
+    ) -> _T:  # fmt: skip
+        """What ``make`` makes of the prompt that stands in where the server gave nothing. Raises the failure else.
+
+        That is the one in memory, that of the bundle, the default; without ``kept`` the default alone.
+        """
         if isinstance(failure, (BadRequest, VariablesInvalid, RenderFailed)):  # the caller's own
             raise failure
-        found = self._fallback(key, default, absent=isinstance(failure, NotFound))
+        found = self._fallback(key, default, kept=kept and not isinstance(failure, NotFound))
         if found is None:
             raise failure
-        if not isinstance(failure, NotFound):
-            self._warn("%s: %s; answered from %s", key.name, failure, _PLACES[found.origin])
-        return found
+        prompt, place = found
+        made = make(prompt)
+        note = "" if kept else " (without the extra render nothing else can be rendered here)"
+        self._notices.failed(key.name, failure, f"answered from {place}{note}")
+        return made
 
     def expire(self, name: str | None, *, eagerly: bool = False) -> None:
         """What concerns a template (None: everything) is stale from now on; ``eagerly`` it is asked for at once."""
@@ -167,6 +172,7 @@ class Reads:
     def reached(self) -> None:
         """The server has answered."""
         self._failures, self._away_until, self._trying = 0, 0.0, False
+        self._notices.reached()
 
     def lost(self, failure: Unavailable) -> None:
         """The server has not answered: for a while it is not asked for what can be answered otherwise."""
@@ -184,12 +190,6 @@ class Reads:
     def _require_near(self) -> None:
         if monotonic() < self._away_until:
             raise Unavailable(_AWAY)
-
-    def _warn(self, words: str, *values: object) -> None:
-        now = monotonic()
-        log.log(logging.WARNING if now >= self._quiet_until else logging.DEBUG, words, *values)
-        if now >= self._quiet_until:
-            self._quiet_until = now + QUIET_SECONDS
 
     def _begin(self, key: Key, workers: Workers) -> Future[Prompt]:
         with self._lock:
@@ -232,7 +232,7 @@ class Reads:
             self.failed(failure)
             if entry is not None:
                 entry.retry_at = monotonic() + _back_off(0)
-                self._warn("%s could not be refreshed: %s", key.name, failure)
+                self._notices.failed(key.name, failure, "what is in memory still holds")
             raise
         self.reached()
         prompt = fetched.prompt or known
@@ -257,19 +257,19 @@ class Reads:
                 return
             self._cache.put(key, entry)  # within the lock: else a change could come between
 
-    def _fallback(self, key: Key, default: Fallback | None, *, absent: bool = False) -> Prompt | None:
-        """Memory, then the bundle, then the default; where the server says that there is none, the default alone."""
-        if not absent:
+    def _fallback(self, key: Key, default: Fallback | None, *, kept: bool) -> tuple[Prompt, str] | None:
+        """What is ``kept`` in memory, then in the bundle; then the default. And which of them it is, in words."""
+        if kept:
             entry = self.entries.get(key)
             if entry is not None and entry.prompt is not None:
-                return entry.prompt
-            kept = self._bundle.find(key) if self._bundle is not None else None
-            if kept is not None:
-                weight = (2 * len(kept.source) + sum(map(len, kept.partials.values()))) * _WEIGHT
+                return entry.prompt, "memory"
+            found = self._bundle.find(key) if self._bundle is not None else None
+            if found is not None:
+                weight = (2 * len(found.source) + sum(map(len, found.partials.values()))) * _WEIGHT
                 if entry is None:
-                    self._cache.put(key, Entry(kept, None, fresh_until=0.0, weight=weight))
-                return kept
-        return None if default is None else default_prompt(key.name, default)
+                    self._cache.put(key, Entry(found, None, fresh_until=0.0, weight=weight))
+                return found, "the bundle"
+        return None if default is None else (default_prompt(key.name, default), "the default")
 
 
 def _back_off(failures: int) -> float:

@@ -9,21 +9,22 @@ own that could be ended.
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from promptuary_client.binding import bind, read_values
 from promptuary_client.canonical import canonical_text
 from promptuary_client.engine_values import engine_value
-from promptuary_client.errors import PromptuaryError, RenderFailed, Untrustworthy
+from promptuary_client.errors import RenderFailed, Untrustworthy
 from promptuary_client.former_names import by_present_names, former_names
 from promptuary_client.partials import partial_text
 from promptuary_client.template import Json
 from promptuary_client.text_filters import TEXT_FILTERS
-from promptuary_client.values import DEFAULT, SERVER, Prompt, read_fields
+from promptuary_client.values import DEFAULT, SERVER, Fallback, Prompt, default_prompt, read_fields
 
 FUEL = 1_000_000
 """Instructions for one template string, as on the server."""
@@ -32,6 +33,8 @@ MAX_OUTPUT = 4 * 1_048_576
 
 _TEMPLATED = ("text", "content", "url")
 """Fields of parts that are template text."""
+_SYNTAX = re.compile(r"\{[{%#]")
+"""A text without it is rendered to itself."""
 # What MiniJinja brings and the template language does not have, as on the server.
 _REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "safe", "striptags", "wordwrap")
 _REMOVED_TESTS = ("escaped", "filter", "safe", "test")
@@ -84,13 +87,29 @@ def _engine_generation() -> int:
         return _GENERATION
 
 
+def require_engine(default: Fallback | None, *, local: bool) -> None:
+    """Raises RenderMissing where a call needs the extra and has none, or will need it as soon as its default is used.
+
+    So that it is seen with the first call, and not in the first outage.
+    """
+    if not local and (default is None or not _is_template(default)):
+        return
+    if not can_render():
+        what = "Rendering here" if local else "Filling in a default that is a template ({{ … }}, {% … %})"
+        raise RenderMissing(f"{what} needs Python 3.10 or newer and the extra: pip install 'promptuary-client[render]'")
+
+
 def render_prompt(prompt: Prompt, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
     """Renders with values. Raises VariablesInvalid, RenderFailed and, without the extra, RenderMissing."""
-    if not can_render():
-        raise RenderMissing(
-            "Rendering here needs Python 3.10 or newer and the extra: pip install 'promptuary-client[render]'"
-        )
-    values = read_values(values)
+    require_engine(None, local=True)
+    return render_here(prompt, read_values(values), strict=strict)
+
+
+def render_here(prompt: Prompt, values: Mapping[str, Json], *, strict: bool) -> Rendered:
+    """Renders with the values of ``read_values`` what ``require_engine`` lets through; texts alone need no extra.
+
+    Raises VariablesInvalid, RenderFailed.
+    """
     try:
         return _render(prompt, values, strict=strict)
     except (KeyError, TypeError, AttributeError) as error:
@@ -115,20 +134,15 @@ def _render(prompt: Prompt, values: Mapping[str, Json], *, strict: bool) -> Rend
     return Rendered(prompt.name, prompt.version, prompt.reference, messages, None, ignored, prompt.origin)
 
 
-def rendered_otherwise(
-    prompt: Prompt, values: Mapping[str, Json], failure: PromptuaryError, *, strict: bool = False
-) -> Rendered:
-    """A rendering without the server. Without the extra a default stands as it is, and else the failure is raised.
-
-    Raises as ``render_prompt``.
-    """
-    if can_render():
-        return render_prompt(prompt, values, strict=strict)
-    if prompt.origin != DEFAULT:
-        raise failure
-    text, messages = prompt.document.get("text"), prompt.document.get("messages")
-    made = None if messages is None else tuple(dict(message) for message in messages)
-    return Rendered(prompt.name, None, None, made, text, (), DEFAULT)
+def _is_template(default: Fallback) -> bool:
+    """Whether a default has texts that have to be rendered."""
+    document = default_prompt("", default).document
+    texts = [document.get("text")]
+    for message in document.get("messages") or ():
+        content = message.get("content")
+        parts = [each for each in content if isinstance(each, Mapping)] if isinstance(content, (list, tuple)) else ()
+        texts += [content, *(part.get(key) for part in parts for key in _TEMPLATED)]
+    return any(isinstance(text, str) and _SYNTAX.search(text) for text in texts)
 
 
 def read_rendered(body: Json) -> Rendered:
@@ -149,11 +163,8 @@ class _Renderer:
 
     def __init__(self, prompt: Prompt, values: Mapping[str, Json]) -> None:
         self._values = values
-        self._scope = {name: engine_value(value) for name, value in values.items()}
+        self._partials = prompt.partials
         self._written = 0
-        self._environment = _environment()
-        self._environment.clear_templates()  # else it remembers the partials of the rendering before
-        self._environment.loader = _loader(prompt.partials)
 
     def messages(self, said: Json) -> list[dict[str, Json]]:
         made: list[dict[str, Json]] = []
@@ -185,15 +196,26 @@ class _Renderer:
 
     def text(self, source: str, pointer: str) -> str:
         written = source
-        if "{" in source:
+        if _SYNTAX.search(source):
             try:
-                written = self._environment.render_str(source, **self._scope)
+                written = self._engine.render_str(source, **self._scope)
             except Exception as error:  # the engine's own, and what its filters raise  # noqa: BLE001
                 raise RenderFailed(f"{pointer}: {_reason(error)}") from None
         self._written += len(written)
         if self._written > MAX_OUTPUT:
             raise RenderFailed(f"The rendering is longer than {MAX_OUTPUT} characters")
         return written
+
+    @cached_property
+    def _scope(self) -> dict[str, Json]:
+        return {name: engine_value(value) for name, value in self._values.items()}
+
+    @cached_property
+    def _engine(self) -> Any:
+        environment = _environment()
+        environment.clear_templates()  # else it remembers the partials of the rendering before
+        environment.loader = _loader(self._partials)
+        return environment
 
 
 def _reason(error: Exception) -> str:
