@@ -1,6 +1,7 @@
 """Files to import from this machine, read no further than they should be."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,7 +17,8 @@ _LONGEST = 400
 class FolderFiles(Mapping[str, bytes]):
     """What of a folder and below may matter to an import, by its path there; read when it is asked for.
 
-    Asking raises SourceUnreadable. ``left_out`` are the folders that cannot be looked into.
+    Asking raises SourceUnreadable. ``left_out`` are symbolic links, which may lead to what nobody meant to give away,
+    and the folders that cannot be looked into.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,15 +48,22 @@ class FolderFiles(Mapping[str, bytes]):
     def _walked(self) -> Iterator[str]:
         for place, folders, files in os.walk(self.folder, onerror=self._leave_out):
             folders[:] = [each for each in folders if not is_hidden(each)]
-            for each in files:
+            for each in (*folders, *files):
                 path = Path(place, each)
-                name = path.relative_to(self.folder).as_posix()
-                if is_wanted(name) and _is_file(path):
-                    yield name
+                if each not in folders and not is_wanted(self._name(path)):
+                    continue
+                mode = _mode(path)
+                if stat.S_ISLNK(mode):
+                    self.left_out.append(LeftOut(self._name(path), "is a symbolic link, and none is followed"))
+                elif stat.S_ISREG(mode):
+                    yield self._name(path)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
 
     def _leave_out(self, error: OSError) -> None:
         place = Path(error.filename)
-        self.left_out.append(LeftOut(place.relative_to(self.folder).as_posix(), unreadable(place, error)))
+        self.left_out.append(LeftOut(self._name(place), unreadable(place, error)))
 
 
 def read_bounded(file: Path, most: int) -> bytes:
@@ -74,8 +83,9 @@ def unreadable(place: Path, error: OSError) -> str:
     return f"{called if len(called) <= _LONGEST else f'{called[:_LONGEST]}…'} cannot be read: {error.strerror}"
 
 
-def _is_file(path: Path) -> bool:
+def _mode(path: Path) -> int:
+    """What kind of thing it is; a file where nobody can know, so that reading it says why."""
     try:
-        return path.is_file()
+        return path.lstat().st_mode
     except OSError:  # in a folder whose names can be read and nothing else
-        return True
+        return stat.S_IFREG

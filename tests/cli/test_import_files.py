@@ -50,6 +50,19 @@ def test_what_lies_outside_of_the_folder_is_not_referred_to(run: Run, huge: Path
     assert (done.code, names(done.json), len(done.json["left_out"])) == (0, ["prompt-3"], 3), done.err
 
 
+def test_a_symbolic_link_leads_nowhere_and_is_told(run: Run, tmp_path: Path) -> None:
+    for name in ("in/a.md", "secret.md", "secrets/b.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("Hi")
+    (tmp_path / "in/link.md").symlink_to(tmp_path / "secret.md")
+    (tmp_path / "in/folder").symlink_to(tmp_path / "secrets")
+    done = run("import", str(tmp_path / "in"), "--dry-run", "--json")
+    assert (done.code, names(done.json)) == (0, ["a"]), done.err
+    assert [each["what"] for each in done.json["left_out"]] == ["folder", "link.md"]
+    (tmp_path / "named").symlink_to(tmp_path / "in")
+    assert names(run("import", str(tmp_path / "named"), "--dry-run", "--json").json) == ["a"], "this one was asked for"
+
+
 @pytest.mark.parametrize("more", [[], ["--from", "promptfoo"], ["--from", "git"]])
 @pytest.mark.parametrize("source", ["n" * 5000 + ".md", "n" * 300 + ".md", "a\0b.md", "\0", "x.md/y.md", "/dev/zero"])
 def test_a_name_that_no_file_has_is_told(run: Run, tmp_path: Path, source: str, more: list[str]) -> None:
