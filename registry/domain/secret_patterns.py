@@ -53,6 +53,7 @@ MARKS: Mapping[str, str] = {
     "sq0csp-": "square_oauth",
     "k_live_": "stripe",
     "sk-ant-": "anthropic",
+    "sk-lf-": "langfuse",
     "AIza": "google",
     "github_pat_": "github_pat",
     "hf_": "hugging_face",
@@ -77,6 +78,7 @@ SHORTEST = 20
 
 _OWN = {
     "anthropic": Kind("Anthropic API key", (re.compile(r"sk-ant-[A-Za-z0-9]{3,10}-[\w-]{60,140}"),)),
+    "langfuse": Kind("Langfuse secret key", (re.compile(r"sk-lf-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),)),
     "google": Kind("Google API key", (re.compile(r"AIza[\w-]{35}"),)),
     "github_pat": Kind("GitHub token", (re.compile(r"github_pat_\w{50,100}"),)),
     "hugging_face": Kind("Hugging Face token", (re.compile(r"hf_[A-Za-z0-9]{34,40}"),)),

@@ -28,6 +28,7 @@ CREDENTIALS: dict[str, str] = {
     "aws": "AKIA" + made_up(16, UPPER),
     "openai": "sk-proj-" + made_up(20) + "T3Blbk" + "FJ" + made_up(20),
     "openai-old": "sk-" + made_up(20) + "T3Blbk" + "FJ" + made_up(20),
+    "langfuse": "sk-" + "lf-5f0c7d1e-9a3b-4c2d-8e6f-" + "0b1c2d3e4f50",
     "anthropic": "sk-ant-" + "api03-" + made_up(93),
     "github": "ghp_" + made_up(36),
     "promptuary": "pmt_" + made_up(43) + "0a1b2c3d",
