@@ -1,6 +1,7 @@
 """Changes that are seen as they happen, and streams that break off, say nothing or do not exist."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -166,6 +167,52 @@ def test_a_stream_that_was_not_there_is_found_later(
     stream.tell(7, type="ref_projected")
     engine = client._engine
     eventually(lambda: engine.follower is not None and engine.follower._last_id == "7")
+
+
+ROUTE_MISSING = {"type": "/docs/errors#route-not-found", "detail": "There is no route /x"}
+NO_REPOSITORY = {"type": "/docs/errors#repository-not-found", "detail": "There is no repository 'nope'"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, NO_REPOSITORY, "could be followed: There is no repository 'nope'"),
+        (404, b"<html>", "no event stream"),
+        (404, ROUTE_MISSING, "no event stream"),
+        (401, {"type": "/docs/errors#unauthenticated", "detail": "No such key"}, "refused: No such key"),
+        (503, {"type": "/docs/errors#too-busy", "detail": "Too many streams"}, "back: Too many streams"),
+    ],
+)
+def test_why_there_is_no_stream_is_told_once_in_the_servers_words(
+    nasty: Nasty, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    status: int, body: object, words: str,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(events, "REFUSED_PAUSE", 0.01)
+    monkeypatch.setattr(events, "_FIRST_PAUSE", 0.01)
+    nasty.script = lambda handler: handler.answer(status, body) if "/events" in handler.path else handler.template()
+    connect(events=True).get(NAME)
+    eventually(lambda: sum("/events" in asked.path for asked in nasty.asked) > 2)
+    assert [words in message for message in caplog.messages] == [True]
+
+
+def test_a_stream_that_is_away_is_told_once_and_that_it_is_back(
+    stream: Stream, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(events, "_FIRST_PAUSE", 0.01)
+    follower = client._engine.follower
+    assert follower is not None
+    stream.nasty.stop()
+    for _ in range(2):  # the stream ends; the next ones are refused
+        stream.send(None)
+    eventually(lambda: follower._failures > 3)
+    assert len(caplog.messages) == 1
+    assert "The server cannot be reached: Connection refused" in caplog.text
+    stream.frames.clear()
+    stream.nasty.start()
+    eventually(lambda: caplog.messages[1:] == ["The event stream is back"])
+    assert follower._failures == 0
 
 
 def test_lines_are_read_as_the_standard_says() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
-from promptuary_client.errors import Unavailable
+from promptuary_client.errors import Denied, NotFound, PromptuaryError, Unauthorized, Untrustworthy, problem_error
 from promptuary_client.retries import jittered
 from promptuary_client.transport import Connection, Request, Transport
 
@@ -23,6 +23,7 @@ SILENCE_SECONDS = 60.0
 """A stream that says nothing for so long, not even a comment, is taken for dead."""
 CONNECT_SECONDS = 10.0
 LONGEST_PAUSE = 30.0
+_FIRST_PAUSE = 0.5
 REFUSED_PAUSE = 60.0
 """Where the key is refused or there is no stream: that may change, but not in seconds."""
 _MAX_LINE = 65_536
@@ -50,6 +51,8 @@ class Follower:
         self._target = target
         self._on_change = on_change
         self._last_id: str | None = None
+        self._failures = 0
+        self._told: set[str] = set()
         self.forget()
 
     def forget(self) -> None:
@@ -74,25 +77,42 @@ class Follower:
             connection.interrupt()
 
     def _run(self) -> None:
-        failures = 0
         while not self._ended.is_set():
-            pause = jittered(failures, LONGEST_PAUSE, first=0.5)
             try:
-                status = self._follow()
-            except (OSError, ValueError, http.client.HTTPException, Unavailable) as error:
-                log.info("The event stream broke off (%s)", type(error).__name__)
-                status = 0
-            if status == 404:  # an older server, or a proxy whose server has gone
-                log.info("The server has no event stream: the time to live does alone")
-                pause = REFUSED_PAUSE
-            if status in {401, 403}:
-                log.warning("The event stream is refused (%d)", status)
-                pause = REFUSED_PAUSE
-            failures = 0 if status == 200 else min(failures + 1, 10)
+                self._follow()
+                pause = jittered(0, first=_FIRST_PAUSE)
+            except (OSError, ValueError, http.client.HTTPException, PromptuaryError) as error:
+                pause = jittered(self._failures, LONGEST_PAUSE, first=_FIRST_PAUSE)
+                self._failures = min(self._failures + 1, 10)
+                if self._tell(error):
+                    pause = REFUSED_PAUSE
             self._ended.wait(pause)
 
-    def _follow(self) -> int:
-        """Follows one stream to its end; the answer's status."""
+    def _tell(self, error: Exception) -> bool:
+        """Logs why there is no stream, each reason once until there is one again; whether it may last."""
+        level, lasting = logging.INFO, True
+        if isinstance(error, (Unauthorized, Denied)):
+            level, words = logging.WARNING, "The event stream is refused: %s"
+        elif isinstance(error, NotFound):
+            level, words = logging.WARNING, "There is nothing whose events could be followed: %s"
+        elif isinstance(error, Untrustworthy) and error.status == 404:  # an older server, or a proxy that lost it
+            words = "The server has no event stream, so the time to live does alone: %s"
+        else:
+            words, lasting = "The event stream is away, and the time to live does alone until it is back: %s", False
+        if words not in self._told and not self._ended.is_set():
+            self._told.add(words)
+            log.log(level, words, error if isinstance(error, PromptuaryError) else type(error).__name__)
+        return lasting
+
+    def _begun(self) -> None:
+        """There is a stream."""
+        self._failures = 0
+        if self._told:
+            self._told.clear()
+            log.info("The event stream is back")
+
+    def _follow(self) -> None:
+        """Follows one stream to its end. Raises PromptuaryError where there is none, OSError where it breaks off."""
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id
@@ -101,7 +121,9 @@ class Follower:
         self._connection = connection
         try:
             if response.status != 200:
-                return response.status
+                headers = {name.lower(): value for name, value in response.getheaders()}
+                raise problem_error(response.status, response.read(_MAX_LINE), headers)
+            self._begun()
             self._on_change(None)  # what changed while nobody listened
             for told in read_events(_lines(connection, response)):
                 if told.name is not None:
@@ -115,7 +137,6 @@ class Follower:
             self._connection = None
             response.close()
             connection.close()
-        return 200
 
 
 def read_events(lines: Iterator[str]) -> Iterator[Told]:
