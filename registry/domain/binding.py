@@ -15,6 +15,7 @@ from registry.domain.errors import VariablesInvalid
 from registry.domain.former_names import told_former
 from registry.domain.media_values import check_media, check_messages
 from registry.domain.template import MISSING, Json, Variable, VariableType
+from registry.domain.wording import counted
 
 MAX_CHARACTERS = 8 * 1_048_576
 MAX_NODES = 100_000
@@ -138,7 +139,7 @@ class _Binder:
             for where, words in check_messages(value, untrusted=top.untrusted):
                 self.problem(f"{path}{where}", words)
             if isinstance(value, list):
-                self._length(path, variable, len(value), "messages")
+                self._length(path, variable, len(value), "message")
         elif not _is_kind(kind, value):
             self.problem(path, f"must be {_KIND_OF.get(kind) or f'an {kind}'}, not {_name(value)}")
         else:
@@ -149,10 +150,10 @@ class _Binder:
             allowed = ", ".join(map(canonical_text, variable.enum[:20])) + (", …" if len(variable.enum) > 20 else "")
             self.problem(path, "is not among the allowed values" + ("" if top.sensitive else f": {allowed}"))
         if isinstance(value, str):
-            self._length(path, variable, len(value), "characters")
+            self._length(path, variable, len(value), "character")
             self._pattern(path, variable, value)
         elif isinstance(value, list):
-            self._length(path, variable, len(value), "items")
+            self._length(path, variable, len(value), "item")
             if variable.items is not None:
                 for index, item in enumerate(value):
                     self.check(f"{path}[{index}]", variable.items, item, top)
@@ -163,9 +164,9 @@ class _Binder:
 
     def _length(self, path: str, variable: Variable, length: int, unit: str) -> None:
         if variable.min_length is not None and length < variable.min_length:
-            self.problem(path, f"has {length} {unit}; at least {variable.min_length} are needed")
+            self.problem(path, f"has {counted(length, unit)}; at least {variable.min_length} are needed")
         if variable.max_length is not None and length > variable.max_length:
-            self.problem(path, f"has {length} {unit}; at most {variable.max_length} are allowed")
+            self.problem(path, f"has {counted(length, unit)}; at most {variable.max_length} are allowed")
 
     def _pattern(self, path: str, variable: Variable, value: str) -> None:
         if variable.pattern is None:

@@ -9,6 +9,7 @@ import jsonschema_rs
 from registry.domain.diagnostics import Diagnostic, Place
 from registry.domain.schema_words import Schema
 from registry.domain.template import Json
+from registry.domain.wording import counted
 from registry.domain.yaml_reader import YamlDocument
 
 _TYPES = {
@@ -167,15 +168,17 @@ class _Finding:
 
     def _sizes(self) -> str:
         limits = {
-            "minLength": "it needs at least {} characters",
-            "maxLength": "it may have at most {} characters",
-            "minItems": "it needs at least {} items",
-            "maxItems": "it may have at most {} items",
-            "minProperties": "it needs at least {} keys",
-            "maxProperties": "it may have at most {} keys",
+            "minLength": ("needs at least", "character"),
+            "maxLength": ("may have at most", "character"),
+            "minItems": ("needs at least", "item"),
+            "maxItems": ("may have at most", "item"),
+            "minProperties": ("needs at least", "key"),
+            "maxProperties": ("may have at most", "key"),
         }
-        words = limits.get(self.kind.name)
-        return words.format(self.kind.limit) if words else self.said
+        if self.kind.name not in limits:
+            return str(self.said)
+        words, what = limits[self.kind.name]
+        return f"it {words} {counted(self.kind.limit, what)}"
 
 
 def _described(value: Json) -> str:

@@ -209,10 +209,9 @@ def _block(step: Step, reason: str, outcome: Outcome) -> None:
 
 def _said(error: PromptuaryError) -> str:
     """A refusal in one line: the findings that refused, where there are some."""
-    found = (
-        [each for each in error.diagnostics if each.severity is Severity.ERROR] if isinstance(error, Refused) else []
-    )
-    return "; ".join(map(str, found[:SAID_LINES])) or error.message
+    found = error.diagnostics if isinstance(error, Refused) else ()
+    errors = [str(each) for each in found if each.severity is Severity.ERROR]
+    return "; ".join(errors[:SAID_LINES]) or error.message
 
 
 def _neighbours(steps: Iterable[tuple[PromptPlan, Step]]) -> Iterator[list[tuple[PromptPlan, Step]]]:

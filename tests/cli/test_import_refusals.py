@@ -47,7 +47,9 @@ def test_a_dry_run_says_what_the_server_would_refuse(ask: Run, strict: Running, 
     place = tmp_path / "e.json"
     place.write_text(json.dumps(entries))
     before = strict.main()
-    told = ask("import", str(place), "--folder", "dry", "--dry-run", "--json")
+    reader = json.loads(strict.command("key", "create", "--scope", "read", "--json").stdout)["key"]
+    (tmp_path / "reader").write_text(reader)
+    told = ask("import", str(place), "--folder", "dry", "--dry-run", "--json", "--key-file", str(tmp_path / "reader"))
     assert (told.code, strict.main()) == (0, before), told.err
     counts = {key: told.json[key] for key in ("written", "refused", "labels_not_set", "dry_run")}
     assert counts == {"written": 1, "refused": 2, "labels_not_set": 1, "dry_run": True}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from registry.domain.template_file import read_template
 from registry.domain.wording import counted
 
 
@@ -14,3 +15,8 @@ from registry.domain.wording import counted
 )  # fmt: skip
 def test_a_number_has_its_noun_in_one_form_or_the_other(number: int, noun: str, said: str) -> None:
     assert counted(number, noun) == said
+
+
+def test_sizes_that_do_not_fit_are_counted_so() -> None:
+    found = read_template(b"schema: prompt/v1\ntype: chat\nmessages: []\n", "prompts/a.prompt.yaml").diagnostics
+    assert found[0].message.endswith("it needs at least 1 item")
