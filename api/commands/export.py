@@ -7,13 +7,13 @@ import typer
 
 from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import UNUSABLE, Json, console, fail, visible, write_json, write_table
-from registry.domain.exporting.formats import TargetFormat
+from registry.domain.prompt_formats import PromptFormat
 
 if TYPE_CHECKING:
     from api.commands.export_report import Told
 
 SHOWN_NOTES = 1_000
-_BY_ENDING = {".json": TargetFormat.LANGFUSE, ".bundle": TargetFormat.BUNDLE}
+_BY_ENDING = {".json": PromptFormat.LANGFUSE, ".bundle": PromptFormat.GIT}
 
 
 def export(
@@ -22,7 +22,7 @@ def export(
         list[str] | None, typer.Argument(metavar="NAME...", help="Only these templates. [default: all]")
     ] = None,
     form: Annotated[
-        TargetFormat | None,
+        PromptFormat | None,
         typer.Option("--format", help="The format. [default: recognised by TARGET]", show_default=False),
     ] = None,
     folder: Annotated[str | None, typer.Option(help="Only what lies in this folder.", show_default=False)] = None,
@@ -39,9 +39,10 @@ def export(
     """Write templates in the format of another tool, with all that they include.
 
     langfuse (a .json file) and mlflow (a server) get every version with its labels, or with --label that one alone;
-    prompty, dotprompt, github, promptfoo, text and promptuary (folders of files) the newest version, or the label's. A
-    .bundle is the repository itself with its history, for git clone. MLflow is asked with MLFLOW_TRACKING_USERNAME and
-    MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; said again, only what is new goes there.
+    prompty, dotprompt, github, promptfoo, text and promptuary (folders of files) the newest version, or the label's;
+    git (a .bundle) is the repository itself with its history, for git clone. MLflow is asked with
+    MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; said again, only what is new goes
+    there.
 
     What another tool cannot say is told for each template; what it has no place for is carried along under the key
     promptuary, where promptuary import finds it, so that it gives back the same template.
@@ -61,12 +62,12 @@ def export(
     from api.commands.remote import open_server
 
     wanted = form or _recognised(target)
-    if wanted is TargetFormat.BUNDLE and (names or folder or label):
+    if wanted is PromptFormat.GIT and (names or folder or label):
         fail("a bundle is the whole repository: leave out names, --folder and --label", UNUSABLE)
     if names and folder:
         fail("names and --folder are two choices: give one of them", UNUSABLE)
-    if (wanted is TargetFormat.MLFLOW) != ("://" in target):
-        where = "the address of a server" if wanted is TargetFormat.MLFLOW else "a file or a folder, not to an address"
+    if (wanted is PromptFormat.MLFLOW) != ("://" in target):
+        where = "the address of a server" if wanted is PromptFormat.MLFLOW else "a file or a folder, not to an address"
         fail(f"{wanted} goes to {where}", UNUSABLE)
     server = open_server(url, repository, key_file)
     told = write_export(server, wanted, target, names=names or [], folder=folder, label=label, force=force)
@@ -76,12 +77,12 @@ def export(
         _write(told)
 
 
-def _recognised(target: str) -> TargetFormat:
+def _recognised(target: str) -> PromptFormat:
     if target.startswith(("http://", "https://")):
-        return TargetFormat.MLFLOW
+        return PromptFormat.MLFLOW
     found = _BY_ENDING.get(Path(target).suffix.lower())
     if found is None:
-        fail(f"which format? {target} does not say it: give --format ({', '.join(TargetFormat)})", UNUSABLE)
+        fail(f"which format? {target} does not say it: give --format ({', '.join(PromptFormat)})", UNUSABLE)
     return found
 
 

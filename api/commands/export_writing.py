@@ -10,30 +10,30 @@ from api.commands.import_progress import shown_progress
 from api.commands.output import REFUSED, fail
 from api.commands.remote import Server
 from registry.domain.exporting.files import count_files, write_files
-from registry.domain.exporting.formats import TargetFormat
 from registry.domain.exporting.histories import Histories, in_time, write_histories
 from registry.domain.exporting.langfuse import LANGFUSE, write_entries
 from registry.domain.exporting.partials import settle
 from registry.domain.ids import TemplateName
+from registry.domain.prompt_formats import PromptFormat
 from registry.domain.wording import counted
 
 
 def write_export(
-    server: Server, form: TargetFormat, target: str, *, names: Sequence[str], folder: str | None, label: str | None,
+    server: Server, form: PromptFormat, target: str, *, names: Sequence[str], folder: str | None, label: str | None,
     force: bool,
 ) -> Told:  # fmt: skip
     """Reads, then writes. Ends the program where either fails; then nothing was written."""
     place = Path(target)
-    if form is TargetFormat.BUNDLE:
+    if form is PromptFormat.GIT:
         from api.commands.export_bundle import export_bundle
 
         check_file(place, force=force)
         made = export_bundle(server, place)
         return Told([], f"{target}: {counted(len(made['refs']), 'ref')}, {counted(made['bytes'], 'byte')}", made)  # type: ignore[arg-type]
-    if form is TargetFormat.LANGFUSE:
+    if form is PromptFormat.LANGFUSE:
         check_file(place, force=force)
         return _langfuse(server, place, names, folder, label)
-    if form is TargetFormat.MLFLOW:
+    if form is PromptFormat.MLFLOW:
         from api.commands.export_mlflow import export_mlflow
 
         histories, prompts_of = _prompts(server, names, folder, label)

@@ -8,7 +8,7 @@ import typer
 
 from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, visible, warn, write_json, write_table
-from registry.domain.importing.formats import SourceFormat
+from registry.domain.prompt_formats import PromptFormat
 
 if TYPE_CHECKING:
     from api.commands.remote import Server
@@ -24,7 +24,7 @@ def import_prompts(
         str, typer.Argument(metavar="SOURCE", help="A file, a folder, a Git repository or bundle, or an address.")
     ],
     form: Annotated[
-        SourceFormat | None, typer.Option("--from", help="The format. [default: recognised]", show_default=False)
+        PromptFormat | None, typer.Option("--from", help="The format. [default: recognised]", show_default=False)
     ] = None,
     branch: Annotated[
         str | None, typer.Option(help="Of a Git repository: this branch. [default: its default]", show_default=False)

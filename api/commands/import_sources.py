@@ -6,15 +6,15 @@ from pathlib import Path
 
 from api.commands.folder_files import MAX_BYTES, FolderFiles, read_bounded, unreadable
 from registry.domain.importing.files import ENDINGS, SourceFile, format_of, read_files, recognise
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, SourceUnreadable
 from registry.domain.names import MAX_PATH_BYTES
+from registry.domain.prompt_formats import PromptFormat
 
-_OF_ONE_ENDING = {SourceFormat.GITHUB: SourceFormat.PROMPTUARY}
+_OF_ONE_ENDING = {PromptFormat.GITHUB: PromptFormat.PROMPTUARY}
 """What a file's name leaves open."""
 
 
-def read_source(source: str, form: SourceFormat | None, branch: str | None = None) -> Found:
+def read_source(source: str, form: PromptFormat | None, branch: str | None = None) -> Found:
     """All prompts of a source. With ``form`` only that format's files of a folder are read, and a single file so.
 
     ``branch`` is that of a Git repository. Raises SourceUnreadable, with the way out.
@@ -23,7 +23,7 @@ def read_source(source: str, form: SourceFormat | None, branch: str | None = Non
 
     if "\0" in source or len(source) > MAX_PATH_BYTES:
         raise SourceUnreadable(f"no source is called so: its name has more than {MAX_PATH_BYTES:,} signs, or a NUL")
-    if form is SourceFormat.GIT or (form is None and is_repository(source)):
+    if form is PromptFormat.GIT or (form is None and is_repository(source)):
         return read_git(source, branch)
     if branch is not None:
         raise SourceUnreadable("--branch is one of a Git repository: say --from git")
@@ -32,7 +32,7 @@ def read_source(source: str, form: SourceFormat | None, branch: str | None = Non
     path = Path(source)
     if not _is_folder(path):
         file = SourceFile(path.name, read_bounded(path, MAX_BYTES), str(path))
-        refers = SourceFormat.PROMPTFOO in {form, recognise(path.name)}
+        refers = PromptFormat.PROMPTFOO in {form, recognise(path.name)}
         return read_files([file], form, FolderFiles(path.parent) if refers else None)
     return _read_folder(FolderFiles(path), form)
 
@@ -45,7 +45,7 @@ def _is_folder(path: Path) -> bool:
         raise SourceUnreadable(unreadable(path, error)) from None
 
 
-def _read_folder(below: FolderFiles, form: SourceFormat | None) -> Found:
+def _read_folder(below: FolderFiles, form: PromptFormat | None) -> Found:
     files = list(_asked(below, form))
     if not files:
         nothing = f"{below.folder} holds nothing that can be imported: give {', '.join(ENDINGS)}, or an address"
@@ -54,7 +54,7 @@ def _read_folder(below: FolderFiles, form: SourceFormat | None) -> Found:
     return replace(found, left_out=(*found.left_out, *below.left_out))
 
 
-def _asked(below: FolderFiles, form: SourceFormat | None) -> Iterator[SourceFile]:
+def _asked(below: FolderFiles, form: PromptFormat | None) -> Iterator[SourceFile]:
     """The files that are in a format, or in any."""
     for name in below:
         kind = recognise(name)
@@ -65,15 +65,15 @@ def _asked(below: FolderFiles, form: SourceFormat | None) -> Iterator[SourceFile
             yield file
 
 
-def _read_server(source: str, form: SourceFormat | None) -> Found:
+def _read_server(source: str, form: PromptFormat | None) -> Found:
     from api.commands.langfuse_server import read_langfuse
     from api.commands.mlflow_server import read_mlflow
     from api.commands.source_server import looks_like_mlflow, plain_address
 
-    if form not in {None, SourceFormat.LANGFUSE, SourceFormat.MLFLOW}:
+    if form not in {None, PromptFormat.LANGFUSE, PromptFormat.MLFLOW}:
         raise SourceUnreadable(
             f"{form} is read from files: an address is that of a Langfuse or MLflow server, or of a Git repository"
         )
-    if form is SourceFormat.MLFLOW or (form is None and looks_like_mlflow(plain_address(source))):
+    if form is PromptFormat.MLFLOW or (form is None and looks_like_mlflow(plain_address(source))):
         return read_mlflow(source)
     return Found(tuple(read_langfuse(source)))

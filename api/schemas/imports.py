@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.fields import Answered, QueryModel, example
 from registry.domain.errors import BadRequest
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.names import check_folder
+from registry.domain.prompt_formats import PromptFormat
 
 MOST_FILES = 10_000
 
@@ -17,7 +17,7 @@ _NOTE = {"version": 1, "note": 'the variable "user-name" is user_name here'}
 class ImportQuery(QueryModel):
     """How the files are read, and where their prompts go."""
 
-    format: SourceFormat | None = Field(None, description="The format of all files; recognised where absent.")
+    format: PromptFormat | None = Field(None, description="The format of all files; recognised where absent.")
     folder: str = Field("", max_length=1_000, description="A folder to put all of it in.")
     dry_run: bool = Field(False, description="Say what would come and what would be refused; write nothing.")
 

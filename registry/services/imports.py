@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from registry.domain.access import Actor, Scope
 from registry.domain.ids import RepositoryName
 from registry.domain.importing.files import SourceFile
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.outcomes import Outcome
 from registry.domain.importing.plans import PromptPlan
+from registry.domain.prompt_formats import PromptFormat
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.import_reader import ImportReader, Planned
 from registry.services.import_target import RepositoryTarget
@@ -38,7 +38,7 @@ class Imports:
         self._templates = templates
         self._versions = versions
 
-    async def plan(self, files: Sequence[SourceFile], form: SourceFormat | None, folder: str) -> Planned:
+    async def plan(self, files: Sequence[SourceFile], form: PromptFormat | None, folder: str) -> Planned:
         """What importing the files does. Raises SourceUnreadable, BadRequest where they are too much, Unavailable."""
         return await self._reader.plan(files, form, folder)
 

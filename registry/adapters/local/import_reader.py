@@ -14,8 +14,8 @@ from registry.adapters.local.worker_frames import frame
 from registry.adapters.local.worker_process import Program, WorkerLost, WorkerProcess
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.importing.files import SourceFile
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import SourceUnreadable
+from registry.domain.prompt_formats import PromptFormat
 from registry.ports.import_reader import Planned
 
 _PACKAGES = (jsonschema_rs, minijinja, orjson, ruamel, yaml)
@@ -35,7 +35,7 @@ class ProcessImportReader:
         self._queued = 0
         self._one = asyncio.Lock()
 
-    async def plan(self, files: Sequence[SourceFile], form: SourceFormat | None, folder: str) -> Planned:
+    async def plan(self, files: Sequence[SourceFile], form: PromptFormat | None, folder: str) -> Planned:
         """Plans in a process of its own. Raises SourceUnreadable, BadRequest, Unavailable."""
         if self._queued > self._waiting:
             raise Unavailable("Too many imports are being read. Try again in a moment.")

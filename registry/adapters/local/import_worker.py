@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from registry.adapters.local.worker_frames import frame, receive
 from registry.domain.importing.files import SourceFile, read_files
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import SourceUnreadable
 from registry.domain.importing.plans import plan_import
+from registry.domain.prompt_formats import PromptFormat
 from registry.ports.import_reader import Planned
 
 READY = b""
@@ -47,6 +47,6 @@ def _answer(request: bytes) -> bytes:
     return pickle.dumps(answer, protocol=5)
 
 
-def _plan(files: Sequence[SourceFile], form: SourceFormat | None, folder: str) -> Planned:
+def _plan(files: Sequence[SourceFile], form: PromptFormat | None, folder: str) -> Planned:
     found = read_files(files, form)
     return plan_import(found.prompts, folder), found.left_out

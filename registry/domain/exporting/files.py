@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from registry.domain.exporting.formats import TargetFormat
 from registry.domain.exporting.forms import Form, write_state
 from registry.domain.exporting.front_matter import (
     dotprompt_can,
@@ -22,13 +21,14 @@ from registry.domain.importing.imported import Imported
 from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.prompt_files import read_dotprompt, read_github, read_prompty, read_text
 from registry.domain.names import encode_segment, path_key, template_path
+from registry.domain.prompt_formats import PromptFormat
 
-ENDINGS: Mapping[TargetFormat, str] = {
-    TargetFormat.PROMPTY: ".prompty",
-    TargetFormat.DOTPROMPT: ".prompt",
-    TargetFormat.GITHUB: ".prompt.yml",
-    TargetFormat.PROMPTFOO: ENDING,
-    TargetFormat.TEXT: ".md",
+ENDINGS: Mapping[PromptFormat, str] = {
+    PromptFormat.PROMPTY: ".prompty",
+    PromptFormat.DOTPROMPT: ".prompt",
+    PromptFormat.GITHUB: ".prompt.yml",
+    PromptFormat.PROMPTFOO: ENDING,
+    PromptFormat.TEXT: ".md",
 }
 
 
@@ -43,9 +43,9 @@ class PromptFile:
     carried: tuple[str, ...] = ()
 
 
-def write_files(states: Sequence[ExportedState], form: TargetFormat) -> Iterator[PromptFile]:
+def write_files(states: Sequence[ExportedState], form: PromptFormat) -> Iterator[PromptFile]:
     """A file for each template, and for all that they include, by name."""
-    if form is TargetFormat.PROMPTUARY:
+    if form is PromptFormat.PROMPTUARY:
         yield from _own_files(states)
         return
     ending, taken = ENDINGS[form], set[str]()
@@ -88,10 +88,10 @@ def _reader(read: Callable[[bytes, str, str], Imported]) -> Callable[[bytes, str
     return lambda data, name: read(data, name, name)
 
 
-_FORMS: Mapping[TargetFormat, Form[bytes]] = {
-    TargetFormat.PROMPTY: Form(prompty_can, write_prompty, _reader(read_prompty)),
-    TargetFormat.DOTPROMPT: Form(dotprompt_can, write_dotprompt, _reader(read_dotprompt)),
-    TargetFormat.GITHUB: Form(github_can, write_github, _reader(read_github)),
-    TargetFormat.PROMPTFOO: Form(promptfoo_can, write_promptfoo, read_config),
-    TargetFormat.TEXT: Form(text_can, write_text_file, _reader(read_text)),
+_FORMS: Mapping[PromptFormat, Form[bytes]] = {
+    PromptFormat.PROMPTY: Form(prompty_can, write_prompty, _reader(read_prompty)),
+    PromptFormat.DOTPROMPT: Form(dotprompt_can, write_dotprompt, _reader(read_dotprompt)),
+    PromptFormat.GITHUB: Form(github_can, write_github, _reader(read_github)),
+    PromptFormat.PROMPTFOO: Form(promptfoo_can, write_promptfoo, read_config),
+    PromptFormat.TEXT: Form(text_can, write_text_file, _reader(read_text)),
 }

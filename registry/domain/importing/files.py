@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, Imported, LeftOut, SourceUnreadable
 from registry.domain.importing.langfuse import read_export
 from registry.domain.importing.project_files import is_project_file
@@ -12,25 +11,26 @@ from registry.domain.importing.prompt_files import read_dotprompt, read_github, 
 from registry.domain.importing.promptfoo import FileRead, read_promptfoo
 from registry.domain.importing.templates import is_label_file, is_template, read_template_file
 from registry.domain.limits import MAX_FILE_BYTES
+from registry.domain.prompt_formats import PromptFormat
 from registry.domain.wording import shown
 
-ENDINGS: Mapping[str, SourceFormat] = {
-    ".prompt.yml": SourceFormat.GITHUB,
-    ".prompt.yaml": SourceFormat.GITHUB,
-    ".prompty": SourceFormat.PROMPTY,
-    ".prompt": SourceFormat.DOTPROMPT,
-    ".jsonl": SourceFormat.LANGFUSE,
-    ".ndjson": SourceFormat.LANGFUSE,
-    ".json": SourceFormat.LANGFUSE,
-    ".md": SourceFormat.TEXT,
-    ".txt": SourceFormat.TEXT,
+ENDINGS: Mapping[str, PromptFormat] = {
+    ".prompt.yml": PromptFormat.GITHUB,
+    ".prompt.yaml": PromptFormat.GITHUB,
+    ".prompty": PromptFormat.PROMPTY,
+    ".prompt": PromptFormat.DOTPROMPT,
+    ".jsonl": PromptFormat.LANGFUSE,
+    ".ndjson": PromptFormat.LANGFUSE,
+    ".json": PromptFormat.LANGFUSE,
+    ".md": PromptFormat.TEXT,
+    ".txt": PromptFormat.TEXT,
 }
 """The longest comes first, where one is the end of another."""
-_ONE_PROMPT: Mapping[SourceFormat, Callable[[bytes, str, str], Imported]] = {
-    SourceFormat.PROMPTY: read_prompty,
-    SourceFormat.DOTPROMPT: read_dotprompt,
-    SourceFormat.GITHUB: read_github,
-    SourceFormat.TEXT: read_text,
+_ONE_PROMPT: Mapping[PromptFormat, Callable[[bytes, str, str], Imported]] = {
+    PromptFormat.PROMPTY: read_prompty,
+    PromptFormat.DOTPROMPT: read_dotprompt,
+    PromptFormat.GITHUB: read_github,
+    PromptFormat.TEXT: read_text,
 }
 _PROMPTFOO = re.compile(r"(?:.*/)?[^/]*promptfooconfig[^/]*\.(?:ya?ml|json)", re.IGNORECASE)
 _CONFIGURATION = (".yaml", ".yml", ".json")
@@ -53,10 +53,10 @@ class SourceFile:
     where: str
 
 
-def recognise(name: str) -> SourceFormat | None:
+def recognise(name: str) -> PromptFormat | None:
     """The format of a file, by its name."""
     if _PROMPTFOO.fullmatch(name):
-        return SourceFormat.PROMPTFOO
+        return PromptFormat.PROMPTFOO
     return next((kind for ending, kind in ENDINGS.items() if name.lower().endswith(ending)), None)
 
 
@@ -81,14 +81,14 @@ def read_file(file: SourceFile, files: Mapping[str, bytes]) -> FileRead:
     return _read(file, format_of(file), files, alone=True)
 
 
-def format_of(file: SourceFile) -> SourceFormat | None:
+def format_of(file: SourceFile) -> PromptFormat | None:
     """The format of a file, by its name and, where that leaves a choice, by what it says."""
     kind = recognise(file.name)
-    return SourceFormat.PROMPTUARY if kind is SourceFormat.GITHUB and is_template(file.data) else kind
+    return PromptFormat.PROMPTUARY if kind is PromptFormat.GITHUB and is_template(file.data) else kind
 
 
 def read_files(
-    files: Iterable[SourceFile], form: SourceFormat | None, beside: Mapping[str, bytes] | None = None
+    files: Iterable[SourceFile], form: PromptFormat | None, beside: Mapping[str, bytes] | None = None
 ) -> Found:
     """The prompts of all files; each is in the format ``form``, or in the one that its name says.
 
@@ -97,13 +97,13 @@ def read_files(
     promptfoo's refers to belongs to it. Raises SourceUnreadable, with the way out, where no file holds a prompt.
     """
     given = list(files)
-    asked = _configurations(given) if form is SourceFormat.PROMPTFOO else given
+    asked = _configurations(given) if form is PromptFormat.PROMPTFOO else given
     referred = {file.name: file.data for file in given} if beside is None else beside
     found: dict[str, Imported] = {}
     left_out: list[LeftOut] = []
     used: set[str] = set()
     kinds = {file.name: form or format_of(file) for file in asked}
-    for file in sorted(asked, key=lambda each: kinds[each.name] is not SourceFormat.PROMPTFOO):
+    for file in sorted(asked, key=lambda each: kinds[each.name] is not PromptFormat.PROMPTFOO):
         if file.name in used or is_label_file(file.name):
             continue
         try:
@@ -120,7 +120,7 @@ def read_files(
         ]
     if not found:
         raise SourceUnreadable(left_out[0].why if left_out else "there is no file that can be imported")
-    own = any(each.source == SourceFormat.PROMPTUARY for each in found.values())
+    own = any(each.source == PromptFormat.PROMPTUARY for each in found.values())
     names = dict.fromkeys([*(file.name for file in given), *(referred if own else ())])
     left_out += [LeftOut(name, _LABELS) for name in names if is_label_file(name)]
     return Found(tuple(found.values()), tuple(left_out))
@@ -128,24 +128,24 @@ def read_files(
 
 def _configurations(files: list[SourceFile]) -> list[SourceFile]:
     """Those that are called as promptfoo's are, else all that may be one."""
-    called = [file for file in files if recognise(file.name) is SourceFormat.PROMPTFOO]
+    called = [file for file in files if recognise(file.name) is PromptFormat.PROMPTFOO]
     return called or [file for file in files if file.name.lower().endswith(_CONFIGURATION)]
 
 
-def _read(file: SourceFile, kind: SourceFormat | None, files: Mapping[str, bytes], *, alone: bool) -> FileRead:
-    if kind is SourceFormat.PROMPTFOO:
+def _read(file: SourceFile, kind: PromptFormat | None, files: Mapping[str, bytes], *, alone: bool) -> FileRead:
+    if kind is PromptFormat.PROMPTFOO:
         return read_promptfoo(file.data, file.name, file.where, files)
     return FileRead(_prompts(file, kind, alone=alone))
 
 
-def _prompts(file: SourceFile, kind: SourceFormat | None, *, alone: bool) -> list[Imported]:
+def _prompts(file: SourceFile, kind: PromptFormat | None, *, alone: bool) -> list[Imported]:
     if kind is None:
         raise SourceUnreadable(f"{file.where} is in no known format: its name ends in {', '.join(ENDINGS)}")
-    if kind is SourceFormat.TEXT and not alone and is_project_file(file.name):
+    if kind is PromptFormat.TEXT and not alone and is_project_file(file.name):
         raise SourceUnreadable(f"{file.where} {_PROJECT_FILE}")
-    if kind is SourceFormat.LANGFUSE:
+    if kind is PromptFormat.LANGFUSE:
         return read_export(file.data, file.where)
-    if kind is SourceFormat.PROMPTUARY:
+    if kind is PromptFormat.PROMPTUARY:
         return [read_template_file(file.data, file.name, file.where)]
     if kind not in _ONE_PROMPT:
         raise SourceUnreadable(f"{kind} is no format of files: its prompts come from an address")

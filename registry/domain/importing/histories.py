@@ -7,12 +7,12 @@ from datetime import datetime
 
 from registry.domain.ids import BlobId, LabelName, TemplateName
 from registry.domain.importing.files import SourceFile, is_wanted, read_file, read_files, recognise
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, Imported, ImportedVersion, LeftOut, SourceUnreadable
 from registry.domain.importing.own_numbers import OwnNumbers
 from registry.domain.importing.project_files import is_project_file
 from registry.domain.importing.templates import is_label_file
 from registry.domain.labels import read_labels
+from registry.domain.prompt_formats import PromptFormat
 from registry.domain.versions import pair_renames
 from registry.domain.wording import counted
 
@@ -79,7 +79,7 @@ def _with_history(prompt: Imported, line: _Line | None) -> Imported:
 
 
 def _labelled(prompt: Imported, labels: Mapping[tuple[str, int], list[LabelName]]) -> Imported:
-    if prompt.source != SourceFormat.PROMPTUARY:
+    if prompt.source != PromptFormat.PROMPTUARY:
         return prompt
     versions = [
         replace(each, labels=tuple(sorted(labels.get((prompt.name, each.number), [])))) for each in prompt.versions
@@ -115,7 +115,7 @@ class _History:
                 self._configurations.discard(path)
             else:
                 self.files[path] = data
-                self._configurations |= {path} if recognise(path) is SourceFormat.PROMPTFOO else set()
+                self._configurations |= {path} if recognise(path) is PromptFormat.PROMPTFOO else set()
         touched = dict.fromkeys([*sorted(self._configurations), *(path for path in changed if path in self.files)])
         used: set[str] = set()
         for path in touched if changed else ():

@@ -10,7 +10,6 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from registry.domain.exporting.files import write_files
-from registry.domain.exporting.formats import TargetFormat
 from registry.domain.exporting.forms import write_state
 from registry.domain.exporting.histories import in_time, write_histories
 from registry.domain.exporting.langfuse import LANGFUSE, write_entries
@@ -22,10 +21,11 @@ from registry.domain.importing.imported import Imported
 from registry.domain.importing.langfuse import read_export
 from registry.domain.importing.plans import plan_import
 from registry.domain.names import template_path
+from registry.domain.prompt_formats import PromptFormat
 from registry.domain.template_file import read_template
 from registry.domain.template_text import write_document
 
-FILES = [TargetFormat.PROMPTY, TargetFormat.DOTPROMPT, TargetFormat.GITHUB, TargetFormat.PROMPTFOO, TargetFormat.TEXT]
+FILES = [PromptFormat.PROMPTY, PromptFormat.DOTPROMPT, PromptFormat.GITHUB, PromptFormat.PROMPTFOO, PromptFormat.TEXT]
 TONE = "schema: prompt/v1\ntype: text\nvariables: {name: {type: string}}\ntext: |\n  Be kind to {{ name }}.\n"
 TONE_NAME = TemplateName("partials/tone")
 
@@ -36,9 +36,9 @@ def state(document: Mapping[str, Any], name: str = "support/triage", number: int
     return ExportedState(TemplateName(name), number, source, document, partials)
 
 
-def exported(form: TargetFormat, *states: ExportedState) -> dict[str, bytes]:
+def exported(form: PromptFormat, *states: ExportedState) -> dict[str, bytes]:
     """The files of an export, by path."""
-    if form is TargetFormat.LANGFUSE:
+    if form is PromptFormat.LANGFUSE:
         found: dict[TemplateName, list[ExportedState]] = {}
         for each in states:
             found.setdefault(each.name, []).append(each)
@@ -46,17 +46,17 @@ def exported(form: TargetFormat, *states: ExportedState) -> dict[str, bytes]:
             found[TONE_NAME] = [state(read_template(TONE.encode(), "").document or {}, TONE_NAME)]
             found[TONE_NAME] = [ExportedState(TONE_NAME, 1, TONE, found[TONE_NAME][0].document)]
         return {"x.json": write_entries([each.data for each in write_histories(in_time(found), LANGFUSE)])}
-    if form is TargetFormat.MLFLOW:
+    if form is PromptFormat.MLFLOW:
         return {each.name: json.dumps(write_state(each, MLFLOW, name="x.y").data).encode() for each in states}
     return {each.path: each.data for each in write_files(list(states), form)}
 
 
-def imported(form: TargetFormat, files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+def imported(form: PromptFormat, files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
     """What an import makes of files: documents by name, of the newest versions, without where they come from."""
     prompts: list[Imported]
-    if form is TargetFormat.LANGFUSE:
+    if form is PromptFormat.LANGFUSE:
         prompts = read_export(files["x.json"], "x.json")
-    elif form is TargetFormat.MLFLOW:
+    elif form is PromptFormat.MLFLOW:
         prompts = [read_version(json.loads(data), "x.y") for data in files.values()]
     else:
         prompts = list(read_files([SourceFile(path, data, path) for path, data in files.items()], None).prompts)
@@ -142,15 +142,15 @@ DOCUMENTS = st.one_of(
 CHAT = {"schema": "prompt/v1", "type": "chat", "variables": VARIABLES}
 
 
-@pytest.mark.parametrize("form", [*FILES, TargetFormat.LANGFUSE, TargetFormat.MLFLOW])
+@pytest.mark.parametrize("form", [*FILES, PromptFormat.LANGFUSE, PromptFormat.MLFLOW])
 @given(document=DOCUMENTS)
 @example(document=CHAT | {"messages": [{"role": "user", "content": "a\nuser:\nb"}]})
 @example(document=CHAT | {"messages": [{"placeholder": "history"}]})
 @example(document={"schema": "prompt/v1", "type": "text", "text": "---\na: 1\n---\n"})
-def test_what_is_exported_comes_back_equal(form: TargetFormat, document: dict[str, Any]) -> None:
+def test_what_is_exported_comes_back_equal(form: PromptFormat, document: dict[str, Any]) -> None:
     here = state(document)
     assume(read_template(here.source.encode(), "").template is not None)
-    if form is TargetFormat.MLFLOW:
+    if form is PromptFormat.MLFLOW:
         assume(not here.partials)  # an include comes back where its partial comes along
     back = imported(form, exported(form, here))
     assert back[here.name] == without_empty_metadata(document)
@@ -158,7 +158,7 @@ def test_what_is_exported_comes_back_equal(form: TargetFormat, document: dict[st
 
 @pytest.mark.parametrize("form", FILES)
 @pytest.mark.parametrize("name", ["a?b/con", "README", "한국/이름", "a.prompt", "x.md/y.txt", "A: b*"])
-def test_names_come_back(form: TargetFormat, name: str) -> None:
+def test_names_come_back(form: PromptFormat, name: str) -> None:
     document = {"schema": "prompt/v1", "type": "text", "text": "x"}
     files = exported(form, state(document, name))
     assert imported(form, files) == {name: document}
@@ -178,8 +178,8 @@ CHANGED = CHAT | {
 }
 
 
-@pytest.mark.parametrize("form", [*FILES, TargetFormat.LANGFUSE])
-def test_a_text_that_was_changed_there_counts_and_the_rest_stays(form: TargetFormat) -> None:
+@pytest.mark.parametrize("form", [*FILES, PromptFormat.LANGFUSE])
+def test_a_text_that_was_changed_there_counts_and_the_rest_stays(form: PromptFormat) -> None:
     files = exported(form, state(CHANGED))
     path = next(path for path in files if "triage" in path or path == "x.json")
     edited = re.sub(r"Sort \{\{ ?name ?\}\}", "Sort {{ name }} and {{ extra }}", files[path].decode())
@@ -191,21 +191,21 @@ def test_a_text_that_was_changed_there_counts_and_the_rest_stays(form: TargetFor
 
 
 def test_a_message_with_parts_keeps_them_when_its_text_changes() -> None:
-    files = exported(TargetFormat.LANGFUSE, state(CHANGED))
+    files = exported(PromptFormat.LANGFUSE, state(CHANGED))
     edited = files["x.json"].decode().replace('"See"', '"Look"')
-    back = imported(TargetFormat.LANGFUSE, {"x.json": edited.encode()})["support/triage"]
+    back = imported(PromptFormat.LANGFUSE, {"x.json": edited.encode()})["support/triage"]
     assert back["messages"][3]["content"] == [{"type": "text", "text": "Look"}, {"type": "image", "variable": "photo"}]
 
 
 def test_messages_that_come_and_go_there_count() -> None:
     (entry,) = (
         each
-        for each in json.loads(exported(TargetFormat.LANGFUSE, state(CHANGED))["x.json"])
+        for each in json.loads(exported(PromptFormat.LANGFUSE, state(CHANGED))["x.json"])
         if "/t" in each["name"] and each["type"] == "chat"
     )
     del entry["prompt"][2]
     entry["prompt"].insert(0, {"role": "system", "content": "First {{x}}"})
-    back = imported(TargetFormat.LANGFUSE, {"x.json": json.dumps([entry]).encode()})["support/triage"]
+    back = imported(PromptFormat.LANGFUSE, {"x.json": json.dumps([entry]).encode()})["support/triage"]
     first, second, placeholder, last = back["messages"]
     assert (first, placeholder) == ({"role": "system", "content": "First {{ x }}"}, {"placeholder": "history"})
     assert second["role"] == "system", "its partial did not come along, so its text stands there"
@@ -214,12 +214,12 @@ def test_messages_that_come_and_go_there_count() -> None:
 
 def test_settings_that_were_changed_there_count() -> None:
     document = CHANGED | {"model": {"provider": "openai", "id": "m", "parameters": {"temperature": 0.5}}}
-    files = exported(TargetFormat.LANGFUSE, state(document))
+    files = exported(PromptFormat.LANGFUSE, state(document))
     entries = json.loads(files["x.json"])
     entry = next(each for each in entries if each["name"] == "support/triage")
     entry["config"] |= {"temperature": 1, "extra": True}
     entry["tags"] = ["b"]
-    back = imported(TargetFormat.LANGFUSE, {"x.json": json.dumps(entries).encode()})["support/triage"]
+    back = imported(PromptFormat.LANGFUSE, {"x.json": json.dumps(entries).encode()})["support/triage"]
     assert back["model"] == {"provider": "openai", "id": "m", "parameters": {"temperature": 1}}
     assert (back["tags"], back["metadata"]) == (["b"], {"config": {"extra": True}})
 
@@ -240,5 +240,5 @@ def test_settings_that_were_changed_there_count() -> None:
 )  # fmt: skip
 def test_a_remainder_that_is_spoilt_is_left_alone(spoilt: Any) -> None:
     entry = {"name": "a", "version": 1, "prompt": "Hi {{x}}", "config": {"promptuary": spoilt}}
-    back = imported(TargetFormat.LANGFUSE, {"x.json": json.dumps([entry]).encode()})
+    back = imported(PromptFormat.LANGFUSE, {"x.json": json.dumps([entry]).encode()})
     assert back["a"]["text"] == "Hi {{ x }}"

@@ -3,15 +3,15 @@
 import pytest
 
 from registry.domain.importing.files import SourceFile, read_files
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, SourceUnreadable
 from registry.domain.importing.plans import in_order, plan_import
+from registry.domain.prompt_formats import PromptFormat
 
 TONE = b"schema: prompt/v1\ntype: text\ntext: Be kind.  # as ever\n"
 TRIAGE = b"# ours\nschema: prompt/v1\r\ntype: text\r\ntext: '{% include \"partials/tone\" %} x'\r\n"
 
 
-def files(*named: tuple[str, bytes], form: SourceFormat | None = None, aside: tuple[str, ...] = ()) -> Found:
+def files(*named: tuple[str, bytes], form: PromptFormat | None = None, aside: tuple[str, ...] = ()) -> Found:
     given = (SourceFile(name, data, f"in/{name}") for name, data in named if name not in aside)
     return read_files(given, form, dict(named))
 
@@ -90,7 +90,7 @@ def test_a_template_is_told_from_a_file_of_github_models_by_its_schema() -> None
         ("what%3F.prompt.yaml", TONE),
     )
     assert names(files(*both)) == [("promptuary", "a"), ("github", "b"), ("promptuary", "c"), ("promptuary", "what?")]
-    found = files(*both, form=SourceFormat.PROMPTUARY)
+    found = files(*both, form=PromptFormat.PROMPTUARY)
     assert [each.what for each in found.left_out] == ["b.prompt.yml"]
 
 

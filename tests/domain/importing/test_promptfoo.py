@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from registry.domain.importing.files import SourceFile, read_files
-from registry.domain.importing.formats import SourceFormat
 from registry.domain.importing.imported import Found, SourceUnreadable
 from registry.domain.importing.plans import Step, plan_import
 from registry.domain.names import template_path
 from registry.domain.offline_tests import run_tests
+from registry.domain.prompt_formats import PromptFormat
 from registry.domain.rendering import render
 from registry.domain.template import Status, Template
 from registry.domain.template_file import read_template
@@ -18,7 +18,7 @@ from registry.domain.template_file import read_template
 CONFIG = "promptfooconfig.yaml"
 
 
-def found(config: str, name: str = CONFIG, form: SourceFormat | None = None, **files: str) -> Found:
+def found(config: str, name: str = CONFIG, form: PromptFormat | None = None, **files: str) -> Found:
     given = {name: config, **{path.replace("__", "/"): text for path, text in files.items()}}
     return read_files([SourceFile(path, text.encode(), path) for path, text in given.items()], form)
 
@@ -224,12 +224,12 @@ def test_what_is_no_configuration_is_told(config: str) -> None:
 
 
 def test_any_configuration_is_read_when_it_is_said_to_be_one() -> None:
-    result = found('{"prompts": ["x"]}', name="eval.json", form=SourceFormat.PROMPTFOO)
+    result = found('{"prompts": ["x"]}', name="eval.json", form=PromptFormat.PROMPTFOO)
     assert [each.name for each in result.prompts] == ["prompt-1"]
-    named = found("prompts: [x]", form=SourceFormat.PROMPTFOO, **{"other.yaml": "a: 1", "a.md": "text"})
+    named = found("prompts: [x]", form=PromptFormat.PROMPTFOO, **{"other.yaml": "a: 1", "a.md": "text"})
     assert [each.source for each in named.prompts] == ["promptfoo"]
 
 
 def test_a_format_that_comes_from_an_address_is_told() -> None:
     with pytest.raises(SourceUnreadable, match="address"):
-        read_files([SourceFile("x.json", b"{}", "x.json")], SourceFormat.MLFLOW)
+        read_files([SourceFile("x.json", b"{}", "x.json")], PromptFormat.MLFLOW)

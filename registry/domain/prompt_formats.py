@@ -1,10 +1,10 @@
-"""The formats that prompts are imported from."""
+"""The formats that prompts are imported from and templates exported to."""
 
 from enum import StrEnum
 
 
-class SourceFormat(StrEnum):
-    """A format, by the word that ``--from`` takes."""
+class PromptFormat(StrEnum):
+    """A format, by the word that ``--from`` and ``--format`` take."""
 
     LANGFUSE = "langfuse"
     MLFLOW = "mlflow"
@@ -15,3 +15,4 @@ class SourceFormat(StrEnum):
     TEXT = "text"
     PROMPTUARY = "promptuary"
     GIT = "git"
+    """A repository with its history; exported it is a bundle."""
