@@ -83,7 +83,7 @@ def _records(words: Iterator[str], where: str) -> Iterator[tuple[str, list[Chang
             header, changes = said, []
             continue
         _, mode, _, blob, _ = said.split(" ")
-        path = next(words)
+        path = next(words, "")  # nothing where git broke off
         if is_wanted(path):
             changes.append((path, blob if mode in _FILE_MODES else None))
         if len(changes) > MOST_FILES:
