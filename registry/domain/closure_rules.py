@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from registry.domain.diagnostics import Diagnostic, Place, Severity
 from registry.domain.ids import TemplateName
 from registry.domain.language import Scan, free_at_includes, scan
+from registry.domain.names import template_path
 from registry.domain.template import Placeholder, Template, TemplateType, Text, Variable
 from registry.domain.variable_types import describe_type, misfit
 
@@ -38,23 +39,33 @@ class _Reach:
 
 
 def check_closure(
-    name: TemplateName, path: str, template: Template, partials: Mapping[TemplateName, Template | None]
+    name: TemplateName,
+    path: str,
+    template: Template,
+    partials: Mapping[TemplateName, Template | None],
+    broken: Collection[TemplateName] = (),
 ) -> list[Diagnostic]:
     """Everything that is wrong with a template as its partials stand.
 
-    ``partials`` holds every name that the closure reaches, without the template itself; None means missing or broken.
+    ``partials`` holds every name that the closure reaches, without the template itself; None means missing or broken,
+    and ``broken`` says which of those are there.
     Diagnostics stand at places of ``path``: a fault inside a partial at the include tag that leads to it.
     """
-    return _Check(name, path, template, _Closure(name, template, partials)).run()
+    return _Check(name, path, template, _Closure(name, template, partials, broken)).run()
 
 
 class _Closure:
     """The partials, walked once each."""
 
     def __init__(
-        self, name: TemplateName, template: Template, partials: Mapping[TemplateName, Template | None]
+        self,
+        name: TemplateName,
+        template: Template,
+        partials: Mapping[TemplateName, Template | None],
+        broken: Collection[TemplateName],
     ) -> None:
         self.partials = partials
+        self.broken = broken
         self.size = _size(template)
         self.known: dict[TemplateName, _Reach] = {}
         self.chain = [name]
@@ -74,7 +85,9 @@ class _Closure:
         partial = self.partials.get(name)
         way = " → ".join([*self.chain[1:], name])
         if partial is None:
-            message = f"{way}: there is no valid template of that name: correct the name, or add or mend the partial"
+            message = f"{way}: there is no template of that name: correct the name, or add the partial"
+            if name in self.broken:
+                message = f"{way}: the partial is not valid: mend it in {template_path(name)}"
             return _Reach(problem=("include-missing", message))
         if partial.type is not TemplateType.TEXT or partial.text is None:
             message = f"{way}: a chat template cannot be included: include one of type text"

@@ -1,6 +1,6 @@
 """What a rule says about a place in a file."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -40,6 +40,16 @@ class Diagnostic:
     def __str__(self) -> str:
         mark = "" if self.severity is Severity.ERROR else "warning: "
         return f"{self.path}:{self.place.line}:{self.place.column}: {mark}[{self.rule}] {self.message}"
+
+
+def in_order(diagnostics: Iterable[Diagnostic], changed: Collection[str] = ()) -> tuple[Diagnostic, ...]:
+    """Each once: errors first, those of changed files (paths) before what follows from them elsewhere."""
+
+    def key(found: Diagnostic) -> tuple[bool, bool, str, Place, str]:
+        follows = bool(found.path) and found.path not in changed
+        return found.severity is Severity.WARNING, follows, found.path, found.place, found.rule
+
+    return tuple(sorted(dict.fromkeys(diagnostics), key=key))
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -66,7 +66,8 @@ def judge(case: Case, file_of: FileOf) -> Checked:
     diagnostics = own.diagnostics
     if own.template is not None:
         partials = {n: file.template for n, file in files.items()}
-        diagnostics += tuple(check_closure(name, template_path(name), own.template, partials))
+        broken = {n for n, file in files.items() if file.template is None and file is not _MISSING}
+        diagnostics += tuple(check_closure(name, template_path(name), own.template, partials, broken))
     facts = None if has_errors(diagnostics) else own.facts
     outcome = Outcome(
         facts=facts,

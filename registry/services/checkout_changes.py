@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from registry.domain.compatibility import breaks, declares_same_bytes, diagnose
-from registry.domain.diagnostics import Diagnostic, Severity
+from registry.domain.diagnostics import Severity, in_order
 from registry.domain.ids import BlobId, TemplateName
 from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import template_name
@@ -69,9 +69,8 @@ async def check_changes(
             severity = Severity.WARNING if before.status is Status.DRAFT else Severity.ERROR
             broken = breaks(before, after, mode)
             found += diagnose(dict.fromkeys(broken, base.words), path, new, severity=severity)
-    ordered: list[Diagnostic] = sorted(found, key=lambda d: (d.path, d.place, d.rule))
     templates = sum(template_name(path) is not None for path in changed)
-    return Judged(len(changed), templates, tuple(ordered))
+    return Judged(len(changed), templates, in_order(found, changed | removed))
 
 
 def _labelling(checkout: Checkout, removed: Collection[TemplateName]) -> set[str]:

@@ -1,13 +1,13 @@
 """The gate: the one set of rules that every change of a ref passes, whichever way it came in."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from registry.domain.access import Actor
-from registry.domain.diagnostics import Diagnostic, Severity, has_errors
+from registry.domain.diagnostics import Diagnostic, Severity, has_errors, in_order
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
@@ -96,7 +96,7 @@ class Gate:
                 for message in store.annotations(update.new):
                     found += await check_message(message, f"the tag {update.ref}")
         if files.too_large:  # nothing that large is loaded to be judged further
-            return make_verdict([*found, *await check_secrets(store, files.paths, {})])
+            return make_verdict([*found, *await check_secrets(store, files.paths, {})], files.changed)
         bodies = await read_many(store, files.kept)
         # Secrets are looked for while other processes judge what templates say.
         secrets = asyncio.create_task(check_secrets(store, files.paths, bodies))
@@ -108,7 +108,7 @@ class Gate:
         finally:
             secrets.cancel()
             await asyncio.gather(secrets, return_exceptions=True)  # it may still read from the store
-        return make_verdict(found)
+        return make_verdict(found, files.changed)
 
     async def _judge_branch(self, move: Move, default: RefName, default_tip: CommitId | None) -> list[Diagnostic]:
         """The default branch's tip must be valid; on other branches faults are told as warnings."""
@@ -164,7 +164,6 @@ def _as_warning(found: Diagnostic) -> Diagnostic:
     return Diagnostic(found.rule, found.message, found.path, found.place, Severity.WARNING)
 
 
-def make_verdict(found: Sequence[Diagnostic]) -> Verdict:
-    """One line a finding, in the order of the files; what two commits of a push say alike is said once."""
-    ordered = sorted(dict.fromkeys(found), key=lambda d: (d.severity is Severity.WARNING, d.path, d.place, d.rule))
-    return Verdict(not has_errors(found), tuple(d.visible() for d in ordered))
+def make_verdict(found: Sequence[Diagnostic], changed: Collection[str] = ()) -> Verdict:
+    """One line a finding, those of the changed files first; what two commits of a push say alike is said once."""
+    return Verdict(not has_errors(found), tuple(d.visible() for d in in_order(found, changed)))

@@ -5,7 +5,7 @@ All of them can be read by ``?ref=`` once they are in the repository, so all of 
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -36,10 +36,11 @@ MESSAGE_CHARACTERS, MESSAGE_OVERLAP = 100_000, 2_000
 class NewFiles:
     """What new commits bring: what is wrong with it from outside, and each blob with one of its paths.
 
-    ``kept`` are those that are read at once and held, up to ``KEPT_BYTES``.
+    ``changed`` are all paths that they change; ``kept`` are those that are read at once and held, up to ``KEPT_BYTES``.
     """
 
     found: list[Diagnostic]
+    changed: Collection[str]
     paths: Mapping[BlobId, str]
     kept: Sequence[BlobId]
 
@@ -54,6 +55,7 @@ async def check_commits(
 ) -> NewFiles:
     """Checks what new commits bring, without looking into files."""
     found: list[Diagnostic] = []
+    changed: set[str] = set()
     added: dict[tuple[str, int, BlobId], Entry] = {}
     for commit_id in commits:
         commit = store.commit(commit_id)
@@ -61,6 +63,7 @@ async def check_commits(
         found += await check_message(commit.message, f"commit {commit.id[:10]}")
         parent = commit.parents[0] if commit.parents else None
         changes = await run(store.changes, parent, commit_id)
+        changed.update(c.path for c in changes)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
         new = [c.new.path for c in changes if c.new is not None and c.old is None]
         found += await run(_collisions, store, parent, commit_id, new)
@@ -71,7 +74,7 @@ async def check_commits(
     paths = {entry.id: entry.path for entry in reversed(regular) if sizes.get(entry.id, 0) <= rules.limits.file_bytes}
     room = accumulate(sizes.get(blob, 0) for blob in paths)
     kept = [blob for blob, taken in zip(paths, room, strict=True) if taken <= KEPT_BYTES]
-    return NewFiles(found, paths, kept)
+    return NewFiles(found, changed, paths, kept)
 
 
 async def check_secrets(

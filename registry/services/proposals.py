@@ -74,7 +74,7 @@ class Proposals:
             rules = rules_at(store, tip)
         kept = [each for each in verdict.diagnostics if each.rule != RULE]
         if announces(message):
-            return make_verdict(kept), tip
+            return make_verdict(kept, files), tip
         if against.label is not None and against.label != "latest":
             await self._require_label(repository, against)
         for path, body in files.items():
@@ -84,7 +84,7 @@ class Proposals:
             if name is not None and new is not None and body is not None and old is not None:
                 found = breaks(old[1], new, rules.compatibility_of(name))
                 kept += diagnose(dict.fromkeys(found, old[0]), path, body)
-        return make_verdict(kept), tip
+        return make_verdict(kept, files), tip
 
     async def _require_label(self, repository: RepositoryName, against: Selector) -> None:
         if against.label is not None and not await self._versions.list_labels(repository, against.label):

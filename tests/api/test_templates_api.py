@@ -196,6 +196,21 @@ async def test_the_gate_tells_everything_that_is_wrong(client: httpx.AsyncClient
     assert unchanged["version"] == 2
 
 
+async def test_a_broken_partial_is_told_before_what_includes_it(client: httpx.AsyncClient) -> None:
+    includer = "schema: prompt/v1\ntype: text\ntext: \"{% include 'partials/tone' %}\"\n"
+    answer = await client.put("/templates/aaa", content=includer, headers={**YAML, "If-None-Match": "*"})
+    assert answer.status_code == 201
+    broken = await client.put("/templates/partials/tone", content="text: [", headers={**YAML, "If-Match": "*"})
+    first, *others = broken.json()["diagnostics"]
+    assert (first["rule"], first["path"]) == ("yaml-syntax", "prompts/partials/tone.prompt.yaml")
+    assert broken.json()["detail"] == f"The change was refused: {first['message']}"
+    assert {(each["rule"], each["path"]) for each in others} == {
+        ("include-missing", "prompts/aaa.prompt.yaml"),
+        ("include-missing", "prompts/support/triage.prompt.yaml"),
+    }
+    assert "the partial is not valid: mend it in prompts/partials/tone.prompt.yaml" in others[0]["message"]
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b"a: &x 1\nb: *x\n", b"", b"a: 1\na: 2\n", b"\x00"])
 async def test_malformed_yaml_is_a_diagnostic(client: httpx.AsyncClient, body: bytes) -> None:
     answer = await client.put("/templates/new", content=body, headers={**YAML, "If-None-Match": "*"})

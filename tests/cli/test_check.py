@@ -115,6 +115,20 @@ def test_only_what_changed_is_judged_and_what_depends_on_it(run: Run, clone: Pat
     assert (done.code, done.json["files"], done.json["templates"]) == (1, 1, 1)
 
 
+def test_a_broken_partial_is_told_before_what_includes_it(run: Run, clone: Path) -> None:
+    (clone / "prompts/a.prompt.yaml").write_text(
+        "schema: prompt/v1\ntype: text\ntext: \"{% include 'partials/tone' %}\"\n"
+    )
+    commit(clone)
+    (clone / TONE).write_text("text: [")
+    found = run("check", "--against", "HEAD", "--json", cwd=clone).json["diagnostics"]
+    assert [(each["path"], each["rule"]) for each in found] == [
+        (TONE, "yaml-syntax"),
+        ("prompts/a.prompt.yaml", "include-missing"),
+        (PATH, "include-missing"),
+    ]
+
+
 def test_the_junit_report_has_what_was_judged_alone(run: Run, clone: Path) -> None:
     (clone / PATH).write_text(NARROW)
     report = ET.fromstring(run("check", "--against", "main", "--format", "junit", cwd=clone).out.encode())

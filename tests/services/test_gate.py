@@ -192,6 +192,13 @@ async def test_a_partial_that_is_removed_names_who_still_includes_it(pusher: Pus
     assert (await pusher.push({T.format("tone"): None, **dict.fromkeys(includers)})).accepted
 
 
+async def test_what_follows_in_other_files_is_told_after_what_is_wrong_in_those_that_changed(pusher: Pusher) -> None:
+    including = text_template("{% include 'tone' %}", variables="{}")
+    await pusher.land({T.format("tone"): PARTIAL, T.format("a"): including})
+    verdict = await pusher.push({T.format("tone"): "text: [", T.format("z"): text_template("{{ x", variables="{}")})
+    assert [d.path for d in verdict.diagnostics] == [T.format("tone"), T.format("z"), T.format("a")]
+
+
 async def test_one_file_that_is_too_large_is_told_once_however_it_comes(pusher: Pusher) -> None:
     large = text_template() + "#" * 300_000
     commit = pusher.commit({T.format("big"): large}, parent=await pusher.land({"README.md": "x"}))
@@ -324,8 +331,8 @@ async def test_a_partial_that_is_included_cannot_be_removed(pusher: Pusher) -> N
     await pusher.land({T.format("partials/tone"): PARTIAL, T.format("a"): including})
     verdict = await pusher.push({T.format("partials/tone"): None})
     assert not verdict.accepted
-    assert verdict.diagnostics[0].path == T.format("a")
-    assert "partials/tone" in verdict.diagnostics[0].message
+    assert [d.path for d in verdict.diagnostics] == [T.format("partials/tone"), T.format("a")]
+    assert all("partials/tone" in d.message for d in verdict.diagnostics)
 
 
 async def test_a_partial_that_breaks_its_includers_is_refused(pusher: Pusher) -> None:
