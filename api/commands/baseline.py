@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,28 +19,42 @@ SECONDS = 300
 _COMMIT, _NAMES = "\x1e", "\x1f"
 
 
-def find_base(root: Path, against: str | None, checkout: "Checkout") -> "Base":
-    """Where the work since a revision began: its last commit that HEAD has too. Ends the program where none is."""
-    from registry.domain.ids import BlobId
-    from registry.domain.names import template_name
-    from registry.services.checkout_changes import Base
-    from registry.services.tree_changes import RULES_PATH
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The commit where the work since a revision began, which ``revision`` names as people say it."""
 
+    revision: str
+    commit: str
+
+
+def find_start(root: Path, against: str | None) -> Start:
+    """The last commit of a revision that HEAD has too. Ends the program where there is none; reads no files."""
     revision = against or UPSTREAM
     commit = _revision(root, revision, told=against is not None)
     head = _revision(root, "HEAD", told=True)
     shared = _git(root, "merge-base", commit, head)
     if shared is None:
         fail(f"{revision} and HEAD have no commit in common here: fetch more history (git fetch --unshallow)", UNUSABLE)
-    start = shared.decode().strip()
-    listed = _required(root, "ls-tree", "-r", "-z", start)
+    return Start(revision, shared.decode().strip())
+
+
+def read_base(root: Path, start: Start, checkout: "Checkout") -> "Base":
+    """What a checkout is compared with."""
+    from registry.domain.ids import BlobId
+    from registry.domain.names import template_name
+    from registry.services.checkout_changes import Base
+    from registry.services.tree_changes import RULES_PATH
+
+    listed = _required(root, "ls-tree", "-r", "-z", start.commit)
     entries = [line.split("\t", 1) for line in _text(listed).split("\0") if line]
     blobs = {path: BlobId(said.split(" ")[2]) for said, path in entries}
     differing = [
         path for path, blob in blobs.items() if template_name(path) and checkout.blob(path) not in {None, blob}
     ]
     bodies = _bodies(root, {path: blobs[path] for path in [*differing, RULES_PATH] if path in blobs})
-    return Base(f"{revision} ({start[:10]})", blobs, bodies, _announced(root, start))
+    short = start.commit[:10]
+    words = short if start.revision.startswith(short) else f"{start.revision} ({short})"
+    return Base(words, blobs, bodies, _announced(root, start.commit))
 
 
 def _revision(root: Path, revision: str, *, told: bool) -> str:

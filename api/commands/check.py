@@ -1,13 +1,13 @@
 """``promptuary check``: judges what has changed in a checkout since a base revision, with no server."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.baseline import find_base
-from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, is_stray
+from api.commands.baseline import Start, find_start, read_base
+from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, find_roots, is_stray
 from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
 from api.commands.judging_progress import judging_progress
 from api.commands.output import REFUSED, Json, run, settings_of, warn
@@ -32,7 +32,8 @@ def check(
 
     Changed templates, labels and rules are checked and their offline tests run; so are the templates that include what
     has changed. Changes that break callers need a commit with the line "Breaking-Change: <why>" in its message; what is
-    not committed yet is judged too. The base is where the work began: the last commit that REV and HEAD share. What
+    not committed yet is judged too: what Git tracks, and new files in prompts/ and labels/; other untracked files, such
+    as caches and reports, are not. The base is where the work began: the last commit that REV and HEAD share. What
     only a server knows (the versions that labels name, who may do what) is checked when you push.
 
     \b
@@ -48,15 +49,18 @@ def check(
     strays = [path for path in given if is_stray(path)]
     for path in strays:
         warn(f"{path} is no template: name it *{SUFFIX}")
-    checkouts = find_checkouts(path for path in given if path not in strays)
-    judged = run(_judge(checkouts, against))
+    given = [path for path in given if path not in strays]
+    # Git is asked before anything is read, which takes long in a large folder that is no checkout.
+    starts = {root: find_start(root, against) for root in dict.fromkeys(find_roots(given).values())}
+    checkouts = find_checkouts(given)
+    judged = run(_judge(checkouts, starts))
     if checkouts or wanted is not FindingFormat.TEXT:
         write_findings(wanted, list(zip(checkouts, judged, strict=True)), which="changed ")
     if strays or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
 
 
-async def _judge(checkouts: Sequence[FoundFiles], against: str | None) -> "list[Judged]":
+async def _judge(checkouts: Sequence[FoundFiles], starts: Mapping[Path, Start]) -> "list[Judged]":
     from registry.processes import open_judges, open_renderer
     from registry.services.checkout import Checkout
     from registry.services.checkout_changes import changed_since, check_changes
@@ -65,7 +69,7 @@ async def _judge(checkouts: Sequence[FoundFiles], against: str | None) -> "list[
     async with open_judges() as judges, open_renderer(settings_of()) as renderer:
         for found in checkouts:
             checkout = Checkout(found.files, judges=judges)
-            base = find_base(found.root, against, checkout)
+            base = read_base(found.root, starts[found.root], checkout)
             found.wanted = changed_since(base, checkout, found.wanted)
             with judging_progress("checking", len(found.wanted)) as progress:
                 judged.append(await check_changes(checkout, base, found.wanted, renderer=renderer, progress=progress))

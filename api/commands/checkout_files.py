@@ -10,6 +10,7 @@ from api.commands.output import UNUSABLE, fail, warn
 
 PROMPTS = "prompts"
 SUFFIX = ".prompt.yaml"
+RULES = frozenset({".registry.yaml", "CODEOWNERS"})
 MAX_READ_BYTES = 16 * 1024 * 1024
 """Files above this are not templates and not looked into; the gate's own limit is far lower."""
 
@@ -51,11 +52,8 @@ def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
     """The checkouts that the paths lie in, each read once. Ends the program where one is not there or not readable."""
     checkouts: dict[Path, FoundFiles] = {}
     paths = list(paths)
-    for path in paths:
-        if not path.exists() and not path.is_symlink():
-            fail(f"{path}: there is no such file or folder", UNUSABLE)
-        place = path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
-        root = find_root(place)
+    for path, root in find_roots(paths).items():
+        place = _place_of(path)
         if root not in checkouts:
             checkouts[root] = FoundFiles(root, read_files(root, [path.resolve() for path in paths if path.exists()]))
         found = checkouts[root]
@@ -71,9 +69,19 @@ def find_checkouts(paths: Iterable[Path]) -> list[FoundFiles]:
     return list(checkouts.values())
 
 
+def find_roots(paths: Iterable[Path]) -> dict[Path, Path]:
+    """The root of each path's checkout; nothing is read. Ends the program where a path is not there."""
+    roots: dict[Path, Path] = {}
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            fail(f"{path}: there is no such file or folder", UNUSABLE)
+        roots[path] = find_root(_place_of(path))
+    return roots
+
+
 def is_stray(path: Path) -> bool:
     """Whether a file that was named is none that the gate looks into: no template, labels, rules or owners."""
-    known = path.name.endswith(SUFFIX) or path.name in {".registry.yaml", "CODEOWNERS"} or path.is_symlink()
+    known = path.name.endswith(SUFFIX) or path.name in RULES or path.is_symlink()
     return path.is_file() and not known and "labels" not in path.resolve().parts
 
 
@@ -91,18 +99,26 @@ def find_root(place: Path) -> Path:
 def read_files(root: Path, asked: Sequence[Path] = ()) -> dict[str, bytes | None]:
     """Every file below the root that Git would take, by its path with slashes.
 
-    One that cannot be read is left out; where it is, or lies in, what was ``asked`` about (whole paths), the program
-    ends: nobody should take what was not looked at for faultless.
+    One that is gone meanwhile is none. One that cannot be read is left out; where it is, or lies in, what was ``asked``
+    about (whole paths), the program ends: nobody should take what was not looked at for faultless.
     """
     found: dict[str, bytes | None] = {}
-    for path in sorted(set(_git_files(root) or _walk(root))):
+    listed = _git_files(root)
+    for path in sorted(set(_walk(root) if listed is None else listed)):
         try:
             found[path] = _read(root / path)
+        except FileNotFoundError:
+            continue
         except OSError as error:
             if any((root / path).is_relative_to(each) for each in asked):
                 fail(f"{root / path}: cannot be read: {error.strerror}", UNUSABLE)
             warn(f"{root / path}: cannot be read, so it is left out: {error.strerror}")
     return found
+
+
+def _place_of(path: Path) -> Path:
+    """Where a path leads, without following a link that it is itself."""
+    return path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
 
 
 def _place(path: str) -> str:
@@ -117,15 +133,25 @@ def _read(place: Path) -> bytes | None:
         return file.read(MAX_READ_BYTES)
 
 
-def _git_files(root: Path) -> list[str]:
-    """What Git tracks or would add, empty where this is no checkout of Git or there is no git."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]
+def _git_files(root: Path) -> list[str] | None:
+    """What Git tracks, and what of the rest is meant to be pushed; None where this is no checkout of Git, or no git.
+
+    Other untracked files are those of tools: caches and reports, which jobs of CI have in their checkout.
+    """
+    command = ["git", "-C", str(root), "ls-files", "-tz", "--cached", "--others", "--exclude-standard", "--", "."]
     try:
         done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
-        return []
-    paths = done.stdout.decode("utf-8", "surrogateescape").split("\0")
-    return [path for path in paths if path and ((root / path).is_file() or (root / path).is_symlink())]
+        return None
+    listed = (line.split(" ", 1) for line in done.stdout.decode("utf-8", "surrogateescape").split("\0") if line)
+    paths = [path for mark, path in listed if mark != "?" or _is_ours(path)]
+    return [path for path in paths if (root / path).is_file() or (root / path).is_symlink()]
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a file is a template, of labels or of rules by its place; lone templates lie at the top."""
+    top, slash, _ = path.partition("/")
+    return top.casefold() in {PROMPTS, "labels"} if slash else path in RULES or path.endswith(SUFFIX)
 
 
 def _walk(root: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """``promptuary check`` judges what has changed in a checkout, as the gate would when it is pushed."""
 
+import os
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -186,8 +187,36 @@ def test_what_cannot_be_carried_out(run: Run, clone: Path, arguments: list[str],
 
 
 def test_a_folder_that_is_no_checkout(run: Run, checkout: Path) -> None:
+    """It may be large, so it is not even read."""
+    os.utime(checkout / PATH, (1, 2))
     done = run("check", "--against", "main", cwd=checkout)
     assert (done.code, "promptuary validate" in done.err) == (2, True)
+    assert (checkout / PATH).stat().st_atime == 1
+
+
+def test_a_commit_is_named_once(run: Run, clone: Path) -> None:
+    (clone / PATH).write_text(NARROW)
+    head = subprocess.run(["git", "-C", str(clone), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert f"calls that fit {head.stdout[:10]} " in run("check", "--against", head.stdout.strip(), cwd=clone).out
+
+
+def test_of_untracked_files_only_those_that_would_be_templates_labels_or_rules_are_judged(
+    run: Run, clone: Path
+) -> None:
+    for name in (".cache/pip/blob", "report.json"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_bytes(b"x" * 300_000)
+    done = run("check", "--against", "main", cwd=clone)
+    assert (done.code, done.out) == (0, "")
+    assert "in 0 files" in done.err
+    new = {"prompts/new.prompt.yaml": "x", "labels/new/top.yaml": "x", ".registry.yaml": "x", "Prompts/x": "x"}
+    for name, text in new.items():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(text)
+    found = run("check", "--against", "main", "--json", cwd=clone)
+    assert {each["path"] for each in found.json["diagnostics"]} >= new.keys()
+    git(clone, "add", "report.json")
+    assert "report.json:1:1: [file-size]" in run("check", "--against", "main", cwd=clone).out
 
 
 def test_a_checkout_of_another_user(run: Run, clone: Path) -> None:
