@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
+from registry.domain.limits import MAX_FILE_BYTES
 from registry.domain.prompt_schema import SCHEMA_PATH
 from tests.running import ROOT, clean_environment
 
@@ -175,9 +176,26 @@ def test_a_removed_template_is_judged_by_what_still_includes_it(clone: Clone) ->
 
 
 def test_a_base_that_is_not_in_the_clone_fails_the_jobs(clone: Clone) -> None:
+    """As a forced push leaves it; the job says which, and what to do."""
     missing = "1" * 40
-    assert clone.gitlab(CI_MERGE_REQUEST_DIFF_BASE_SHA=missing).returncode != 0
-    assert clone.github(BEFORE=missing).returncode != 0
+    for done in (clone.gitlab(CI_MERGE_REQUEST_DIFF_BASE_SHA=missing), clone.github(BEFORE=missing)):
+        said = done.stdout + done.stderr
+        assert (done.returncode, f"he base {missing} is not in this clone" in said, "fatal" in said) == (2, True, False)
+
+
+def test_what_the_jobs_keep_in_the_checkout_is_not_judged(clone: Clone) -> None:
+    """Runners put pip's cache and environments there, and the jobs their own reports."""
+    for name in (".cache/pip/http/blob", "venv/bin/python"):
+        (clone.root / name).parent.mkdir(parents=True)
+        (clone.root / name).write_bytes(b"x" * 300_000)
+    (clone.root / FINE).write_text(FINE_TEXT)
+    clone.git("add", FINE)
+    clone.git("commit", "-q", "-m", "change")
+    for _ in range(2):
+        done = clone.gitlab(CI_MERGE_REQUEST_DIFF_BASE_SHA=clone.base)
+        assert (done.returncode, clone.report(gitlab_reports()[0])) == (0, []), done.stderr
+        done = clone.github(GITHUB_BASE_REF="main")
+        assert (done.returncode, "::error" in done.stdout) == (0, False), done.stderr
 
 
 def test_the_jobs_clone_the_history() -> None:
@@ -256,6 +274,21 @@ def test_the_page_names_what_there_is() -> None:
     [include] = [block for block in blocks if "include" in block]
     assert include["variables"].keys() == GITLAB["variables"].keys()
     assert (ROOT / include["include"][0]["file"].lstrip("/")).exists()
+
+
+def test_the_package_is_built_as_the_page_says_and_not_kept_where_the_gate_refuses_it(clone: Clone) -> None:
+    page = (ROOT / "docs/ci.md").read_text()
+    [line] = re.findall(r"^python3 (-m pip wheel .*)", page, re.MULTILINE)
+    out = clone.root.parent / "dist"
+    offline = ["--no-build-isolation", "--no-index", "--quiet"]
+    asked = [str(out) if word == "dist" else word for word in shlex.split(line)]
+    subprocess.run([sys.executable, *asked, *offline], cwd=ROOT, check=True)
+    [wheel] = out.glob("*.whl")
+    assert wheel.stat().st_size > MAX_FILE_BYTES
+    assert f"{wheel.name}`" in page
+    given = re.findall(r"^ +(?:PROMPTUARY_PACKAGE|package): +(\S+)", page, re.MULTILINE)
+    assert len(given) == 2
+    assert [value for value in given if value.startswith(".")] == []
 
 
 def test_the_page_tells_editors_of_the_schema(clone: Clone) -> None:
