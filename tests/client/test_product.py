@@ -71,9 +71,13 @@ def test_writes_and_labels(client: Client) -> None:
     known = client.get("client/hello")
     second = client.put("client/hello", {**known.document, "text": "Good day\n"}, etag=known.etag)
     assert client.get("client/hello").version == second.version == 2
-    with pytest.raises(PreconditionFailed) as caught:
+    with pytest.raises(PreconditionFailed, match="has changed since you read it and is version 2 now: read") as caught:
         client.put("client/hello", text_template("Too late"), etag=known.etag)
     assert caught.value.version == 2
+    with pytest.raises(PreconditionFailed, match=r'exists already and is version 2 now: .* etag="\*"'):
+        client.put("client/hello", text_template("Again"))
+    with pytest.raises(PreconditionFailed, match=r"client/nothing does not exist .*: leave out etag="):
+        client.put("client/nothing", text_template("Late"), etag=known.etag)
     with pytest.raises(Refused) as refused:
         client.put("client/hello", text_template("{{ who }}"), etag="*")
     assert refused.value.diagnostics[0]["rule"] == "variable-undeclared"
@@ -125,6 +129,10 @@ def test_a_key_that_is_none(product: Product) -> None:
 
 async def test_the_same_for_asyncio(product: Product) -> None:
     async with AsyncClient(product.url, product.key) as client:
+        with pytest.raises(TypeError, match="name= is a string, not int"):
+            await client.get(5)  # type: ignore[arg-type]
+        with pytest.raises(PreconditionFailed, match="leave out etag="):
+            await client.put("client/nothing", text_template("Late"), etag='"v1.0"')
         assert (await client.render(TRIAGE, VALUES)) == (await client.render(TRIAGE, VALUES, local=True))
         body = await client.request_body(TRIAGE, VALUES, provider="openai")
         assert body == await client.request_body(TRIAGE, VALUES, provider="openai", local=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from promptuary_client.canonical import canonical_text, canonical_value
@@ -14,20 +14,19 @@ from promptuary_client.template import Json
 MAX_DEPTH = 64
 _BIG = 2**63
 """Integers beyond it would lose digits in the engine."""
-_UNTRUSTED_ROLES = frozenset({"user", "assistant", "tool"})
+_ROLES = ("system", "developer", "user", "assistant", "tool")
+_UNTRUSTED_ROLES = ("user", "assistant", "tool")
 """The roles that messages of an untrusted variable may have: nobody outside speaks for the system."""
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a string"),
     "integer": ((int, float), "an integer"),
     "number": ((int, float), "a number"),
     "boolean": ((bool,), "true or false"),
-    "array": ((list,), "a list"),
+    "array": ((list,), "an array"),
     "object": ((dict,), "an object"),
     "messages": ((list,), "a list of messages, each {role, content}"),
-    "image": ((dict,), "an object {url} or {data, media_type}"),
-    "file": ((dict,), "an object {url} or {data, media_type}"),
-    "audio": ((dict,), "an object {url} or {data, media_type}"),
 }
+_SCALARS = frozenset({"string", "integer", "number", "boolean"})
 _MEDIA = frozenset({"image", "file", "audio"})
 
 Problems = list[tuple[str, str]]
@@ -38,6 +37,8 @@ def read_values(values: Mapping[Any, Json]) -> dict[str, Json]:
 
     Raises VariablesInvalid, which names each that is no JSON.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"variables= is a mapping of names to values, not {type(values).__name__}")
     problems: Problems = []
     plain: dict[str, Json] = {}
     for name, value in values.items():
@@ -64,17 +65,15 @@ def bind(
         required = said.get("required", True) and "default" not in said
         if name not in values or (values[name] is None and not required):
             if required:
-                problems.append((name, f"is missing{told_former(name, former)}: pass {_KINDS[said['type']][1]}"))
+                problems.append((name, f"is missing{told_former(name, former)}: pass {_wanted(said)}"))
             bound[name] = canonical_value(said.get("default"))
             continue
-        wrong = _misfit(said, values[name])
-        if wrong:
-            problems.append((name, wrong))
-        else:
-            bound[name] = canonical_value(values[name])
+        problems += _misfits(name, said, values[name])
+        bound[name] = canonical_value(values[name])
     ignored = tuple(name for name in values if name not in variables)
     if strict:
-        problems += [(name, "is not declared: leave it out") for name in ignored]
+        known = ", ".join(variables) or "none"
+        problems += [(name, f"is not declared: leave it out; declared are: {known}") for name in ignored]
     _require_none(problems)
     return bound, ignored
 
@@ -82,7 +81,8 @@ def bind(
 def _require_none(problems: Problems) -> None:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        error = VariablesInvalid(f"The variables do not fit: {problems[0][0]} {problems[0][1]}{more}")
+        first = f"{problems[0][0]} {problems[0][1]}"
+        error = VariablesInvalid(f"The variables do not fit the template's declaration: {first}{more}")
         error.problems = tuple(problems)
         raise error
 
@@ -116,7 +116,7 @@ def _not_json(value: Json, depth: int) -> str | None:
 def _scalar_not_json(value: Json) -> str | None:
     wrong = None
     if isinstance(value, str):
-        wrong = None if _is_whole(value) else "holds half of a character (a lone surrogate)"
+        wrong = None if _is_whole(value) else "holds half of a character (a lone surrogate): send well-formed Unicode"
     elif isinstance(value, float):
         wrong = None if math.isfinite(value) else "holds NaN or an infinity, which JSON cannot say"
     elif isinstance(value, int):
@@ -134,48 +134,70 @@ def _is_whole(text: str) -> bool:
     return True
 
 
-def _misfit(said: Mapping[str, Json], value: Json) -> str | None:
-    """What is wrong with a value of a variable."""
-    wrong = _wrong_type(said["type"], value)
-    if wrong is None and said["type"] == "messages":
-        wrong = _first(_message_misfit(index, each, said) for index, each in enumerate(value))
+def _wanted(said: Mapping[str, Json]) -> str:
+    """What a variable takes, in words."""
+    kind = said["type"]
+    if said.get("enum") is not None and not said.get("sensitive"):
+        return "one of " + ", ".join(map(canonical_text, said["enum"][:20]))
+    return _KINDS[kind][1] if kind in _SCALARS else f"a value of type {kind}"
+
+
+def _misfits(name: str, said: Mapping[str, Json], value: Json) -> Iterator[tuple[str, str]]:
+    """What is wrong with a variable's value, in the words of the server (``registry/domain/binding.py``)."""
+    kind = said["type"]
+    if kind in _MEDIA:
+        if not isinstance(value, dict) or set(value) not in ({"url"}, {"data", "media_type"}):
+            yield name, "must be an object {url} or {data, media_type} with no other keys"
+        return
+    if not _is_kind(kind, value):
+        yield name, f"must be {_KINDS[kind][1]}{'' if kind == 'messages' else f', not {_named(value)}'}"
+        return
     allowed = said.get("enum")
-    if wrong is None and allowed is not None and value not in allowed:
-        shown = "" if said.get("sensitive") else ": " + ", ".join(map(canonical_text, allowed[:20]))
-        wrong = f"is not among the allowed values{shown}"
-    if wrong is None and isinstance(value, (str, list)):
-        wrong = _out_of_bounds(len(value), said.get("min_length"), said.get("max_length"), "its length")
-    if wrong is None and isinstance(value, (int, float)) and not isinstance(value, bool):
-        wrong = _out_of_bounds(value, said.get("minimum"), said.get("maximum"), "it")
-    return wrong
+    if allowed is not None and value not in allowed:
+        shown = ", ".join(map(canonical_text, allowed[:20])) + (", …" if len(allowed) > 20 else "")
+        yield name, "is not among the allowed values" + ("" if said.get("sensitive") else f": {shown}")
+    if kind == "messages":
+        for index, message in enumerate(value):
+            yield from _message_misfits(f"{name}[{index}]", message, untrusted=said.get("untrusted", False))
+    yield from ((name, wrong) for wrong in _out_of_bounds(said, value))
 
 
-def _wrong_type(kind: str, value: Json) -> str | None:
-    types, words = _KINDS[kind]
-    fits: bool = isinstance(value, types) and (not isinstance(value, bool) or kind == "boolean")
-    if fits and kind == "integer":
-        fits = float(value).is_integer()
-    elif fits and kind in _MEDIA:
-        fits = set(value) in ({"url"}, {"data", "media_type"})
-    return None if fits else f"must be {words}"
+def _is_kind(kind: str, value: Json) -> bool:
+    fits = isinstance(value, _KINDS[kind][0]) and isinstance(value, bool) == (kind == "boolean")
+    return fits and (kind != "integer" or float(value).is_integer())
 
 
-def _message_misfit(index: int, message: Json, said: Mapping[str, Json]) -> str | None:
+def _named(value: Json) -> str:
+    kinds = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "null")
+
+
+def _message_misfits(where: str, message: Json, *, untrusted: bool) -> Iterator[tuple[str, str]]:
     if not isinstance(message, dict) or not {"role", "content"} <= set(message) <= {"role", "content", "name"}:
-        return f"[{index}] must be an object {{role, content}}, with name if need be"
-    if not isinstance(message["role"], str) or not isinstance(message["content"], (str, list)):
-        return f"[{index}] must have a role, and content that is a string or a list of parts"
-    if said.get("untrusted") and message["role"] not in _UNTRUSTED_ROLES:
-        return f"[{index}].role must be one of {', '.join(sorted(_UNTRUSTED_ROLES))}: the variable is untrusted"
-    return None
+        yield where, "must be an object {role, content}, with name if need be, and no other keys"
+        return
+    roles = _UNTRUSTED_ROLES if untrusted else _ROLES
+    if message["role"] not in roles:
+        whose = " of an untrusted variable" if untrusted else ""
+        yield f"{where}.role", f"must be one of {', '.join(roles)} in messages{whose}"
+    if not isinstance(message.get("name", ""), str):
+        yield f"{where}.name", "must be a string"
+    if not isinstance(message["content"], (str, list)):
+        yield f"{where}.content", "must be a string or a list of parts"
 
 
-def _out_of_bounds(size: float, least: float | None, most: float | None, what: str) -> str | None:
-    if least is not None and size < least:
-        return f"is out of bounds: {what} must be at least {least}"
-    if most is not None and size > most:
-        return f"is out of bounds: {what} must be at most {most}"
-    return None
+def _out_of_bounds(said: Mapping[str, Json], value: Json) -> Iterator[str]:
+    if isinstance(value, (str, list)):
+        unit = {"string": "characters", "messages": "messages"}.get(said["type"], "items")
+        if len(value) < said.get("min_length", 0):
+            yield f"has {len(value)} {unit}; at least {said['min_length']} are needed"
+        if len(value) > said.get("max_length", math.inf):
+            yield f"has {len(value)} {unit}; at most {said['max_length']} are allowed"
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value < said.get("minimum", -math.inf):
+            yield f"must be at least {canonical_text(canonical_value(said['minimum']))}"
+        if value > said.get("maximum", math.inf):
+            yield f"must be at most {canonical_text(canonical_value(said['maximum']))}"
 
 
 def _first(found: Iterable[str | None]) -> str | None:

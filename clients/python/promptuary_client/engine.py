@@ -16,7 +16,7 @@ from promptuary_client.errors import BadRequest, PromptuaryError, Unavailable
 from promptuary_client.events import Follower
 from promptuary_client.options import Options
 from promptuary_client.reading import Reads
-from promptuary_client.session import Session
+from promptuary_client.session import Session, require_strings
 from promptuary_client.transport import Transport
 from promptuary_client.workers import Workers
 
@@ -115,7 +115,8 @@ if hasattr(os, "register_at_fork"):  # there is no fork on Windows
 
 
 def make_key(name: str, label: str | None, version: int | None, ref: str | None) -> Key:
-    """What is asked for. Raises BadRequest for selectors that are none or do not go together."""
+    """What is asked for. Raises BadRequest for selectors that are none or do not go together, TypeError for others."""
+    require_strings(name=name, label=label, ref=ref)
     if version is not None and (label is not None or ref is not None):
         raise BadRequest("version= stands alone: leave out label= and ref=")
     if version is not None and (type(version) is not int or version < 1):

@@ -79,7 +79,7 @@ class VariablesInvalid(PromptuaryError):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The variables that are wrong, each once."""
+        """The variables that are wrong, or places in them (``history[0].role``), each once."""
         return tuple(dict.fromkeys(name for name, _ in self.problems))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from promptuary_client.cache import Key
 from promptuary_client.digests import check_prompt
-from promptuary_client.errors import BadRequest, Untrustworthy, problem_error
+from promptuary_client.errors import BadRequest, PreconditionFailed, Untrustworthy, problem_error
 from promptuary_client.reading import Fetched
 from promptuary_client.rendering import Rendered, read_rendered
 from promptuary_client.retries import with_retries
@@ -80,7 +80,11 @@ class Session:
         precondition = {"If-None-Match": "*"} if etag is None else {"If-Match": etag}
         body = content if isinstance(content, bytes) else _text_bytes(content)
         target = self._of("templates", name, {"message": message, "branch": branch})
-        return read_version(self._write("PUT", target, body, {"Content-Type": kind, **precondition}))
+        try:
+            return read_version(self._write("PUT", target, body, {"Content-Type": kind, **precondition}))
+        except PreconditionFailed as failure:
+            failure.args = (_way_out(name, etag, failure),)  # the server's words are about headers
+            raise
 
     def label(self, name: str, label: str) -> Label:
         """Where a label points."""
@@ -138,11 +142,13 @@ class Session:
 
     def _of(self, noun: str, name: str, query: Mapping[str, object] | None = None) -> str:
         """The address of something that a template has. Which names there are is the server's to say."""
+        require_strings(name=name)
         if not name:
             raise BadRequest("A template's name cannot be empty: write it like support/triage")
         return self._target(noun, name, query)
 
     def _of_label(self, label: str, name: str) -> str:
+        require_strings(label=label, name=name)
         if not label or "/" in label or not name:
             raise BadRequest(f"{label!r} of {name!r} is no label of a template: name both, and no / in the label")
         return self._target("labels", f"{label}/{name}")
@@ -154,6 +160,13 @@ class Session:
             raise BadRequest("A name or message holds half of a character (a lone surrogate)") from None
 
 
+def require_strings(**arguments: str | None) -> None:
+    """Raises TypeError, which names the argument that is neither a string nor None."""
+    for name, value in arguments.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name}= is a string, not {type(value).__name__}")
+
+
 def _check_asked(prompt: Prompt, key: Key, *, redirected: bool) -> None:
     """Raises Untrustworthy where the answer is a sound template, but not the one that was asked for."""
     if prompt.name != unicodedata.normalize("NFC", key.name) and not redirected:
@@ -162,6 +175,22 @@ def _check_asked(prompt: Prompt, key: Key, *, redirected: bool) -> None:
         raise Untrustworthy(f"The server answered version {prompt.version} of {key.name}, not {key.version}")
     if key.label not in {None, "latest", *prompt.labels} and key.ref is None:
         raise Untrustworthy(f"The server answered a version of {key.name} that does not carry {key.label}")
+
+
+def _way_out(name: str, etag: str | None, failure: PreconditionFailed) -> str:
+    """What to do where a template is in another state than the one that ``put`` named."""
+    if failure.etag is None:
+        return f"{name} does not exist (any more): leave out etag= to make it anew. Nothing was changed."
+    state = "" if failure.version is None else f" and is version {failure.version} now"
+    if etag is None:
+        return (
+            f'{name} exists already{state}: to change it pass the etag= of what you have read, or etag="*" to replace '
+            "whatever is there. Nothing was changed."
+        )
+    return (
+        f"{name} has changed since you read it{state}: read it again, repeat your change and pass its etag=. "
+        "Nothing was changed."
+    )
 
 
 def _succeeded(answer: Answer) -> Answer:
