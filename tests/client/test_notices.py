@@ -34,9 +34,9 @@ def test_a_default_for_what_is_not_there_is_told_once_for_each_reason(
     nasty.script = absent("There is no label 'prodution'")
     client.get(NAME, label="prodution", default="Hi")
     assert caplog.messages == [
-        f"{NAME}: There is no repository 'nope'; answered from the default",
-        "support/other: There is no repository 'nope'; answered from the default",
-        f"{NAME}: There is no label 'prodution'; answered from the default",
+        f"{NAME} was answered from the default: There is no repository 'nope'",
+        "support/other was answered from the default: There is no repository 'nope'",
+        f"{NAME} was answered from the default: There is no label 'prodution'",
     ]
 
 
@@ -55,7 +55,7 @@ async def test_asyncio_tells_it_too(nasty: Nasty, caplog: pytest.LogCaptureFixtu
     nasty.script = absent("There is no repository 'nope'")
     async with AsyncClient(nasty.url, KEY) as client:
         assert (await client.render(NAME, default="Hi")).text == "Hi"
-    assert caplog.messages == [f"{NAME}: There is no repository 'nope'; answered from the default"]
+    assert caplog.messages == [f"{NAME} was answered from the default: There is no repository 'nope'"]
 
 
 def test_what_is_raised_is_not_logged(nasty: Nasty, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,7 +93,7 @@ def test_a_refusal_is_no_outage(nasty: Nasty, connect: Connect, caplog: pytest.L
     client.get(NAME, default="Hi")
     nasty.script = Handler.template
     client.get(NAME, label="production")
-    assert caplog.messages == [f"{NAME}: Too narrow; answered from the default"]
+    assert caplog.messages == [f"{NAME} was answered from the default: Too narrow"]
 
 
 def test_a_default_that_was_a_prompt_is_told_as_the_default(
@@ -102,4 +102,6 @@ def test_a_default_that_was_a_prompt_is_told_as_the_default(
     kept = connect().get(NAME)
     nasty.stop()
     assert connect(retries=0).get(NAME, default=kept) is kept
-    assert caplog.messages == [f"{NAME}: The server cannot be reached: Connection refused; answered from the default"]
+    assert caplog.messages == [
+        f"{NAME} was answered from the default: The server cannot be reached: Connection refused"
+    ]

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from promptuary_client import Prompt, RenderFailed, render_prompt
 from promptuary_client.partials import partial_text
+from registry.domain.errors import RenderFailed as ServerRenderFailed
+from registry.domain.errors import RenderLimit as ServerRenderLimit
 from registry.domain.ids import TemplateName
 from registry.domain.rendering import render as server_render
 from registry.domain.template_file import read_template
@@ -86,3 +88,29 @@ def test_what_the_server_takes_for_a_partial_is_taken_here(value: str, form: str
     found = read_template(partial.encode(), "prompts/p.prompt.yaml")
     assume(found.template is not None)
     assert partial_text("p", partial) == "Ask {{ who }}?\n"
+
+
+HEAD = "schema: prompt/v1\ntype: text\nvariables: {x: {type: string}}\ntext: |\n  "
+
+
+@pytest.mark.parametrize(
+    ("text", "partial"),
+    [
+        ("{{ x.y }}", ""),
+        ("a\n  {{ x / 2 }}", ""),
+        ("{{ x|truncate('a') }}", ""),
+        ("{% for a in range(99999) %}{% for b in range(999) %}{% endfor %}{% endfor %}", ""),
+        ('{% include "p" %}', "b\n  {{ x.y }}"),
+        ('{% include "p" %}', "{{ x / 2 }}"),
+        ('{% include "p" %}', "{% for a in range(99999) %}{% for b in range(999) %}{% endfor %}{% endfor %}"),
+    ],
+)
+def test_why_nothing_can_be_rendered_is_told_as_by_the_server(text: str, partial: str) -> None:
+    sources = {"a/b": f"{HEAD}{text}\n", "p": f"{HEAD}{partial}\n"}
+    with pytest.raises((ServerRenderFailed, ServerRenderLimit)) as expected:
+        server_text(sources, {"x": "very secret"})
+    document = read_template(sources["a/b"].encode(), "prompts/a/b.prompt.yaml").document
+    with pytest.raises(RenderFailed) as caught:
+        render_prompt(prompt(dict(document or {}), {"p": sources["p"]}), {"x": "very secret"})
+    assert str(caught.value) == str(expected.value)
+    assert "very secret" not in str(caught.value)

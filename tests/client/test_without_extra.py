@@ -126,8 +126,8 @@ def test_a_default_that_is_no_template_needs_no_extra(plain: Plain) -> None:
         attempt(client.render, NAME, {"who": "Kim"}, default='Good morning: {"a": 1}')
         attempt(client.request_body, NAME, provider="openai", default=[{"role": "user", "content": "Hi"}])
     """) == [
-        f"WARNING {NAME}: The server cannot be reached: Connection refused; answered from the default"
-        " (without the extra render nothing else can be rendered here)",
+        f"WARNING {NAME} was answered from the default, since without the extra render nothing else can be rendered "
+        "here: The server cannot be reached: Connection refused",
         'made Good morning: {"a": 1} default',
         "made {'messages': [{'role': 'user', 'content': 'Hi'}]} ",
     ]
@@ -153,5 +153,5 @@ def test_in_an_outage_what_cannot_be_rendered_gives_way_to_the_default(plain: Pl
         "made Hi default",
     ]
     warned = [line for line in lines if line.startswith("WARNING")]
-    assert warned[0].endswith("answered from the default (without the extra render nothing else can be rendered here)")
+    assert "answered from the default, since without the extra" in warned[0]
     assert not any("answered from memory" in line for line in warned)

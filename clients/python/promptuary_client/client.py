@@ -78,7 +78,7 @@ class Client:
 
         From memory while it is fresh; then from memory too, while it is refreshed. Else from the server, within
         ``timeout``. Where that fails from the bundle, then from ``default`` (a text, messages or a Prompt).
-        Raises NotFound, Unauthorized, Denied, BadRequest, Unavailable, each only where there is no default.
+        Raises NotFound, Unauthorized, Denied, Unavailable where there is no default; BadRequest and TypeError always.
         """
         entry = self._entries.get((name, label, version, ref))
         if entry is not None and entry.prompt is not None and entry.fresh_until > monotonic():

@@ -26,7 +26,7 @@ class Notices:
         self._told_away = False
 
     def failed(self, name: str, failure: PromptuaryError, instead: str) -> None:
-        """A template could not be had from the server, and ``instead`` says what was done about it."""
+        """A template could not be had from the server; ``instead`` says what happened (after "It …")."""
         absent = isinstance(failure, NotFound)
         about = (name, str(failure)) if absent else ("", "")
         now = monotonic()
@@ -38,7 +38,7 @@ class Notices:
                 self._quiet_until[about] = now + (QUIET_ABSENT_SECONDS if absent else QUIET_SECONDS)
                 away = isinstance(failure, Unavailable) and not isinstance(failure, Untrustworthy)
                 self._told_away = self._told_away or away
-        log.log(logging.WARNING if loud else logging.DEBUG, "%s: %s; %s", name, failure, instead)
+        log.log(logging.WARNING if loud else logging.DEBUG, "%s %s: %s", name, instead, failure)
 
     def reached(self) -> None:
         """The server has answered: told where a warning said that it did not."""

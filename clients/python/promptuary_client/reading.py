@@ -134,8 +134,8 @@ class Reads:
             raise failure
         prompt, place = found
         made = make(prompt)
-        note = "" if kept else " (without the extra render nothing else can be rendered here)"
-        self._notices.failed(key.name, failure, f"answered from {place}{note}")
+        why = "" if kept else ", since without the extra render nothing else can be rendered here"
+        self._notices.failed(key.name, failure, f"was answered from {place}{why}")
         return made
 
     def expire(self, name: str | None, *, eagerly: bool = False) -> None:
@@ -232,7 +232,7 @@ class Reads:
             self.failed(failure)
             if entry is not None:
                 entry.retry_at = monotonic() + _back_off(0)
-                self._notices.failed(key.name, failure, "what is in memory still holds")
+                self._notices.failed(key.name, failure, "could not be refreshed")
             raise
         self.reached()
         prompt = fetched.prompt or known

@@ -35,6 +35,7 @@ _TEMPLATED = ("text", "content", "url")
 """Fields of parts that are template text."""
 _SYNTAX = re.compile(r"\{[{%#]")
 """A text without it is rendered to itself."""
+_CAUSE = re.compile(r"^caused by: (.*) \(in (.+):([0-9]+)\)$", re.MULTILINE)
 # What MiniJinja brings and the template language does not have, as on the server.
 _REMOVED_FILTERS = ("attr", "chain", "filesizeformat", "pluralize", "pprint", "safe", "striptags", "wordwrap")
 _REMOVED_TESTS = ("escaped", "filter", "safe", "test")
@@ -200,7 +201,7 @@ class _Renderer:
             try:
                 written = self._engine.render_str(source, **self._scope)
             except Exception as error:  # the engine's own, and what its filters raise  # noqa: BLE001
-                raise RenderFailed(f"{pointer}: {_reason(error)}") from None
+                raise RenderFailed(_told(error, pointer)) from None
         self._written += len(written)
         if self._written > MAX_OUTPUT:
             raise RenderFailed(f"The rendering is longer than {MAX_OUTPUT} characters")
@@ -218,13 +219,19 @@ class _Renderer:
         return environment
 
 
-def _reason(error: Exception) -> str:
-    """The short form of an error: the engine's long one shows values."""
-    line = getattr(error, "line", None)
+def _told(error: Exception, pointer: str) -> str:
+    """What went wrong and where, as the server tells it, in the short form: the engine's long one shows values."""
+    kind, line = getattr(error, "kind", None), getattr(error, "line", None)
+    causes = _CAUSE.findall(str(error)) if kind == "BadInclude" else []
+    if kind == "OutOfFuel" or "engine ran out of fuel" in str(error):
+        return f"{pointer}: rendering takes too many steps [render-limit]"
+    if causes:  # a fault inside a partial is told as the partial's
+        words, name, line = causes[-1]
+        return f"{name}, line {line}: {words}"
     words = getattr(error, "detail", None) or getattr(error, "message", None)
     if words is None:
         words = str(error) if isinstance(error, ValueError) else type(error).__name__
-    return f"line {line}: {words}" if line else str(words)
+    return f"{pointer}{f', line {line}' if line else ''}: {words}"
 
 
 def _loader(partials: Mapping[str, str]) -> Callable[[str], str]:
