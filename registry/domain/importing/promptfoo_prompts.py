@@ -112,7 +112,7 @@ def _texts(data: bytes, ending: str, name: str) -> Iterator[str]:
     if ending == ".txt":
         yield from (each.strip() for each in _SEPARATOR.split(text.replace("\r\n", "\n")))
     elif ending == ".jsonl":
-        yield from text.splitlines()
+        yield from text.split("\n")  # not splitlines: JSON may hold U+2028
     elif ending == ".csv":
         yield from _rows(text)
     elif ending in {".yaml", ".yml"}:

@@ -87,7 +87,7 @@ def _of_file(name: str, files: ReferredFiles) -> Iterator[Any]:
                 "assert": checks,
             }
     elif name.endswith(".jsonl"):
-        for line in decoded(files.read(name), name).splitlines():
+        for line in decoded(files.read(name), name).split("\n"):  # not splitlines: JSON may hold U+2028
             try:
                 yield json.loads(line) if line.strip() else {}
             except (ValueError, RecursionError):

@@ -89,7 +89,7 @@ def test_chat_in_json_and_yaml_and_rows_of_a_table() -> None:
             ),
             "chat.yaml": "- role: system\n  content: Be {{how}}.\n- role: assistant\n  content: OK\n",
             "rows.csv": 'label,prompt\none,"Say ""{{x}}"""\ntwo,Plain\n',
-            "lines.jsonl": '[{"role": "user", "content": "A"}]\n\n[{"role": "user", "content": "B"}]\n',
+            "lines.jsonl": '[{"role": "user", "content": "A\u2028A"}]\n\n[{"role": "user", "content": "B"}]\n',
         },
     )
     chat = render(made["chat"][0], {}, {"역할": "상담원", "q": "Hi"}).messages
