@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from registry.domain.ids import TemplateName
 
 YAML = "application/yaml"
+CREATED, NOT_FOUND, CONFLICT = 201, 404, 409
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a template is written: a branch, or the default branch."""
+    """Where a template is written: a branch, or the default branch. One that ``begins`` is made when it is written."""
 
     server: Server
     name: "TemplateName"
     branch: str | None
+    begins: bool = False
 
     @property
     def state(self) -> dict[str, Any]:
         """The query for what the branch has now."""
-        return {"label": "latest"} if self.branch is None else {"ref": self.branch}
+        return {"label": "latest"} if self.branch is None or self.begins else {"ref": self.branch}
 
     def read(self) -> Reply:
         """The file that is there now, as the server answers it. Raises NoAnswer."""
@@ -35,9 +37,21 @@ class Target:
 
     def write(self, source: bytes, message: str | None, condition: dict[str, str]) -> Reply:
         """Writes the file as one commit. Raises NoAnswer."""
+        if self.begins:
+            made = self.server.call("POST", "branches", body={"name": self.branch})
+            if made.status == CREATED:
+                warn(f"branch {self.branch} was made from the default branch")
+            elif made.status != CONFLICT:  # it may be there since this was asked
+                return made
         query = {"message": message, "branch": self.branch}
         headers = {"Content-Type": YAML, **condition}
         return self.server.call("PUT", "templates", self.name, query=query, body=source, headers=headers)
+
+
+def find_target(server: Server, name: "TemplateName", branch: str | None) -> Target:
+    """Where a template is written, whether there is such a branch yet or not. Raises NoAnswer."""
+    begins = branch is not None and server.call("GET", "branches", branch).status == NOT_FOUND
+    return Target(server, name, branch, begins)
 
 
 def check_draft(target: Target, source: bytes) -> "Sequence[Diagnostic]":

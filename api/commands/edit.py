@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from api.commands.options import Branch, InRepository, KeyFile, Message, Url
+from api.commands.options import InRepository, KeyFile, Message, ToBranch, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, warn
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def edit(
     name: Annotated[str, typer.Argument(help="The template's name.")],
     message: Message = None,
-    branch: Branch = None,
+    branch: ToBranch = None,
     url: Url = None,
     repository: InRepository = None,
     key_file: KeyFile = None,
@@ -37,14 +37,15 @@ def edit(
 
     Exit codes: 0 committed or unchanged, 1 refused (findings, somebody was quicker, not there), 2 it cannot be done so.
     """
-    from api.commands.drafts import Target, write_outcome
+    from api.commands.drafts import find_target, write_outcome
     from api.commands.remote import NoAnswer, open_server, refuse
     from api.commands.typed import typed_name, typed_selector
 
     known = typed_name(name)
     typed_selector(ref=branch)
-    target = Target(open_server(url, repository, key_file), known, branch)
+    server = open_server(url, repository, key_file)
     try:
+        target = find_target(server, known, branch)
         now = target.read()
     except NoAnswer as error:
         fail(str(error), UNUSABLE)

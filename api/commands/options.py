@@ -17,8 +17,13 @@ KeyFile = Annotated[
     typer.Option("--key-file", help="A file that holds the API key. [default: PROMPTUARY_KEY]", show_default=False),
 ]
 Message = Annotated[str | None, typer.Option("-m", "--message", help="The commit's message; one is made where absent.")]
-Branch = Annotated[
-    str | None, typer.Option("--branch", help="The branch. [default: the default branch]", show_default=False)
+ToBranch = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        help="The branch, made from the default branch if there is none. [default: the default branch]",
+        show_default=False,
+    ),
 ]
 
 Tag = Annotated[str | None, typer.Option("--tag", help="Only with this tag.", show_default=False)]

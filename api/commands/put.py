@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.options import Branch, InRepository, KeyFile, Message, Url
+from api.commands.options import InRepository, KeyFile, Message, ToBranch, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail
 
 if TYPE_CHECKING:
     from api.commands.drafts import Target
     from api.commands.remote import Reply
 
+PRECONDITION_FAILED = 412
+
 
 def put(
     name: Annotated[str, typer.Argument(help="The template's name.")],
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="The file; - is standard input.")] = "-",
     message: Message = None,
-    branch: Branch = None,
+    branch: ToBranch = None,
     if_match: Annotated[
         str | None,
         typer.Option(
@@ -44,8 +46,8 @@ def put(
     Exit codes: 0 written or equal already, 1 refused (findings, somebody was quicker, not there), 2 it cannot be done
     so.
     """
-    from api.commands.drafts import Target, write_outcome
-    from api.commands.remote import open_server, refuse
+    from api.commands.drafts import find_target, write_outcome
+    from api.commands.remote import NoAnswer, open_server, refuse
     from api.commands.typed import typed_name, typed_selector
 
     if new and if_match is not None:
@@ -54,8 +56,15 @@ def put(
         fail("--if-match is empty: give an ETag, or * for whatever is there", UNUSABLE)
     known = typed_name(name)
     typed_selector(ref=branch)
-    target = Target(open_server(url, repository, key_file), known, branch)
-    reply = _put(target, _read(file), message, new=new, if_match=if_match)
+    server = open_server(url, repository, key_file)
+    source = _read(file)
+    try:
+        target = find_target(server, known, branch)
+    except NoAnswer as error:
+        fail(str(error), UNUSABLE)
+    reply = _put(target, source, message, new=new, if_match=if_match)
+    if new and reply.status == PRECONDITION_FAILED:
+        fail(f"{known} exists already, and nothing was changed: to write it nevertheless, leave out --new")
     if reply.status >= 300:
         refuse(reply)
     write_outcome(target, reply, as_json=as_json)

@@ -89,7 +89,29 @@ def test_what_only_the_gate_can_say_is_shown_with_its_places(ask: Run) -> None:
     failing = text_template("Hi.") + "tests:\n  - name: t\n    expect: [{contains: nosuch}]\n"
     done = ask("put", "put/gate", "--new", stdin=failing)
     assert (done.code, "prompts/put/gate.prompt.yaml:7:" in done.err, "[test-failed]" in done.err) == (1, True, True)
-    assert ask("put", "put/gate", "--new", "--branch", "nosuch", stdin=text_template("Hi.")).code == 1
+    assert ask("put", "put/gate", "--new", "--branch", "no..branch", stdin=text_template("Hi.")).code == 2
+
+
+def test_a_branch_that_is_not_there_is_made(ask: Run, tmp_path: Path) -> None:
+    ask("put", "branched/a", "--new", stdin=text_template("One."))
+    made = "branch wip/one was made from the default branch"
+    for text in ("Two.", "Three."):
+        done = ask("put", "branched/a", "--branch", "wip/one", stdin=text_template(text))
+        assert (done.code, "branched/a on wip/one: updated (" in done.out) == (0, True), done.err
+        assert (made in done.err) == (text == "Two.")
+    edited = ask("edit", "branched/a", "--branch", "wip2", VISUAL=editor(tmp_path, 'sed -i s/One/Two/ "$1"'))
+    assert (edited.code, "branch wip2 was made" in edited.err) == (0, True), edited.err
+    assert ask("put", "branched/b", "--new", "--branch", "wip3", stdin=text_template("New.")).code == 0
+    same = ask("edit", "branched/a", "--branch", "wip4", EDITOR="true")
+    assert (same.code, ask("get", "branched/a", "--ref", "wip4").code) == (0, 1)
+    assert ask("get", "branched/a", "--ref", "wip/one").out == text_template("Three.")
+    assert ask("get", "branched/a").out == text_template("One.")
+
+
+def test_put_new_of_what_is_there_says_the_way_out(ask: Run) -> None:
+    ask("put", "put/there", "--new", stdin=text_template("One."))
+    done = ask("put", "put/there", "--new", stdin=text_template("Two."))
+    assert (done.code, "leave out --new" in done.err, "If-Match" in done.err) == (1, True, False)
 
 
 def test_put_says_what_cannot_be_read(ask: Run) -> None:
