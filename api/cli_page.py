@@ -52,8 +52,10 @@ promptuary label list
 promptuary export langfuse.json
 ```
 
-`promptuary --install-completion` makes the Tab key complete commands, options and their values in bash, zsh, fish and
-PowerShell, from the next shell on; `--show-completion` prints the lines for it, to be put where you want them.
+`promptuary --install-completion` makes the Tab key complete commands, options, what `--status`, `--format` and
+their like take, and files, in bash, zsh, fish and PowerShell, from the next shell on; `--show-completion` prints the
+lines for it, to be put where you want them. Names of templates and labels are completed from the server where
+`PROMPTUARY_KEY` is set: what it answers within a second, and nothing where there is none.
 
 In a pipeline of a repository that holds templates:
 

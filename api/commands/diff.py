@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands.options import InRepository, KeyFile, Url
+from api.commands.options import InRepository, KeyFile, Name, Url
 from api.commands.output import Json, console, visible, write_json
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ _STYLES = {"@": "cyan", "-": "red", "+": "green"}
 
 
 def diff(
-    name: Annotated[str, typer.Argument(help="The template's name.")],
+    name: Name,
     old: Annotated[
         str | None,
         typer.Argument(help="The older state. [default: the one before TO]", metavar="[FROM]", show_default=False),

@@ -5,11 +5,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from api.commands.options import InRepository, KeyFile, Message, ToBranch, Url
+from api.commands.options import InRepository, KeyFile, Message, Name, ToBranch, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, warn
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def edit(
-    name: Annotated[str, typer.Argument(help="The template's name.")],
+    name: Name,
     message: Message = None,
     branch: ToBranch = None,
     url: Url = None,

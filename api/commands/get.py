@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from api.commands.options import AtTime, InRepository, KeyFile, Ref, StateLabel, StateVersion, Url
+from api.commands.options import AtTime, InRepository, KeyFile, Name, Ref, StateLabel, StateVersion, Url
 from api.commands.output import UNUSABLE, Json, fail, write_json
 
 
 def get(
-    name: Annotated[str, typer.Argument(help="The template's name.")],
+    name: Name,
     label: StateLabel = None,
     version: StateVersion = None,
     ref: Ref = None,

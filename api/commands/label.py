@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.commands.completion import complete_label, complete_name
 from api.commands.options import InRepository, KeyFile, Message, Url
 from api.commands.output import REFUSED, Json, day, fail, write_json, write_table
 
@@ -13,13 +14,18 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show labels
 MOVED = ("label", "name", "version", "previous", "commit")
 """What an answer to a move has."""
 
-Word = Annotated[str, typer.Argument(help="The label, such as production.", metavar="LABEL")]
-Name = Annotated[str, typer.Argument(help="The template's name.", metavar="NAME")]
+Word = Annotated[
+    str, typer.Argument(help="The label, such as production.", metavar="LABEL", autocompletion=complete_label)
+]
+Name = Annotated[str, typer.Argument(help="The template's name.", metavar="NAME", autocompletion=complete_name)]
 
 
 @app.command("list")
 def list_labels(
-    label: Annotated[str | None, typer.Argument(help="Only this label. [default: all]", show_default=False)] = None,
+    label: Annotated[
+        str | None,
+        typer.Argument(help="Only this label. [default: all]", show_default=False, autocompletion=complete_label),
+    ] = None,
     url: Url = None,
     repository: InRepository = None,
     key_file: KeyFile = None,

@@ -1,15 +1,13 @@
 """``promptuary log``: the versions of a template."""
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from api.commands.options import InRepository, KeyFile, Limit, Url
+from api.commands.options import InRepository, KeyFile, Limit, Name, Url
 from api.commands.output import Json, day, write_json, write_table
 
 
 def log(
-    name: Annotated[str, typer.Argument(help="The template's name.")],
+    name: Name,
     limit: Limit = 50,
     url: Url = None,
     repository: InRepository = None,

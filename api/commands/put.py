@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.options import InRepository, KeyFile, Message, ToBranch, Url
+from api.commands.options import InRepository, KeyFile, Message, Name, ToBranch, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ PRECONDITION_FAILED = 412
 
 
 def put(
-    name: Annotated[str, typer.Argument(help="The template's name.")],
+    name: Name,
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="The file; - is standard input.")] = "-",
     message: Message = None,
     branch: ToBranch = None,

@@ -10,6 +10,7 @@ from unicodedata import normalize
 import typer
 
 from api.commands.checkout_files import PROMPTS, SUFFIX, find_root, read_files
+from api.commands.completion import complete_name, complete_state_label
 from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, write_json
 from api.commands.typed import asked_name, typed_name, typed_repository, typed_selector
@@ -26,8 +27,19 @@ class BodyFormat(StrEnum):
     ANTHROPIC = "anthropic"
 
 
+FileOrName = Annotated[
+    str, typer.Argument(help="A file of a checkout, or a template's name.", autocompletion=complete_name)
+]
+FromLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--label", help="From the server: this label.", show_default=False, autocompletion=complete_state_label
+    ),
+]
+
+
 def render(
-    template: Annotated[str, typer.Argument(help="A file of a checkout, or a template's name.")],
+    template: FileOrName,
     var: Annotated[list[str] | None, typer.Option(help="A value, as name=text or name:=JSON.", metavar="K=V")] = None,
     var_file: Annotated[
         Path | None, typer.Option("--vars", help="A JSON file with an object of values; - is stdin.", metavar="FILE")
@@ -36,7 +48,7 @@ def render(
         BodyFormat | None, typer.Option("--format", help="Write a request body for this provider.", show_default=False)
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse values that are not declared.")] = False,
-    label: Annotated[str | None, typer.Option(help="From the server: this label.", show_default=False)] = None,
+    label: FromLabel = None,
     version: Annotated[int | None, typer.Option(help="From the server: this version.", show_default=False)] = None,
     ref: Annotated[
         str | None, typer.Option(help="From the server: this branch, tag or commit.", show_default=False)

@@ -2,13 +2,18 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, Run, environment
+from api.commands.options import StatusChoice, TypeChoice
+from registry.domain import template
+from tests.cli.conftest import ROOT, Run, environment, url_of
+from tests.running import Running
 
 HEAVY = (
     "asyncio",
@@ -38,12 +43,47 @@ def test_help_imports_nothing_that_takes_long(process: Run) -> None:
         ("promptuary v", 1, ["validate"]),
         ("promptuary label r", 2, ["rollback"]),
         ("promptuary validate --format s", 3, ["sarif"]),
+        ("promptuary list --status ", 3, ["draft", "active", "deprecated"]),
+        ("promptuary search x --type t", 4, ["text"]),
+        ("promptuary validate pro", 2, []),  # nothing of ours: the shell completes files
+        ("promptuary put a pro", 3, []),
+        ("promptuary get s", 2, []),  # no key, so nobody is asked
         ("promptuary get --re", 2, ["--ref", "--reference", "--repository"]),
     ],
 )
 def test_completion(process: Run, words: str, place: int, expected: list[str]) -> None:
     done = process(_PROMPTUARY_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place))
     assert done.out.split() == expected
+
+
+def complete(process: Run, words: str, place: int, **more: str) -> list[str]:
+    done = process(_PROMPTUARY_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place), **more)
+    assert done.err == ""
+    return done.out.split()
+
+
+@pytest.mark.e2e
+def test_names_and_labels_come_from_the_server(process: Run, server: Running) -> None:
+    known = {"PROMPTUARY_URL": url_of(server), "PROMPTUARY_KEY": server.key}
+    assert complete(process, "promptuary get sup", 2, **known) == ["support/triage"]
+    assert complete(process, "promptuary get 고객지원/", 2, **known) == ["고객지원/환불"]
+    assert "partials/tone" in complete(process, "promptuary label get production ", 4, **known)
+    assert complete(process, "promptuary list --label p", 3, **known) == ["production"]
+    assert complete(process, "promptuary get x --label l", 4, **known) == ["latest"]
+    assert complete(process, "promptuary get --repository nosuch s", 4, **known) == []
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(process: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        known = {"PROMPTUARY_URL": f"http://127.0.0.1:{silent.getsockname()[1]}", "PROMPTUARY_KEY": "pmt_x"}
+        assert complete(process, "promptuary get s", 2, **known) == []
+        assert time.monotonic() - began < 20  # one that is waited for has 30 seconds
+
+
+def test_the_choices_are_those_of_templates() -> None:
+    assert [each.value for each in StatusChoice] == [each.value for each in template.Status]
+    assert [each.value for each in TypeChoice] == [each.value for each in template.TemplateType]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
