@@ -92,7 +92,7 @@ def test_an_engine_of_another_generation_renders_nothing(tmp_path: Path) -> None
     """What Python 3.9 can have of it would render, but not what the server does."""
     (tmp_path / "minijinja").mkdir()
     (tmp_path / "minijinja/__init__.py").write_text("")
-    (tmp_path / "yaml.py").write_text("CLoader = None")
+    (tmp_path / "yaml.py").write_text("__with_libyaml__ = True")
     (tmp_path / "minijinja-2.24.0.dist-info").mkdir()
     (tmp_path / "minijinja-2.24.0.dist-info/METADATA").write_text("Name: minijinja\nVersion: 2.24.0\n")
     script = f"""

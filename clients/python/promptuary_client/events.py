@@ -51,8 +51,6 @@ class Follower:
         self._target = target
         self._on_change = on_change
         self._last_id: str | None = None
-        self._failures = 0
-        self._told: set[str] = set()
         self.forget()
 
     def forget(self) -> None:
@@ -61,6 +59,8 @@ class Follower:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
+        self._failures = 0
+        self._told: set[str] = set()
 
     def start(self) -> None:
         """Begins to follow, once."""
@@ -78,15 +78,16 @@ class Follower:
 
     def _run(self) -> None:
         while not self._ended.is_set():
+            began, lasting = monotonic(), False
             try:
                 self._follow()
-                pause = jittered(0, first=_FIRST_PAUSE)
             except (OSError, ValueError, http.client.HTTPException, PromptuaryError) as error:
-                pause = jittered(self._failures, LONGEST_PAUSE, first=_FIRST_PAUSE)
-                self._failures = min(self._failures + 1, 10)
-                if self._tell(error):
-                    pause = REFUSED_PAUSE
-            self._ended.wait(pause)
+                lasting = self._tell(error)
+            if monotonic() - began > LONGEST_PAUSE:  # there was one; what ends as it begins counts as a failure
+                self._failures = 0
+            pause = jittered(self._failures, LONGEST_PAUSE, first=_FIRST_PAUSE)
+            self._failures = min(self._failures + 1, 10)
+            self._ended.wait(REFUSED_PAUSE if lasting else pause)
 
     def _tell(self, error: Exception) -> bool:
         """Logs why there is no stream, each reason once until there is one again; whether it may last."""
@@ -106,7 +107,6 @@ class Follower:
 
     def _begun(self) -> None:
         """There is a stream."""
-        self._failures = 0
         if self._told:
             self._told.clear()
             log.info("The event stream is back")

@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from promptuary_client.binding import bind, read_values
@@ -68,13 +68,13 @@ class RenderMissing(RenderFailed):
 
 
 def can_render() -> bool:
-    """Whether the extra ``render`` is installed, with an engine of the server's generation."""
+    """Whether the extra ``render`` is installed, with an engine of the server's generation and the server's parser."""
     try:
         import minijinja  # noqa: F401, PLC0415  (the extra is imported where it is needed)
-        from yaml import CLoader  # noqa: F401, PLC0415
+        import yaml  # noqa: PLC0415
     except ImportError:
         return False
-    return _engine_generation() >= _GENERATION
+    return bool(yaml.__with_libyaml__) and _engine_generation() >= _GENERATION
 
 
 @lru_cache(1)
@@ -93,9 +93,9 @@ def require_engine(default: Fallback | None, *, local: bool) -> None:
 
     So that it is seen with the first call, and not in the first outage.
     """
-    if not local and (default is None or not _is_template(default)):
+    if (not local and default is None) or can_render():
         return
-    if not can_render():
+    if local or (default is not None and _is_template(default)):
         what = "Rendering here" if local else "Filling in a default that is a template ({{ … }}, {% … %})"
         raise RenderMissing(f"{what} needs Python 3.10 or newer and the extra: pip install 'promptuary-client[render]'")
 
@@ -164,8 +164,10 @@ class _Renderer:
 
     def __init__(self, prompt: Prompt, values: Mapping[str, Json]) -> None:
         self._values = values
+        self._scope = {name: engine_value(value) for name, value in values.items()}
         self._partials = prompt.partials
         self._written = 0
+        self._engine: Any = None  # until a text needs it: without the extra there is none
 
     def messages(self, said: Json) -> list[dict[str, Json]]:
         made: list[dict[str, Json]] = []
@@ -199,6 +201,7 @@ class _Renderer:
         written = source
         if _SYNTAX.search(source):
             try:
+                self._engine = self._engine or _environment(self._partials)
                 written = self._engine.render_str(source, **self._scope)
             except Exception as error:  # the engine's own, and what its filters raise  # noqa: BLE001
                 raise RenderFailed(_told(error, pointer)) from None
@@ -206,17 +209,6 @@ class _Renderer:
         if self._written > MAX_OUTPUT:
             raise RenderFailed(f"The rendering is longer than {MAX_OUTPUT} characters")
         return written
-
-    @cached_property
-    def _scope(self) -> dict[str, Json]:
-        return {name: engine_value(value) for name, value in self._values.items()}
-
-    @cached_property
-    def _engine(self) -> Any:
-        environment = _environment()
-        environment.clear_templates()  # else it remembers the partials of the rendering before
-        environment.loader = _loader(self._partials)
-        return environment
 
 
 def _told(error: Exception, pointer: str) -> str:
@@ -249,11 +241,13 @@ def _finalize(value: Json) -> str:
     return value if type(value) is str else canonical_text(value)
 
 
-def _environment() -> Any:
+def _environment(partials: Mapping[str, str]) -> Any:
     """This thread's engine: making one takes as long as rendering, and its loader belongs to one rendering."""
     known = getattr(_thread, "environment", None)
     if known is None:
         known = _thread.environment = _new_environment()
+    known.clear_templates()  # else it remembers the partials of the rendering before
+    known.loader = _loader(partials)
     return known
 
 
