@@ -402,6 +402,15 @@ def test_a_name_is_the_servers_to_judge(nasty: Nasty, connect: Connect, name: st
     assert (unquote(asked), "?" in asked) == (name, False)
 
 
+@pytest.mark.parametrize("default", [{"role": "user", "content": "Hi"}, ["Hi"], 5, b"Hi"])
+def test_a_default_that_is_none_is_told_before_it_is_needed(connect: Connect, default: Any) -> None:
+    client = connect()
+    for call in (client.get, client.render):
+        with pytest.raises(TypeError, match="default= is a text, a list of messages or a Prompt, not"):
+            call(NAME, default=default)
+    assert client.get(NAME, default=()).origin == "server"
+
+
 def test_a_page_of_another_server_is_no_template(nasty: Nasty, connect: Connect) -> None:
     nasty.script = lambda handler: handler.answer(200, b"<html>")
     with pytest.raises(Untrustworthy, match="Promptuary server"):

@@ -109,8 +109,11 @@ class Reads:
     def require_worth(self, key: Key, default: Fallback | None, *, kept: bool = True) -> None:
         """Raises Unavailable where the server is away, as far as is known, and there is another answer (``otherwise``).
 
-        After its pause one caller tries it: it may hang, and then not all need to wait for that.
+        After its pause one caller tries it: it may hang, and then not all need to wait for that. Raises TypeError for a
+        default that is none, before it is needed.
         """
+        if default is not None:
+            default_prompt(key.name, default)
         if not self._failures or self._fallback(key, default, kept=kept) is None:
             return
         with self._lock:

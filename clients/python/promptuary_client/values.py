@@ -90,14 +90,17 @@ Fallback = Union[str, Sequence[Mapping[str, Json]], Prompt]
 def default_prompt(name: str, default: Fallback) -> Prompt:
     """The prompt that a default stands for; a text and messages are templates, so variables in them are filled in.
 
-    Every name that they use may be passed; nothing is declared, so nothing is checked.
+    Every name that they use may be passed; nothing is declared, so nothing is checked. Raises TypeError for what is no
+    default.
     """
     if isinstance(default, Prompt):
         return default
     if isinstance(default, str):
         document: dict[str, Json] = {"schema": "prompt/v1", "type": "text", "text": default}
-    else:
+    elif isinstance(default, Sequence) and all(isinstance(message, Mapping) for message in default):
         document = {"schema": "prompt/v1", "type": "chat", "messages": [dict(message) for message in default]}
+    else:
+        raise TypeError(f"default= is a text, a list of messages or a Prompt, not {type(default).__name__}")
     return Prompt(name, None, "", None, "", document, origin=DEFAULT)
 
 
