@@ -97,11 +97,15 @@ def default_prompt(name: str, default: Fallback) -> Prompt:
         return default
     if isinstance(default, str):
         document: dict[str, Json] = {"schema": "prompt/v1", "type": "text", "text": default}
-    elif isinstance(default, Sequence) and all(isinstance(message, Mapping) for message in default):
+    elif _is_messages(default):
         document = {"schema": "prompt/v1", "type": "chat", "messages": [dict(message) for message in default]}
     else:
         raise TypeError(f"default= is a text, a list of messages or a Prompt, not {type(default).__name__}")
     return Prompt(name, None, "", None, "", document, origin=DEFAULT)
+
+
+def _is_messages(default: object) -> bool:
+    return isinstance(default, Sequence) and all(isinstance(message, Mapping) for message in default)
 
 
 def read_fields(body: Json, kind: str, **types: type | tuple[type, ...]) -> Mapping[str, Json]:
