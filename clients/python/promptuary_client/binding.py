@@ -188,11 +188,12 @@ def _message_misfits(where: str, message: Json, *, untrusted: bool) -> Iterator[
 
 def _out_of_bounds(said: Mapping[str, Json], value: Json) -> Iterator[str]:
     if isinstance(value, (str, list)):
-        unit = {"string": "characters", "messages": "messages"}.get(said["type"], "items")
+        unit = {"string": "character", "messages": "message"}.get(said["type"], "item")
+        size = f"has {len(value)} {unit}{'' if len(value) == 1 else 's'}"
         if len(value) < said.get("min_length", 0):
-            yield f"has {len(value)} {unit}; at least {said['min_length']} are needed"
+            yield f"{size}; at least {said['min_length']} are needed"
         if len(value) > said.get("max_length", math.inf):
-            yield f"has {len(value)} {unit}; at most {said['max_length']} are allowed"
+            yield f"{size}; at most {said['max_length']} are allowed"
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if value < said.get("minimum", -math.inf):
             yield f"must be at least {canonical_text(canonical_value(said['minimum']))}"
