@@ -57,7 +57,7 @@ def server_problems(values: dict[str, Any], *, strict: bool) -> tuple[str, list[
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"text": None}, {"text": 1}, {"text": "abcd"}, {"text": "a"}, {"number": True}, {"number": 1.5}, {"number": 9},
+        {"text": None}, {"text": 1}, {"text": "abcd"}, {"text": "a" * 1001}, {"text": "a"}, {"number": True}, {"number": 1.5}, {"number": 9},
         {"number": 0}, {"ratio": 0.25}, {"ratio": "x"}, {"yes": 1}, {"word": "c"}, {"level": 3}, {"level": True},
         {"secret": "x"}, {"many": [1, 2]}, {"many": {}}, {"order": []}, {"needed": None}, {"picture": "x"},
         {"picture": {"url": "https://a.example", "more": 1}}, {"said": "x"}, {"said": ["x"]},

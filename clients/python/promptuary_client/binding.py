@@ -189,7 +189,7 @@ def _message_misfits(where: str, message: Json, *, untrusted: bool) -> Iterator[
 def _out_of_bounds(said: Mapping[str, Json], value: Json) -> Iterator[str]:
     if isinstance(value, (str, list)):
         unit = {"string": "character", "messages": "message"}.get(said["type"], "item")
-        size = f"has {len(value)} {unit}{'' if len(value) == 1 else 's'}"
+        size = f"has {len(value):,} {unit}{'' if len(value) == 1 else 's'}"
         if len(value) < said.get("min_length", 0):
             yield f"{size}; at least {said['min_length']} are needed"
         if len(value) > said.get("max_length", math.inf):
