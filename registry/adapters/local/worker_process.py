@@ -43,7 +43,9 @@ class WorkerLost(Exception):
 class WorkerProcess:
     """A child without the parent's environment, files, terminal or standard error."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket, longest_answer: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: socket.socket, longest_answer: int = MAX_ANSWER
+    ) -> None:
         self.process = process
         self.channel = channel
         self._longest_answer = longest_answer
