@@ -33,7 +33,7 @@ FUZZ := tests/domain/test_yaml_reader.py tests/domain/test_template_file.py test
 ROUNDS ?= 20
 
 soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzing from ROUNDS=20 seeds
-	$(BIN)/pytest -m soak $(ARGS)
+	$(BIN)/pytest -m soak --timeout 2400 $(ARGS)
 	for round in $$(seq $(ROUNDS)); do $(BIN)/pytest -q -n $(JOBS) -m "not soak" $(FUZZ) --hypothesis-seed=random || exit 1; done
 
 lint: dev-env ## ruff, mypy, import contracts, and the sample repository
