@@ -111,8 +111,8 @@ TABLE: Mapping[type[PromptuaryError], ProblemType] = {
         "refused",
         422,
         "The gate refused the change",
-        "`diagnostics` lists what is wrong: rule, message, path, line and column. Every rule has a page. Nothing was "
-        "written.",
+        "`diagnostics` lists what is wrong: rule, message, path, line and column. The folder "
+        "`docs/rules` of Promptuary has a page for every rule. Nothing was written.",
     ),
     domain.Denied: ProblemType(
         "denied", 403, "You may not do this", "Use a key with a wider scope, or ask somebody who may."

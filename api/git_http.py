@@ -19,7 +19,7 @@ from api.git_body import RequestBody
 from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from hooks.ports import Judge, Reporter
-from hooks.server_side import Push, ServedHooks, serve_push
+from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor, Scope
 from registry.domain.errors import Denied, NotFound, PromptuaryError, Unauthenticated, Unavailable
 from registry.ports.git import Repositories
@@ -130,6 +130,8 @@ class GitHttp:
             slots.release()
 
     async def _advertise(self, request: GitRequest, path: Path, send: Send) -> None:
+        if request.writes:
+            require_gate(request.repository, path)  # git shows its user why now, and not when it sends the pack
         arguments = self.command(request, path / "hooks", "--advertise-refs")
         environment = git_environment(path, {"GIT_PROTOCOL": request.protocol})
         try:

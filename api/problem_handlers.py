@@ -10,19 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.errors import HTTP_PROBLEMS, INTERNAL, error_answer, make_problem, moved_location
+from api.field_words import field_words
 from api.gateway import ID
 from registry.domain.errors import PromptuaryError, TemplateMoved
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
-
-_SAID = {
-    "extra_forbidden": "there is no such field here: check the spelling",
-    "missing": "is missing",
-    "model_attributes_type": "must be a JSON object",
-    "dict_type": "must be a JSON object",
-    "bool_parsing": "must be true or false",
-}
-"""Where pydantic's own words speak of Python, or of no way out."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -96,4 +88,4 @@ def _message(problem: dict[str, Any]) -> str:
         return "is empty: send a JSON object"
     if problem["type"] == "json_invalid":
         return f"is no JSON: {problem.get('ctx', {}).get('error', 'syntax error')}"
-    return _SAID.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
+    return field_words(problem)

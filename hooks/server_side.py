@@ -53,6 +53,14 @@ class Push:
     actor: Actor
 
 
+def require_gate(repository: RepositoryName, path: Path) -> Path:
+    """The repository's pre-receive. Raises Unavailable where it cannot be run."""
+    script = path.resolve() / "hooks" / _PRE_RECEIVE
+    if not os.access(script, os.X_OK):
+        raise Unavailable(f"The gate of {repository} is not there. Restart the server, which writes it anew.")
+    return script
+
+
 @asynccontextmanager
 async def serve_push(
     push: Push, *, gate: Judge, reporting: Reporter, parent: Path | None = None
@@ -62,9 +70,7 @@ async def serve_push(
     ``parent`` is where the private folder is made, the system's temporary folder where None. Raises OSError, and
     Unavailable where the repository's pre-receive cannot be run: without it Git would let everything in.
     """
-    script = push.path.resolve() / "hooks" / _PRE_RECEIVE
-    if not os.access(script, os.X_OK):
-        raise Unavailable(f"The gate of {push.repository} is not there. Restart the server, which writes it anew.")
+    script = require_gate(push.repository, push.path)
     folder = Path(tempfile.mkdtemp(prefix="promptuary-push-", dir=parent))
     try:
         scripts = folder / "hooks"

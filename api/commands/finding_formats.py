@@ -80,7 +80,7 @@ def sarif(findings: Sequence[Finding], titles: Mapping[str, str], version: str) 
     """A SARIF 2.1.0 log with one run; ``titles`` say what each rule is about."""
     used = sorted({finding.rule for finding in findings})
     numbers = {rule: index for index, rule in enumerate(used)}
-    rules = [{"id": rule, "shortDescription": {"text": titles.get(rule, rule)}} for rule in used]
+    rules = [_sarif_rule(rule, titles.get(rule, rule)) for rule in used]
     results = [
         {
             "ruleId": finding.rule,
@@ -142,6 +142,11 @@ def _escaped(text: str) -> str:
 
 def _property(text: str) -> str:
     return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _sarif_rule(rule: str, title: str) -> dict[str, Any]:
+    help_text = f"{title}. Promptuary's docs/rules/{rule}.md has an example and what to do."
+    return {"id": rule, "shortDescription": {"text": title}, "help": {"text": help_text}}
 
 
 def _sarif_place(finding: Finding) -> dict[str, Any]:

@@ -26,16 +26,25 @@ def init(
     if as_json:
         write_json({"name": name, "path": path, "git_path": f"/git/{name}.git"})
         return
-    if not settings.port:
+    address = _address(settings)
+    if address is None:
         typer.echo(f"Made {name} in {path}.")
         return
     key = shlex.quote(str(settings.data.resolve() / "admin-key"))
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  (compared, not bound)
     typer.echo(f"Made {name} in {path}. While the server runs, clone it with:")
-    typer.echo(
-        f'  git -c http.extraHeader="Authorization: Bearer $(cat {key})" clone '
-        f"http://{host}:{settings.port}/git/{name}.git"
-    )
+    typer.echo(f'  git -c http.extraHeader="Authorization: Bearer $(cat {key})" clone {address}/git/{name}.git')
+
+
+def _address(settings: "Settings") -> str | None:
+    """Where the server is asked: PROMPTUARY_URL where it is set, else as it is bound; None where no port is fixed."""
+    from api.commands.addresses import without_password
+    from registry.settings import ClientSettings
+
+    client = ClientSettings()
+    if "url" in client.model_fields_set:
+        return without_password(client.url).rstrip("/")
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  (compared, not bound)
+    return f"http://{host}:{settings.port}" if settings.port else None
 
 
 async def _init(settings: "Settings", name: str) -> str:

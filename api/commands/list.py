@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from api.commands.options import InRepository, KeyFile, Label, Limit, Model, OfType, Owner, Status, Tag, Url
-from api.commands.output import Json, day, write_json, write_table
+from api.commands.output import Json, day, warn, write_json, write_table
 
 
 def list_templates(
@@ -49,6 +49,8 @@ def list_templates(
     if templates:
         rows = [_row(template) for template in templates]
         write_table(columns, rows, optional=("UPDATED", "TYPE", "STATUS", "DESCRIPTION", "LABELS"), crop_last=True)
+    else:
+        warn("no template is so" if any(filters.values()) else "the repository has no templates yet")
     tell_more(page, len(templates))
 
 

@@ -66,13 +66,14 @@ def settings_of(data: Path | None = None, **changes: Any) -> "Settings":
     """The settings, with what the command line says on top. Ends the program where one cannot be read."""
     from pydantic import ValidationError
 
+    from api.field_words import field_words
     from registry.settings import Settings
 
     given = {name: value for name, value in {"data": data, **changes}.items() if value is not None}
     try:
         return Settings(**given)
     except ValidationError as error:
-        problems = "; ".join(f"{_setting(e['loc'], given)}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(f"{_setting(e['loc'], given)} {field_words(e)}" for e in error.errors())
         fail(f"settings that cannot be used: {problems}", UNUSABLE)
 
 
@@ -137,7 +138,7 @@ def write_table(
     """Writes a table; wide characters count as two columns.
 
     Where a terminal is too narrow, ``crop_last`` cuts the last column, then ``optional`` columns are left out in their
-    order, then cells are folded; where that cannot be read each row is a record.
+    order, which is said on standard error, then cells are folded; where that cannot be read each row is a record.
     """
     from rich.measure import Measurement
 
@@ -162,6 +163,9 @@ def write_table(
         _write_records(out, columns, rows)
     else:
         out.print(table)
+        if left_out:
+            missing = ", ".join(column for column in columns if column in left_out)
+            console(stderr=True).print(f"promptuary: no room for {missing}: widen the window, or --json")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, terminal: bool) -> "Table":

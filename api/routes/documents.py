@@ -1,6 +1,7 @@
 """What describes the service: the API's documentation, its error page and the schema of templates. No key is needed."""
 
 import html
+import re
 from importlib.resources import files
 
 from fastapi import APIRouter
@@ -26,6 +27,7 @@ ASSETS = {
 }
 """What /docs loads: Swagger UI from the package that carries it, and our own few lines."""
 
+_CODE = re.compile(r"`([^`]+)`")
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -65,12 +67,17 @@ async def errors() -> HTMLResponse:
     """What each problem type means; the ``type`` of a problem links here."""
     sections = "".join(
         f'<section id="{kind.name}"><h2>{kind.status} {html.escape(kind.title)}</h2>'
-        f"<p><code>{kind.name}</code></p><p>{html.escape(kind.advice)}</p></section>\n"
+        f"<p><code>{kind.name}</code></p><p>{_marked(kind.advice)}</p></section>\n"
         for kind in problem_types()
     )
     page = _HEAD.format(title="Promptuary: problem types", style="docs.css")
     body = f"{page}<body><main><h1>Problem types</h1>\n{sections}</main></body>\n</html>\n"
     return HTMLResponse(body, headers={"content-security-policy": POLICY})
+
+
+def _marked(text: str) -> str:
+    """What stands between backticks, as code."""
+    return _CODE.sub(r"<code>\1</code>", html.escape(text))
 
 
 @router.get("/docs/assets/{file}")

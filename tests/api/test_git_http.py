@@ -670,3 +670,12 @@ def test_too_many_at_once_are_told_to_come_back(tmp_path: Path) -> None:
         settle(lambda: not server.app._fetches.locked())
     finally:
         server.stop()
+
+
+def test_git_shows_why_a_push_without_a_gate_is_refused(server: Server, alice: Client) -> None:
+    """Git shows the text of an answer to its first question only, so that has it."""
+    (server.path / "hooks" / "pre-receive").unlink()
+    alice.commit({"prompts/a.prompt.yaml": "two\n"})
+    done = alice("push", "origin", "main", check=False)
+    assert (done.returncode, "The gate of default is not there. Restart the server" in done.stderr) == (128, True)
+    alice("fetch", "-q")

@@ -193,6 +193,8 @@ async def test_the_error_page_has_a_place_for_each_type(anonymous: httpx.AsyncCl
     page = await anonymous.get("/docs/errors")
     for kind in TABLE.values():
         assert f'id="{kind.name}"' in page.text
+    assert "Send <code>If-Match</code> with the ETag" in page.text
+    assert "`" not in page.text
 
 
 def examples_of(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:

@@ -54,7 +54,7 @@ async def test_no_route_ignores_a_parameter_that_it_does_not_know(
 async def test_a_number_that_is_too_large_is_told_its_bound(client: httpx.AsyncClient) -> None:
     for path, most in (("/templates/support/triage?version=", "2147483647"), ("/templates?limit=", "500")):
         answer = await client.get(path + "9" * 20)
-        assert (answer.status_code, f"less than or equal to {most}" in answer.json()["detail"]) == (400, True)
+        assert (answer.status_code, f"must be at most {most}" in answer.json()["detail"]) == (400, True)
     assert (await client.get("/templates?limit=" + "9" * 5000)).status_code == 400
 
 
@@ -192,3 +192,8 @@ async def test_a_body_for_one_provider_names_no_model_of_another(client: httpx.A
 async def test_no_score_is_minus_zero(client: httpx.AsyncClient) -> None:
     for query in ("", "a", "ticket"):
         assert '"score":-0.0' not in (await client.get("/search", params={"q": query})).text
+
+
+async def test_one_of_some_words_is_told_which(client: httpx.AsyncClient) -> None:
+    refused = await client.get("/templates?status=old")
+    assert refused.json()["detail"].endswith("query.status: must be 'draft', 'active' or 'deprecated'")

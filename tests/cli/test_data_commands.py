@@ -83,6 +83,14 @@ def test_what_init_prints_can_be_run(run: Run, tmp_path: Path) -> None:
     assert KEY.fullmatch((tmp_path / "data" / "admin-key").read_text().strip())
     assert str(tmp_path / "data" / "admin-key") in made.out
     assert "clone" not in run("init", "second", PROMPTUARY_PORT="0").out
+    proxied = run("init", "third", PROMPTUARY_PORT="8123", PROMPTUARY_URL="https://u:secret@prompts.example.com/")
+    assert " https://prompts.example.com/git/third.git" in proxied.out
+
+
+def test_settings_are_refused_in_plain_words(run: Run) -> None:
+    assert "--port must be at most 65535" in run("serve", "--port", "99999").err
+    level = run("serve", PROMPTUARY_LOG_LEVEL="loud").err
+    assert "PROMPTUARY_LOG_LEVEL must be 'debug', 'info', 'warning' or 'error'" in level
 
 
 def test_a_full_disk_behind_the_output_is_one_line(run: Run, tmp_path: Path) -> None:

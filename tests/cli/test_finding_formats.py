@@ -1,6 +1,7 @@
 """Findings for CI: each format as its reader wants it, with paths from the root of the Git repository."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import jsonschema_rs
 import pytest
 
 from api.commands.finding_formats import Case, Finding, fingerprints, github, gitlab, junit, sarif
-from tests.cli.conftest import Run
+from tests.cli.conftest import ROOT, Run
 from tests.stock import REFUND, TRIAGE
 
 TRIAGE_PATH = "prompts/support/triage.prompt.yaml"
@@ -43,7 +44,11 @@ SARIF = {
                                         "uniqueItems": True,
                                         "items": {
                                             "required": ["id"],
-                                            "properties": {"id": {"type": "string"}, "shortDescription": TEXT},
+                                            "properties": {
+                                                "id": {"type": "string"},
+                                                "shortDescription": TEXT,
+                                                "help": TEXT,
+                                            },
                                             "additionalProperties": False,
                                         },
                                     },
@@ -190,6 +195,8 @@ def test_sarif(run: Run, broken: Path) -> None:
         ("filter-unknown", "error"),
     }
     assert all(rules[each["ruleIndex"]]["id"] == each["ruleId"] for each in found["results"])
+    pages = [re.search(r"docs/rules/[a-z-]+\.md", rule["help"]["text"]) for rule in rules]
+    assert all(page is not None and (ROOT / page[0]).exists() for page in pages)
     uris = [r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in found["results"]]
     assert uris[0] == f"checkout/{TRIAGE_PATH}"
     assert uris[-1].isascii()

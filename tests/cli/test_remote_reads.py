@@ -139,11 +139,19 @@ def test_a_narrow_terminal_leaves_columns_out_before_it_cuts_names(server: Runni
     header = next(line for line in lines if "NAME" in line)
     rows = [line for line in lines if re.search(r" [12] ", line)]
     assert [word for word in header.split() if word in {"NAME", "VERSION", "UPDATED"}] == ["NAME", "VERSION"]
+    assert "no room for TYPE, STATUS," in " ".join(lines)
     assert {cell_len(line[: re.search(r" [12] ", line).start()]) for line in rows} == {header.index("VERSION") - 1}  # type: ignore[union-attr]
     wide = ANSI.sub("", on_a_terminal(server, "list", columns=140)[1])
     assert ("UPDATED" in wide, "환불 요청에 답합니다." in wide) == (True, True)
     narrowest = ANSI.sub("", on_a_terminal(server, "log", "support/triage", columns=16)[1])
     assert "VERSION: 2" in narrowest
+
+
+def test_an_empty_list_is_told(ask: Run) -> None:
+    done = ask("list", "nofolder")
+    assert (done.code, done.out, done.err) == (0, "", "promptuary: no template is so\n")
+    as_json = ask("list", "nofolder", "--json")
+    assert (as_json.json["templates"], as_json.err) == ([], "")
 
 
 def test_colours_are_for_terminals_only(server: Running) -> None:
