@@ -280,15 +280,13 @@ def test_the_package_is_built_as_the_page_says_and_not_kept_where_the_gate_refus
     page = (ROOT / "docs/ci.md").read_text()
     [line] = re.findall(r"^python3 (-m pip wheel .*)", page, re.MULTILINE)
     out = clone.root.parent / "dist"
-    offline = ["--no-build-isolation", "--no-index", "--quiet"]
     asked = [str(out) if word == "dist" else word for word in shlex.split(line)]
-    subprocess.run([sys.executable, *asked, *offline], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, *asked, "--no-build-isolation", "--no-index", "--quiet"], cwd=ROOT, check=True)
     [wheel] = out.glob("*.whl")
     assert wheel.stat().st_size > MAX_FILE_BYTES
     assert f"{wheel.name}`" in page
-    given = re.findall(r"^ +(?:PROMPTUARY_PACKAGE|package): +(\S+)", page, re.MULTILINE)
-    assert len(given) == 2
-    assert [value for value in given if value.startswith(".")] == []
+    given = re.findall(r"^ +(?:PROMPTUARY_PACKAGE|package): +(\S)", page, re.MULTILINE)
+    assert (len(given), "." in given) == (2, False)
 
 
 def test_the_page_tells_editors_of_the_schema(clone: Clone) -> None:
