@@ -59,7 +59,7 @@ class Load:
         try:
             work(name)
         except BaseException as error:  # noqa: BLE001 - told by the test
-            self.faults.append(f"{name}: {error!r}")
+            self.faults.append(f"{name}: {error!r}\n{_scene(self.folder)}")
 
     def _write(self, name: str) -> None:
         count = 0
@@ -108,6 +108,21 @@ class Load:
                 if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
                     break
                 time.sleep(0.1)
+
+
+def _scene(folder: Path) -> str:
+    """The programs that have to do with a folder, what they wait for and their sockets: why a git hangs."""
+    lines = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if str(folder).encode() in (entry / "environ").read_bytes() or str(folder) in command or "git" in command:
+                waits = (entry / "wchan").read_text(), (entry / "syscall").read_text().split()[0]
+                sockets = [
+                    str(link.readlink()) for link in (entry / "fd").iterdir() if "socket" in str(link.readlink())
+                ]
+                lines.append(f"{entry.name} {waits} sockets {sockets}: {command[:200]}")
+    return "\n".join([*lines, Path("/proc/net/tcp").read_text()])
 
 
 def _text(name: str, count: int) -> str:
