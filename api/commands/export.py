@@ -10,7 +10,7 @@ from api.commands.output import UNUSABLE, Json, console, fail, visible, write_js
 from registry.domain.prompt_formats import PromptFormat
 
 if TYPE_CHECKING:
-    from api.commands.export_report import Told
+    from api.commands.exporting.report import Told
 
 SHOWN_NOTES = 1_000
 _BY_ENDING = {".json": PromptFormat.LANGFUSE, ".bundle": PromptFormat.GIT}
@@ -58,7 +58,7 @@ def export(
     Exit codes: 0 everything was exported or reported, 1 the server refused, there is no such template or label,
     2 it cannot be read or written.
     """
-    from api.commands.export_writing import write_export
+    from api.commands.exporting.writing import write_export
     from api.commands.remote import open_server
 
     wanted = form or _recognised(target)

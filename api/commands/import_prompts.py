@@ -58,7 +58,7 @@ def import_prompts(
     Exit codes: 0 everything was taken over or reported, 1 the server refused the key, or somebody else kept changing
     the same templates, 2 the source or the server cannot be read.
     """
-    from api.commands.import_sources import read_source
+    from api.commands.importing.sources import read_source
     from api.commands.remote import open_server
     from registry.domain.importing.imported import SourceUnreadable
     from registry.domain.importing.outcomes import import_report
@@ -100,8 +100,8 @@ def _run(server: "Server | None", plans: "list[PromptPlan]", *, dry_run: bool) -
     """Writes what is planned, or only asks. Ends the program where the server refuses the key or cannot be asked."""
     import asyncio
 
-    from api.commands.import_progress import shown_progress
-    from api.commands.import_target import ServerTarget
+    from api.commands.importing.server_target import ServerTarget
+    from api.commands.progress import shown_progress
     from registry.domain.errors import PromptuaryError, Unavailable
     from registry.services.importing import Importing
     from registry.services.rehearsal import Nowhere, Rehearsal

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.commands import source_server
-from api.commands.kept_reads import kept_reads
+from api.commands.importing.kept_reads import kept_reads
 from tests.cli.conftest import Run
 from tests.cli.langfuse import KEYS, PROMPTS
 from tests.client.nasty import Handler, serving

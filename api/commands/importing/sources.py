@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from api.commands.folder_files import MAX_BYTES, FolderFiles, read_bounded, unreadable
+from api.commands.importing.folder_files import MAX_BYTES, FolderFiles, read_bounded, unreadable
 from registry.domain.importing.files import ENDINGS, SourceFile, format_of, read_files, recognise
 from registry.domain.importing.imported import Found, SourceUnreadable
 from registry.domain.names import MAX_PATH_BYTES
@@ -19,7 +19,7 @@ def read_source(source: str, form: PromptFormat | None, branch: str | None = Non
 
     ``branch`` is that of a Git repository. Raises SourceUnreadable, with the way out.
     """
-    from api.commands.git_source import is_repository, read_git
+    from api.commands.importing.git_source import is_repository, read_git
 
     if "\0" in source or len(source) > MAX_PATH_BYTES:
         raise SourceUnreadable(f"no source is called so: its name has more than {MAX_PATH_BYTES:,} signs, or a NUL")
@@ -66,9 +66,9 @@ def _asked(below: FolderFiles, form: PromptFormat | None) -> Iterator[SourceFile
 
 
 def _read_server(source: str, form: PromptFormat | None) -> Found:
-    from api.commands.langfuse_server import read_langfuse
-    from api.commands.mlflow_server import read_mlflow
-    from api.commands.source_server import looks_like_mlflow, plain_address
+    from api.commands.importing.langfuse_server import read_langfuse
+    from api.commands.importing.mlflow_server import read_mlflow
+    from api.commands.importing.source_server import looks_like_mlflow, plain_address
 
     if form not in {None, PromptFormat.LANGFUSE, PromptFormat.MLFLOW}:
         raise SourceUnreadable(

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from api.commands.export_report import ToldPrompt
-from api.commands.import_progress import shown_progress
-from api.commands.mlflow_server import KEYS, MODELS, VERSIONS, credentials, search_all
+from api.commands.exporting.report import ToldPrompt
+from api.commands.importing.mlflow_server import KEYS, MODELS, VERSIONS, credentials, search_all
+from api.commands.importing.source_server import Refused, SourceServer, plain_address
 from api.commands.output import UNUSABLE, fail
-from api.commands.source_server import Refused, SourceServer, plain_address
+from api.commands.progress import shown_progress
 from registry.domain.exporting.forms import Written, write_state
 from registry.domain.exporting.histories import Histories, by_time
 from registry.domain.exporting.mlflow import MLFLOW, NAME, REFERENCE, is_alias, name_models

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from api.commands.git_address import shown_source, split_address
+from api.commands.importing.git_address import shown_source, split_address
 from registry.domain.importing.files import MOST_FILE_BYTES
 from registry.domain.importing.imported import SourceUnreadable
 from registry.settings import git_environment

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from api.commands.import_progress import shown_progress
-from api.commands.kept_reads import AGAIN, kept_reads
-from api.commands.source_server import SourceServer, plain_address
+from api.commands.importing.kept_reads import AGAIN, kept_reads
+from api.commands.importing.source_server import SourceServer, plain_address
+from api.commands.progress import shown_progress
 from registry.domain.importing.imported import Found, SourceUnreadable
 from registry.domain.importing.mlflow import IS_PROMPT, gather
 from registry.settings import MlflowSettings

@@ -4,10 +4,10 @@ import re
 import tempfile
 from pathlib import Path
 
-from api.commands.git_address import ADDRESS, shown_source
-from api.commands.git_copy import copy_repository, count_commits
-from api.commands.git_history import read_commits
-from api.commands.import_progress import shown_progress
+from api.commands.importing.git_address import ADDRESS, shown_source
+from api.commands.importing.git_copy import copy_repository, count_commits
+from api.commands.importing.git_history import read_commits
+from api.commands.progress import shown_progress
 from registry.domain.importing.histories import read_history
 from registry.domain.importing.imported import Found
 

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from api.commands.export_target import staged, told_faults
+from api.commands.exporting.paths import staged, told_faults
 from api.commands.output import REFUSED, UNUSABLE, fail, plain
 from api.commands.remote import Server
 from registry.settings import git_environment

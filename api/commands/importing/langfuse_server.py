@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from api.commands.import_progress import shown_progress
-from api.commands.kept_reads import AGAIN, KeptReads, kept_reads
+from api.commands.importing.kept_reads import AGAIN, KeptReads, kept_reads
+from api.commands.importing.source_server import SourceServer, plain_address
+from api.commands.progress import shown_progress
 from api.commands.request_threads import request_threads
-from api.commands.source_server import SourceServer, plain_address
 from registry.domain.importing.imported import Imported, SourceUnreadable
 from registry.domain.importing.langfuse import gather
 from registry.domain.importing.source_values import number_of

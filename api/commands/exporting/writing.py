@@ -3,11 +3,11 @@
 from collections.abc import Sequence, Sized
 from pathlib import Path
 
-from api.commands.export_reading import read_histories, read_states
-from api.commands.export_report import Told, ToldPrompt
-from api.commands.export_target import check_file, check_folder, put_file, put_files
-from api.commands.import_progress import shown_progress
+from api.commands.exporting.paths import check_file, check_folder, put_file, put_files
+from api.commands.exporting.reading import read_histories, read_states
+from api.commands.exporting.report import Told, ToldPrompt
 from api.commands.output import REFUSED, fail
+from api.commands.progress import shown_progress
 from api.commands.remote import Server
 from registry.domain.exporting.files import count_files, write_files
 from registry.domain.exporting.histories import Histories, in_time, write_histories
@@ -25,7 +25,7 @@ def write_export(
     """Reads, then writes. Ends the program where either fails; then nothing was written."""
     place = Path(target)
     if form is PromptFormat.GIT:
-        from api.commands.export_bundle import export_bundle
+        from api.commands.exporting.bundle import export_bundle
 
         check_file(place, force=force)
         made = export_bundle(server, place)
@@ -34,7 +34,7 @@ def write_export(
         check_file(place, force=force)
         return _langfuse(server, place, names, folder, label)
     if form is PromptFormat.MLFLOW:
-        from api.commands.export_mlflow import export_mlflow
+        from api.commands.exporting.mlflow import export_mlflow
 
         histories, prompts_of = _prompts(server, names, folder, label)
         count = export_mlflow(target, histories, prompts_of)

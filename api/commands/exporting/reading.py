@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from api.commands.import_progress import shown_progress
 from api.commands.output import fail
 from api.commands.pages import read_all
+from api.commands.progress import shown_progress
 from api.commands.remote import Server
 from api.commands.request_threads import request_threads
 from api.commands.typed import typed_name

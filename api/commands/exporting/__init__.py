@@ -1,0 +1,1 @@
+"""Writing templates as files and prompts of other tools."""

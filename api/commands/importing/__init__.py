@@ -1,0 +1,1 @@
+"""Reading prompts of other tools, and writing them to a server."""
