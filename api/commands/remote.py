@@ -224,8 +224,12 @@ def refusal_lines(reply: Reply) -> list[str]:
     nearest = [str(name) for name in problem.get("nearest") or ()]
     if not all(name in first for name in nearest):
         first += f" Did you mean {' or '.join(nearest)}?"
-    fields = [f"{each.get('field')}: {each.get('message')}" for each in _objects(problem.get("problems"))]
-    told = [f"  {plain(line)}" for line in fields if line not in first]
+    fields = [(str(each.get("field")), str(each.get("message"))) for each in _objects(problem.get("problems"))]
+    told = [
+        f"  {plain(f'{field}: {message}')}"
+        for field, message in fields
+        if f"{field}: {message}" not in first and f"{field} {message}" not in first
+    ]
     for each in (findings := _objects(problem.get("diagnostics"))):
         first = first.removesuffix(f": {each.get('message')}")
     return [plain(first), *told, *finding_lines(findings)]

@@ -85,5 +85,6 @@ def test_old_names_lead_on_whatever_they_look_like(ask: Run, strict: Running, tm
     new = strict.call("GET", "/api/v1/repositories/default/templates?folder=old")[2]["templates"][-1]["name"]
     done = ask("render", new)
     assert (done.code, 'user_name is missing (before the import it was "user-name")' in done.err) == (1, True), done.err
+    assert done.err.count("is missing") == 1, done.err
     for nothing in ("", "/", "a//b"):
         assert ask("get", nothing).code == 2, nothing
