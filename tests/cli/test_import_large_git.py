@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.commands import git_copy, git_history
+from api.commands.importing import git_copy, git_history
 from registry.domain.importing import histories
 from tests.cli.conftest import Run
 from tests.running import git

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.commands import source_server
+from api.commands.importing import source_server
 from api.commands.importing.kept_reads import kept_reads
 from tests.cli.conftest import Run
 from tests.cli.langfuse import KEYS, PROMPTS
