@@ -7,6 +7,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from api.dependencies import Answers, RegistryDep, Repository, Writer
+from api.disconnects import while_connected
 from api.documented import WRITE, problems
 from api.json_bodies import check_encoding
 from api.schemas.imports import IMPORT_BODY, MOST_FILES, ImportAnswer, ImportQuery
@@ -39,11 +40,11 @@ async def import_files(
     folder = query.checked_folder()
     files = await _uploaded(request)
     try:
-        plans, left_out = await registry.imports.plan(files, query.format, folder)
+        plans, left_out = await while_connected(request, registry.imports.plan(files, query.format, folder))
     except SourceUnreadable as error:
         raise BadRequest(f"{error}.") from error
     if query.dry_run:
-        outcomes = await registry.imports.rehearse(repository, plans, actor=caller)
+        outcomes = await while_connected(request, registry.imports.rehearse(repository, plans, actor=caller))
     else:
         outcomes = await registry.imports.run(repository, plans, actor=caller)
         answers.bump(repository)

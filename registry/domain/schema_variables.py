@@ -81,8 +81,11 @@ VARIABLE_DEFINITIONS: dict[str, Schema] = {
     "property": _declaration("Property", "What a key of an object holds.", NESTED_TYPES, {"required": _REQUIRED}),
 }
 
+MAX_VARIABLES = 200
+"""So many a template may declare."""
+
 VARIABLES: Schema = opened(
     "The template's inputs, name to declaration; everything that the template uses must be declared.",
     additionalProperties=ref("variable"),
-    maxProperties=200,
+    maxProperties=MAX_VARIABLES,
 )

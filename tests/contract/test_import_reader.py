@@ -100,6 +100,31 @@ async def test_a_caller_that_went_away_leaves_no_process() -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_a_mistake_of_ours_is_no_fault_of_the_files() -> None:
+    with pytest.raises(RuntimeError, match="reading an upload failed"):
+        await ProcessImportReader().plan([SourceFile("x.json", None, "x.json")], None, "")  # type: ignore[arg-type]  # the mistake
+
+
+async def test_nobody_waits_for_longer_than_the_patience() -> None:
+    reader = ProcessImportReader(patience=0.2)
+    reading = asyncio.create_task(reader.plan(export(20_000), None, ""))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="Try again"):
+        await reader.plan(export(1), None, "")
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert len((await reader.plan(export(1), None, ""))[0]) == 1
+
+
+async def test_many_plans_come_whole_and_in_order() -> None:
+    entries = [
+        {"name": f"p/{n}", "version": 1, "type": "text", "prompt": "x" * (n * 60), "labels": []} for n in range(300)
+    ]
+    files = [SourceFile("export.json", json.dumps(entries).encode(), "export.json")]
+    planned = await ProcessImportReader().plan(files, None, "")
+    assert planned == (plan_import(read_files(files, None).prompts), ())
+
+
 async def test_few_wait_and_others_are_told_to_come_back() -> None:
     reader = ProcessImportReader(waiting=1)
     both = [asyncio.create_task(reader.plan(export(1), None, "")) for _ in range(2)]

@@ -1,7 +1,7 @@
 """An import worker: a child process that reads the uploaded files of one import, and ends.
 
 Files of other tools may be large and hostile: what they cost is this process's memory and time, not the server's.
-Request and answer are pickles, as the judge worker's are: its answers are trusted as far as the server's own.
+Request and answers are pickles, as the judge worker's are: they are trusted as far as the server's own.
 """
 
 import os
@@ -10,7 +10,9 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from registry.adapters.local.worker_frames import frame, receive
 from registry.domain.importing.files import SourceFile, read_files
@@ -20,6 +22,7 @@ from registry.domain.prompt_formats import PromptFormat
 from registry.ports.import_reader import Planned
 
 READY = b""
+PLANNED, UNREADABLE, FAILED = "planned", "unreadable", "failed"
 _NICE = 5
 """Reading of templates goes first."""
 
@@ -34,17 +37,23 @@ def boot() -> None:
         channel.sendall(frame(READY))
         signal.alarm(deadline + 1)  # where the parent, gone or stuck, cannot end it
         if (request := receive(channel)) is not None:
-            channel.sendall(frame(_answer(request)))
+            for answer in _answers(request):
+                channel.sendall(frame(pickle.dumps(answer, protocol=5)))
 
 
-def _answer(request: bytes) -> bytes:
-    """A pickled plan, or the sentence that says why there is none."""
-    answer: Planned | str
+def _answers(request: bytes) -> Iterator[Any]:
+    """First what became of it; after PLANNED, which tells how many plans there are, each plan by itself."""
     try:
-        answer = _plan(*pickle.loads(request))  # noqa: S301 - from the parent, over a private socket
+        plans, left_out = _plan(*pickle.loads(request))  # noqa: S301 - from the parent, over a private socket
     except SourceUnreadable as error:
-        answer = str(error)
-    return pickle.dumps(answer, protocol=5)
+        yield UNREADABLE, str(error)
+    except MemoryError:
+        raise  # which ends the process, as the deadline does
+    except Exception:  # noqa: BLE001 - the parent logs it
+        yield FAILED, traceback.format_exc()
+    else:
+        yield PLANNED, (len(plans), left_out)
+        yield from plans
 
 
 def _plan(files: Sequence[SourceFile], form: PromptFormat | None, folder: str) -> Planned:

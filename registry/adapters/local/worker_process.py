@@ -14,7 +14,7 @@ import registry
 from registry.adapters.local.worker_frames import HEADER
 
 MAX_ANSWER = 64 * 1_048_576
-"""Bytes of one answer: more than any rendering within its own limit."""
+"""Bytes of one answer: more than any rendering within its own limit; a longer one is no answer of ours."""
 
 _BOOT = (
     "import sys; sys.path[:0] = sys.argv[1].splitlines(); "
@@ -26,14 +26,12 @@ _BOOT = (
 class Program:
     """What a worker runs: ``boot`` of a module beside this one, with ``sys.argv[2:]`` as its arguments.
 
-    ``packages`` are those outside of the standard library that it imports. An answer of more bytes than
-    ``longest_answer`` is none of its answers.
+    ``packages`` are those outside of the standard library that it imports.
     """
 
     module: str
     packages: Sequence[ModuleType]
     arguments: Sequence[str] = ()
-    longest_answer: int = MAX_ANSWER
 
 
 class WorkerLost(Exception):
@@ -43,12 +41,9 @@ class WorkerLost(Exception):
 class WorkerProcess:
     """A child without the parent's environment, files, terminal or standard error."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], channel: socket.socket, longest_answer: int = MAX_ANSWER
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
         self.process = process
         self.channel = channel
-        self._longest_answer = longest_answer
         self._early = bytearray()
 
     @classmethod
@@ -94,7 +89,7 @@ class WorkerProcess:
         finally:
             theirs.close()
         ours.setblocking(False)
-        return cls(process, ours, program.longest_answer)
+        return cls(process, ours)
 
     async def ask(self, frame: bytes) -> bytearray:
         """Sends a frame and gives the answer's payload. Raises WorkerLost; afterwards the worker is of no use."""
@@ -112,7 +107,7 @@ class WorkerProcess:
         """The next answer's payload. Raises WorkerLost."""
         loop = asyncio.get_running_loop()
         received, self._early = self._early, bytearray()
-        length = self._length(received)
+        length = _length(received)
         try:
             while len(received) < length:
                 data = await loop.sock_recv(self.channel, 262_144)
@@ -120,24 +115,12 @@ class WorkerProcess:
                     raise WorkerLost("the worker died")
                 received += data
                 if length == HEADER:
-                    length = self._length(received)
+                    length = _length(received)
         except OSError as error:
             raise WorkerLost("the worker gave no answer") from error
         if len(received) > length:
             self._early = received[length:]
         return received[HEADER:length]
-
-    def _length(self, received: bytearray) -> int:
-        """Of the frame that begins here, header and all; of the header as long as that is not there.
-
-        Raises WorkerLost.
-        """
-        if len(received) < HEADER:
-            return HEADER
-        length = HEADER + int.from_bytes(received[:HEADER], "big")
-        if length > self._longest_answer:
-            raise WorkerLost("the worker answered too much")
-        return length
 
     def kill(self) -> None:
         """Ends the worker at once; it is reaped in a thread."""
@@ -150,6 +133,16 @@ class WorkerProcess:
         self.channel.close()
         self.process.kill()
         self.process.wait()
+
+
+def _length(received: bytearray) -> int:
+    """Of the frame that begins here, header and all; of the header as long as that is not there. Raises WorkerLost."""
+    if len(received) < HEADER:
+        return HEADER
+    length = HEADER + int.from_bytes(received[:HEADER], "big")
+    if length > MAX_ANSWER:
+        raise WorkerLost("the worker answered too much")
+    return length
 
 
 def _end_unwanted(spawning: asyncio.Future[Any]) -> None:

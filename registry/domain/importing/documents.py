@@ -14,6 +14,7 @@ from registry.domain.importing.texts_of_version import Naming, Texts, clean, wri
 from registry.domain.includes import raw_includes, rename_include
 from registry.domain.names import template_path
 from registry.domain.prompt_schema import SCHEMA_WORD
+from registry.domain.schema_variables import MAX_VARIABLES
 from registry.domain.template import Json, Status, TemplateType, VariableType
 from registry.domain.template_file import read_template
 from registry.domain.template_text import write_document
@@ -47,6 +48,9 @@ def convert(prompt: Imported, version: ImportedVersion, name: TemplateName, nami
     texts = write_texts(version, naming)
     document = _plain(prompt, version, naming, texts)
     notes = [*(restored.notes if restored else ()), *version.notes, *texts.notes]
+    if (taken := len(document.get("variables", ()))) > MAX_VARIABLES:  # said before thousands are written and read
+        too_many = f"no template can be made of it: it takes {taken:,} variables, and at most {MAX_VARIABLES} go"
+        return Converted(None, frozenset(), (*dict.fromkeys(notes), too_many))
     version, maker = _with_maker(version)
     notes += [maker] if maker else []
     wishes = [*_wishes(prompt, version), *_tried(version, naming, texts)]

@@ -185,6 +185,14 @@ def test_variables_of_an_included_prompt_are_required_as_long_as_it_always_takes
     }  # fmt: skip
 
 
+def test_more_variables_than_a_template_may_declare_are_told() -> None:
+    text_of = {count: "".join(f"{{{{v{number}}}}}" for number in range(count)) for count in (200, 201)}
+    found = plans(entry("fits", text_of[200]), entry("not", text_of[201]))
+    assert len(template(found["fits"]).variables) == 200
+    (step,) = found["not"].steps
+    assert (step.source, "takes 201 variables, and at most 200 go" in step.notes[-1]) == (None, True)
+
+
 def test_variables_are_told_apart_only_where_prompts_hang_together() -> None:
     reference = "@@@langfusePrompt:name=tone|label=production@@@"
     found = plans(
