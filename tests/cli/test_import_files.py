@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.commands.importing.folder_files import FolderFiles
 from tests.cli.conftest import AsNobody, Run
 
 CONFIG = "prompts: [file://prompts/hello.txt, 'Hi {{name}}', file://huge.txt]\ntests: huge.csv\n"
@@ -38,6 +39,12 @@ def test_only_what_a_configuration_refers_to_is_read(run: Run, huge: Path) -> No
     assert any("huge.csv makes it more" in each["note"] for each in done.json["prompts"][0]["notes"])
     whole = run("import", str(huge), "--from", "promptfoo", "--dry-run", "--json")
     assert (whole.code, names(whole.json)) == (0, ["prompt-2", "prompts/hello"]), whole.err
+
+
+def test_a_folder_is_walked_when_somebody_asks_what_is_there(tmp_path: Path) -> None:
+    below = FolderFiles(tmp_path)
+    (tmp_path / "late.md").write_text("Hi")
+    assert list(below) == ["late.md"], "nothing was looked for before"
 
 
 def test_what_lies_outside_of_the_folder_is_not_referred_to(run: Run, huge: Path) -> None:

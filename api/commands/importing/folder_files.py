@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from registry.domain.importing.files import is_hidden, is_wanted
@@ -26,7 +27,11 @@ class FolderFiles(Mapping[str, bytes]):
         self.left_out: list[LeftOut] = []
         self._read: dict[str, bytes] = {}
         self._left = MAX_BYTES
-        self._names = dict.fromkeys(sorted(self._walked(), key=lambda name: name.split("/")))
+
+    @cached_property
+    def _names(self) -> dict[str, None]:
+        """Looked for when somebody asks: a configuration may refer to nothing."""
+        return dict.fromkeys(sorted(self._walked(), key=lambda name: name.split("/")))
 
     def __getitem__(self, name: str) -> bytes:
         if name not in self._names:
@@ -48,10 +53,9 @@ class FolderFiles(Mapping[str, bytes]):
     def _walked(self) -> Iterator[str]:
         for place, folders, files in os.walk(self.folder, onerror=self._leave_out):
             folders[:] = [each for each in folders if not is_hidden(each)]
-            for each in (*folders, *files):
+            wanted = (each for each in files if is_wanted(self._name(Path(place, each))))
+            for each in (*folders, *wanted):
                 path = Path(place, each)
-                if each not in folders and not is_wanted(self._name(path)):
-                    continue
                 mode = _mode(path)
                 if stat.S_ISLNK(mode):
                     self.left_out.append(LeftOut(self._name(path), "is a symbolic link, and none is followed"))
