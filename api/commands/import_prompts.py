@@ -58,6 +58,7 @@ def import_prompts(
     Exit codes: 0 everything was taken over or reported, 1 the server refused the key, or somebody else kept changing
     the same templates, 2 the source or the server cannot be read.
     """
+    from api.commands.importing.git_address import shown_source
     from api.commands.importing.sources import read_source
     from api.commands.remote import open_server
     from registry.domain.importing.imported import SourceUnreadable
@@ -73,7 +74,7 @@ def import_prompts(
         fail(str(error), UNUSABLE)
     outcomes = _run(server, plans, dry_run=dry_run)
     if as_json:
-        shown = Path(source).name if "://" not in source else source.rpartition("@")[2]
+        shown = Path(source).name if "://" not in source else shown_source(source)
         write_json({"source": shown, **import_report(outcomes, found.left_out, dry_run=dry_run)})
     else:
         _write(outcomes, found.left_out, dry_run=dry_run)

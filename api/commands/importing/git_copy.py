@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from api.commands.importing.git_address import shown_source, split_address
+from api.commands.importing.git_process import failure_words
 from registry.domain.importing.files import MOST_FILE_BYTES
 from registry.domain.importing.imported import SourceUnreadable
 from registry.settings import git_environment
@@ -36,11 +37,16 @@ def copy_repository(source: str, branch: str | None, folder: Path) -> Path:
     Nothing of the repository is run or checked out. Raises SourceUnreadable.
     """
     copy, where = folder / "copy.git", shown_source(source)
-    address, credentials = split_address(source)
-    command = ["git", "clone", *_OPTIONS, *(["--branch", branch] if branch else [])]
-    failure = _run([*command, "--", address, str(copy)], credentials, folder, where)
+    address, tries = split_address(source)
+    command = ["git", "clone", *_OPTIONS, *(["--branch", branch] if branch else []), "--", address, str(copy)]
+    failure = ""
+    for credentials in tries:
+        failure = _run(command, credentials, folder, where)
+        if not failure.startswith("could not read Password"):
+            break
     if failure:
-        raise SourceUnreadable(f"{where} cannot be read as a Git repository: {failure.replace(source, where)[:1000]}")
+        failure = failure.replace(address, where) if "://" in source else failure
+        raise SourceUnreadable(f"{where} cannot be read as a Git repository: {failure}")
     if not _git(copy, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
         way = "it is empty" if branch else "it has no default branch: name one with --branch"
         raise SourceUnreadable(f"{where} has nothing to import: {way}")
@@ -84,7 +90,10 @@ def _run(command: list[str], credentials: list[tuple[str, str]], folder: Path, w
     except OSError as error:
         raise SourceUnreadable(f"{where} cannot be copied: {error.strerror}") from None
     _check_size(folder, where)
-    return _failure(said) if clone.returncode else ""
+    if not clone.returncode:
+        return ""
+    with said.open("rb") as file:
+        return failure_words(file) or "git failed"
 
 
 def _check_size(folder: Path, where: str) -> None:
@@ -97,14 +106,6 @@ def _check_size(folder: Path, where: str) -> None:
                 continue
     if size > MOST_COPY_BYTES:
         raise SourceUnreadable(f"{where} is larger than {MOST_COPY_BYTES:,} bytes: {_SMALLER}")
-
-
-def _failure(said: Path) -> str:
-    with said.open("rb") as file:
-        file.seek(max(0, said.stat().st_size - 65_536))
-        lines = [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    told = next((line for line in lines if line.startswith(("error:", "fatal:"))), "".join(lines[-1:]) or "git failed")
-    return told.removeprefix("error: ").removeprefix("fatal: ")
 
 
 def _git(copy: Path, *arguments: str) -> str:

@@ -1,17 +1,15 @@
 """The commits of a Git repository as a stream, of which no more is held than the newest state."""
 
-import subprocess
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from api.commands.importing.git_process import GitProcess, running_git
 from registry.domain.importing.files import is_wanted, most_bytes
 from registry.domain.importing.histories import SourceCommit
 from registry.domain.importing.imported import SourceUnreadable
 from registry.domain.importing.source_values import time_of
-from registry.settings import git_environment
 
 MOST_BYTES = 256 * 1024 * 1024
 """Bytes of all files of a state together."""
@@ -31,34 +29,26 @@ Change = tuple[str, str | None]
 """A path, and the object that is there now, None where there is no file."""
 
 
-def read_commits(copy: Path, where: str, step: Callable[[], None]) -> Iterator[SourceCommit]:
+def read_commits(copy: Path, where: str, step: Callable[[], None]) -> Generator[SourceCommit, None, None]:
     """The commits of the first-parent chain, oldest first, with the files that they changed.
 
     ``step`` is called at each. Raises SourceUnreadable where the history is damaged, or a state of it holds more than
     anybody writes.
     """
-    with _running(copy, *_LOG) as (log, words, _), _running(copy, "cat-file", "--batch-command") as (_, told, asked):
-        state = _State(_Objects(asked, told, where), where)
-        for header, changes in _records(_words(words), where):
+    with (
+        running_git(copy, where, *_LOG) as log,
+        running_git(copy, where, "cat-file", "--batch-check") as sizes,
+        running_git(copy, where, "cat-file", "--batch") as contents,
+    ):
+        state = _State(_Objects(sizes, contents), where)
+        for header, changes in _records(_words(log.told), where):
             step()
             revision, author, time, message = [*header.split("\n", 3), "", "", ""][:4]
             files, left_out = state.take(changes)
             if files:
                 when = time_of(time) or _BEGIN
                 yield SourceCommit(revision[:12], author, when, message.strip(), files, left_out)
-        if log.wait():
-            raise SourceUnreadable(f"{where} has a history that git cannot read: git fsck tells what is wrong with it")
-
-
-@contextmanager
-def _running(copy: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]]:
-    """A git that runs, with its output and input."""
-    command = ["git", "-C", str(copy), *arguments]
-    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(command, env=git_environment(), stdin=pipe, stdout=pipe, stderr=nothing) as git:
-        assert git.stdin is not None, "it is a pipe"
-        assert git.stdout is not None, "it is a pipe"
-        yield git, git.stdout, git.stdin
+        log.check()
 
 
 def _words(stream: IO[bytes]) -> Iterator[str]:
@@ -96,30 +86,38 @@ def _records(words: Iterator[str], where: str) -> Iterator[tuple[str, list[Chang
 
 
 class _Objects:
-    """A ``git cat-file`` that is asked for objects."""
+    """Two ``git cat-file`` that are asked for objects: ``--batch-command``, which is both, is younger than Git 2.31."""
 
-    def __init__(self, asked: IO[bytes], told: IO[bytes], where: str) -> None:
-        self._where = where
-        self._asked = asked
-        self._told = told
+    def __init__(self, sizes: GitProcess, contents: GitProcess) -> None:
+        self._sizes = sizes
+        self._contents = contents
 
     def size(self, blob: str) -> int:
         """Bytes."""
-        return self._ask("info", blob)
+        return _ask(self._sizes, blob)
 
     def read(self, blob: str) -> bytes:
         """What it holds."""
-        data = self._told.read(self._ask("contents", blob))
-        self._told.read(1)
-        return data
+        size = _ask(self._contents, blob)
+        data = self._contents.told.read(size + 1)  # and the end of its line
+        if len(data) <= size:
+            raise self._contents.failure()
+        return data[:size]
 
-    def _ask(self, word: str, blob: str) -> int:
-        self._asked.write(f"{word} {blob}\n".encode())
-        self._asked.flush()
-        header = self._told.readline().split()
-        if len(header) != 3:
-            raise SourceUnreadable(f"{self._where}: its object {blob} is missing: git fsck tells what is wrong with it")
-        return int(header[2])
+
+def _ask(git: GitProcess, blob: str) -> int:
+    """The size that git tells of an object. Raises SourceUnreadable where it tells none."""
+    try:
+        git.asked.write(f"{blob}\n".encode())
+        git.asked.flush()
+    except OSError:  # nobody reads it
+        raise git.failure() from None
+    header = git.told.readline().split()
+    if not header:
+        raise git.failure()
+    if len(header) != 3:
+        raise SourceUnreadable(f"{git.where}: its object {blob} is missing: git fsck tells what is wrong with it")
+    return int(header[2])
 
 
 class _State:

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from api.commands.importing.git_address import ADDRESS, shown_source
@@ -37,5 +38,8 @@ def read_git(source: str, branch: str | None) -> Found:
     where = shown_source(source)
     with tempfile.TemporaryDirectory(prefix="promptuary-import-", ignore_cleanup_errors=True) as folder:
         copy = copy_repository(source, branch, Path(folder))
-        with shown_progress("read", count_commits(copy)) as step:
-            return read_history(read_commits(copy, where, step), where)
+        with (
+            shown_progress("read", count_commits(copy)) as step,
+            closing(read_commits(copy, where, step)) as commits,
+        ):
+            return read_history(commits, where)
