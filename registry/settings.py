@@ -50,10 +50,11 @@ class ClientSettings(BaseSettings):
 
 
 class LangfuseSettings(BaseSettings):
-    """The keys of the Langfuse project that ``promptuary import`` reads, named as Langfuse's own clients name them."""
+    """The Langfuse project that ``promptuary import`` reads, and its keys, named as Langfuse's clients name them."""
 
     model_config = SettingsConfigDict(env_prefix="LANGFUSE_", frozen=True)
 
+    host: str = ""
     public_key: str = ""
     secret_key: SecretStr | None = None
 

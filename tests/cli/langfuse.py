@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from tests.cli.peers import Peer, serving
 
 PROMPTS = "/api/public/v2/prompts"
+HEALTH = "/api/public/health"
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-1", "LANGFUSE_SECRET_KEY": "sk-lf-2"}
 AUTHORIZATION = f"Basic {base64.b64encode(':'.join(KEYS.values()).encode()).decode()}"
 
@@ -20,6 +21,9 @@ class Langfuse(Peer):
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     updated: str = "2024-01-01T00:00:00.000Z"
+
+    def probe(self, path: str) -> tuple[int, str] | None:
+        return (200, '{"status": "OK", "version": "3.63.0"}') if path == HEALTH else super().probe(path)
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         if path == PROMPTS:

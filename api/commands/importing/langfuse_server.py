@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -17,15 +18,23 @@ from registry.domain.wording import shown
 from registry.settings import LangfuseSettings
 
 PROMPTS = "/api/public/v2/prompts"
+HEALTH = "/api/public/health"
 PAGE = 100
 READERS = 4
 """Versions read at a time: more than one hides the way to the server, and few are kind to its limits."""
 _KEYS = "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY"
+_WAY = "no key was sent; --from langfuse says that it is Langfuse's, --from git that it is a Git repository"
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-def read_langfuse(address: str) -> list[Imported]:
-    """Every version of every prompt. Raises SourceUnreadable where the server cannot be read to the end."""
+def read_langfuse(address: str, *, named: bool) -> list[Imported]:
+    """Every version of every prompt. ``named``: somebody said that the server is Langfuse's.
+
+    Raises SourceUnreadable where the server cannot be read to the end.
+    """
     server = _open(address)
+    if not named and not _is_set(server.address):
+        _check_is_langfuse(server.address)
     wanted = [(name, number, state) for name, numbers, state in _listed(server) for number in numbers]
     with (
         kept_reads(server.address, LangfuseSettings().public_key) as kept,
@@ -44,6 +53,26 @@ def _open(address: str) -> SourceServer:
     keys = f"{settings.public_key}:{settings.secret_key.get_secret_value()}"
     headers = {"Authorization": f"Basic {base64.b64encode(keys.encode()).decode()}"}
     return SourceServer(plain_address(address, "/api/public"), "Langfuse", f"the keys in {_KEYS}", headers, AGAIN)
+
+
+def _is_set(address: str) -> bool:
+    """Whether the environment says that this is the server."""
+    host = LangfuseSettings().host
+    try:
+        return bool(host) and plain_address(host, "/api/public") == address
+    except SourceUnreadable:
+        return False
+
+
+def _check_is_langfuse(address: str) -> None:
+    """Raises SourceUnreadable where a server does not answer as Langfuse does; it gets no key for that."""
+    server = SourceServer(address, "Langfuse", "to tell what it is", again="try again")
+    try:
+        said = server.get(HEALTH)
+    except SourceUnreadable as error:
+        raise SourceUnreadable(f"{error} ({_WAY})") from None
+    if not isinstance(said.get("status"), str) or not _VERSION.match(str(said.get("version"))):
+        raise SourceUnreadable(f"{address} does not answer as Langfuse does ({_WAY})")
 
 
 def _listed(server: SourceServer) -> Iterator[tuple[str, list[int], str]]:

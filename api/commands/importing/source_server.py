@@ -62,7 +62,7 @@ class SourceServer:
         for attempt in range(ATTEMPTS):
             try:
                 return self._once(path, query)
-            except _NotNow as error:
+            except NotNow as error:
                 if attempt == ATTEMPTS - 1:
                     raise SourceUnreadable(f"{self.address} {error}: {self.again}") from None
                 asked = error.seconds
@@ -77,7 +77,7 @@ class SourceServer:
         for attempt in range(ATTEMPTS):
             try:
                 return self._once(path, {}, json.dumps(body).encode())
-            except _NotNow as error:
+            except NotNow as error:
                 if error.seconds is None or attempt == ATTEMPTS - 1:
                     raise SourceUnreadable(f"{self.address} {error}: {self.again}") from None
                 time.sleep(min(LONGEST_WAIT_SECONDS, error.seconds))
@@ -90,16 +90,14 @@ class SourceServer:
             headers["Content-Type"] = "application/json"
         try:
             with _open(url, headers, TIMEOUT_SECONDS, body) as answer:
-                data = self._read(answer, path)
+                data = read_answer(answer, MAX_ANSWER_BYTES, f"{self.address}{path} answered with")
         except HTTPError as error:
             with error:
                 if body is not None and error.code in {400, 404, 409}:
                     raise _write_refused(error) from None
                 raise self._refused(error, path) from None
         except (OSError, HTTPException, ValueError) as error:
-            cause = error.reason if isinstance(error, URLError) else error
-            said = (isinstance(cause, OSError) and cause.strerror) or type(cause).__name__
-            raise _NotNow(f"gave no answer ({said})") from None
+            raise NotNow(no_answer(error)) from None
         try:
             found = json.loads(data)
         except (ValueError, RecursionError):
@@ -110,24 +108,10 @@ class SourceServer:
             )
         return found
 
-    def _read(self, answer: HTTPResponse, path: str) -> bytes:
-        """The whole body. Raises _NotNow where it breaks off or trickles."""
-        data = bytearray()
-        until = time.monotonic() + ANSWER_SECONDS
-        while piece := answer.read1(_PIECE_BYTES):
-            data += piece
-            if len(data) > MAX_ANSWER_BYTES:
-                raise SourceUnreadable(f"{self.address}{path} answered with more than {MAX_ANSWER_BYTES:,} bytes")
-            if time.monotonic() > until:
-                raise _NotNow("is too slow")
-        if answer.length:
-            raise _NotNow("broke off in its answer")
-        return bytes(data)
-
     def _refused(self, error: HTTPError, path: str) -> Exception:
         if error.code == 429 or error.code >= 500:
             said = str(error.headers.get("Retry-After") or "")
-            return _NotNow(f"answered {error.code}", float(said) if said.isascii() and said.isdecimal() else None)
+            return NotNow(f"answered {error.code}", float(said) if said.isascii() and said.isdecimal() else None)
         if error.code in {401, 403}:
             return SourceUnreadable(f"{self.address} refuses {self.keys}")
         if 300 <= error.code < 400:
@@ -135,6 +119,27 @@ class SourceServer:
         return SourceUnreadable(
             f"{self.address}{path} answered {error.code}: check that it is a server of {self.product}'s"
         )
+
+
+def read_answer(answer: HTTPResponse, most: int, what: str) -> bytes:
+    """The whole body. Raises NotNow where it breaks off or trickles, SourceUnreadable for more than ``most`` bytes."""
+    data = bytearray()
+    until = time.monotonic() + ANSWER_SECONDS
+    while piece := answer.read1(_PIECE_BYTES):
+        data += piece
+        if len(data) > most:
+            raise SourceUnreadable(f"{what} more than {most:,} bytes")
+        if time.monotonic() > until:
+            raise NotNow("is too slow")
+    if answer.length:
+        raise NotNow("broke off in its answer")
+    return bytes(data)
+
+
+def no_answer(error: Exception) -> str:
+    """What is said of a server that could not be asked."""
+    cause = error.reason if isinstance(error, URLError) else error
+    return f"gave no answer ({(isinstance(cause, OSError) and cause.strerror) or type(cause).__name__})"
 
 
 def looks_like_mlflow(address: str) -> bool:
@@ -186,7 +191,7 @@ class _NoRedirection(HTTPRedirectHandler):
         """No redirection."""
 
 
-class _NotNow(Exception):
+class NotNow(Exception):
     """The server cannot answer at the moment; ``seconds`` is how long it asks to wait."""
 
     def __init__(self, message: str, seconds: float | None = None) -> None:

@@ -66,14 +66,18 @@ def _asked(below: FolderFiles, form: PromptFormat | None) -> Iterator[SourceFile
 
 
 def _read_server(source: str, form: PromptFormat | None) -> Found:
+    from api.commands.importing.fetched_file import fetch_file, is_file_address
     from api.commands.importing.langfuse_server import read_langfuse
     from api.commands.importing.mlflow_server import read_mlflow
     from api.commands.importing.source_server import looks_like_mlflow, plain_address
 
+    if form is not PromptFormat.MLFLOW and is_file_address(source):
+        return read_files([fetch_file(source)], form, {})
     if form not in {None, PromptFormat.LANGFUSE, PromptFormat.MLFLOW}:
         raise SourceUnreadable(
-            f"{form} is read from files: an address is that of a Langfuse or MLflow server, or of a Git repository"
+            f"{form} is read from files: an address is that of a file, whose name ends in {', '.join(ENDINGS)}, of a "
+            "Langfuse or MLflow server, or of a Git repository"
         )
     if form is PromptFormat.MLFLOW or (form is None and looks_like_mlflow(plain_address(source))):
         return read_mlflow(source)
-    return Found(tuple(read_langfuse(source)))
+    return Found(tuple(read_langfuse(source, named=form is PromptFormat.LANGFUSE)))
