@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from api.commands.output import console, run, warn, write_json
+from api.commands.output import console, plain, run, warn, write_json
 from api.commands.remote import NoAnswer, Reply, Server, finding_lines, refusal_lines
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry.domain.ids import TemplateName
 
 YAML = "application/yaml"
-CREATED, NOT_FOUND, CONFLICT = 201, 404, 409
+OK, CREATED, NOT_FOUND, CONFLICT = 200, 201, 404, 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,49 @@ class Target:
         return self.server.call("GET", "templates", self.name, query=self.state, headers={"Accept": YAML})
 
     def write(self, source: bytes, message: str | None, condition: dict[str, str]) -> Reply:
-        """Writes the file as one commit. Raises NoAnswer."""
-        if self.begins:
+        """Writes the file as one commit; a branch made for that goes again if nothing is written. Raises NoAnswer."""
+        tip: str | None = None
+        if self.branch is not None and self.begins:
             made = self.server.call("POST", "branches", body={"name": self.branch})
             if made.status == CREATED:
-                warn(f"branch {self.branch} was made from the default branch")
-            elif made.status != CONFLICT:  # it may be there since this was asked
+                tip = made.headers.get("etag", "")
+            elif made.status != CONFLICT or not _is_there(self.server, self.branch):  # somebody may have made it
                 return made
         query = {"message": message, "branch": self.branch}
         headers = {"Content-Type": YAML, **condition}
-        return self.server.call("PUT", "templates", self.name, query=query, body=source, headers=headers)
+        try:
+            reply = self.server.call("PUT", "templates", self.name, query=query, body=source, headers=headers)
+            written = reply.status < 300 and (tip is None or reply.json("changed")["changed"])
+        except NoAnswer:
+            self._take_back(tip)
+            raise
+        if not written:
+            self._take_back(tip)
+        elif tip is not None:
+            warn(f"branch {self.branch} was made from the default branch")
+        return reply
+
+    def _take_back(self, tip: str | None) -> None:
+        """Deletes the branch that was made, while it is where it was made; where it stays that is said."""
+        if self.branch is None or tip is None:
+            return
+        try:
+            gone = self.server.call("DELETE", "branches", self.branch, headers={"If-Match": tip})
+            said = gone.problem.get("detail") or f"the server answered {gone.status}"
+        except NoAnswer as error:
+            gone, said = None, str(error)
+        if gone is None or gone.status not in {OK, NOT_FOUND}:
+            warn(f"branch {self.branch} was made for this and stays: {plain(str(said))}")
 
 
 def find_target(server: Server, name: "TemplateName", branch: str | None) -> Target:
     """Where a template is written, whether there is such a branch yet or not. Raises NoAnswer."""
-    begins = branch is not None and server.call("GET", "branches", branch).status == NOT_FOUND
+    begins = branch is not None and not _is_there(server, branch)
     return Target(server, name, branch, begins)
+
+
+def _is_there(server: Server, branch: str) -> bool:
+    return server.call("GET", "branches", branch).status != NOT_FOUND
 
 
 def check_draft(target: Target, source: bytes) -> "Sequence[Diagnostic]":
@@ -94,6 +121,7 @@ def write_outcome(target: Target, reply: Reply, *, as_json: bool) -> None:
     version = f" v{written['version']}" if written["version"] is not None else ""
     where = f" on {target.branch}" if target.branch is not None else ""
     done = "unchanged" if not written["changed"] else "created" if written["created"] else "updated"
+    where = "" if target.begins and not written["changed"] else where
     typer.echo(f"{written['name']}{version}{where}: {done} ({str(written['commit'])[:10]})")
     for line in finding_lines(written["warnings"]):
         warn(line)

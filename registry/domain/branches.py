@@ -9,6 +9,7 @@ from registry.domain.names import printable
 from registry.domain.refs import Commit
 
 HEADS = "refs/heads/"
+TAGS = "refs/tags/"
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
 _COMMIT_ID = re.compile(r"[0-9a-fA-F]{40}")
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from cachetools import LRUCache
 
 from registry.domain.access import Actor, Scope
-from registry.domain.branches import HEADS, Branch, branch_name, parse_branch
+from registry.domain.branches import HEADS, TAGS, Branch, branch_name, parse_branch
 from registry.domain.catalogue import Page
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.diagnostics import Diagnostic, Severity
@@ -97,7 +97,7 @@ class Branches:
         No commit tells a repeat with a ``key`` after a restart: then a branch that stands where it would be made is
         answered as made.
 
-        Raises BadRequest for a name that is none, Conflict where there is such a branch, RevisionNotFound for the
+        Raises BadRequest for a name that is none, Conflict where a branch or tag is called so, RevisionNotFound for the
         start, Refused, Denied, RefMoved where somebody else is quicker, Unavailable.
         """
         actor.require(Scope.WRITE)
@@ -106,7 +106,12 @@ class Branches:
         async def first() -> tuple[Branch, tuple[Diagnostic, ...]]:
             with self._git.open(repository) as store:
                 commit = await find_commit(store, start or self._git.default_branch(repository))
-                there = store.refs().get(ref)
+                refs = store.refs()
+            there = refs.get(ref)
+            if there is None and RefName(f"{TAGS}{name}") in refs:
+                raise Conflict(
+                    f"There is a tag {name!r}, and who asks for it would get the branch instead: choose another name."
+                )
             if there is not None and (key is None or there != commit):
                 raise Conflict(f"There is a branch {name!r} already: choose another name, or delete it first.")
             update = RefUpdate(ref, ZERO_COMMIT, commit)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from registry.domain.access import Actor, Scope
-from registry.domain.branches import misread_as
+from registry.domain.branches import HEADS, TAGS, branch_name, misread_as
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import RevisionNotFound
 from registry.domain.ids import CommitId, RefName
@@ -30,7 +30,7 @@ def check_refs(
     found: list[Diagnostic] = []
     spellings = {path_key(ref): ref for ref in refs}
     for update in updates:
-        problem = _form(update.ref) or _misread(update) or _collision(update, spellings)
+        problem = _form(update.ref) or _misread(update) or _shadow(update, refs) or _collision(update, spellings)
         if problem is None:
             problem = _access(update, default, rules, actor, rollback=rollback)
         if problem is None and not update.deletes:
@@ -63,6 +63,15 @@ def _misread(update: RefUpdate) -> tuple[str, str] | None:
     """A new ref that whoever asks for another one, or for a commit, would get."""
     reason = misread_as(update.ref.split("/", 2)[2]) if update.creates else None
     return ("ref-name", f"It cannot be called so: {reason}. Use another name.") if reason else None
+
+
+def _shadow(update: RefUpdate, refs: Mapping[RefName, CommitId]) -> tuple[str, str] | None:
+    """A new branch that whoever asks for a tag would get from now on."""
+    name = branch_name(update.ref)
+    if not update.creates or not update.ref.startswith(HEADS) or f"{TAGS}{name}" not in refs:
+        return None
+    message = f"There is a tag {printable(name)}, and who asks for it would get the branch instead; use another name."
+    return "ref-name", message
 
 
 def _collision(update: RefUpdate, spellings: dict[str, RefName]) -> tuple[str, str] | None:

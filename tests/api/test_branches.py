@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from registry.bootstrap import Registry
+from registry.domain.ids import ZERO_COMMIT, RefName
+from registry.domain.refs import RefUpdate
 from tests.stock import DEFAULT, TRIAGE, write_files
 
 NOTE = "schema: prompt/v1\ntype: text\ntext: |\n  A note.\n"
@@ -104,6 +106,18 @@ async def test_names_that_are_taken(client: httpx.AsyncClient) -> None:
     assert (await make(client, "team")).status_code == 409
     case = await make(client, "WIP")
     assert (case.status_code, case.json()["diagnostics"][0]["rule"]) == (422, "ref-name")
+
+
+async def test_a_branch_does_not_stand_before_a_tag(client: httpx.AsyncClient, stocked: Registry) -> None:
+    first = (await client.get("/versions/support/triage/1")).json()["commit"]
+    with stocked.git.open(DEFAULT) as store:
+        store.move(RefUpdate(RefName("refs/tags/v9"), ZERO_COMMIT, first))
+    made = await make(client, "v9")
+    assert (made.status_code, "There is a tag 'v9'" in made.json()["detail"]) == (409, True)
+    put = await client.put("/templates/new?branch=v9", content=NOTE, headers={**YAML, "If-None-Match": "*"})
+    assert put.status_code == 404
+    assert (await client.get("/templates/support/triage?ref=v9")).json()["source"] == TRIAGE
+    assert (await make(client, "v9-draft", **{"from": "v9"})).status_code == 201
 
 
 async def test_of_many_who_make_one_branch_one_does(client: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.remote import on_a_terminal
+from tests.cli.test_remote_errors import answering
 from tests.running import Running, git, text_template
 
 pytestmark = pytest.mark.e2e
@@ -106,6 +107,62 @@ def test_a_branch_that_is_not_there_is_made(ask: Run, tmp_path: Path) -> None:
     assert (same.code, ask("get", "branched/a", "--ref", "wip4").code) == (0, 1)
     assert ask("get", "branched/a", "--ref", "wip/one").out == text_template("Three.")
     assert ask("get", "branched/a").out == text_template("One.")
+
+
+def branches(server: Running) -> list[str]:
+    return git(server.bare, "for-each-ref", "--format=%(refname:short)", "refs/heads").split()
+
+
+def test_a_branch_for_a_write_that_is_refused_or_changes_nothing_goes_again(ask: Run, server: Running) -> None:
+    ask("put", "left/a", "--new", stdin=text_template("One."))
+    for arguments, text, code in (
+        (["--new"], "Two.", 1),
+        (["--if-match", '"v1.0"'], "Two.", 1),
+        ([], "One.", 0),
+    ):
+        done = ask("put", "left/a", *arguments, "--branch", "left", stdin=text_template(text))
+        assert (done.code, "branch left" in done.err, " on left" in done.out) == (code, False, False), done.err
+        assert "left" not in branches(server)
+    assert done.out.startswith("left/a: unchanged (")
+    assert ask("put", "left/a", "--branch", "left", stdin=text_template("Two.")).code == 0
+    again = ask("put", "left/a", "--new", "--branch", "left", stdin=text_template("Two."))
+    assert (again.code, "left" in branches(server)) == (1, True), "this one was there"
+
+
+def test_a_branch_that_cannot_be_deleted_again_is_told(ask: Run, server: Running, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", server.git_url, "clone")
+    rules = "schema: registry/v1\nbranches: {'kept/*': {force_push: false}}\n"
+    (tmp_path / "clone/.registry.yaml").write_text(rules)
+    for words in (["add", "-A"], ["commit", "-q", "-m", "Keep"], ["push", "-q", "origin", "HEAD:main"]):
+        git(tmp_path / "clone", *words)
+    ask("put", "kept/a", "--new", stdin=text_template("One."))
+    done = ask("put", "kept/a", "--new", "--branch", "kept/1", stdin=text_template("Two."))
+    assert (done.code, "kept/1" in branches(server)) == (1, True)
+    assert "branch kept/1 was made for this and stays: The change was refused: .registry.yaml does not" in done.err
+
+
+def test_a_branch_whose_server_goes_away_is_told(run: Run) -> None:
+    """It answers what is asked before the write, then no more."""
+    head = b'HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\nETag: "abc"\r\n\r\n'
+    answers = iter(
+        [head % (b"404 No", b"application/json", 2) + b"{}", head % (b"201 Made", b"application/json", 2) + b"{}"]
+    )
+    with answering(lambda connection: connection.sendall(next(answers, b""))) as url:
+        done = run("put", "a", "--new", "--branch", "wip", stdin=text_template("x"), PROMPTUARY_URL=url,
+                   PROMPTUARY_KEY="pmt_x")  # fmt: skip
+    assert (done.code, done.out) == (2, "")
+    assert "branch wip was made for this and stays: " in done.err
+    assert "may have been done nevertheless" in done.err
+
+
+def test_a_branch_does_not_stand_before_a_tag(ask: Run, server: Running, tmp_path: Path) -> None:
+    ask("put", "tagged/a", "--new", stdin=text_template("One."))
+    git(server.bare, "update-ref", "refs/tags/v9", "refs/heads/main")
+    done = ask("put", "tagged/a", "--branch", "v9", stdin=text_template("Draft."))
+    assert (done.code, done.out, "There is a tag 'v9'" in done.err) == (1, "", True), done.err
+    edited = ask("edit", "tagged/a", "--branch", "v9", VISUAL=editor(tmp_path, 'sed -i s/One/Two/ "$1"'))
+    assert (edited.code, "There is a tag 'v9'" in edited.err) == (1, True), edited.err
+    assert ask("get", "tagged/a", "--ref", "v9").out == text_template("One.")
 
 
 def test_put_new_of_what_is_there_says_the_way_out(ask: Run) -> None:

@@ -33,6 +33,22 @@ async def test_names_that_would_be_read_as_something_else(pusher: Pusher, name: 
     assert (await pusher.judge(RefUpdate(RefName(f"refs/heads/fix/{name}"), ZERO_COMMIT, tip))).accepted
 
 
+async def test_a_new_branch_does_not_stand_before_a_tag(pusher: Pusher) -> None:
+    tip = await pusher.land({"README.md": "x"})
+    tag, branch, other = RefName("refs/tags/v9"), RefName("refs/heads/v9"), RefName("refs/heads/v9/x")
+    both = [RefUpdate(ref, ZERO_COMMIT, tip) for ref in (tag, branch)]
+    assert (await pusher.judge(*both)).accepted, "a copy of a repository that has both; nobody has read the tag yet"
+    with pusher.registry.git.open(pusher.repository) as store:
+        store.move(both[0])
+    verdict = await pusher.judge(both[1])
+    assert [(d.rule, d.path) for d in verdict.diagnostics] == [("ref-name", branch)]
+    assert 'There is a tag "v9"' in verdict.diagnostics[0].message
+    assert (await pusher.judge(RefUpdate(other, ZERO_COMMIT, tip))).accepted
+    with pusher.registry.git.open(pusher.repository) as store:
+        store.move(both[1])
+    assert (await pusher.judge(RefUpdate(branch, tip, ZERO_COMMIT))).accepted
+
+
 async def test_a_branch_that_exists_in_another_normal_form(pusher: Pusher) -> None:
     tip = await pusher.land({"README.md": "x"})
     assert (await pusher.push({"a.md": "x"}, ref=RefName("refs/heads/caf\u00e9"))).accepted
