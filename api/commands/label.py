@@ -7,7 +7,7 @@ import typer
 
 from api.commands.completion import complete_label, complete_name
 from api.commands.options import InRepository, KeyFile, Message, Url
-from api.commands.output import REFUSED, Json, day, fail, write_json, write_table
+from api.commands.output import REFUSED, Json, day, fail, warn, write_json, write_table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show labels, move them and roll them back.")
 
@@ -53,6 +53,8 @@ def list_labels(
     rows = [(word, name, version) for word, names in sorted(labels.items()) for name, version in sorted(names.items())]
     if rows:
         write_table(("LABEL", "NAME", "VERSION"), rows)
+    else:
+        warn("no template carries a label yet")
 
 
 @app.command("get")

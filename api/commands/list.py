@@ -50,7 +50,7 @@ def list_templates(
         rows = [_row(template) for template in templates]
         write_table(columns, rows, optional=("UPDATED", "TYPE", "STATUS", "DESCRIPTION", "LABELS"), crop_last=True)
     else:
-        warn("no template is so" if any(filters.values()) else "the repository has no templates yet")
+        warn("no template fits that" if any(filters.values()) else "the repository has no templates yet")
     tell_more(page, len(templates))
 
 

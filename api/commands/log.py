@@ -48,5 +48,13 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     number = f"{entry['version']}" + ("" if entry["valid"] else " invalid")
     cause = entry["cause"] or (entry["moved_from"] and f"was {entry['moved_from']}")
     labels = " ".join(entry["labels"])
-    subject = entry["imported_subject"] or entry["subject"]
-    return number, day(entry["authored_at"]), entry["author"]["name"], labels, cause or "", subject
+    # An older server tells neither where a version was imported from nor when its author wrote it.
+    subject = entry.get("imported_subject") or entry["subject"]
+    return (
+        number,
+        day(entry.get("authored_at") or entry["committed_at"]),
+        entry["author"]["name"],
+        labels,
+        cause or "",
+        subject,
+    )

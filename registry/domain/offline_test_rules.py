@@ -6,7 +6,6 @@ from registry.domain.rule_check import Check
 from registry.domain.template import Message, OfflineTest, Placeholder, TemplateType
 from registry.domain.template_builder import escape_pointer
 from registry.domain.variable_rules import regex_problem
-from registry.domain.wording import counted
 
 
 def check_tests(check: Check) -> None:
@@ -65,8 +64,8 @@ def _check_message(check: Check, wanted: int | str, pointer: str) -> None:
         return
     if isinstance(wanted, int):
         if wanted >= len(messages):
-            there = counted(len(messages), "message")
-            message = f"there is no message {wanted} among {there}, counted from 0: correct `in`"
+            there = f"only {'message 0' if len(messages) == 1 else f'messages 0 to {len(messages) - 1}'}"
+            message = f"there is no message {wanted}, {there}: correct `in`"
             check.say("test-message", message, pointer)
     elif wanted not in {m.role for m in messages if isinstance(m, Message)}:
         check.say("test-message", f"there is no {wanted} message: correct `in`", pointer)

@@ -70,6 +70,8 @@ def test_a_dry_run_without_a_key_says_that_nobody_was_asked(run: Run, tmp_path: 
     place.write_text(json.dumps([version("a", "x")]))
     done = run("import", str(place), "--dry-run", PROMPTUARY_URL="http://127.0.0.1:9")
     assert (done.code, "no server is asked" in done.err) == (0, True), done.err
+    unset = run("import", str(place), "--dry-run", PROMPTUARY_KEY="")
+    assert (unset.code, unset.err) == (0, done.err), "CI sets secrets that there are not to nothing"
     asked = run("import", str(place), "--dry-run", PROMPTUARY_URL="http://127.0.0.1:9", PROMPTUARY_KEY="pmt_x")
     assert (asked.code, "cannot be asked" in asked.err) == (2, True), asked.err
 

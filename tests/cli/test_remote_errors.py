@@ -1,5 +1,6 @@
 """What servers and proxies do that they should not; faults that every command meets are in test_every_remote_command."""
 
+import json
 import re
 import socket
 import ssl
@@ -99,6 +100,22 @@ def test_a_file_that_arrives_in_part_is_not_written(run: Run) -> None:
     with answering(lambda connection: connection.sendall(http("200 OK", b"schema: pro", YAML, length=99))) as url:
         done = run("get", "a", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
     assert (done.code, done.out) == (2, "")
+
+
+def test_log_of_an_older_server(run: Run) -> None:
+    told = {"version": 2, "valid": True, "cause": None, "moved_from": None, "author": {"name": "Ada"}, "subject": "Two",
+            "committed_at": "2025-03-14T09:26:00Z"}  # fmt: skip
+    page = json.dumps({"versions": [told], "labels": {}, "next_cursor": None}).encode()
+    with answering(lambda connection: connection.sendall(http("200 OK", page, JSON, "Connection: close"))) as url:
+        done = run("log", "a", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[1].split() == ["2", "2025-03-14", "09:26", "Ada", "Two"]
+
+
+def test_no_labels_are_told(run: Run) -> None:
+    with answering(lambda connection: connection.sendall(http("200 OK", b'{"labels": {}}', JSON))) as url:
+        done = run("label", "list", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
+    assert (done.code, done.out, done.err) == (0, "", "promptuary: no template carries a label yet\n")
 
 
 def test_a_refusal_without_a_problem(run: Run) -> None:

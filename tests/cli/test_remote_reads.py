@@ -149,7 +149,7 @@ def test_a_narrow_terminal_leaves_columns_out_before_it_cuts_names(server: Runni
 
 def test_an_empty_list_is_told(ask: Run) -> None:
     done = ask("list", "nofolder")
-    assert (done.code, done.out, done.err) == (0, "", "promptuary: no template is so\n")
+    assert (done.code, done.out, done.err) == (0, "", "promptuary: no template fits that\n")
     as_json = ask("list", "nofolder", "--json")
     assert (as_json.json["templates"], as_json.err) == ([], "")
 

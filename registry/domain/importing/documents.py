@@ -242,7 +242,9 @@ def _judged(document: Mapping[str, Any], path: str) -> tuple[bytes | None, str |
     try:
         ordered = {key: document[key] for key in (*_ORDER, *document.keys()) if key in document}
         source = write_document(None, ordered)
-    except (ValueError, TypeError, RecursionError) as error:  # what no file can say
+    except RecursionError:
+        return None, "it is nested too deeply"
+    except (ValueError, TypeError) as error:  # what no file can say
         return None, f"it cannot be written down ({type(error).__name__})"
     return source, _problem(source, path)
 

@@ -39,6 +39,14 @@ def text(plan: PromptPlan, **values: Any) -> str | None:
     return render(template(plan), {}, values).text
 
 
+def test_what_is_nested_too_deeply_is_told_so() -> None:
+    deep: Any = "x"
+    for _ in range(600):
+        deep = [deep]
+    step = plans(entry("a", "Hi", config={"custom": deep}))["a"].steps[0]
+    assert step.notes == ('"custom" is left out: it is nested too deeply',)
+
+
 def test_versions_labels_tags_and_config() -> None:
     plan = plans(
         entry("support/triage", "Two {{ticket}}", 2, labels=["production", "latest"], createdAt="2024-02-01T00:00:00Z"),
