@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.commands.baseline import Start, find_start, read_base
-from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, find_roots, is_stray
+from api.commands.checkout_files import FoundFiles, find_checkouts, find_roots, without_strays
 from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
 from api.commands.judging_progress import judging_progress
-from api.commands.output import REFUSED, Json, run, settings_of, warn
+from api.commands.output import REFUSED, Json, run, settings_of
 
 if TYPE_CHECKING:
     from registry.services.checkout import Judged
@@ -46,17 +46,14 @@ def check(
     """
     wanted = chosen_form(form, as_json=as_json)
     given = [Path(path) for path in paths or ["."]]
-    strays = [path for path in given if is_stray(path)]
-    for path in strays:
-        warn(f"{path} is no template: name it *{SUFFIX}")
-    given = [path for path in given if path not in strays]
+    known = without_strays(given)
     # Git is asked before anything is read, which takes long in a large folder that is no checkout.
-    starts = {root: find_start(root, against) for root in dict.fromkeys(find_roots(given).values())}
-    checkouts = find_checkouts(given)
+    starts = {root: find_start(root, against) for root in dict.fromkeys(find_roots(known).values())}
+    checkouts = find_checkouts(known)
     judged = run(_judge(checkouts, starts))
     if checkouts or wanted is not FindingFormat.TEXT:
         write_findings(wanted, list(zip(checkouts, judged, strict=True)), which="changed ")
-    if strays or any(each.errors for each in judged):
+    if len(known) < len(given) or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from api.commands.output import UNUSABLE, fail, warn
 
 PROMPTS = "prompts"
+LABELS = "labels"
 SUFFIX = ".prompt.yaml"
 RULES = frozenset({".registry.yaml", "CODEOWNERS"})
 MAX_READ_BYTES = 16 * 1024 * 1024
@@ -79,10 +80,23 @@ def find_roots(paths: Iterable[Path]) -> dict[Path, Path]:
     return roots
 
 
-def is_stray(path: Path) -> bool:
-    """Whether a file that was named is none that the gate looks into: no template, labels, rules or owners."""
-    known = path.name.endswith(SUFFIX) or path.name in RULES or path.is_symlink()
-    return path.is_file() and not known and "labels" not in path.resolve().parts
+def without_strays(paths: Sequence[Path]) -> list[Path]:
+    """What was named without the files that the gate does not look into, of which each is told."""
+    faults = {path: fault for path in paths if (fault := _stray_fault(path)) is not None}
+    for path, fault in faults.items():
+        warn(f"{path} {fault}")
+    return [path for path in paths if path not in faults]
+
+
+def _stray_fault(path: Path) -> str | None:
+    """Why a file is no template, labels, rules or owners to the gate; None where it is, or is no file."""
+    if not path.is_file() or path.is_symlink() or path.name in RULES:
+        return None
+    if not path.name.endswith(SUFFIX):
+        return None if LABELS in path.resolve().parts else f"is no template: name it *{SUFFIX}"
+    folder, *rest = path.resolve().relative_to(find_root(path.resolve())).parts
+    outside = rest and folder.casefold() not in {PROMPTS, LABELS}
+    return f"is outside {PROMPTS}/, so no template" if outside else None
 
 
 def find_root(place: Path) -> Path:
@@ -151,7 +165,7 @@ def _git_files(root: Path) -> list[str] | None:
 def _is_ours(path: str) -> bool:
     """Whether a file is a template, of labels or of rules by its place; lone templates lie at the top."""
     top, slash, _ = path.partition("/")
-    return top.casefold() in {PROMPTS, "labels"} if slash else path in RULES or path.endswith(SUFFIX)
+    return top.casefold() in {PROMPTS, LABELS} if slash else path in RULES or path.endswith(SUFFIX)
 
 
 def _walk(root: Path) -> Iterator[str]:

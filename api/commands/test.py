@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands.checkout_files import SUFFIX, FoundFiles, find_checkouts, is_stray
+from api.commands.checkout_files import FoundFiles, find_checkouts, without_strays
 from api.commands.findings import utf8_text
 from api.commands.judging_progress import judging_progress
-from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, warn, write_json, write_table
+from api.commands.output import REFUSED, UNUSABLE, Json, console, fail, run, settings_of, write_json, write_table
 
 if TYPE_CHECKING:
     from api.commands.finding_formats import Case
@@ -52,10 +52,8 @@ def run_tests(
     if as_json and form is ResultFormat.JUNIT:
         fail("--json and --format junit are two formats: give one of them", UNUSABLE)
     given = [Path(path) for path in paths or ["."]]
-    strays = [path for path in given if is_stray(path)]
-    for path in strays:
-        warn(f"{path} is no template: name it *{SUFFIX}")
-    runs = run(_run(find_checkouts(path for path in given if path not in strays)))
+    known = without_strays(given)
+    runs = run(_run(find_checkouts(known)))
     if as_json or form is ResultFormat.JSON:
         write_json(_body(runs))
     elif form is ResultFormat.JUNIT:
@@ -64,7 +62,7 @@ def run_tests(
         sys.stdout.write(junit([case for each in runs for case in _cases(*each)]))
     else:
         _write_text(runs)
-    if strays or any(not passed(offline) for _, offline in runs):
+    if len(known) < len(given) or any(not passed(offline) for _, offline in runs):
         raise typer.Exit(REFUSED)
 
 

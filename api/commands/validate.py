@@ -10,16 +10,15 @@ import typer
 
 from api.commands.checkout_files import (
     PROMPTS,
-    SUFFIX,
     FoundFiles,
     find_checkouts,
     find_root,
-    is_stray,
     read_files,
+    without_strays,
 )
 from api.commands.findings import FindingFormat, Form, chosen_form, write_findings
 from api.commands.judging_progress import judging_progress
-from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of, warn
+from api.commands.output import REFUSED, UNUSABLE, Json, fail, run, settings_of
 
 if TYPE_CHECKING:
     from registry.ports.renderer import Renderer
@@ -59,15 +58,13 @@ def validate(
         fail("- stands alone: standard input is one template", UNUSABLE)
     if name is not None and paths != ["-"]:
         fail("--name goes with - only: files have their names", UNUSABLE)
-    strays = [path for path in paths if path != "-" and is_stray(Path(path))]
-    for path in strays:
-        warn(f"{path} is no template: name it *{SUFFIX}")
-    known = [Path(path) for path in paths if path not in strays]
-    checkouts = [_from_stdin(name)] if paths == ["-"] else find_checkouts(known)
+    given = [Path(path) for path in paths if path != "-"]
+    known = without_strays(given)
+    checkouts = find_checkouts(known) if given else [_from_stdin(name)]
     judged = run(_judge(checkouts, tests=tests))
     if checkouts or wanted is not FindingFormat.TEXT:
         write_findings(wanted, list(zip(checkouts, judged, strict=True)))
-    if strays or any(each.errors for each in judged):
+    if len(known) < len(given) or any(each.errors for each in judged):
         raise typer.Exit(REFUSED)
 
 

@@ -206,7 +206,7 @@ def test_the_jobs_clone_the_history() -> None:
 
 def test_github_shows_the_finding_of_a_broken_template(clone: Clone) -> None:
     clone.commit({BROKEN: BROKEN_TEXT, FINE: FINE_TEXT})
-    done = clone.github(GITHUB_BASE_REF="main")
+    done = clone.github(GITHUB_BASE_REF="main", CODE_SCANNING="true")
     assert done.returncode == 1, done.stderr
     assert f"::error file={BROKEN},line=3,col=16,title=variable-undeclared::" in done.stdout
     sarif = github_step("Upload the findings to code scanning")["with"]["sarif_file"]
@@ -216,15 +216,37 @@ def test_github_shows_the_finding_of_a_broken_template(clone: Clone) -> None:
 
 def test_github_passes_what_is_clean(clone: Clone) -> None:
     clone.commit({FINE: FINE_TEXT})
-    done = clone.github(GITHUB_BASE_REF="main")
+    done = clone.github(GITHUB_BASE_REF="main", CODE_SCANNING="false")
     assert done.returncode == 0, done.stderr
     assert "::error" not in done.stdout
+    assert not (clone.root / "promptuary.sarif").exists(), "it takes as long once more"
+    done = clone.github(GITHUB_BASE_REF="main", CODE_SCANNING="true")
+    assert done.returncode == 0, done.stderr
     assert clone.report("promptuary.sarif")["runs"][0]["results"] == []
 
 
 def test_github_compares_a_push_with_what_was_there(clone: Clone) -> None:
     clone.commit({BROKEN: BROKEN_TEXT})
     assert [clone.github(BEFORE=base).returncode for base in (clone.base, ZEROS)] == [1, 0]
+
+
+def test_github_makes_the_report_of_code_scanning_where_it_is_uploaded() -> None:
+    judging, upload = github_step("Judge what has changed"), github_step("Upload the findings to code scanning")
+    assert judging["env"]["CODE_SCANNING"] == "${{ inputs.code-scanning }}"
+    assert "inputs.code-scanning" in upload["if"]
+
+
+def test_files_outside_prompts_are_no_templates_to_the_jobs(clone: Clone) -> None:
+    (clone.root / "drafts").mkdir()
+    (clone.root / "ai/prompts").mkdir(parents=True)
+    clone.commit({"drafts/망가진.prompt.yaml": BROKEN_TEXT, FINE: FINE_TEXT})
+    for done in (clone.gitlab(CI_MERGE_REQUEST_DIFF_BASE_SHA=clone.base), clone.github(GITHUB_BASE_REF="main")):
+        assert (done.returncode, "drafts" in done.stdout + done.stderr) == (0, False), done.stderr
+    for name in ("promptuary-validate", "promptuary-test"):
+        assert clone.hook(name).returncode == 0
+    clone.commit({"ai/prompts/a.prompt.yaml": BROKEN_TEXT})
+    for done in (clone.gitlab(CI_MERGE_REQUEST_DIFF_BASE_SHA=clone.base), clone.github(GITHUB_BASE_REF="main")):
+        assert (done.returncode, "ai/prompts/a" in done.stdout + done.stderr) == (1, True)
 
 
 def test_github_compares_an_entry_of_a_merge_queue_with_what_it_stands_on() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tests.running import git
 from tests.stock import TRIAGE
 
 PATH = "prompts/support/triage.prompt.yaml"
@@ -142,6 +143,24 @@ def test_a_file_that_is_no_template_is_told(run: Run, checkout: Path) -> None:
     for path in (".registry.yaml", "labels/production/support.yaml"):
         (checkout / ".registry.yaml").write_text("schema: registry/v1\n")
         assert run("validate", path, cwd=checkout).code == 0
+
+
+@pytest.mark.parametrize("command", [["validate"], ["test"], ["check", "--against", "HEAD"]])
+def test_a_file_outside_prompts_is_told(run: Run, checkout: Path, command: list[str]) -> None:
+    git(checkout, "init", "-q")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "Start")
+    (checkout / "drafts").mkdir()
+    (checkout / "drafts/b.prompt.yaml").write_text("schema: prompt/v1\ntype: text\ntext: '{{ nobody }}'\n")
+    done = run(*command, "drafts/b.prompt.yaml", cwd=checkout)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("promptuary: drafts/b.prompt.yaml is outside prompts/, so no template\n")
+    both = run(*command, "drafts/b.prompt.yaml", PATH, cwd=checkout)
+    assert (both.code, "outside prompts/" in both.err) == (1, True)
+    assert run(*command, PATH, "drafts", cwd=checkout).code == 0
+    alone = checkout.parent / "alone.prompt.yaml"
+    alone.write_text("schema: prompt/v1\ntype: text\ntext: Hello.\n")
+    if command != ["check", "--against", "HEAD"]:
+        assert run(*command, str(alone)).code == 0, "a file that lies in no checkout"
 
 
 def test_a_folder_without_templates_says_so(run: Run, tmp_path: Path) -> None:
