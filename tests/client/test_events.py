@@ -154,6 +154,37 @@ def test_a_server_without_a_stream_is_not_pressed_for_one(
     assert client.get(NAME).version == 1
 
 
+def test_a_stream_that_is_cut_off_soon_is_asked_for_again_soon_while_it_tells_something(
+    stream: Stream, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some proxies end every answer after a few seconds."""
+    monkeypatch.setattr(events, "_FIRST_PAUSE", 0.01)
+    follower = client._engine.follower
+    assert follower is not None
+    for number in range(41, 47):
+        seen = len(stream.requests("/events"))
+        stream.tell(number, type="ref_projected")
+        stream.send(None)
+        eventually(lambda seen=seen: len(stream.requests("/events")) > seen)
+        assert follower._failures <= 1
+
+
+@pytest.mark.parametrize(("steady", "in_a_row"), [(0.02, False), (5.0, True)])
+def test_a_silent_stream_that_is_cut_off_is_a_failure_only_if_that_was_at_once(
+    stream: Stream, client: Client, monkeypatch: pytest.MonkeyPatch, steady: float, in_a_row: bool
+) -> None:
+    monkeypatch.setattr(events, "STEADY_SECONDS", steady)
+    monkeypatch.setattr(events, "_FIRST_PAUSE", 0.001)
+    follower = client._engine.follower
+    assert follower is not None
+    for _ in range(5):
+        seen = len(stream.requests("/events"))
+        time.sleep(0.05)
+        stream.send(None)
+        eventually(lambda seen=seen: len(stream.requests("/events")) > seen)
+    assert (follower._failures > 3) == in_a_row
+
+
 def test_a_stream_that_was_not_there_is_found_later(
     stream: Stream, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,19 @@ def test_an_outage_and_its_end_are_told_once(nasty: Nasty, connect: Connect, cap
     assert caplog.messages[1:] == ["The server answers again"]
 
 
+def test_an_answer_that_cannot_be_trusted_is_no_outage(
+    nasty: Nasty, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody answered; whether the server does again is not known."""
+    nasty.script = lambda handler: handler.answer(200, b"<html>a proxy's page</html>")
+    client = connect(ttl=0.0, retries=0)
+    client.get(NAME, default="Hi")
+    nasty.script = Handler.template
+    client.get(NAME)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(f"{NAME} was answered from the default: ")
+
+
 def test_a_refusal_is_no_outage(nasty: Nasty, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     nasty.script = lambda handler: handler.answer(403, {"type": "/docs/errors#denied", "detail": "Too narrow"})
     client = connect()

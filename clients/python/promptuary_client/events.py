@@ -23,6 +23,8 @@ SILENCE_SECONDS = 60.0
 """A stream that says nothing for so long, not even a comment, is taken for dead."""
 CONNECT_SECONDS = 10.0
 LONGEST_PAUSE = 30.0
+STEADY_SECONDS = 5.0
+"""A stream that lived for so long was one, even if nothing happened."""
 _FIRST_PAUSE = 0.5
 REFUSED_PAUSE = 60.0
 """Where the key is refused or there is no stream: that may change, but not in seconds."""
@@ -83,7 +85,7 @@ class Follower:
                 self._follow()
             except (OSError, ValueError, http.client.HTTPException, PromptuaryError) as error:
                 lasting = self._tell(error)
-            if monotonic() - began > LONGEST_PAUSE:  # there was one; what ends as it begins counts as a failure
+            if monotonic() - began > STEADY_SECONDS:  # there was one; what ends as it begins counts as a failure
                 self._failures = 0
             pause = jittered(self._failures, LONGEST_PAUSE, first=_FIRST_PAUSE)
             self._failures = min(self._failures + 1, 10)
@@ -130,6 +132,8 @@ class Follower:
                     self._on_change(told.name, eagerly=True)
                 elif told.about_all:
                     self._on_change(None)
+                if told.id != self._last_id:
+                    self._failures = 0  # it tells what is new, however soon a proxy ends it
                 self._last_id = told.id or self._last_id
                 if self._ended.is_set():
                     break
