@@ -4,9 +4,10 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Annotated, NoReturn, TextIO
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from api.commands import index, key, label
 from api.commands.check import check
@@ -50,8 +51,26 @@ INTERRUPTED = 130
 UNREAD = 141
 """The exit code where whoever reads the output has had enough: 128 and the number of SIGPIPE."""
 
+
+class Program(TyperGroup):
+    """The commands; what does not fit an argument is told in the same words as what does not fit a setting."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            problems = getattr(error.__cause__, "errors", None)
+            if problems is not None:  # pydantic's
+                from api.field_words import field_words
+
+                error.message = "; ".join(field_words(each) for each in problems())
+            raise
+
+
 app = typer.Typer(
     name="promptuary",
+    cls=Program,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

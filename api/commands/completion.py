@@ -3,7 +3,8 @@
 Silent and quick: whoever types waits for it, and anything but words would stand in the middle of the line.
 """
 
-import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -15,49 +16,63 @@ if TYPE_CHECKING:
 SECONDS = 1.0
 """How long it may take; what is known by then is offered."""
 LARGEST_PAGE = 500
+MOST_HITS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list of a server: its path, the field with its entries, and which of them."""
+
+    path: str
+    entries: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+
+_LABELS = _List("labels", "labels")
 
 
 def complete_name(context: typer.Context, incomplete: str) -> list[str]:
     """The names of templates that begin so."""
-    folder = incomplete.rpartition("/")[0]
-    return _begin(_asked(context, "templates", "templates", folder=folder or None, limit=LARGEST_PAGE), incomplete)
+    folder, _, last = incomplete.rpartition("/")
+    listed = _List("templates", "templates", {"folder": folder or None, "limit": LARGEST_PAGE})
+    # Where there are more, those that begin so may be anywhere behind the first page; a search finds them.
+    found = _List("search", "hits", {"folder": folder or None, "q": last, "limit": MOST_HITS})
+    return _begin(_asked(context, *([listed, found] if last else [listed])), incomplete)
 
 
 def complete_label(context: typer.Context, incomplete: str) -> list[str]:
     """The labels that begin so."""
-    return _begin(_asked(context, "labels", "labels"), incomplete)
+    return _begin(_asked(context, _LABELS), incomplete)
 
 
 def complete_state_label(context: typer.Context, incomplete: str) -> list[str]:
     """The same with the one that is built in."""
-    return _begin([*_asked(context, "labels", "labels"), "latest"], incomplete)
+    return _begin([*_asked(context, _LABELS), "latest"], incomplete)
 
 
 def _begin(words: list[str], incomplete: str) -> list[str]:
-    return sorted(word for word in words if word.startswith(incomplete))
+    return sorted(word for word in set(words) if word.startswith(incomplete))
 
 
-def _asked(context: typer.Context, path: str, entries: str, **query: Any) -> list[str]:
-    """The names of the entries of a list; those that are here in time."""
+def _asked(context: typer.Context, *lists: _List) -> list[str]:
+    """The names in the first of the lists, and in the next while one goes on; those that are here in time."""
     found: list[str] = []
     # A server may be silent, or trickle: nobody waits for the thread.
-    asking = Thread(target=_read, args=(context.params, found, path, entries, query), daemon=True)
+    asking = Thread(target=_read, args=(context.params, found, lists), daemon=True)
     asking.start()
     asking.join(SECONDS)
     return list(found)
 
 
-def _read(given: dict[str, Any], found: list[str], path: str, entries: str, query: dict[str, Any]) -> None:
-    until = time.monotonic() + SECONDS
+def _read(given: dict[str, Any], found: list[str], lists: Sequence[_List]) -> None:
     try:
         server = _server(given)
-        cursor: str | None = None
-        while server is not None and time.monotonic() < until:
-            page = server.call("GET", path, query={**query, "cursor": cursor})
-            listed = page.json(entries)
-            found.extend(str(each["name"]) if isinstance(each, dict) else str(each) for each in listed[entries])
-            cursor = listed.get("next_cursor")
-            if cursor is None:
+        if server is None:
+            return
+        for each in lists:
+            page = server.call("GET", each.path, query=each.query).json(each.entries)
+            found.extend(str(entry["name"]) if isinstance(entry, dict) else str(entry) for entry in page[each.entries])
+            if page.get("next_cursor") is None:
                 break
     except Exception:  # noqa: BLE001  (whatever it is, nothing is completed, and nobody asked)
         return

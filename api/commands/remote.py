@@ -262,11 +262,12 @@ def read_key(settings: ClientSettings, file: Path | None) -> str:
 
 
 def _target(path: Sequence[str], query: Mapping[str, Any]) -> str:
-    """Path and query as they stand in an address. Ends the program where what was typed is no text."""
+    """Path and query as they stand in an address. Raises NoAnswer where what was typed is no text."""
     try:
         return "/".join(quote(part) for part in path) + (f"?{urlencode(query)}" if query else "")
     except UnicodeEncodeError:
-        fail("what was typed holds bytes that are no UTF-8: type it in a terminal that is set to UTF-8", UNUSABLE)
+        said = "what was typed holds bytes that are no UTF-8: type it in a terminal that is set to UTF-8"
+        raise NoAnswer(said, sent=False) from None
 
 
 def _lowered(headers: Any) -> dict[str, str]:

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from api.commands.options import StatusChoice, TypeChoice
 from registry.domain import template
 from tests.cli.conftest import ROOT, Run, environment, url_of
+from tests.cli.peers import Peer, serving
 from tests.running import Running
 
 HEAVY = (
@@ -71,6 +74,50 @@ def test_names_and_labels_come_from_the_server(process: Run, server: Running) ->
     assert complete(process, "promptuary list --label p", 3, **known) == ["production"]
     assert complete(process, "promptuary get x --label l", 4, **known) == ["latest"]
     assert complete(process, "promptuary get --repository nosuch s", 4, **known) == []
+
+
+@pytest.mark.e2e
+def test_names_behind_the_first_page_are_searched(run: Run, server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.commands.completion.LARGEST_PAGE", 1)
+    known = {"PROMPTUARY_URL": url_of(server), "PROMPTUARY_KEY": server.key}
+    for words, found in (("sup", "support/triage"), ("support/tr", "support/triage"), ("고", "고객지원/환불")):
+        asked = {"_PROMPTUARY_COMPLETE": "complete_bash", "COMP_WORDS": f"promptuary get {words}", "COMP_CWORD": "2"}
+        assert run(**asked, **known).out.split() == [found]
+
+
+class Large(Peer):
+    """A server whose list of templates goes on and on."""
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if path.endswith("/search"):
+            return 200, {"hits": [{"name": "zoo/a"}, {"name": "abc/zoo"}], "next_cursor": None}
+        return 200, {"templates": [{"name": f"a/{len(self.asked)}"}], "next_cursor": "more"}
+
+
+def test_a_large_repository_is_asked_twice_and_not_read_whole(process: Run) -> None:
+    with serving(Large()) as large:
+        assert complete(process, "promptuary get z", 2, PROMPTUARY_URL=large.url, PROMPTUARY_KEY="pmt_x") == ["zoo/a"]
+        assert [urlsplit(path).path.rpartition("/")[2] for path in large.asked] == ["templates", "search"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--status", "nope"], "'--status': 'nope' is not one of 'draft', 'active', 'deprecated'."),
+        (["list", "--limit", "0"], "'--limit': must be at least 1"),
+        (["list", "--limit", "x"], "'--limit': must be a whole number"),
+        (["label", "set", "production", "a", "x"], "'VERSION': must be a whole number"),
+        (["import", "x", "--from", "nope"], "'--from': 'nope' is not one of"),
+    ],
+)
+def test_what_does_not_fit_an_argument_is_told_in_plain_words(run: Run, arguments: list[str], said: str) -> None:
+    done = run(*arguments)
+    assert (done.code, f"Invalid value for {said}" in done.err, "Value error" in done.err) == (2, True, False), done.err
+
+
+def test_completion_stays_silent_where_a_setting_is_no_text(process: Run) -> None:
+    known = {"PROMPTUARY_URL": "http://127.0.0.1:9", "PROMPTUARY_KEY": "pmt_x", "PROMPTUARY_REPOSITORY": "a\udcff"}
+    assert complete(process, "promptuary get s", 2, **known) == []
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(process: Run) -> None:
