@@ -21,7 +21,7 @@ run: run-env ## Serve a registry on http://127.0.0.1:8000 until Ctrl-C (PORT=812
 	@exec env PROMPTUARY_PORT="$(PORT)" PROMPTUARY_DATA="$(DATA)" $(BIN)/promptuary serve
 
 test: lint ## Everything that has to be green: lint and all tests but the long ones (JOBS=2, ARGS=-x)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not soak" $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 test-unit: dev-env ## The rules alone: no service, no server, in seconds (ARGS="-k korean")
 	$(BIN)/pytest -q -n $(JOBS) -m "not soak" tests/domain tests/test_architecture.py tests/test_docs.py $(ARGS)

@@ -15,8 +15,6 @@ import pytest
 
 from tests.running import Running, clean_environment
 
-pytestmark = pytest.mark.xdist_group("schemathesis")  # one server for all
-
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PROGRAM = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run", "--no-color"]
 CHECKS = (

@@ -1,5 +1,6 @@
 """A real MLflow server, and scripts run by its own Python."""
 
+import fcntl
 import json
 import os
 import signal
@@ -20,7 +21,9 @@ PYTHON = ROOT / ".venv-mlflow" / "bin" / "python"
 @contextmanager
 def real_mlflow(folder: Path) -> Iterator[str]:
     """The address of the server while it runs, with an empty registry."""
-    subprocess.run([str(ROOT / "scripts" / "mlflow-venv")], check=True, timeout=900)
+    with (ROOT / ".venv" / "mlflow.lock").open("w") as lock:  # of several workers one installs
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([str(ROOT / "scripts" / "mlflow-venv")], check=True, timeout=900)
     port = free_port()
     store = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.sqlite", "--default-artifact-root", str(folder)]
     command = [str(PYTHON), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

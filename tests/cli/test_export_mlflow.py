@@ -14,7 +14,7 @@ from tests.cli.mlflow_real import ask_mlflow, real_mlflow
 from tests.client.nasty import Handler, serving
 from tests.running import Running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")

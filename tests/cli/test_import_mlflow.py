@@ -11,7 +11,7 @@ from tests.cli.mlflow_peer import mlflow, model, version
 from tests.cli.mlflow_real import ask_mlflow, real_mlflow
 from tests.running import Running, git
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.client.conftest import Product, eventually
 from tests.client.examples import PAGES, page_script
 from tests.running import ROOT, text_template
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("client-product")]  # one server for all of them
+pytestmark = pytest.mark.e2e
 
 TRIAGE = "support/triage"
 VALUES = {"ticket": "My card was charged twice {{ x }}"}

@@ -64,7 +64,6 @@ def test_a_program_outlives_its_server(nasty: Nasty, tmp_path: Path, minor: int)
 
 
 @pytest.mark.e2e
-@pytest.mark.xdist_group("client-product")
 @pytest.mark.parametrize("minor", MINORS)
 @pytest.mark.parametrize("page", PAGES)
 def test_the_examples_of_the_pages_run(product: Product, tmp_path: Path, page: str, minor: int) -> None:

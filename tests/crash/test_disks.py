@@ -76,7 +76,6 @@ def server(disk: Disk, tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_a_full_disk_refuses_clearly_loses_nothing_and_goes_on(disk: Disk, server: Running, tmp_path: Path) -> None:
     assert server.put("shop/refund", text_template("Money back, first form."), If_None_Match="*")[0] == 201
     clone = tmp_path / "clone.git"
@@ -118,7 +117,6 @@ def test_a_full_disk_refuses_clearly_loses_nothing_and_goes_on(disk: Disk, serve
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_a_start_on_a_full_disk_says_so_and_works_when_there_is_space(disk: Disk, server: Running) -> None:
     if not disk.mounted:
         pytest.skip("a start under a file size limit is no start on a full disk")
@@ -154,7 +152,6 @@ def test_a_data_folder_that_is_a_file_is_told_in_one_line(tmp_path: Path) -> Non
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_a_folder_that_cannot_be_written_is_told_and_left_as_it_is(disk: Disk, server: Running) -> None:
     """Root writes everywhere but on a read-only file system; others need only the rights to be gone."""
     assert server.put("shop/refund", text_template("Money back."), If_None_Match="*")[0] == 201

@@ -236,7 +236,6 @@ def _left_behind(server: Running) -> list[str]:
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_nothing_acknowledged_is_lost_by_kills_at_random_points(running: Running, tmp_path: Path) -> None:
     done = _run_kills(running, tmp_path, KILLS, seed=random.SystemRandom().randrange(10**6))
     assert min(done.values()) >= KILLS // 10
@@ -250,7 +249,6 @@ def test_nothing_acknowledged_is_lost_by_many_kills(running: Running, tmp_path: 
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_a_killed_server_leaves_no_process_behind(running: Running) -> None:
     assert running.put("some/template", _text("some/template", 1), If_None_Match="*")[0] == 201
     assert running.call("POST", "/api/v1/repositories/default/render/some/template", "{}", _JSON)[0] == 200
@@ -267,7 +265,6 @@ _JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Running, tmp_path: Path) -> None:
     """Killed before the gate has answered nothing is in; killed after the ref has moved all is; again helps in both."""
     clone = tmp_path / "clone.git"
@@ -308,7 +305,6 @@ def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Runnin
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("crash")
 def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
     """Killed before the commit or behind it: the same request with the same key leaves one commit and says so."""
     luck = random.Random(11)

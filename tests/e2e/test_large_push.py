@@ -12,7 +12,7 @@ import pytest
 from bench.generator import generate
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("large")]
+pytestmark = pytest.mark.e2e
 
 FILES = 10_000
 PUSH_SECONDS = 120

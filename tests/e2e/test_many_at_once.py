@@ -10,7 +10,7 @@ import pytest
 
 from tests.running import Running, commit, git, run_git, text_template
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("many")]
+pytestmark = pytest.mark.e2e
 
 WRITERS, WRITES = 12, 4
 
