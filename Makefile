@@ -30,9 +30,9 @@ FUZZ := tests/domain/test_yaml_reader.py tests/domain/test_template_file.py test
 	tests/domain/test_binding.py tests/domain/test_names.py tests/domain/test_diffs.py tests/domain/test_secret_scan.py \
 	tests/domain/test_yaml_writer.py tests/domain/test_compatibility.py tests/domain/test_compatible_output.py \
 	tests/domain/importing tests/domain/exporting tests/client/test_local_rendering.py
-ROUNDS ?= 20
+ROUNDS ?= 10
 
-soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzing from ROUNDS=20 seeds
+soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzing from ROUNDS=10 seeds
 	$(BIN)/pytest -m soak --timeout 2400 $(ARGS)
 	for round in $$(seq $(ROUNDS)); do $(BIN)/pytest -q -n $(JOBS) -m "not soak" $(FUZZ) --hypothesis-seed=random || exit 1; done
 
