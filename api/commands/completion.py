@@ -5,7 +5,6 @@ Silent and quick: whoever types waits for it, and anything but words would stand
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -56,11 +55,10 @@ def _begin(words: list[str], incomplete: str) -> list[str]:
 
 def _asked(context: typer.Context, *lists: _List) -> list[str]:
     """The names in the first of the lists, and in the next while one goes on; those that are here in time."""
+    from api.commands.request_threads import within
+
     found: list[str] = []
-    # A server may be silent, or trickle: nobody waits for the thread.
-    asking = Thread(target=_read, args=(context.params, found, lists), daemon=True)
-    asking.start()
-    asking.join(SECONDS)
+    within(SECONDS, lambda: _read(context.params, found, lists))
     return list(found)
 
 

@@ -119,9 +119,9 @@ def write_outcome(target: Target, reply: Reply, *, as_json: bool) -> None:
         write_json(written)
         return
     version = f" v{written['version']}" if written["version"] is not None else ""
-    where = f" on {target.branch}" if target.branch is not None else ""
+    stays = target.branch is not None and (written["changed"] or not target.begins)
+    where = f" on {target.branch}" if stays else ""
     done = "unchanged" if not written["changed"] else "created" if written["created"] else "updated"
-    where = "" if target.begins and not written["changed"] else where
     typer.echo(f"{written['name']}{version}{where}: {done} ({str(written['commit'])[:10]})")
     for line in finding_lines(written["warnings"]):
         warn(line)

@@ -1,8 +1,12 @@
-"""Threads for several requests at a time."""
+"""Threads for several requests at a time, and for one that nobody may wait for too long."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Thread
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -16,3 +20,12 @@ def request_threads(most: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def within(seconds: float, work: Callable[[], T]) -> T | None:
+    """What the work gives, which raises nothing; None where it takes longer: a server may trickle, and is let go."""
+    came: list[T] = []
+    working = Thread(target=lambda: came.append(work()), daemon=True)
+    working.start()
+    working.join(seconds)
+    return came[0] if came else None

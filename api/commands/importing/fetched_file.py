@@ -2,7 +2,6 @@
 
 import re
 from http.client import HTTPException
-from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote
@@ -11,6 +10,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from api.commands.importing.folder_files import MAX_BYTES
 from api.commands.importing.git_address import checked_address, shown_source
 from api.commands.importing.source_server import ANSWER_SECONDS, TIMEOUT_SECONDS, NotNow, no_answer, read_answer
+from api.commands.request_threads import within
 from registry.domain.importing.files import SourceFile, recognise
 from registry.domain.importing.imported import SourceUnreadable
 
@@ -28,11 +28,9 @@ def fetch_file(source: str) -> SourceFile:
     """The file at an address over http or https. Raises SourceUnreadable, with the way out."""
     parts, where = checked_address(source), shown_source(source)
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-    came: list[bytes | SourceUnreadable] = []
-    fetching = Thread(target=lambda: came.append(_fetched(quote(url, safe=_KEPT), where)), daemon=True)
-    fetching.start()
-    fetching.join(ANSWER_SECONDS)  # a server may trickle its headers, too
-    data = came[0] if came else SourceUnreadable(f"{where} is too slow: {_WAY}")
+    data = within(ANSWER_SECONDS, lambda: _fetched(quote(url, safe=_KEPT), where))
+    if data is None:
+        raise SourceUnreadable(f"{where} is too slow: {_WAY}")
     if isinstance(data, SourceUnreadable):
         raise data
     return SourceFile(_name(source), data, where)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
-from threading import Thread
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from api.commands.request_threads import within
 from registry.domain.importing.imported import SourceUnreadable
 from registry.domain.wording import shown
 
@@ -144,11 +144,7 @@ def no_answer(error: Exception) -> str:
 
 def looks_like_mlflow(address: str) -> bool:
     """Whether the server at an address says within some seconds that it is MLflow's, asked once and without any key."""
-    said: list[bool] = []
-    asking = Thread(target=lambda: said.append(_says_mlflow(address)), daemon=True)
-    asking.start()
-    asking.join(PROBE_SECONDS)  # whatever trickles in later is let go
-    return said == [True]
+    return within(PROBE_SECONDS, lambda: _says_mlflow(address)) is True
 
 
 def _says_mlflow(address: str) -> bool:
