@@ -1,4 +1,4 @@
-"""THE composition root: settings in, a registry out. Beside ``processes`` the only place that knows the adapters."""
+"""THE composition root: settings in, a registry out. Only this, ``tiers`` and ``processes`` know the adapters."""
 
 import shutil
 import sys
@@ -12,20 +12,7 @@ from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.local.places import LocalPlaces
-from registry.adapters.memory.event_bus import MemoryEventBus
-from registry.adapters.sql.accounts import SqlKeys, SqlUsers
-from registry.adapters.sql.bundles import SqlBundleIndex
-from registry.adapters.sql.engine import Database
-from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.health import SqliteHealth
-from registry.adapters.sql.outbox import SqlOutbox
-from registry.adapters.sql.projection import SqlProjection
-from registry.adapters.sql.read_ledger import SqlReadLedger
-from registry.adapters.sql.search_index import Fts5SearchIndex
-from registry.adapters.sql.template_index import SqlTemplateIndex
-from registry.adapters.sql.verifying import SqlStoredRows
-from registry.adapters.sql.version_index import SqlVersionIndex
-from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.errors import Unavailable
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
@@ -70,6 +57,7 @@ from registry.services.verifying import Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
+from registry.tiers import Tier, open_tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +103,11 @@ async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
     """
     _make_folder(settings.data)
     git = LocalRepositories(settings.repositories, hook_command=hook_command())
-    async with open_renderer(settings) as renderer, open_judges() as judges:
-        database = await Database.open(settings.catalogue)
-        try:
-            registry = _compose(settings, git, renderer, judges, database)
-            yield registry
-            await registry.writes.close()
-            await registry.indexing.close()
-        finally:
-            await database.close()
+    async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
+        registry = _compose(settings, git, renderer, judges, tier)
+        yield registry
+        await registry.writes.close()
+        await registry.indexing.close()
 
 
 def health_of(settings: Settings) -> Health:
@@ -138,20 +122,15 @@ def health_of(settings: Settings) -> Health:
     )
 
 
-def _compose(
-    settings: Settings, git: LocalRepositories, renderer: Renderer, judges: Judges, database: Database
-) -> Registry:
-    clock, events, checker, journal = SystemClock(), MemoryEventBus(), Checker(judges), Journal()
-    templates, versions = SqlTemplateIndex(database), SqlVersionIndex(database)
-    origins, source = SqlVersionOrigins(database), TemplateSource()
-    outbox, index = SqlOutbox(database), Fts5SearchIndex(database)
-    projection = SqlProjection(database, index=index)
+def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, judges: Judges, tier: Tier) -> Registry:
+    clock, checker, journal, source = SystemClock(), Checker(judges), Journal(), TemplateSource()
+    templates, versions, projection, events = tier.templates, tier.versions, tier.projection, tier.events
     states = States(projection=projection)
     indexing = Indexing(
         git=git,
         projection=projection,
         states=states,
-        feed=SearchFeed(outbox=outbox, index=index),
+        feed=SearchFeed(outbox=tier.outbox, index=tier.search),
         checker=checker,
         events=events,
         journal=journal,
@@ -184,20 +163,18 @@ def _compose(
         git=git,
         renderer=renderer,
         events=events,
-        event_streams=EventStreams(events=SqlEventLog(database), bus=events),
-        reads=Reads(ledger=SqlReadLedger(database), clock=clock),
-        accounts=Accounts(users=SqlUsers(database), keys=SqlKeys(database), clock=clock, data=settings.data),
+        event_streams=EventStreams(events=tier.event_log, bus=events),
+        reads=Reads(ledger=tier.ledger, clock=clock),
+        accounts=Accounts(users=tier.users, keys=tier.keys, clock=clock, data=settings.data),
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,
         edits=edits,
         versions=Versions(templates=templates, versions=versions),
         diffs=Diffs(templates=reading, versions=versions),
-        blames=Blames(git=git, templates=reading, origins=origins),
-        digests=Digests(origins=origins),
-        bundles=Bundles(
-            index=SqlBundleIndex(database), projection=projection, templates=templates, documents=TemplateDocuments()
-        ),
+        blames=Blames(git=git, templates=reading, origins=tier.origins),
+        digests=Digests(origins=tier.origins),
+        bundles=Bundles(index=tier.bundles, projection=projection, templates=templates, documents=TemplateDocuments()),
         freshness=Freshness(git=git, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
@@ -210,7 +187,7 @@ def _compose(
             versions=versions,
         ),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
-        search=Search(index=index),
+        search=Search(index=tier.search),
         gate=gate,
         proposals=proposals,
         writes=writes,
@@ -221,10 +198,10 @@ def _compose(
             templates=templates,
             versions=versions,
             projection=projection,
-            outbox=outbox,
-            index=index,
+            outbox=tier.outbox,
+            index=tier.search,
             checker=checker,
-            stored=SqlStoredRows(database),
+            stored=tier.stored,
         ),
         maintenance=Maintenance(git=git, upkeep=git, projection=projection),
     )

@@ -1,1 +1,1 @@
-"""Ring 4: one folder a technology; only bootstrap imports it."""
+"""Ring 4: one folder a technology; only bootstrap, tiers and processes import it."""

@@ -1,0 +1,76 @@
+"""Which adapters a set-up has: settings in, open ports out. ``bootstrap`` makes the services over them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from registry.adapters.memory.event_bus import MemoryEventBus
+from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.bundles import SqlBundleIndex
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.event_log import SqlEventLog
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.read_ledger import SqlReadLedger
+from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.adapters.sql.verifying import SqlStoredRows
+from registry.adapters.sql.version_index import SqlVersionIndex
+from registry.adapters.sql.version_origins import SqlVersionOrigins
+from registry.ports.accounts import Keys, Users
+from registry.ports.bundles import BundleIndex
+from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
+from registry.ports.events import EventBus, EventLog
+from registry.ports.projection import Outbox, Projection
+from registry.ports.reads import ReadLedger
+from registry.ports.search_index import SearchIndex
+from registry.ports.verifying import StoredRows
+from registry.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The open ports of catalogue, search and events."""
+
+    users: Users
+    keys: Keys
+    templates: TemplateIndex
+    versions: VersionIndex
+    origins: VersionOrigins
+    bundles: BundleIndex
+    stored: StoredRows
+    ledger: ReadLedger
+    event_log: EventLog
+    projection: Projection
+    outbox: Outbox
+    search: SearchIndex
+    events: EventBus
+
+
+@asynccontextmanager
+async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
+    """The ports until the context is left. Raises Unavailable where the catalogue cannot be opened."""
+    database = await Database.open(settings.catalogue)
+    try:
+        yield _over(database)
+    finally:
+        await database.close()
+
+
+def _over(database: Database) -> Tier:
+    search = Fts5SearchIndex(database)
+    return Tier(
+        users=SqlUsers(database),
+        keys=SqlKeys(database),
+        templates=SqlTemplateIndex(database),
+        versions=SqlVersionIndex(database),
+        origins=SqlVersionOrigins(database),
+        bundles=SqlBundleIndex(database),
+        stored=SqlStoredRows(database),
+        ledger=SqlReadLedger(database),
+        event_log=SqlEventLog(database),
+        projection=SqlProjection(database, index=search),
+        outbox=SqlOutbox(database),
+        search=search,
+        events=MemoryEventBus(),
+    )
