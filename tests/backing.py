@@ -1,33 +1,41 @@
 """Where the real PostgreSQL, Redis and Elasticsearch of the tests are: the environment says, else ``make services``."""
 
-import os
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SERVICES = Path(__file__).parents[1] / ".services" / "env"
 
 
+class _Given(BaseSettings):
+    """The servers that the environment names: ``PROMPTUARY_TEST_DATABASE_URL`` …"""
+
+    model_config = SettingsConfigDict(env_prefix="PROMPTUARY_TEST_", frozen=True)
+
+    database_url: str = ""
+    redis_url: str = ""
+    elasticsearch_url: str = ""
+
+
 def postgres_url() -> str:
     """The address of a PostgreSQL server whose user may make databases; a test makes its own."""
-    return _address("PROMPTUARY_TEST_DATABASE_URL", "PROMPTUARY_DATABASE_URL")
+    return _Given().database_url or _started("DATABASE_URL")
 
 
 def redis_url() -> str:
     """The address of a Redis; a test names its keys and channels by a namespace of its own."""
-    return _address("PROMPTUARY_TEST_REDIS_URL", "PROMPTUARY_REDIS_URL")
+    return _Given().redis_url or _started("REDIS_URL")
 
 
 def elasticsearch_url() -> str:
     """The address of an Elasticsearch; a test names its indexes by a namespace of its own."""
-    return _address("PROMPTUARY_TEST_ELASTICSEARCH_URL", "PROMPTUARY_ELASTICSEARCH_URL")
+    return _Given().elasticsearch_url or _started("ELASTICSEARCH_URL")
 
 
-def _address(given: str, started: str) -> str:
-    if address := os.environ.get(given):
-        return address
+def _started(name: str) -> str:
     lines = SERVICES.read_text().splitlines() if SERVICES.exists() else []
     settings = dict(line.removeprefix("export ").partition("=")[::2] for line in lines)
-    if address := settings.get(started, "").strip("'\""):
+    if address := settings.get(f"PROMPTUARY_{name}", "").strip("'\""):
         return address
-    pytest.fail(f"This test needs a real server, and none is known: run `make services`, or set {given}.")
+    pytest.fail(f"This test needs a real server, and none is known: run `make services`, or set PROMPTUARY_TEST_{name}.")
