@@ -9,7 +9,7 @@ SERVICES = Path(__file__).parents[1] / ".services" / "env"
 
 
 class _Given(BaseSettings):
-    """The servers that the environment names: ``PROMPTUARY_TEST_DATABASE_URL`` …"""
+    """The servers that the environment names: ``PROMPTUARY_TEST_DATABASE_URL`` and its like."""
 
     model_config = SettingsConfigDict(env_prefix="PROMPTUARY_TEST_", frozen=True)
 
@@ -38,4 +38,6 @@ def _started(name: str) -> str:
     settings = dict(line.removeprefix("export ").partition("=")[::2] for line in lines)
     if address := settings.get(f"PROMPTUARY_{name}", "").strip("'\""):
         return address
-    pytest.fail(f"This test needs a real server, and none is known: run `make services`, or set PROMPTUARY_TEST_{name}.")
+    pytest.fail(
+        f"This test needs a real server, and none is known: run `make services`, or set PROMPTUARY_TEST_{name}."
+    )
