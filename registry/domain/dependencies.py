@@ -1,0 +1,23 @@
+"""How the services that a set-up depends on are doing: what ``/readyz`` and metrics show of a circuit breaker."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Circuit(StrEnum):
+    """Whether calls are made: all of them, none for a while, or one that finds out whether there can be more."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a dependency is doing. ``reason`` says what went wrong last; it is empty while the circuit is closed."""
+
+    name: str
+    circuit: Circuit
+    since: datetime
+    reason: str = ""
