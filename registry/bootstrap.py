@@ -13,12 +13,17 @@ from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
+from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.domain.errors import Unavailable
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
+from registry.ports.leadership import Leadership
+from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
+from registry.ports.signals import Signals
 from registry.processes import open_judges, open_renderer
+from registry.roles import Role
 from registry.services.accounts import Accounts
 from registry.services.blames import Blames
 from registry.services.branches import Branches
@@ -27,6 +32,7 @@ from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.digests import Digests
 from registry.services.events import EventStreams
+from registry.services.followed_projection import FollowedFeed, FollowedProjection
 from registry.services.freshness import Freshness
 from registry.services.gate import Gate
 from registry.services.gate_compatibility import CompatibilityRules
@@ -46,7 +52,7 @@ from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
 from registry.services.search import Search
-from registry.services.search_feed import SearchFeed
+from registry.services.search_feed import Feed, SearchFeed
 from registry.services.seeding import Seeding
 from registry.services.states import States
 from registry.services.template_documents import TemplateDocuments
@@ -68,6 +74,8 @@ class Registry:
     git: Repositories
     renderer: Renderer
     events: EventBus
+    signals: Signals | None
+    leadership: Leadership | None
     event_streams: EventStreams
     reads: Reads
     accounts: Accounts
@@ -96,15 +104,21 @@ class Registry:
 
 
 @asynccontextmanager
-async def open_registry(settings: Settings) -> AsyncIterator[Registry]:
-    """The embedded tier: SQLite, search in it, everything else in this process.
+async def open_registry(settings: Settings, role: Role = Role.SERVE) -> AsyncIterator[Registry]:
+    """What the settings say: SQLite and everything in this process, or what is set of the server tier.
 
-    Raises Unavailable where the data folder cannot be used. On leaving, accepted writes are finished first.
+    Raises Unavailable where the data folder or a database cannot be used. On leaving, accepted writes are finished.
     """
-    _make_folder(settings.data)
-    git = LocalRepositories(settings.repositories, hook_command=hook_command())
+    if role.has_disk:
+        _make_folder(settings.data)
     async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
-        registry = _compose(settings, git, renderer, judges, tier)
+        git: LocalRepositories | KnownRepositories
+        if role.has_disk:
+            git = LocalRepositories(settings.repositories, hook_command=hook_command())
+        else:
+            git = tier.known_repositories
+            await git.refresh()
+        registry = _compose(settings, git, renderer, judges, tier, _projected(tier, role))
         yield registry
         await registry.writes.close()
         await registry.indexing.close()
@@ -122,17 +136,46 @@ def health_of(settings: Settings) -> Health:
     )
 
 
-def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, judges: Judges, tier: Tier) -> Registry:
+@dataclass(frozen=True, slots=True)
+class _Projected:
+    """How the catalogue comes to what Git says: written here, or waited for."""
+
+    projection: Projection
+    feed: Feed
+    told: EventBus
+
+
+def _projected(tier: Tier, role: Role) -> _Projected:
+    """Raises Unavailable where another process has to project and the catalogue is none that processes can share."""
+    if role.projects:
+        return _Projected(tier.projection, SearchFeed(outbox=tier.outbox, index=tier.search), tier.events)
+    if tier.signals is None:
+        raise Unavailable(
+            "Several processes share a catalogue in PostgreSQL: set PROMPTUARY_DATABASE_URL, or run promptuary serve, "
+            "which is all of them in one."
+        )
+    followed = FollowedProjection(projection=tier.projection, signals=tier.signals)
+    return _Projected(followed, FollowedFeed(outbox=tier.outbox), tier.own_events)
+
+
+def _compose(
+    settings: Settings,
+    git: LocalRepositories | KnownRepositories,
+    renderer: Renderer,
+    judges: Judges,
+    tier: Tier,
+    projected: _Projected,
+) -> Registry:
     clock, checker, journal, source = SystemClock(), Checker(judges), Journal(), TemplateSource()
-    templates, versions, projection, events = tier.templates, tier.versions, tier.projection, tier.events
+    templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
     indexing = Indexing(
         git=git,
         projection=projection,
         states=states,
-        feed=SearchFeed(outbox=tier.outbox, index=tier.search),
+        feed=projected.feed,
         checker=checker,
-        events=events,
+        events=projected.told,
         journal=journal,
     )
     content = ContentRules(
@@ -163,6 +206,8 @@ def _compose(settings: Settings, git: LocalRepositories, renderer: Renderer, jud
         git=git,
         renderer=renderer,
         events=events,
+        signals=tier.signals,
+        leadership=tier.leadership,
         event_streams=EventStreams(events=tier.event_log, bus=events),
         reads=Reads(ledger=tier.ledger, clock=clock),
         accounts=Accounts(users=tier.users, keys=tier.keys, clock=clock, data=settings.data),

@@ -9,6 +9,7 @@ from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
+from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
@@ -21,9 +22,11 @@ from registry.ports.accounts import Keys, Users
 from registry.ports.bundles import BundleIndex
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
 from registry.ports.events import EventBus, EventLog
+from registry.ports.leadership import Leadership
 from registry.ports.projection import Outbox, Projection
 from registry.ports.reads import ReadLedger
 from registry.ports.search_index import SearchIndex
+from registry.ports.signals import Signals
 from registry.ports.verifying import StoredRows
 from registry.settings import Settings
 
@@ -45,6 +48,12 @@ class Tier:
     outbox: Outbox
     search: SearchIndex
     events: EventBus
+    own_events: EventBus
+    """What this process alone hears of; the same as ``events`` where there is one process."""
+    known_repositories: KnownRepositories
+    signals: Signals | None
+    leadership: Leadership | None
+    """None on SQLite, as the signals: one process projects, and has nobody to tell."""
 
 
 @asynccontextmanager
@@ -58,7 +67,7 @@ async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
 
 
 def _over(database: Database) -> Tier:
-    search = Fts5SearchIndex(database)
+    search, events = Fts5SearchIndex(database), MemoryEventBus()
     return Tier(
         users=SqlUsers(database),
         keys=SqlKeys(database),
@@ -72,5 +81,9 @@ def _over(database: Database) -> Tier:
         projection=SqlProjection(database, index=search),
         outbox=SqlOutbox(database),
         search=search,
-        events=MemoryEventBus(),
+        events=events,
+        own_events=events,
+        known_repositories=KnownRepositories(database),
+        signals=None,
+        leadership=None,
     )

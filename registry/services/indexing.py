@@ -19,7 +19,7 @@ from registry.ports.projection import Projection
 from registry.services.checking import Checker
 from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed, Walk
-from registry.services.search_feed import SearchFeed
+from registry.services.search_feed import Feed
 from registry.services.states import Projected, States
 from registry.services.tree_changes import chain_after
 
@@ -68,7 +68,7 @@ class Indexing:
         git: Repositories,
         projection: Projection,
         states: States,
-        feed: SearchFeed,
+        feed: Feed,
         checker: Checker,
         events: EventBus,
         journal: Journal,

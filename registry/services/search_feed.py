@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from itertools import groupby
+from typing import Protocol
 
 from registry.domain.catalogue import OutboxEntry, OutboxKind
 from registry.domain.errors import Conflict, Unavailable
@@ -10,6 +11,18 @@ from registry.ports.projection import Outbox
 from registry.ports.search_index import SearchIndex
 
 ENTRIES_AT_ONCE = 500
+
+
+class Feed(Protocol):
+    """Sees to it that the search index has what the outbox names."""
+
+    async def drain(self) -> int:
+        """Feeds, or waits for whoever feeds; says how many templates it fed. Raises Unavailable."""
+        ...
+
+    async def depth(self) -> int:
+        """How many templates wait to be fed."""
+        ...
 
 
 class SearchFeed:

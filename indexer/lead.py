@@ -1,0 +1,43 @@
+"""Of several processes that could project, one does: this waits for its turn, and follows Git while it leads."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from indexer import follow
+from registry.bootstrap import Registry
+from registry.domain.errors import PromptuaryError
+from registry.ports.leadership import Leadership
+from registry.ports.signals import Signals
+
+log = logging.getLogger(__name__)
+
+
+async def run(registry: Registry, leadership: Leadership, signals: Signals) -> None:
+    """Waits until this process leads, projects while it does, and waits again, until cancelled."""
+    while True:
+        log.info("waiting to lead the projection")
+        async with leadership.lead() as lost:
+            log.info("leading the projection")
+            leading = [
+                asyncio.create_task(follow.run(registry)),
+                asyncio.create_task(_follow_hints(registry, signals)),
+                asyncio.create_task(lost.wait()),
+            ]
+            try:
+                await asyncio.wait(leading, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in leading:
+                    task.cancel()
+                await asyncio.gather(*leading, return_exceptions=True)
+
+
+async def _follow_hints(registry: Registry, signals: Signals) -> None:
+    """Projects what other processes hint at."""
+    async with signals.hints() as told:
+        async for repository in told:
+            with suppress(PromptuaryError):  # tried again by the next hint, and by the timer
+                if repository is not None:
+                    await registry.indexing.poke(repository)
+                else:
+                    await registry.indexing.reconcile()

@@ -1,0 +1,84 @@
+"""The repositories as an API replica knows them: by name, from the catalogue (``registry.ports.git.Repositories``)."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import NoReturn
+
+from sqlalchemy import Connection, select
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.tables import builds, repositories
+from registry.domain.errors import PromptuaryError, Unavailable
+from registry.domain.ids import RefName, RepositoryName
+from registry.ports.git import GitStore
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 2.0
+UNBORN = RefName("refs/heads/main")
+
+_NAMES = select(repositories.c.name, builds.c.ref).outerjoin(builds, builds.c.id == repositories.c.live_build)
+
+
+class KnownRepositories:
+    """Names and default branches, read again and again; the content lies on the Git node.
+
+    What is known stays known while the catalogue is away.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._branches: dict[RepositoryName, RefName] = {}
+
+    async def follow(self) -> None:
+        """Keeps the names up to date, until it is cancelled."""
+        while True:
+            try:
+                await self.refresh()
+            except PromptuaryError as error:
+                log.debug("the names of the repositories are not renewed: %s", error.message)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        """Reads the names. Raises Unavailable."""
+
+        def read(connection: Connection) -> dict[RepositoryName, RefName]:
+            return {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in connection.execute(_NAMES)}
+
+        self._branches = await self._database.read(read)
+
+    def names(self) -> list[RepositoryName]:
+        """Every repository that the catalogue knows, sorted."""
+        return sorted(self._branches)
+
+    def default_branch(self, name: RepositoryName) -> RefName:
+        """The default branch as it was projected."""
+        return self._branches.get(name, UNBORN)
+
+    def create(self, name: RepositoryName, *, default_branch: str = "main") -> None:  # noqa: ARG002 - the port's
+        """Raises Unavailable: repositories are made on the Git node."""
+        _elsewhere(name)
+
+    def open(self, name: RepositoryName, *, quarantine: Path | None = None) -> GitStore:  # noqa: ARG002 - the port's
+        """Raises Unavailable: the content lies on the Git node."""
+        _elsewhere(name)
+
+    def path(self, name: RepositoryName) -> Path:
+        """Raises Unavailable: the content lies on the Git node."""
+        _elsewhere(name)
+
+    def prepare(self) -> None:
+        """Nothing: there are no hooks here."""
+
+    def extend_commit_graph(self, name: RepositoryName) -> None:
+        """Raises Unavailable: maintenance is the Git node's."""
+        _elsewhere(name)
+
+    def maintain(self, name: RepositoryName) -> None:
+        """Raises Unavailable: maintenance is the Git node's."""
+        _elsewhere(name)
+
+
+def _elsewhere(name: RepositoryName) -> NoReturn:
+    raise Unavailable(f"The repository {name} lies on the Git node, which this API replica cannot ask for that.")

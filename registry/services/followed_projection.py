@@ -1,0 +1,136 @@
+"""Where another process projects: numbering goes on here, and writing means waiting for what that process writes.
+
+``Indexing`` over this is what the Git node has: it numbers the commits itself, because the gate asks for the include
+graph and the numbers of the tip, and knows a batch to be readable once the catalogue has come so far.
+"""
+
+import asyncio
+import time
+
+from registry.domain.catalogue import Checkpoint, ProjectionBatch
+from registry.domain.errors import Unavailable
+from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.versions import VersionState
+from registry.ports.projection import Outbox, Projection
+from registry.ports.signals import Signals, Told
+
+WAIT_SECONDS = 10.0
+"""How long a batch is waited for: longer than another indexer takes to lead."""
+
+REPLAY_SECONDS = 900.0
+"""The same for a whole replay, which is what an empty catalogue needs."""
+
+REMIND_SECONDS = 0.25
+"""How often a hint is repeated, and the catalogue looked at, while nothing is told."""
+
+FED_SECONDS = 2.0
+FED_LOOK_SECONDS = 0.01
+
+
+class FollowedProjection:
+    """A projection that is read here and written elsewhere."""
+
+    def __init__(self, *, projection: Projection, signals: Signals) -> None:
+        self._projection = projection
+        self._signals = signals
+
+    async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
+        """How far the default branch has been projected; None where it never was."""
+        return await self._projection.checkpoint(repository)
+
+    async def apply(self, batch: ProjectionBatch) -> bool:
+        """Waits until the catalogue has the batch or more; True: the search index gets it meanwhile.
+
+        Raises Unavailable where no indexer writes it in time.
+        """
+        if not batch.final:
+            return False
+        before = await self._projection.checkpoint(batch.repository)
+        async with self._signals.projections() as told:
+            waiting = _Waiting(REPLAY_SECONDS if batch.replay else WAIT_SECONDS)
+            while not _has(reached := await self._projection.checkpoint(batch.repository), batch, before):
+                if waiting.is_over():
+                    raise Unavailable(_late(batch, reached))
+                if waiting.reminds():
+                    await self._signals.hint(batch.repository)
+                await _next(told, batch.repository)
+        return True
+
+    async def load_state(self, repository: RepositoryName) -> VersionState:
+        """What numbering needs to go on from the checkpoint of the live rows."""
+        return await self._projection.load_state(repository)
+
+    async def put_refs(self, repository: RepositoryName, _refs: dict[RefName, CommitId]) -> None:
+        """Hints that refs have moved; the indexer records them."""
+        await self._signals.hint(repository)
+
+    async def rules(self, repository: RepositoryName) -> object:
+        """The parsed ``.registry.yaml`` of the checkpoint as the last batch gave it, or None."""
+        return await self._projection.rules(repository)
+
+    async def drop(self, repository: RepositoryName) -> None:
+        """Hints that the repository has nothing to project any more."""
+        await self._signals.hint(repository)
+
+
+class FollowedFeed:
+    """The search index is fed elsewhere: draining means waiting until nothing waits, for a while."""
+
+    def __init__(self, *, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def drain(self) -> int:
+        """Waits until the outbox is empty, two seconds at most; feeds nothing itself."""
+        until = time.monotonic() + FED_SECONDS
+        while await self._outbox.depth() and time.monotonic() < until:  # noqa: ASYNC110 - the outbox is another process's
+            await asyncio.sleep(FED_LOOK_SECONDS)
+        return 0
+
+    async def depth(self) -> int:
+        """How many templates wait to be fed."""
+        return await self._outbox.depth()
+
+
+class _Waiting:
+    """How long something has been waited for, and whether it is time to hint again."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._remind_at = 0.0
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._until
+
+    def reminds(self) -> bool:
+        now = time.monotonic()
+        due = now >= self._remind_at
+        if due:
+            self._remind_at = now + REMIND_SECONDS
+        return due
+
+
+def _has(reached: Checkpoint | None, batch: ProjectionBatch, before: Checkpoint | None) -> bool:
+    """Whether the catalogue has the batch. A replay's may follow a rewritten history, whose ordinals say nothing."""
+    if reached is None:
+        return False
+    if reached.commit == batch.commit:
+        return True
+    return reached.ordinal >= batch.ordinal and (not batch.replay or reached != before)
+
+
+async def _next(told: Told, repository: RepositoryName) -> None:
+    """Until something of the repository may have been projected, or it is time to look again."""
+    try:
+        async with asyncio.timeout(REMIND_SECONDS):
+            while await anext(told) not in {repository, None}:
+                pass
+    except TimeoutError:
+        return
+
+
+def _late(batch: ProjectionBatch, reached: Checkpoint | None) -> str:
+    upto = f"up to {reached.commit[:10]}" if reached is not None else "not at all"
+    return (
+        f"{batch.repository} has been projected {upto}, {batch.commit[:10]} comes later: is an indexer running "
+        "(promptuary indexer)? Try again in a moment."
+    )
