@@ -1,0 +1,50 @@
+"""What an API replica knows of the repositories: names and default branches; everything else lies elsewhere."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.known_repositories import KnownRepositories
+from registry.adapters.sql.projection import SqlProjection
+from registry.domain.errors import Unavailable
+from registry.domain.ids import CommitId, RefName, RepositoryName
+
+DEFAULT, EMPTY = RepositoryName("default"), RepositoryName("empty")
+
+
+async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(catalogue_path: Path) -> None:
+    database = await Database.open(catalogue_path)
+    known = KnownRepositories(database)
+    await known.refresh()
+    assert known.names() == []
+    projection = SqlProjection(database)
+    await projection.put_refs(EMPTY, {})
+    await projection.put_refs(DEFAULT, {RefName("refs/heads/main"): CommitId("a" * 40)})
+    await known.refresh()
+    assert known.names() == [DEFAULT, EMPTY]
+    assert known.default_branch(EMPTY) == "refs/heads/main"
+    await database.close()
+    with pytest.raises(Unavailable):
+        await known.refresh()
+    assert known.names() == [DEFAULT, EMPTY]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda known: known.open(DEFAULT),
+        lambda known: known.path(DEFAULT),
+        lambda known: known.create(DEFAULT),
+        lambda known: known.maintain(DEFAULT),
+        lambda known: known.extend_commit_graph(DEFAULT),
+    ],
+)
+async def test_what_lies_on_the_git_node_is_not_pretended(
+    catalogue_path: Path, ask: Callable[[KnownRepositories], object]
+) -> None:
+    database = await Database.open(catalogue_path)
+    with pytest.raises(Unavailable, match="Git node"):
+        ask(KnownRepositories(database))
+    await database.close()
