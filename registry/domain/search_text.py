@@ -8,7 +8,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from registry.domain.korean import jamo
+from registry.domain.korean import initials, jamo
 
 _KEYS = (
     "schema|description|type|tags|status|replaced_by|variables|messages|text|role|content|placeholder|model|provider|"
@@ -57,6 +57,13 @@ def folded(text: str) -> str:
     if not form.isascii():
         form = _OTHER_SEPARATORS.sub(_keep_marks, _ACCENTS.sub("", form))
     return f" {' '.join(form.split())} "
+
+
+def name_initials(name: str) -> str:
+    """The initials of a name's words, and of each segment as if it had no spaces: `` ㄱㄱ ㅎㅂ ㅇㅊ ㅎㅂㅇㅊ ``."""
+    words = folded(initials(name)).split()
+    whole = [folded(initials(segment)).replace(" ", "") for segment in name.split("/")]
+    return f" {' '.join(dict.fromkeys([*words, *whole]))} "
 
 
 def _keep_marks(found: re.Match[str]) -> str:

@@ -21,6 +21,12 @@ class TemplateIndex(Protocol):
         """The template, deleted ones included; None where there never was one of that name."""
         ...
 
+    async def find_templates(
+        self, repository: RepositoryName, names: Sequence[TemplateName]
+    ) -> dict[TemplateName, TemplateEntry]:
+        """The templates of some names, deleted ones included; absent names are left out."""
+        ...
+
     async def list_templates(
         self,
         repository: RepositoryName,

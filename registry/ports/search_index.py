@@ -12,7 +12,10 @@ class SearchIndex(Protocol):
     """Finds templates by words, prefixes and substrings, in Korean too."""
 
     async def search(self, query: Query) -> SearchPage:
-        """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away."""
+        """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
+
+        A page says ``degraded`` where the index may lack documents.
+        """
         ...
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
@@ -20,7 +23,7 @@ class SearchIndex(Protocol):
         ...
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
-        """Removes documents whose ordinal is not higher."""
+        """Removes documents whose ordinal is not higher. A later ``put`` of an older one may be ignored, too."""
         ...
 
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
@@ -39,4 +42,12 @@ class SearchIndex(Protocol):
 
         Raises Conflict where it holds fewer documents than ``at_least``: then the old one stays and is searched.
         """
+        ...
+
+
+class CountedSearchIndex(SearchIndex, Protocol):
+    """A search index that knows whether it may lack something."""
+
+    async def whole(self, repository: RepositoryName) -> int | None:
+        """How many documents are searched; None where the index is lost or was not filled with every document."""
         ...

@@ -1,9 +1,10 @@
-"""What every search index promises, run against FTS5: what is found, in which order, and how it is shown."""
+"""What every search index promises, run against FTS5 and Elasticsearch: what is found, in which order, and how it is shown."""
 
 import asyncio
 import random
 import unicodedata
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,29 +17,36 @@ from registry.adapters.sql.engine import Database
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.domain.catalogue import OutboxKind, SearchDocument, TemplateFilter
 from registry.domain.errors import BadRequest, Conflict
 from registry.domain.search import FACETS, Query, SearchPage
 from registry.domain.search_text import folded
 from registry.domain.template import Status, TemplateType
-from registry.ports.search_index import SearchIndex
+from registry.ports.search_index import CountedSearchIndex
+from tests.indexes import elasticsearch
 from tests.projected import History, plain_facts
 
 
 class Engine(NamedTuple):
-    index: SearchIndex
+    index: CountedSearchIndex
     database: Database
+    bounded: bool = True
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "elasticsearch"])
 async def engine(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Engine]:
     database = await Database.open(catalogue_path)
-    yield Engine(Fts5SearchIndex(database), database)
+    if request.param == "elasticsearch":
+        async with elasticsearch(SqlTemplateIndex(database)) as index:
+            yield Engine(index, database, bounded=False)
+    else:
+        yield Engine(Fts5SearchIndex(database), database)
     await database.close()
 
 
 @pytest.fixture
-def index(engine: Engine) -> SearchIndex:
+def index(engine: Engine) -> CountedSearchIndex:
     return engine.index
 
 
@@ -50,12 +58,12 @@ def document(
     return SearchDocument(repository, name, ordinal, plain_facts(**facts), body, owners, labels)  # type: ignore[arg-type]
 
 
-async def found(index: SearchIndex, text: str, **where: object) -> list[str]:
+async def found(index: CountedSearchIndex, text: str, **where: object) -> list[str]:
     page = await index.search(Query("default", text, TemplateFilter(**where), limit=100))  # type: ignore[arg-type]
     return [hit.name for hit in page.hits]
 
 
-async def pages(index: SearchIndex, query: Query) -> list[SearchPage]:
+async def pages(index: CountedSearchIndex, query: Query) -> list[SearchPage]:
     all_pages = [await index.search(query)]
     while (cursor := all_pages[-1].next_cursor) is not None:
         all_pages.append(await index.search(Query(query.repository, query.text, query.filter, query.limit, cursor)))
@@ -92,26 +100,26 @@ KOREAN = {
     ],
 )
 async def test_korean_words_are_found_however_they_are_written(
-    index: SearchIndex, query: str, expected: set[str]
+    index: CountedSearchIndex, query: str, expected: set[str]
 ) -> None:
     await index.put([document(f"t/{name}", body) for name, body in KOREAN.items()])
     for form in ("NFC", "NFD"):
         assert set(await found(index, unicodedata.normalize(form, query))) == {f"t/{name}" for name in expected}, form
 
 
-async def test_text_in_nfd_is_found_by_nfc(index: SearchIndex) -> None:
+async def test_text_in_nfd_is_found_by_nfc(index: CountedSearchIndex) -> None:
     await index.put([document("a", unicodedata.normalize("NFD", "환불 안내"))])
     page = await index.search(Query("default", "환불"))
     assert page.hits[0].highlights[0].fragment == "환불 안내"
 
 
-async def test_a_particle_is_stripped_as_a_lower_ranked_variant(index: SearchIndex) -> None:
+async def test_a_particle_is_stripped_as_a_lower_ranked_variant(index: CountedSearchIndex) -> None:
     await index.put([document("a", "환불은"), document("b", "환불을")])
     assert await found(index, "환불을") == ["b", "a"]
     assert await found(index, "환불은") == ["a", "b"]
 
 
-async def test_initials_find_names(index: SearchIndex) -> None:
+async def test_initials_find_names(index: CountedSearchIndex) -> None:
     await index.put([document("고객/환불 요청"), document("고객/배송"), document("x", "ㅎㅂ 라고 쓴 글")])
     assert await found(index, "ㅎㅂ") == ["고객/환불 요청", "x"]
     assert await found(index, "ㅎㅂㅇㅊ") == ["고객/환불 요청"]
@@ -139,19 +147,21 @@ async def test_initials_find_names(index: SearchIndex) -> None:
         ('"', set()),
     ],
 )
-async def test_words_begins_parts_and_phrases_are_found(index: SearchIndex, query: str, expected: set[str]) -> None:
+async def test_words_begins_parts_and_phrases_are_found(
+    index: CountedSearchIndex, query: str, expected: set[str]
+) -> None:
     bodies = {"a": "A refund order.", "b": "Orders and Refunds", "c": "refunds", "d": "café: gpt-4o for {{ order_id }}"}
     await index.put([document(name, body) for name, body in bodies.items()])
     assert set(await found(index, query)) == expected
 
 
-async def test_where_no_template_has_all_words_those_with_some_are_found(index: SearchIndex) -> None:
+async def test_where_no_template_has_all_words_those_with_some_are_found(index: CountedSearchIndex) -> None:
     await index.put([document("a", "apples and pears"), document("b", "apples"), document("c", "plums")])
     assert await found(index, "apples pears") == ["a"]
     assert await found(index, "apples melons") == ["a", "b"]
 
 
-async def test_better_fields_and_better_matches_come_first(index: SearchIndex) -> None:
+async def test_better_fields_and_better_matches_come_first(index: CountedSearchIndex) -> None:
     ranked = [
         document("1/refund"),
         document("2/refunds"),
@@ -172,18 +182,19 @@ async def test_better_fields_and_better_matches_come_first(index: SearchIndex) -
 
 
 async def test_a_common_word_is_ranked_over_its_best_candidates(
-    index: SearchIndex, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bound is lowered, so that a few dozen documents are many."""
     for name, bound in (("BOUND", 20), ("HEADING_BOUND", 10)):
         monkeypatch.setattr(search_ranking, name, bound)
+    index = engine.index
     await index.put(
         [document(f"z/{n:03}", "the common word", tags=("rare",) if n % 25 == 0 else ()) for n in range(100)]
     )
     await index.put([document("zz/common"), document("zz/last", description="common")])
     page = await index.search(Query("default", "common"))
     assert [hit.name for hit in page.hits[:2]] == ["zz/common", "zz/last"]
-    assert (page.exact, page.total) == (False, 102)
+    assert (page.exact, page.total) == (not engine.bounded, 102)
     narrowed = await index.search(Query("default", "common", TemplateFilter(tag="rare")))
     assert [hit.name for hit in narrowed.hits] == ["z/000", "z/025", "z/050", "z/075"]
     listed = await index.search(Query("default", "", TemplateFilter(folder="z"), limit=100))
@@ -191,7 +202,9 @@ async def test_a_common_word_is_ranked_over_its_best_candidates(
     assert dict(listed.facets["folder"]) == {"z": 100, "zz": 2}
 
 
-async def test_letters_in_another_order_are_not_found(index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_letters_in_another_order_are_not_found(
+    index: CountedSearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many there are: they may be read as candidates, but then they neither show nor count."""
     monkeypatch.setattr(search_ranking, "BOUND", 20)
     others = [document(f"mixed-{n}", "a defabc and an abcdXef") for n in range(30)]
@@ -200,7 +213,7 @@ async def test_letters_in_another_order_are_not_found(index: SearchIndex, monkey
     assert ([hit.name for hit in page.hits], page.total, page.exact) == (["right"], 1, True)
 
 
-async def test_filters_narrow_and_facets_count(index: SearchIndex) -> None:
+async def test_filters_narrow_and_facets_count(index: CountedSearchIndex) -> None:
     await index.put(
         [
             document("s/a", "word", tags=("x", "y"), model="m/1", owners=("@o",), labels=("prod",)),
@@ -225,7 +238,7 @@ async def test_filters_narrow_and_facets_count(index: SearchIndex) -> None:
     assert await found(index, "", label="prod", owner="@o", model="m/1", type=TemplateType.CHAT) == ["s/a"]
 
 
-async def test_the_counts_without_a_query_follow_every_change(index: SearchIndex) -> None:
+async def test_the_counts_without_a_query_follow_every_change(index: CountedSearchIndex) -> None:
     async def tags() -> tuple[int, dict[str, int]]:
         page = await index.search(Query("default", ""))
         return page.total, dict(page.facets["tag"])
@@ -239,7 +252,7 @@ async def test_the_counts_without_a_query_follow_every_change(index: SearchIndex
     assert await tags() == (1, {"z": 1})
 
 
-async def test_highlights_are_ranges_of_what_was_written(index: SearchIndex) -> None:
+async def test_highlights_are_ranges_of_what_was_written(index: CountedSearchIndex) -> None:
     body = "말머리 " * 60 + "고객의 환불요청을 받는다. " + "꼬리 " * 100 + "REFUND here"
     await index.put([document("고객/환불", body, description="Refund policy", tags=("환불", "x"))])
     page = await index.search(Query("default", '"환불" refund'))
@@ -257,7 +270,7 @@ async def test_highlights_are_ranges_of_what_was_written(index: SearchIndex) -> 
     assert all(fragment in body and len(fragment) <= 200 for fragment in fragments)
 
 
-async def test_a_newer_document_wins_whenever_it_comes(index: SearchIndex) -> None:
+async def test_a_newer_document_wins_whenever_it_comes(index: CountedSearchIndex) -> None:
     await index.put([document("a", "newer", ordinal=5)])
     await index.put([document("a", "older", ordinal=4)])
     assert await found(index, "newer") == ["a"]
@@ -270,7 +283,7 @@ async def test_a_newer_document_wins_whenever_it_comes(index: SearchIndex) -> No
     assert await found(index, "last") == []
 
 
-async def test_fingerprints_tell_what_is_indexed(index: SearchIndex) -> None:
+async def test_fingerprints_tell_what_is_indexed(index: CountedSearchIndex) -> None:
     documents = [document("a", "one"), document("나", "two", tags=("t",))]
     await index.put(documents)
     assert await index.fingerprints("default") == {each.name: each.fingerprint for each in documents}
@@ -279,7 +292,7 @@ async def test_fingerprints_tell_what_is_indexed(index: SearchIndex) -> None:
     assert await index.fingerprints("elsewhere") == {}
 
 
-async def test_a_new_index_is_filled_beside_the_live_one(index: SearchIndex) -> None:
+async def test_a_new_index_is_filled_beside_the_live_one(index: CountedSearchIndex) -> None:
     await index.put([document("old", "word", ordinal=9)])
     await index.renew("default")
     await index.put([document("given-up", "word")])
@@ -295,7 +308,7 @@ async def test_a_new_index_is_filled_beside_the_live_one(index: SearchIndex) -> 
     assert await index.fingerprints("default") != {}
 
 
-async def test_renewed_and_swapped_empty_it_is_empty(index: SearchIndex) -> None:
+async def test_renewed_and_swapped_empty_it_is_empty(index: CountedSearchIndex) -> None:
     await index.put([document("a", "word")])
     await index.renew("default")
     await index.swap("default", 0)
@@ -303,7 +316,7 @@ async def test_renewed_and_swapped_empty_it_is_empty(index: SearchIndex) -> None
     assert (page.hits, page.total, page.exact) == ((), 0, True)
 
 
-async def test_a_new_index_with_fewer_documents_than_expected_is_refused(index: SearchIndex) -> None:
+async def test_a_new_index_with_fewer_documents_than_expected_is_refused(index: CountedSearchIndex) -> None:
     await index.put([document("a", "old"), document("b", "old")])
     await index.renew("default")
     await index.put([document("a", "new")])
@@ -316,7 +329,7 @@ async def test_a_new_index_with_fewer_documents_than_expected_is_refused(index: 
     assert (await found(index, "old"), await found(index, "new")) == ([], ["a", "b"])
 
 
-async def test_repositories_do_not_find_each_other(index: SearchIndex) -> None:
+async def test_repositories_do_not_find_each_other(index: CountedSearchIndex) -> None:
     await index.put([document("a", "word"), document("b", "word", repository="second")])
     assert await found(index, "word") == ["a"]
     assert (await index.search(Query("third", "word"))).total == 0
@@ -332,7 +345,7 @@ async def test_hits_know_version_and_labels_of_the_catalogue(engine: Engine) -> 
     assert (hit.latest, dict(hit.labels)) == (2, {"prod": 1})
 
 
-async def test_pages_hold_every_hit_once_in_order(index: SearchIndex) -> None:
+async def test_pages_hold_every_hit_once_in_order(index: CountedSearchIndex) -> None:
     await index.put(
         [document(f"f/{n}", "word " * (n % 3), description="word" if n % 4 == 0 else "") for n in range(40)]
     )
@@ -344,7 +357,7 @@ async def test_pages_hold_every_hit_once_in_order(index: SearchIndex) -> None:
     assert sum(len(page.hits) for page in filtered) == 40
 
 
-async def test_a_cursor_that_is_none_is_a_bad_request(index: SearchIndex) -> None:
+async def test_a_cursor_that_is_none_is_a_bad_request(index: CountedSearchIndex) -> None:
     await index.put([document("a", "word"), document("b", "word")])
     cursor = (await index.search(Query("default", "word", limit=1))).next_cursor
     for text, given_cursor in (("word", "nonsense"), ("other", cursor)):
@@ -359,7 +372,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_nothing_typed_is_syntax(index: SearchIndex, text: str) -> None:
+async def test_nothing_typed_is_syntax(index: CountedSearchIndex, text: str) -> None:
     await index.put([document("safe", "nothing to see")])
     page = await index.search(Query("default", text))
     assert page.total == len(page.hits)
@@ -390,14 +403,15 @@ def test_every_spelling_of_a_text_is_one(words: list[str], form: str, upper: boo
         assert folded(typed.swapcase() if upper and typed.isascii() else typed).strip() in whole
 
 
+ORDINALS = count(1)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=WORDS)
-async def test_each_word_finds_its_text_and_shows_where(index: SearchIndex, words: list[str]) -> None:
+async def test_each_word_finds_its_text_and_shows_where(index: CountedSearchIndex, words: list[str]) -> None:
     """Any word of a body finds it, and what is highlighted there is in the body as it was written."""
     body = unicodedata.normalize("NFC", " ".join(words))
-    ordinal = random.getrandbits(40)
-    await index.delete("default", ["t"], 2**50)
-    await index.put([document("t", body, ordinal)])
+    await index.put([document("t", body, next(ORDINALS))])
     for word in {word for word in words if folded(word).strip()}:
         page = await index.search(Query("default", f'"{word}"'))
         assert [hit.name for hit in page.hits] == ["t"], word
@@ -406,7 +420,7 @@ async def test_each_word_finds_its_text_and_shows_where(index: SearchIndex, word
             assert all(0 <= start < end <= len(light.fragment) for start, end in light.ranges)
 
 
-async def test_searches_go_on_while_documents_change(index: SearchIndex) -> None:
+async def test_searches_go_on_while_documents_change(index: CountedSearchIndex) -> None:
     await index.put([document(f"t{n}", "word") for n in range(20)])
 
     async def change() -> None:
@@ -418,3 +432,13 @@ async def test_searches_go_on_while_documents_change(index: SearchIndex) -> None
             assert (await index.search(Query("default", "word"))).total == 20
 
     await asyncio.gather(change(), look(), look())
+
+
+async def test_an_index_counts_what_it_was_filled_with(index: CountedSearchIndex) -> None:
+    assert await index.whole("default") is None
+    await index.renew("default")
+    await index.put([document("a"), document("b")])
+    await index.swap("default", 2)
+    assert await index.whole("default") == 2
+    await index.delete("default", ["a"], 2)
+    assert await index.whole("default") == 1

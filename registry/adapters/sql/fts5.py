@@ -17,9 +17,8 @@ from hashlib import blake2b
 
 from sqlalchemy import Connection
 
-from registry.domain.korean import initials
 from registry.domain.search_terms import Form, Look, Term
-from registry.domain.search_text import folded
+from registry.domain.search_text import folded, name_initials
 
 _TRIGRAM = 3
 _PROBES = 4
@@ -99,7 +98,7 @@ def delete_rows(connection: Connection, index: int, rows: Sequence[Row]) -> None
 
 def heading_of(name: str, description: str, tags: Iterable[str]) -> str:
     """Name, description, tags and the name's initials, folded, a line each."""
-    return "\n".join((folded(name), folded(description), folded(" ".join(tags)), _initials_of(name)))
+    return "\n".join((folded(name), folded(description), folded(" ".join(tags)), name_initials(name)))
 
 
 def indexed(heading: str, text: str, values: Iterable[str]) -> str:
@@ -109,13 +108,6 @@ def indexed(heading: str, text: str, values: Iterable[str]) -> str:
     short = _INITIALS.join(heading.rpartition("\n")[2].split())
     marks = "".join(facet_mark(value) for value in values)
     return f"{heading}\n{text}\n{_START}{starts}{_START}\n{_INITIALS}{short}{_INITIALS}\n{marks}"
-
-
-def _initials_of(name: str) -> str:
-    """The initials of a name's words, and of each segment as if it had no spaces: `` ㄱㄱ ㅎㅂ ㅇㅊ ㅎㅂㅇㅊ ``."""
-    words = folded(initials(name)).split()
-    whole = [folded(initials(segment)).replace(" ", "") for segment in name.split("/")]
-    return f" {' '.join(dict.fromkeys([*words, *whole]))} "
 
 
 def facet_mark(value: str) -> str:

@@ -103,6 +103,15 @@ class Fts5SearchIndex:
 
         return await self._database.read(read)
 
+    async def whole(self, repository: RepositoryName) -> int | None:
+        """How many documents are searched; None where there is no index."""
+
+        def read(connection: Connection) -> int | None:
+            index = search_store.find_index(connection, repository, "live")
+            return search_store.count_documents(connection, index) if index is not None else None
+
+        return await self._database.read(read)
+
     async def renew(self, repository: RepositoryName) -> None:
         """Begins an empty index beside the live one; where there is none, puts go to the live one from the start."""
         await self._database.write(lambda connection: search_store.renew_index(connection, repository))

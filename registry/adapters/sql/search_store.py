@@ -228,11 +228,16 @@ def renew_index(connection: Connection, repository: RepositoryName) -> None:
     _make_index(connection, repository, "next")
 
 
+def count_documents(connection: Connection, index: int) -> int:
+    """How many documents an index has."""
+    return int(connection.execute(_DOCUMENTS, {"index": index}).scalar_one())
+
+
 def swap_index(connection: Connection, repository: RepositoryName, at_least: int) -> None:
     """Makes the index that was begun the live one. Raises Conflict where it has fewer documents."""
     index = find_index(connection, repository, "next")
     if index is not None:
-        documents = connection.execute(_DOCUMENTS, {"index": index}).scalar_one()
+        documents = count_documents(connection, index)
         if documents < at_least:
             raise Conflict(
                 f"The new search index of {repository} has {documents} documents where {at_least} are expected, so the "

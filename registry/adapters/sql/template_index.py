@@ -23,6 +23,7 @@ live_build = select(repositories.c.live_build).where(repositories.c.name == bind
 """The build that readers of ``:repository`` see; null where it was never projected."""
 
 _FIND = select(*listing.ENTRY).where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
+_FIND_SOME = select(*listing.ENTRY).where(templates.c.build_id == live_build, dialect.one_of(templates.c.name, "names"))
 _EVERY = (
     select(*listing.ENTRY)
     .where(templates.c.build_id == live_build, templates.c.name > bindparam("after"))
@@ -72,6 +73,18 @@ class SqlTemplateIndex:
         def find(connection: Connection) -> TemplateEntry | None:
             row = connection.execute(_FIND, {"repository": repository, "name": name}).one_or_none()
             return entry_of(row) if row is not None else None
+
+        return await self._database.read(find)
+
+    async def find_templates(
+        self, repository: RepositoryName, names: Sequence[TemplateName]
+    ) -> dict[TemplateName, TemplateEntry]:
+        """The templates of some names, deleted ones included; absent names are left out."""
+
+        def find(connection: Connection) -> dict[TemplateName, TemplateEntry]:
+            wanted = {"repository": repository, "names": dialect.list_value(names)}
+            entries = (entry_of(row) for row in connection.execute(_FIND_SOME, wanted))
+            return {entry.name: entry for entry in entries}
 
         return await self._database.read(find)
 

@@ -1,0 +1,1 @@
+"""Search in Elasticsearch: one index for each repository and generation."""

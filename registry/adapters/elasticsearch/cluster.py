@@ -1,0 +1,106 @@
+"""Talking to an Elasticsearch: JSON in and out, with deadlines, and every failure as Unavailable."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from elastic_transport import ConnectionTimeout, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError
+
+from registry.domain.errors import Unavailable
+
+SEARCH_SECONDS = 0.8
+"""The deadline of a call that a reader waits for."""
+
+BULK_SECONDS = 60.0
+"""The deadline of a call that feeds or keeps an index."""
+
+_JSON = {"accept": "application/json", "content-type": "application/json"}
+_NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
+_CONNECTIONS = 16
+
+
+class Cluster:
+    """A connection pool. Messages never hold the address, which may hold a password."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        username: str = "",
+        password: str = "",
+        api_key: str = "",
+        ca_file: str = "",
+        search_seconds: float = SEARCH_SECONDS,
+    ) -> None:
+        self.search_seconds = search_seconds
+        more: dict[str, Any] = {}
+        if api_key:
+            more["api_key"] = api_key
+        elif username:
+            more["basic_auth"] = (username, password)
+        if ca_file:
+            more["ca_certs"] = ca_file
+        # Retries would outlive the deadline; whoever feeds tries again by itself.
+        self._client = AsyncElasticsearch(url, max_retries=0, connections_per_node=_CONNECTIONS, **more)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        seconds: float = BULK_SECONDS,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The parsed answer. Raises NotThere for a 404, Unavailable for everything else that fails."""
+        client = self._client.options(request_timeout=seconds)
+        headers = _NDJSON if isinstance(body, bytes) else _JSON
+        try:
+            answer = await client.perform_request(method, path, params=params, headers=headers, body=body)
+        except NotFoundError as error:
+            raise NotThere(_reason(error)) from error
+        except ApiError as error:
+            raise Unavailable(f"The search engine refused: {_reason(error)}.") from error
+        except ConnectionTimeout as error:
+            raise Unavailable(f"The search engine did not answer within {seconds:g} s.") from error
+        except TransportError as error:
+            raise Unavailable("The search engine cannot be reached.") from error
+        return answer.body
+
+    async def bulk(self, lines: Iterable[bytes], *, refresh: bool) -> list[dict[str, Any]]:
+        """The results of a bulk request, one an action, in order. Raises Unavailable."""
+        params = {"require_alias": "true"} | ({"refresh": "true"} if refresh else {})
+        answer = await self.call("POST", "/_bulk", b"\n".join((*lines, b"")), params=params)
+        return [next(iter(item.values())) for item in answer["items"]]
+
+
+class NotThere(Exception):
+    """The search engine has no such index."""
+
+
+@contextmanager
+def kept_there() -> Iterator[None]:
+    """Raises Unavailable where an index goes away while it is worked on: whoever feeds begins anew."""
+    try:
+        yield
+    except NotThere as error:
+        raise Unavailable("The search index went away meanwhile; it is filled anew at the next try.") from error
+
+
+def encoded(value: object) -> bytes:
+    """A line of JSON."""
+    return orjson.dumps(value)
+
+
+def _reason(error: ApiError) -> str:
+    """The engine's word for what was wrong, without what was asked."""
+    body = error.body
+    cause = body.get("error") if isinstance(body, dict) else None
+    kind = cause.get("type") if isinstance(cause, dict) else None
+    return f"{error.status_code} {kind}" if kind else str(error.status_code)

@@ -1,0 +1,90 @@
+"""A template as the index holds it, and back."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from registry.adapters.elasticsearch.mapping import FIELDS
+from registry.domain.catalogue import Facts, SearchDocument
+from registry.domain.ids import TemplateName
+from registry.domain.korean import sort_key
+from registry.domain.search import facet_values
+from registry.domain.search_text import folded, name_initials
+from registry.domain.template import Status, TemplateType
+
+SHORTEST_TAIL = 3
+LONGEST_TAIL = 100
+LONGEST_START = 2
+_JOINED = "tokens"
+
+
+class Kept(NamedTuple):
+    """What a document keeps to be shown. The facts are without ``tokens``, which follow a template's partials."""
+
+    name: TemplateName
+    facts: Facts
+    owners: tuple[str, ...]
+    body: str
+
+
+def document_id(name: TemplateName) -> str:
+    """The id of a template's document: names are longer than an id may be."""
+    return blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def source_of(document: SearchDocument) -> dict[str, Any]:
+    """The fields of a document."""
+    facts = document.facts
+    texts = (document.name, facts.description, " ".join(facts.tags), document.body)
+    words = {field: folded(text).strip() for field, text in zip(FIELDS, texts, strict=True)}
+    unique = {field: set(text.split(" ")) for field, text in words.items()}
+    kept = asdict(facts)
+    del kept[_JOINED]
+    return {
+        "name": document.name,
+        "sort_key": sort_key(document.name).decode(),
+        "fingerprint": document.fingerprint,
+        "kept": {"facts": kept, "owners": document.owners},
+        "body": unicodedata.normalize("NFC", document.body),
+        "facet": _facets(document),
+        "words": words,
+        "tails": {field: _tails(known) for field, known in unique.items()},
+        "starts": {field: _starts(known) for field, known in unique.items()},
+        "initials": name_initials(document.name).strip(),
+    }
+
+
+def kept_of(source: Mapping[str, Any]) -> Kept:
+    """What an answer's ``_source`` says."""
+    facts = source["kept"]["facts"]
+    facts |= {
+        "type": TemplateType(facts["type"]),
+        "status": Status(facts["status"]),
+        "tags": tuple(facts["tags"]),
+        "variables": tuple(facts["variables"]),
+    }
+    return Kept(TemplateName(source["name"]), Facts(**facts), tuple(source["kept"]["owners"]), source["body"])
+
+
+def facet_value(value: str) -> str:
+    """A facet's value as it is counted: in one line."""
+    return " ".join(value.split())
+
+
+def _facets(document: SearchDocument) -> dict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for facet, value in facet_values(document.name, document.facts, document.owners, document.labels):
+        found[facet].append(facet_value(value))
+    return {facet: sorted(set(values)) for facet, values in found.items()}
+
+
+def _tails(words: set[str]) -> list[str]:
+    """The ends of words that are no whole words; of an endless one only the beginning of each."""
+    return sorted({word[at : at + LONGEST_TAIL] for word in words for at in range(1, len(word) - SHORTEST_TAIL + 1)})
+
+
+def _starts(words: set[str]) -> list[str]:
+    return sorted({word[:length] for word in words if word for length in range(1, LONGEST_START + 1)})

@@ -1,0 +1,132 @@
+"""A query as Elasticsearch takes it: which documents, in which order, and what the facets count.
+
+The score of a term is the best of its forms over the fields: name before description before tags before body, a whole
+word before the begin of one before a part, and a form's own weight. Weights are so far apart that a worse field never
+beats a better one. All but a small share for how often a word stands in the body is constant, so no text is syntax and
+none outweighs a better place.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from registry.adapters.elasticsearch.documents import LONGEST_START, LONGEST_TAIL, facet_value
+from registry.adapters.elasticsearch.mapping import FIELDS
+from registry.domain.search import FACETS
+from registry.domain.search_terms import Form, Look, Term
+
+FACET_VALUES = 100
+"""Values that a facet shows at most, the most frequent first."""
+
+_WEIGHTS = dict(zip(FIELDS, (1000.0, 300.0, 100.0, 30.0), strict=True))
+_INITIALS = 400.0
+_WHOLE, _BEGIN, _PART = 1.0, 0.8, 0.6
+_ADJACENT = 0.5
+_ELSEWHERE = 0.01
+_OFTEN = 0.2
+_EXPANSIONS = 1000
+"""Words that the half-typed end of a phrase may stand for."""
+
+Filters = Sequence[tuple[str, str]]
+Json = dict[str, Any]
+
+
+def search_body(
+    terms: Sequence[Term], filters: Filters, limit: int, after: list[Any] | None, *, any_term: bool
+) -> Json:
+    """The request for a page; ``after`` are the sort values of the last hit of the page before."""
+    body: Json = {
+        "query": _wanted(terms, any_term=any_term) if terms else {"match_all": {}},
+        "sort": [{"_score": "desc"}, {"sort_key": "asc"}] if terms else [{"sort_key": "asc"}],
+        "size": limit,
+        "track_total_hits": True,
+        "aggs": facet_aggregations(filters),
+    }
+    if filters:
+        body["post_filter"] = _all_of(filters)
+    if after is not None:
+        body["search_after"] = after
+    return body
+
+
+def facet_aggregations(filters: Filters) -> Json:
+    """Counts of every facet; its own filter does not narrow it."""
+    found = {}
+    for facet in FACETS:
+        others = [pair for pair in filters if pair[0] != facet]
+        inside = {"values": {"terms": {"field": f"facet.{facet}", "size": FACET_VALUES}}}
+        found[facet] = {"filter": _all_of(others), "aggs": inside} if others else inside["values"]
+    return found
+
+
+def facets_of(aggregations: Mapping[str, Any]) -> dict[str, tuple[tuple[str, int], ...]]:
+    """The counts of an answer, most frequent first."""
+    found = {}
+    for facet in FACETS:
+        counted = aggregations[facet]
+        buckets = counted.get("values", counted)["buckets"]
+        found[facet] = tuple((bucket["key"], bucket["doc_count"]) for bucket in buckets)
+    return found
+
+
+def no_facets() -> dict[str, tuple[tuple[str, int], ...]]:
+    """What is counted where nothing was found."""
+    return dict.fromkeys(FACETS, ())
+
+
+def _all_of(filters: Filters) -> Json:
+    return {"bool": {"filter": [{"term": {f"facet.{facet}": facet_value(value)}} for facet, value in filters]}}
+
+
+def _wanted(terms: Sequence[Term], *, any_term: bool) -> Json:
+    found = [_term(term) for term in terms]
+    wanted: Json = {"should": found, "minimum_should_match": 1} if any_term else {"must": found}
+    phrase = " ".join(term.forms[0].text for term in terms)
+    if len(terms) > 1:
+        near = [_constant(_phrase(field, phrase), _ADJACENT * _WEIGHTS[field]) for field in FIELDS]
+        wanted = {"must": [{"bool": wanted}], "should": [{"dis_max": {"queries": near}}]}
+    return {"bool": wanted}
+
+
+def _term(term: Term) -> Json:
+    """The best way to find a term; a term in two fields is a little better than in one."""
+    ways = [way for form in term.forms for way in _ways(form)]
+    found: Json = {"dis_max": {"queries": ways, "tie_breaker": _ELSEWHERE}}
+    often = term.forms[0].text
+    if " " in often:
+        return found
+    return {"bool": {"must": [found], "should": [{"match": {"words.body": {"query": often, "boost": _OFTEN}}}]}}
+
+
+def _ways(form: Form) -> list[Json]:
+    if form.look is Look.INITIALS:
+        return [_constant(_begin("initials", form.text), _INITIALS * form.weight)]
+    ways = []
+    for field, weight in _WEIGHTS.items():
+        counts = weight * form.weight
+        ways.append(_constant(_phrase(field, form.text), _WHOLE * counts))
+        if len(form.text) <= LONGEST_START:
+            ways.append(_constant({"term": {f"starts.{field}": form.text}}, _BEGIN * counts))
+            continue
+        ways.append(_constant(_begin(f"words.{field}", form.text), _BEGIN * counts))
+        if form.look is Look.ANYWHERE and " " not in form.text:
+            part = form.text[:LONGEST_TAIL]
+            ways.append(_constant({"prefix": {f"tails.{field}": part}}, _PART * counts))
+    return ways
+
+
+def _phrase(field: str, text: str) -> Json:
+    """Whole words, one behind the other."""
+    if " " in text:
+        return {"match_phrase": {f"words.{field}": text}}
+    return {"term": {f"words.{field}": text}}
+
+
+def _begin(field: str, text: str) -> Json:
+    """Words one behind the other, of which the last may be longer."""
+    if " " in text:
+        return {"match_phrase_prefix": {field: {"query": text, "max_expansions": _EXPANSIONS}}}
+    return {"prefix": {field: text}}
+
+
+def _constant(query: Json, boost: float) -> Json:
+    return {"constant_score": {"filter": query, "boost": round(boost, 4)}}

@@ -1,0 +1,202 @@
+"""Full-text search in Elasticsearch (``registry.ports.search_index.SearchIndex``)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from registry.adapters.elasticsearch.cluster import Cluster, NotThere, encoded, kept_there
+from registry.adapters.elasticsearch.documents import document_id, kept_of, source_of
+from registry.adapters.elasticsearch.generations import Generations
+from registry.adapters.elasticsearch.queries import facets_of, no_facets, search_body
+from registry.domain.catalogue import SearchDocument, TemplateEntry
+from registry.domain.cursors import make_cursor, read_cursor
+from registry.domain.errors import Unavailable
+from registry.domain.highlighting import Highlighter
+from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.search import Hit, Query, SearchPage, filter_values
+from registry.domain.search_terms import parse_terms
+from registry.ports.catalogue import TemplateIndex
+
+REFRESHED_AT_MOST = 100
+"""Documents that are searchable when ``put`` returns; more of them within a second."""
+
+_ACTIONS_AT_ONCE = 250
+_PAGE = 5_000
+_OLDER = 409
+_YIELD = 50
+_GONE = 404
+_FINE = 300
+
+
+class ElasticsearchSearchIndex:
+    """Finds templates by words, begins of words and parts of words, in Korean too; see ``docs/search.md``.
+
+    Numbers, labels and tokens of what is found come from the catalogue: the index does not hold them, so a changed
+    partial does not touch the documents of what includes it.
+    """
+
+    def __init__(self, cluster: Cluster, *, namespace: str, templates: TemplateIndex) -> None:
+        self._cluster = cluster
+        self._generations = Generations(cluster, namespace)
+        self._templates = templates
+
+    async def search(self, query: Query) -> SearchPage:
+        """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
+
+        The page says ``degraded`` where the index is not there or was not filled with every document, and where the
+        catalogue could not be asked for numbers, labels and tokens.
+        """
+        request = ["elasticsearch", query.repository, query.text, asdict(query.filter)]
+        terms = parse_terms(query.text)
+        after = None
+        if query.cursor is not None:
+            after = read_cursor(request, query.cursor, (float, str) if terms else (str,))
+        whole = await self._generations.is_whole(query.repository, self._cluster.search_seconds)
+        empty = SearchPage((), 0, no_facets(), degraded=not whole)
+        if query.text.strip() and not terms:
+            return empty
+        filters = filter_values(query.filter)
+        found: Any = None
+        for any_term in (False, True) if len(terms) > 1 else (False,):
+            body = search_body(terms, filters, query.limit + 1, after, any_term=any_term)
+            try:
+                found = await self._ask(query.repository, body)
+            except NotThere:
+                return replace(empty, degraded=True)
+            if found["hits"]["total"]["value"]:
+                break
+        hits = found["hits"]["hits"]
+        page = hits[: query.limit]
+        more = make_cursor(request, page[-1]["sort"]) if len(hits) > query.limit else None
+        entries = await self._entries(query.repository, page)
+        highlighter = Highlighter(terms)
+        return SearchPage(
+            hits=tuple(_hit(hit, entries or {}, highlighter) for hit in page),
+            total=found["hits"]["total"]["value"],
+            facets=facets_of(found["aggregations"]),
+            degraded=not whole or entries is None,
+            next_cursor=more,
+        )
+
+    async def _ask(self, repository: RepositoryName, body: Mapping[str, Any]) -> Any:
+        path = f"/{self._generations.searched(repository)}/_search"
+        return await self._cluster.call("POST", path, body, seconds=self._cluster.search_seconds)
+
+    async def _entries(
+        self, repository: RepositoryName, page: Sequence[Mapping[str, Any]]
+    ) -> Mapping[TemplateName, TemplateEntry] | None:
+        """What the catalogue says of hits; None where it is away."""
+        if not page:
+            return {}
+        try:
+            return await self._templates.find_templates(repository, [hit["_source"]["name"] for hit in page])
+        except Unavailable:
+            return None
+
+    async def put(self, documents: Sequence[SearchDocument]) -> None:
+        """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
+        newest: dict[tuple[RepositoryName, TemplateName], SearchDocument] = {}
+        for document in sorted(documents, key=lambda each: each.ordinal):
+            newest[document.repository, document.name] = document
+        actions: defaultdict[RepositoryName, list[bytes]] = defaultdict(list)
+        for number, document in enumerate(newest.values()):
+            target = self._target(document.repository, document.name, document.ordinal)
+            actions[document.repository].append(encoded({"index": target}) + b"\n" + encoded(source_of(document)))
+            if number % _YIELD == _YIELD - 1:
+                await asyncio.sleep(0)
+        for repository, lines in actions.items():
+            await self._write(repository, lines)
+
+    async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
+        """Removes documents whose ordinal is not higher, and for an hour does not take older ones of these names."""
+        lines = [encoded({"delete": self._target(repository, name, ordinal)}) for name in dict.fromkeys(names)]
+        if lines:
+            await self._write(repository, lines)
+
+    def _target(self, repository: RepositoryName, name: TemplateName, ordinal: int) -> dict[str, Any]:
+        index = self._generations.written(repository)
+        return {"_index": index, "_id": document_id(name), "version": ordinal, "version_type": "external_gte"}
+
+    async def _write(self, repository: RepositoryName, lines: Sequence[bytes]) -> None:
+        """Sends actions on several connections; makes the repository's index where it has none."""
+        refresh = len(lines) <= REFRESHED_AT_MOST
+        try:
+            await self._send(lines, refresh=refresh)
+        except NotThere:
+            with kept_there():
+                await self._generations.begin_live(repository)
+                await self._send(lines, refresh=refresh)
+
+    async def _send(self, lines: Sequence[bytes], *, refresh: bool) -> None:
+        parts = [lines[start : start + _ACTIONS_AT_ONCE] for start in range(0, len(lines), _ACTIONS_AT_ONCE)]
+        for results in await asyncio.gather(*(self._cluster.bulk(part, refresh=refresh) for part in parts)):
+            for result in results:
+                _check(result)
+
+    async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
+        """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
+        found: dict[TemplateName, str] = {}
+        try:
+            await self._cluster.call("POST", f"/{self._generations.searched(repository)}/_refresh")
+            async for hit in self._every(repository):
+                found[TemplateName(hit["_source"]["name"])] = hit["_source"]["fingerprint"]
+        except NotThere:
+            return {}
+        return found
+
+    async def whole(self, repository: RepositoryName) -> int | None:
+        """How many documents are searched; None where the index is not there or was not filled with every document."""
+        return await self._generations.documents(repository)
+
+    async def _every(self, repository: RepositoryName) -> AsyncIterator[Mapping[str, Any]]:
+        body: dict[str, Any] = {"sort": [{"sort_key": "asc"}], "size": _PAGE, "_source": ["name", "fingerprint"]}
+        path = f"/{self._generations.searched(repository)}/_search"
+        while True:
+            hits = (await self._cluster.call("POST", path, body))["hits"]["hits"]
+            for hit in hits:
+                yield hit
+            if len(hits) < _PAGE:
+                break
+            body["search_after"] = hits[-1]["sort"]
+
+    async def renew(self, repository: RepositoryName) -> None:
+        """Begins an empty index beside the live one."""
+        with kept_there():
+            await self._generations.begin(repository)
+
+    async def swap(self, repository: RepositoryName, at_least: int) -> None:
+        """Puts the index that was begun in the place of the old one, which is kept for a cycle. Raises Conflict."""
+        with kept_there():
+            await self._generations.swap(repository, at_least)
+
+
+def _hit(found: Mapping[str, Any], entries: Mapping[TemplateName, TemplateEntry], highlighter: Highlighter) -> Hit:
+    kept = kept_of(found["_source"])
+    entry = entries.get(kept.name)
+    facts = kept.facts
+    if entry is not None and entry.facts is not None:
+        facts = replace(facts, tokens=entry.facts.tokens)
+    return Hit(
+        name=kept.name,
+        score=found["sort"][0] if len(found["sort"]) > 1 else 0.0,
+        latest=entry.latest if entry is not None else None,
+        facts=facts,
+        owners=kept.owners,
+        labels=entry.labels if entry is not None else {},
+        highlights=highlighter.highlights(kept.name, facts, kept.body),
+    )
+
+
+def _check(result: Mapping[str, Any]) -> None:
+    """Raises NotThere where there is no index, Unavailable for what was not done; older documents are let go."""
+    status = result["status"]
+    if status < _FINE or status == _OLDER:
+        return
+    error = result.get("error")
+    if status == _GONE:
+        if error is None:
+            return  # a document that was to be deleted was not there
+        raise NotThere
+    raise Unavailable(f"The search engine refused a document: {status} {(error or {}).get('type')}.")

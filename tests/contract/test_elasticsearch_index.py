@@ -1,0 +1,135 @@
+"""What Elasticsearch's index does besides what every search index does: generations, versions, failures."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from registry.adapters.elasticsearch.cluster import Cluster
+from registry.adapters.elasticsearch.search_index import ElasticsearchSearchIndex
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.domain.catalogue import SearchDocument
+from registry.domain.errors import Unavailable
+from registry.domain.search import Query
+from tests.indexes import delete_indexes, namespace
+from tests.projected import plain_facts
+
+
+class Engine(NamedTuple):
+    index: ElasticsearchSearchIndex
+    cluster: Cluster
+    namespace: str
+
+    async def indexes(self) -> dict[str, set[str]]:
+        found = await self.cluster.call("GET", f"/{self.namespace}*/_alias")
+        return {name: {alias.rpartition("@")[2] for alias in each["aliases"]} for name, each in found.items()}
+
+    async def page(self, text: str = "word") -> tuple[list[str], bool]:
+        page = await self.index.search(Query("default", text))
+        return [hit.name for hit in page.hits], page.degraded
+
+
+@pytest.fixture
+async def engine(catalogue_path: Path) -> AsyncIterator[Engine]:
+    database = await Database.open(catalogue_path)
+    async with namespace() as (cluster, name):
+        templates = SqlTemplateIndex(database)
+        yield Engine(ElasticsearchSearchIndex(cluster, namespace=name, templates=templates), cluster, name)
+    await database.close()
+
+
+def document(name: str, body: str = "word", ordinal: int = 1) -> SearchDocument:
+    return SearchDocument("default", name, ordinal, plain_facts(), body)
+
+
+async def fill(engine: Engine, *names: str) -> None:
+    await engine.index.renew("default")
+    await engine.index.put([document(name) for name in names])
+    await engine.index.swap("default", len(names))
+
+
+async def test_a_late_writer_loses_against_a_delete(engine: Engine) -> None:
+    await engine.index.put([document("a", ordinal=3), document("b")])
+    await engine.index.delete("default", ["a"], 5)
+    await engine.index.put([document("a", ordinal=4)])
+    assert await engine.page() == (["b"], True)
+    await engine.index.put([document("a", ordinal=5)])
+    assert await engine.page() == (["a", "b"], True)
+
+
+async def test_the_index_before_is_kept_for_a_cycle_and_strays_are_swept(engine: Engine) -> None:
+    await fill(engine, "a")
+    first = set(await engine.indexes())
+    await engine.index.renew("default")  # given up
+    await fill(engine, "a", "b")
+    second = await engine.indexes()
+    assert sorted(map(sorted, second.values())) == [["default", "write"], ["old"]]
+    assert first < set(second)
+    await fill(engine, "a", "b", "c")
+    third = await engine.indexes()
+    assert len(third) == 2
+    assert not first & set(third)
+    assert await engine.page() == (["a", "b", "c"], False)
+
+
+async def test_an_index_that_is_being_filled_is_not_refreshed_or_copied_until_it_serves(engine: Engine) -> None:
+    await engine.index.renew("default")
+    (name,) = await engine.indexes()
+    filling = await settings(engine, name)
+    assert (filling["refresh_interval"], filling["number_of_replicas"]) == ("-1", "0")
+    await engine.index.put([document("a")])
+    await engine.index.swap("default", 1)
+    serving = await settings(engine, name)
+    assert (serving["refresh_interval"], serving["auto_expand_replicas"]) == ("1s", "0-1")
+
+
+async def settings(engine: Engine, name: str) -> dict[str, str]:
+    return (await engine.cluster.call("GET", f"/{name}/_settings"))[name]["settings"]["index"]
+
+
+async def test_an_index_that_was_lost_says_that_it_is_not_whole_until_it_is_filled_again(engine: Engine) -> None:
+    assert await engine.page() == ([], True)
+    assert await engine.index.whole("default") is None
+    await fill(engine, "a", "b")
+    assert await engine.page() == (["a", "b"], False)
+    assert await engine.index.whole("default") == 2
+    await delete_indexes(engine.cluster, engine.namespace)
+    assert await engine.page() == ([], True)
+    await engine.index.put([document("c")])
+    assert await engine.page() == (["c"], True)
+    assert await engine.index.whole("default") is None
+    await fill(engine, "a", "b", "c")
+    assert await engine.page() == (["a", "b", "c"], False)
+
+
+async def test_repositories_whose_names_begin_alike_keep_apart(engine: Engine) -> None:
+    for repository in ("a", "a.b", "a-b", "a_b"):
+        await engine.index.renew(repository)
+        await engine.index.put([SearchDocument(repository, "t", 1, plain_facts(), "word")])
+        await engine.index.swap(repository, 1)
+    assert len(await engine.indexes()) == 4
+    for repository in ("a", "a.b", "a-b", "a_b"):
+        assert (await engine.index.search(Query(repository, "word"))).total == 1
+
+
+async def test_an_engine_that_is_away_is_unavailable_without_its_address(engine: Engine) -> None:
+    away = Cluster("http://somebody:secret@127.0.0.1:9")
+    index = ElasticsearchSearchIndex(away, namespace="x", templates=engine.index._templates)
+    try:
+        with pytest.raises(Unavailable) as raised:
+            await index.search(Query("default", "word"))
+        assert "secret" not in raised.value.message
+        for call in (index.put([document("a")]), index.renew("default"), index.swap("default", 0)):
+            with pytest.raises(Unavailable):
+                await call
+    finally:
+        await away.close()
+
+
+async def test_a_catalogue_that_is_away_leaves_hits_without_numbers(engine: Engine, catalogue_path: Path) -> None:
+    await fill(engine, "a")
+    await engine.index._templates._database.close()  # type: ignore[attr-defined]
+    page = await engine.index.search(Query("default", "word"))
+    assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
