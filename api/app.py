@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import openapi
 from api.answer_cache import AnswerCache
@@ -44,6 +46,10 @@ from api.routes import (
 )
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
+from registry.roles import Role
+
+if TYPE_CHECKING:
+    from api.forwarding import GitNode
 
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
@@ -51,8 +57,8 @@ REPOSITORY_NOUNS = (
 )
 
 
-def create_app(registry: Registry) -> HotReads:
-    """The ASGI application of an open registry.
+def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
+    """The ASGI application of an open registry; an API replica has a Git ``node`` to pass things on to.
 
     While its lifespan runs it follows the registry's events; it neither opens nor closes the registry.
     """
@@ -62,22 +68,38 @@ def create_app(registry: Registry) -> HotReads:
 
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp)
     request_ids = RequestIds()
+    documented = documented_app(registry, answers)
     gateway = Gateway(
-        HotRenders(
-            HotBundles(documented_app(registry, answers), registry=registry, answers=answers),
-            registry=registry,
-            answers=answers,
-        ),
-        git=GitHttp(
-            registry,
-            limits=GitLimits(push_bytes=registry.settings.max_push_bytes),
-            gates=gates_folder(registry.settings.data),
-        ),
+        HotRenders(HotBundles(documented, registry=registry, answers=answers), registry=registry, answers=answers),
+        git=_git_of(registry) if registry.role.takes_writes else _no_git,
         accounts=registry.accounts,
         request_ids=request_ids,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
     )
-    return HotReads(gateway, registry=registry, cache=answers, request_ids=request_ids)
+    if registry.role is Role.INDEXER:
+        return gateway
+    behind = _forwarding(gateway, node, registry, request_ids) if node is not None else gateway
+    return HotReads(behind, registry=registry, cache=answers, request_ids=request_ids)
+
+
+def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry, request_ids: RequestIds) -> ASGIApp:
+    # What it stands on is installed with the server tier only.
+    from api.forwarding import Forwarding  # noqa: PLC0415
+    from api.seen_commits import SeenCommits  # noqa: PLC0415
+
+    return Forwarding(app, node=node, request_ids=request_ids, seen=SeenCommits(registry.indexing))
+
+
+def _git_of(registry: Registry) -> GitHttp:
+    limits = GitLimits(push_bytes=registry.settings.max_push_bytes)
+    return GitHttp(registry, limits=limits, gates=gates_folder(registry.settings.data))
+
+
+async def _no_git(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Says that Git is served elsewhere."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 404, "headers": headers})
+    await send({"type": "http.response.body", "body": b"Git is served by promptuary git, not by this process.\n"})
 
 
 def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
@@ -100,16 +122,23 @@ def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
     app.state.registry = registry
     app.state.answers = answers
     add_problem_handlers(app)
+    if registry.role is not Role.INDEXER:
+        _add_routes(app)
+    app.include_router(health.router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    """All that is asked of a registry; an indexer is asked for its health alone."""
     of_repository = APIRouter(prefix="/api/v1/repositories/{repository}")
     for noun in REPOSITORY_NOUNS:
         of_repository.include_router(noun.router)
     app.include_router(of_repository)
     app.include_router(repositories.router, prefix="/api/v1")
     app.include_router(keys.router, prefix="/api/v1")
-    for router in (health.router, documents.router, documents.described):
+    for router in (documents.router, documents.described):
         app.include_router(router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
-    return app
 
 
 def _document(app: FastAPI) -> dict[str, object]:

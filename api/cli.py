@@ -24,7 +24,7 @@ from api.commands.log import log
 from api.commands.put import put
 from api.commands.render import render
 from api.commands.search import search
-from api.commands.serve import serve
+from api.commands.serve import api, git, indexer, serve
 from api.commands.test import run_tests
 from api.commands.validate import validate
 
@@ -77,6 +77,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("serve")(serve)
+app.command("git")(git)
+app.command("indexer")(indexer)
+app.command("api")(api)
 app.command("init")(init)
 app.command("validate")(validate)
 app.command("check")(check)

@@ -1,45 +1,50 @@
-"""The serving process: socket, registry, seeding, application, follower, and the end of all of them in order."""
+"""The serving process: socket, registry, seeding, application, duties, and the end of all of them in order."""
 
 import asyncio
-import errno
 import logging
-import shlex
 import signal
 import socket
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
 
 from api import collector
+from api.announcing import ShownProgress, announce, say
 from api.app import create_app
 from api.background import running
 from api.data_folder import clear_gates, held
+from api.duties import on_duty
 from api.http_protocol import TypedUrlProtocol
-from indexer import follow
+from api.listening import bind
 from registry.bootstrap import Registry, open_registry
-from registry.domain.errors import Unavailable
-from registry.domain.wording import counted
+from registry.roles import Role
 from registry.services.events import EventStreams
 from registry.settings import Settings
+
+if TYPE_CHECKING:
+    from api.forwarding import GitNode
 
 GRACE_SECONDS = 10
 """How long requests under way may take to end after Ctrl-C."""
 
-NOTICE_SECONDS = 1.0
-"""Work that takes longer than this before the server is ready is told about."""
 
+def run_server(settings: Settings, role: Role = Role.SERVE, listener: socket.socket | None = None) -> None:
+    """Serves until a signal, on ``listener`` where a parent process has one.
 
-def run_server(settings: Settings) -> None:
-    """Serves until a signal. Raises Unavailable where the port or the data folder cannot be used."""
+    Raises Unavailable where the port, the data folder or a database cannot be used.
+    """
     _set_up_logging(settings.log_level.upper())
-    with held(settings.data), closing(bind(settings.host, settings.port)) as listener:
-        clear_gates(settings.data)
-        uvloop.run(_serve(settings, listener))
+    alone = listener is None
+    with (
+        held(settings.data) if role.takes_writes else nullcontext(),
+        closing(listener or bind(settings.host, settings.port)) as listening,
+    ):
+        if role.takes_writes:
+            clear_gates(settings.data)
+        uvloop.run(_serve(settings, role, listening, announced=alone))
 
 
 def _set_up_logging(level: str) -> None:
@@ -47,34 +52,6 @@ def _set_up_logging(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("api", "hooks", "indexer", "registry"):
         logging.getLogger(name).setLevel(level)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises Unavailable with what to do about it."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise Unavailable(f"{host} is no address of this machine: {error.strerror}. Set --host.") from error
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            message = (
-                f"Port {port} on {host} is in use. Stop what runs there, or choose another: promptuary serve --port "
-                f"{port + 1 if port < 65535 else 0} (make run PORT={port + 1 if port < 65535 else 0})."
-            )
-        elif error.errno == errno.EACCES:
-            message = f"Port {port} needs rights that this user has not; choose one above 1023 with --port."
-        else:
-            message = f"{host}:{port} cannot be listened on: {error.strerror}."
-        raise Unavailable(message) from error
-    return listener
 
 
 class _Server(uvicorn.Server):
@@ -95,14 +72,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, role: Role, listener: socket.socket, *, announced: bool) -> None:
     collector.look_seldom()
-    async with open_registry(settings) as registry:
-        await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
-        key_path = await registry.accounts.ensure_administrator()
-        await _seed(registry)
+    async with open_registry(settings, role) as registry, _git_node(settings, role) as node:
+        if role.takes_writes:
+            await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
+            await registry.accounts.ensure_administrator()
+            await _seed(registry)
         config = uvicorn.Config(
-            create_app(registry),
+            create_app(registry, node),
             http=TypedUrlProtocol,
             lifespan="on",
             access_log=False,
@@ -112,9 +90,23 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         )
         server = _Server(config, registry.event_streams)
         _stop_on_signals(server)
-        async with running(follow.run(registry)), running(_announce(registry, server, listener, key_path)):
+        announcing = running(announce(registry, server, listener)) if announced else nullcontext()
+        async with on_duty(registry), announcing:
             await server.serve(sockets=[listener])
-    _say("Stopped.")
+    if announced:
+        say("Stopped.")
+
+
+@asynccontextmanager
+async def _git_node(settings: Settings, role: Role) -> "AsyncIterator[GitNode | None]":
+    """The Git node that an API replica passes things on to. Raises BadRequest where none is set."""
+    if role is not Role.API:
+        yield None
+        return
+    from api.forwarding import open_git_node  # noqa: PLC0415 - installed with the server tier only
+
+    async with open_git_node(settings.git_url) as node:
+        yield node
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:
@@ -134,80 +126,7 @@ async def _seed(registry: Registry) -> None:
     if not registry.seeding.needed():
         return
     if registry.settings.sample:
-        _say("Setting up the sample repository …")
-    shown = _ShownProgress("pushed")
+        say("Setting up the sample repository …")
+    shown = ShownProgress("pushed")
     await registry.seeding.seed(sample=registry.settings.sample, progress=shown)
     shown.end()
-
-
-async def _announce(registry: Registry, server: uvicorn.Server, listener: socket.socket, key_path: Path) -> None:
-    """Tells what is served once it is, and when everything is projected."""
-    while not server.started:  # noqa: ASYNC110  (uvicorn sets a flag, no event)
-        await asyncio.sleep(0.005)
-    _say(banner(registry, address_of(listener, registry.settings.host), key_path))
-    await _wait_until_ready(registry)
-    collector.leave_alone()
-
-
-async def _wait_until_ready(registry: Registry) -> None:
-    started = time.monotonic()
-    told = started
-    while not registry.indexing.ready():
-        await asyncio.sleep(0.02)
-        if time.monotonic() - told >= NOTICE_SECONDS:
-            told = time.monotonic()
-            behind = [s for s in await registry.indexing.status() if s.behind != 0]
-            waiting = ", ".join(
-                f"{s.repository}: {'all commits' if s.behind is None else counted(s.behind, 'commit')}" for s in behind
-            )
-            _say(f"Indexing … {waiting or 'finishing'}")
-    if told > started:
-        _say(f"Ready after {time.monotonic() - started:.1f} s.")
-
-
-def address_of(listener: socket.socket, host: str) -> str:
-    """The server's address for a browser on this machine."""
-    port = listener.getsockname()[1]
-    if host in {"0.0.0.0", "::", ""}:  # noqa: S104  (compared, not bound)
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def banner(registry: Registry, address: str, key_path: Path) -> str:
-    """What the user is told: addresses, and commands that work as printed and do not show the key."""
-    names = registry.repositories.names()
-    repository = "default" if "default" in names or not names else names[0]
-    header = f'"Authorization: Bearer $(cat {shlex.quote(str(key_path.resolve()))})"'
-    git = f"{address}/git/{repository}.git"
-    return f"""
-Promptuary serves {address} from {registry.settings.data}
-
-  API    {address}/api/v1/   documentation: {address}/docs
-  Git    {git}
-
-  curl -H {header} {address}/api/v1/repositories/{repository}/templates
-  git -c http.extraHeader={header} clone {git}
-
-Ctrl-C stops it.
-"""
-
-
-class _ShownProgress:
-    """A line on a terminal that counts; silence in a log."""
-
-    def __init__(self, done: str) -> None:
-        self._done = done
-        self._shown = sys.stdout.isatty()
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._shown and total > 1:
-            sys.stdout.write(f"\r  {done} of {total} commits {self._done}")
-            sys.stdout.flush()
-
-    def end(self) -> None:
-        if self._shown:
-            sys.stdout.write("\n")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201  (the server talks to whoever started it)

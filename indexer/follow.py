@@ -15,11 +15,14 @@ log = logging.getLogger(__name__)
 
 
 async def run(registry: Registry) -> None:
-    """Reconciles at once and on a timer, and projects a repository when its refs change, until cancelled.
+    """Reconciles at once and on a timer, until cancelled.
 
-    Beside that, repositories are kept packed.
+    Whoever projects also watches refs, whoever takes the writes keeps repositories packed.
     """
-    beside = [asyncio.create_task(_watch(registry)), asyncio.create_task(_maintain(registry))]
+    beside = [
+        *([asyncio.create_task(_watch(registry))] if registry.role.projects else []),
+        *([asyncio.create_task(_maintain(registry))] if registry.role.takes_writes else []),
+    ]
     try:
         while True:
             await _try(registry, None)

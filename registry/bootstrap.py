@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,9 @@ from registry.services.maintenance import Maintenance
 from registry.services.news import Journal
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
+from registry.services.readiness import Readiness
 from registry.services.reads import Reads
+from registry.services.relaying import Relay
 from registry.services.repeats import Repeats
 from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
@@ -71,11 +73,13 @@ class Registry:
     """Everything that a way in needs."""
 
     settings: Settings
+    role: Role
     git: Repositories
     renderer: Renderer
     events: EventBus
     signals: Signals | None
     leadership: Leadership | None
+    relay: Relay | None
     event_streams: EventStreams
     reads: Reads
     accounts: Accounts
@@ -101,6 +105,7 @@ class Registry:
     reporting: Reporting
     verifying: Verifying
     maintenance: Maintenance
+    readiness: Readiness
 
 
 @asynccontextmanager
@@ -112,14 +117,11 @@ async def open_registry(settings: Settings, role: Role = Role.SERVE) -> AsyncIte
     if role.has_disk:
         _make_folder(settings.data)
     async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
-        git: LocalRepositories | KnownRepositories
-        if role.has_disk:
-            git = LocalRepositories(settings.repositories, hook_command=hook_command())
-        else:
-            git = tier.known_repositories
-            await git.refresh()
-        registry = _compose(settings, git, renderer, judges, tier, _projected(tier, role))
-        yield registry
+        known = tier.known_repositories
+        git = LocalRepositories(settings.repositories, hook_command=hook_command()) if role.has_disk else known
+        registry = _compose(settings, role, git, renderer, judges, tier)
+        async with nullcontext() if role.has_disk else known.followed():
+            yield registry
         await registry.writes.close()
         await registry.indexing.close()
 
@@ -160,12 +162,13 @@ def _projected(tier: Tier, role: Role) -> _Projected:
 
 def _compose(
     settings: Settings,
+    role: Role,
     git: LocalRepositories | KnownRepositories,
     renderer: Renderer,
     judges: Judges,
     tier: Tier,
-    projected: _Projected,
 ) -> Registry:
+    projected = _projected(tier, role)
     clock, checker, journal, source = SystemClock(), Checker(judges), Journal(), TemplateSource()
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
@@ -203,11 +206,13 @@ def _compose(
     proposals = Proposals(git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock)
     return Registry(
         settings=settings,
+        role=role,
         git=git,
         renderer=renderer,
         events=events,
         signals=tier.signals,
         leadership=tier.leadership,
+        relay=Relay(signals=tier.signals, projection=projection, bus=tier.own_events) if tier.signals else None,
         event_streams=EventStreams(events=tier.event_log, bus=events),
         reads=Reads(ledger=tier.ledger, clock=clock),
         accounts=Accounts(users=tier.users, keys=tier.keys, clock=clock, data=settings.data),
@@ -249,6 +254,7 @@ def _compose(
             stored=tier.stored,
         ),
         maintenance=Maintenance(git=git, upkeep=git, projection=projection),
+        readiness=Readiness(role=role, git=git, projection=projection, indexing=indexing),
     )
 
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Response
 from api.dependencies import RegistryDep
 from api.errors import RETRY_SECONDS
 from api.schemas.health import Alive, Ready
-from registry.domain.wording import counted
 
 router = APIRouter(tags=["health"])
 VERSION = version("promptuary")
@@ -22,19 +21,9 @@ async def live() -> Alive:
 @router.get("/readyz", responses={503: {"model": Ready, "description": "Not everything is projected yet."}})
 async def ready(registry: RegistryDep, response: Response) -> Ready:
     """Whether everything that was there at the start can be read and searched."""
-    if registry.indexing.ready():
+    if await registry.readiness.ready():
         return Ready(status="ready", reasons=[])
     response.status_code = 503
     response.headers["retry-after"] = str(RETRY_SECONDS)
-    states = await registry.indexing.status()
-    reasons = [
-        f"{state.repository}: "
-        + (
-            "to be projected from the beginning"
-            if state.behind is None
-            else f"{counted(state.behind, 'commit')} to be projected"
-        )
-        for state in states
-        if state.behind != 0
-    ]
+    reasons = await registry.readiness.reasons()
     return Ready(status="starting", reasons=reasons or ["the projection is being compared with Git"])

@@ -133,12 +133,17 @@ class Accounts:
             raise NotFound(f"There is no API key {key_id!r}. List them with: promptuary key list")
         self._checked = {s: c for s, c in self._checked.items() if c.actor.key_id != key_id}
 
+    @property
+    def key_path(self) -> Path:
+        """Where the first administrator's key is."""
+        return self._data / "admin-key"
+
     async def ensure_administrator(self) -> Path:
         """Sees to it that the first administrator has a key, in the file ``admin-key`` (0600); returns its path.
 
         Raises Unavailable where the folder cannot be written.
         """
-        path = self._data / "admin-key"
+        path = self.key_path
         try:
             if path.exists() and await self._is_valid(path.read_text().strip()):
                 path.chmod(0o600)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,8 +33,18 @@ class KnownRepositories:
         self._database = database
         self._branches: dict[RepositoryName, RefName] = {}
 
-    async def follow(self) -> None:
-        """Keeps the names up to date, until it is cancelled."""
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Keeps the names up to date while the context is open."""
+        following = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+
+    async def _follow(self) -> None:
         while True:
             try:
                 await self.refresh()

@@ -1,0 +1,184 @@
+"""An API replica's way to the Git node: what it cannot answer from the indexes goes there, with the caller's key.
+
+Bodies are passed on in both directions as they come, so that a push or a clone of any size takes no memory here.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl
+
+import aiohttp
+from multidict import CIMultiDict
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from yarl import URL
+
+from api.errors import error_answer
+from api.request_ids import HEADER as REQUEST_ID
+from api.request_ids import RequestIds
+from api.seen_commits import SeenCommits
+from registry.domain.errors import BadRequest, Unavailable
+
+log = logging.getLogger(__name__)
+
+FORWARDED = b"promptuary-forwarded"
+"""Marks a request that came through a replica: no replica passes it on again."""
+
+CONNECT_SECONDS = 2.0
+SILENT_SECONDS = 900.0
+"""How long the Git node may say nothing: as long as a push may be judged."""
+
+CONNECTIONS = 200
+
+AWAY = (
+    "The Git node is away. Writes, pushes, clones, diffs and reads by ref= or at= have to wait for it; other reads go "
+    "on. Try again in a moment."
+)
+
+_REPOSITORIES = "/api/v1/repositories/"
+_GIT = "/git/"
+_READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
+_RENDER = "render"
+_OF_GIT = frozenset({"ref", "at"})
+"""Parameters that only Git can answer."""
+
+_OF_A_CONNECTION = frozenset(
+    {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-connection", b"host"}
+)
+"""Headers that are not passed on (RFC 9110, section 7.6.1)."""
+
+
+class GitNode:
+    """The Git node as a replica reaches it, by a pool of connections."""
+
+    def __init__(self, address: str, session: aiohttp.ClientSession) -> None:
+        self._address = address.rstrip("/")
+        self._session = session
+
+    @asynccontextmanager
+    async def ask(
+        self, scope: Scope, body: AsyncIterator[bytes] | None, request_id: bytes
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The Git node's answer to a request. Raises Unavailable where it is away, or leaves in between."""
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        url = URL(self._address + (scope["raw_path"] + query).decode("latin-1"), encoded=True)
+        headers = _passed_on(scope, request_id)
+        try:
+            async with self._session.request(
+                scope["method"], url, headers=headers, data=body, allow_redirects=False
+            ) as answer:
+                yield answer
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(AWAY) from error
+
+
+@asynccontextmanager
+async def open_git_node(address: str) -> AsyncIterator[GitNode]:
+    """The Git node at an address. Raises BadRequest where that is none."""
+    if not address.startswith(("http://", "https://")):
+        raise BadRequest(
+            "An API replica passes writes and Git on to the Git node: set PROMPTUARY_GIT_URL to the address of "
+            "promptuary git, for example http://127.0.0.1:8001."
+        )
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+        timeout=timeout,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers={"user-agent", "accept", "accept-encoding", "content-type"},
+    ) as session:
+        yield GitNode(address, session)
+
+
+class Forwarding:
+    """An ASGI application in front of another one: hands over what the Git node has to answer."""
+
+    def __init__(self, app: ASGIApp, *, node: GitNode, request_ids: RequestIds, seen: SeenCommits) -> None:
+        self._app = app
+        self._node = node
+        self._request_ids = request_ids
+        self._seen = seen
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers here, or there."""
+        if scope["type"] != "http" or await self._is_answered_here(scope):
+            await self._app(scope, receive, send)
+        else:
+            await self._forward(scope, receive, send)
+
+    async def _is_answered_here(self, scope: Scope) -> bool:
+        path, method = scope["path"], scope["method"]
+        if path.startswith(_GIT):
+            return False
+        if not path.startswith(_REPOSITORIES):
+            return True
+        repository, _, rest = path.removeprefix(_REPOSITORIES).partition("/")
+        noun = rest.partition("/")[0]
+        if not (noun in _READ_HERE if method in {"GET", "HEAD"} else method == "POST" and noun == _RENDER):
+            return False
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        if not _OF_GIT.isdisjoint(query):
+            return False
+        return "min_commit" not in query or await self._seen.includes(repository, query["min_commit"])
+
+    async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        request_id = self._request_ids.take(headers.get(REQUEST_ID))
+        if FORWARDED in headers:
+            loop = "PROMPTUARY_GIT_URL of the replica that passed this on names a replica, not the Git node."
+            await _refuse(Unavailable(loop), scope, request_id, send)
+            return
+        begun = False
+        try:
+            async with self._node.ask(scope, _body(headers, receive), request_id) as answer:
+                begun = True
+                await send(_start(answer))
+                async for chunk in answer.content.iter_any():
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except ClientDisconnect:
+            return
+        except Unavailable as error:
+            if begun:  # nothing can be said any more: the connection ends, and the client sees that not all came
+                log.warning("request %s: the Git node left in the middle of its answer", request_id.decode())
+                return
+            await _refuse(error, scope, request_id, send)
+
+
+async def _refuse(error: Unavailable, scope: Scope, request_id: bytes, send: Send) -> None:
+    answer = error_answer(error, instance=scope["path"], request_id=request_id.decode())
+    await answer.send(send, (REQUEST_ID, request_id))
+
+
+def _passed_on(scope: Scope, request_id: bytes) -> CIMultiDict[str]:
+    kept = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name not in _OF_A_CONNECTION and name not in {b"expect", REQUEST_ID}
+    ]
+    return CIMultiDict([*kept, (REQUEST_ID.decode(), request_id.decode()), (FORWARDED.decode(), "1")])
+
+
+def _body(headers: dict[bytes, bytes], receive: Receive) -> AsyncIterator[bytes] | None:
+    """The request's body as it comes; None where there is none. Raises ClientDisconnect."""
+    if headers.keys().isdisjoint({b"content-length", b"transfer-encoding"}):
+        return None
+
+    async def read() -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise ClientDisconnect
+            more = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
+
+    return read()
+
+
+def _start(answer: aiohttp.ClientResponse) -> Message:
+    headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in _OF_A_CONNECTION]
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}
