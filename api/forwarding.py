@@ -74,9 +74,9 @@ class GitNode:
 
 
 @asynccontextmanager
-async def open_git_node(address: str) -> AsyncIterator[GitNode]:
-    """The Git node at an address. Raises BadRequest where that is none."""
-    if not address.startswith(("http://", "https://")):
+async def open_git_node(address: str | None) -> AsyncIterator[GitNode]:
+    """The Git node at an address. Raises BadRequest where that is missing or none."""
+    if address is None or not address.startswith(("http://", "https://")):
         raise BadRequest(
             "An API replica passes writes and Git on to the Git node: set PROMPTUARY_GIT_URL to the address of "
             "promptuary git, for example http://127.0.0.1:8001."

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     render_workers: int = Field(default=2, ge=1, le=64)
     render_seconds: float = Field(default=2.0, gt=0)
     reconcile_seconds: float = Field(default=30.0, gt=0)
-    git_url: str = ""
+    git_url: str | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
