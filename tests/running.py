@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,22 +56,31 @@ class Running:
     process: subprocess.Popen[bytes] | None = None
     key: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    command_line: Sequence[str] = ("serve",)
 
     def start(self) -> None:
         """Starts it and waits until it is ready."""
+        self.begin()
+        self.wait_until_ready()
+        self.key = (self.data / "admin-key").read_text().strip()
+
+    def begin(self) -> None:
+        """Starts it."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [*PROGRAM, "serve"],
+                [*PROGRAM, *self.command_line],
                 env=self.environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def wait_until_ready(self) -> None:
+        assert self.process is not None
         until = time.monotonic() + READY_SECONDS
         while not self.is_ready():
             assert self.process.poll() is None, f"the server ended at its start:\n{self.tail()}"
             assert time.monotonic() < until, f"the server did not become ready:\n{self.tail()}"
             time.sleep(0.05)
-        self.key = (self.data / "admin-key").read_text().strip()
 
     def environment(self) -> dict[str, str]:
         return clean_environment(

@@ -1,0 +1,62 @@
+"""The server tier as processes: a Git node, indexers and API replicas over one PostgreSQL database."""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from tests.backing import postgres_url
+from tests.running import Running
+
+
+@dataclass
+class Cluster:
+    """The processes, each of which can be killed and started again."""
+
+    git: Running
+    indexers: list[Running] = field(default_factory=list)
+    replicas: list[Running] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Starts all of them and waits until they are ready."""
+        for each in (*self.indexers, self.git):
+            each.begin()
+        for each in (self.git, *self.indexers):
+            each.wait_until_ready()
+        key = (self.git.data / "admin-key").read_text().strip()
+        for each in self.replicas:
+            each.begin()
+        for each in (self.git, *self.indexers, *self.replicas):
+            each.key = key
+            each.wait_until_ready()
+
+    def stop(self) -> None:
+        """Ends all of them."""
+        for each in (*self.replicas, *self.indexers, self.git):
+            each.stop()
+
+
+def make_cluster(
+    folder: Path, database: str, *, indexers: int = 1, replicas: int = 1, settings: Mapping[str, str] | None = None
+) -> Cluster:
+    """A cluster that has not been started; ``database`` is its PostgreSQL address."""
+    shared = {
+        "PROMPTUARY_DATABASE_URL": database,
+        "PROMPTUARY_NAMESPACE": f"t{os.getpid()}{secrets.token_hex(3)}",
+        **(settings or {}),
+    }
+
+    def process(name: str, command: str, **more: str) -> Running:
+        made = Running(folder / "data", folder / f"{name}.log", settings=shared | more, command_line=(command,))
+        return made
+
+    git = process("git", "git")
+    return Cluster(
+        git,
+        [process(f"indexer-{n}", "indexer") for n in range(indexers)],
+        [process(f"api-{n}", "api", PROMPTUARY_GIT_URL=f"http://127.0.0.1:{git.port}") for n in range(replicas)],
+    )
