@@ -87,6 +87,7 @@ def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry, request_ids: 
     from api.forwarding import Forwarding  # noqa: PLC0415
     from api.seen_commits import SeenCommits  # noqa: PLC0415
 
+    registry.readiness.depend_on(node)
     return Forwarding(app, node=node, request_ids=request_ids, seen=SeenCommits(registry.indexing))
 
 

@@ -6,6 +6,7 @@ Bodies are passed on in both directions as they come, so that a push or a clone 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -18,6 +19,7 @@ from api.errors import error_answer
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_ids import RequestIds
 from api.seen_commits import SeenCommits
+from registry.domain.dependencies import Circuit, Condition
 from registry.domain.errors import BadRequest, Unavailable
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,11 @@ class GitNode:
     def __init__(self, address: str, session: aiohttp.ClientSession) -> None:
         self._address = address.rstrip("/")
         self._session = session
+        self._condition = Condition("Git node", Circuit.CLOSED, datetime.now(UTC))
+
+    def condition(self) -> Condition:
+        """How it is doing, as of the last request. It is always asked: nothing else could answer."""
+        return self._condition
 
     @asynccontextmanager
     async def ask(
@@ -68,9 +75,15 @@ class GitNode:
             async with self._session.request(
                 scope["method"], url, headers=headers, data=body, allow_redirects=False
             ) as answer:
+                self._turn(Circuit.CLOSED)
                 yield answer
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._turn(Circuit.HALF_OPEN, "it did not answer the last request")
             raise Unavailable(AWAY) from error
+
+    def _turn(self, circuit: Circuit, reason: str = "") -> None:
+        if circuit is not self._condition.circuit:
+            self._condition = Condition(self._condition.name, circuit, datetime.now(UTC), reason)
 
 
 @asynccontextmanager

@@ -254,7 +254,9 @@ def _compose(
             stored=tier.stored,
         ),
         maintenance=Maintenance(git=git, upkeep=git, projection=projection),
-        readiness=Readiness(role=role, git=git, projection=projection, indexing=indexing),
+        readiness=Readiness(
+            role=role, git=git, projection=projection, indexing=indexing, dependencies=tier.dependencies
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.ports.accounts import Keys, Users
 from registry.ports.bundles import BundleIndex
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
+from registry.ports.dependencies import Dependency
 from registry.ports.events import EventBus, EventLog
 from registry.ports.leadership import Leadership
 from registry.ports.projection import Outbox, Projection
@@ -54,6 +55,8 @@ class Tier:
     signals: Signals | None
     leadership: Leadership | None
     """None on SQLite, as the signals: one process projects, and has nobody to tell."""
+    dependencies: tuple[Dependency, ...]
+    """The services that are used, for who wants to know how they are."""
 
 
 @asynccontextmanager
@@ -86,4 +89,5 @@ def _over(database: Database) -> Tier:
         known_repositories=KnownRepositories(database),
         signals=None,
         leadership=None,
+        dependencies=(),
     )

@@ -2,14 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
-
-from tests.backing import postgres_url
 from tests.running import Running
 
 
@@ -51,8 +47,7 @@ def make_cluster(
     }
 
     def process(name: str, command: str, **more: str) -> Running:
-        made = Running(folder / "data", folder / f"{name}.log", settings=shared | more, command_line=(command,))
-        return made
+        return Running(folder / "data", folder / f"{name}.log", settings=shared | more, command_line=(command,))
 
     git = process("git", "git")
     return Cluster(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from api.dependencies import RegistryDep
 from api.errors import RETRY_SECONDS
-from api.schemas.health import Alive, Ready
+from api.schemas.health import Alive, Ready, Service
 
 router = APIRouter(tags=["health"])
 VERSION = version("promptuary")
@@ -21,9 +21,10 @@ async def live() -> Alive:
 @router.get("/readyz", responses={503: {"model": Ready, "description": "Not everything is projected yet."}})
 async def ready(registry: RegistryDep, response: Response) -> Ready:
     """Whether everything that was there at the start can be read and searched."""
+    dependencies = [Service.from_domain(each) for each in registry.readiness.conditions()]
     if await registry.readiness.ready():
-        return Ready(status="ready", reasons=[])
+        return Ready(status="ready", reasons=[], dependencies=dependencies)
     response.status_code = 503
     response.headers["retry-after"] = str(RETRY_SECONDS)
-    reasons = await registry.readiness.reasons()
-    return Ready(status="starting", reasons=reasons or ["the projection is being compared with Git"])
+    reasons = await registry.readiness.reasons() or ["the projection is being compared with Git"]
+    return Ready(status="starting", reasons=reasons, dependencies=dependencies)

@@ -1,7 +1,11 @@
 """Whether this process can answer: what was there when it started is projected."""
 
+from collections.abc import Sequence
+
+from registry.domain.dependencies import Condition
 from registry.domain.errors import PromptuaryError
 from registry.domain.wording import counted
+from registry.ports.dependencies import Dependency
 from registry.ports.git import Repositories
 from registry.ports.projection import Projection
 from registry.roles import Role
@@ -15,7 +19,16 @@ class Readiness:
     can answer without.
     """
 
-    def __init__(self, *, role: Role, git: Repositories, projection: Projection, indexing: Indexing) -> None:
+    def __init__(
+        self,
+        *,
+        role: Role,
+        git: Repositories,
+        projection: Projection,
+        indexing: Indexing,
+        dependencies: Sequence[Dependency] = (),
+    ) -> None:
+        self._dependencies = list(dependencies)
         self._role = role
         self._git = git
         self._projection = projection
@@ -42,6 +55,14 @@ class Readiness:
             for state in await self._indexing.status()
             if state.behind != 0
         ]
+
+    def depend_on(self, dependency: Dependency) -> None:
+        """Adds a service to those whose condition is told."""
+        self._dependencies.append(dependency)
+
+    def conditions(self) -> list[Condition]:
+        """How the services that this process uses are doing, as far as its calls have shown."""
+        return [each.condition() for each in self._dependencies]
 
     async def _is_projected(self) -> bool:
         """By the catalogue alone: an API replica cannot see what Git has."""

@@ -176,7 +176,7 @@ async def test_readiness_says_what_is_missing(anonymous: httpx.AsyncClient, stoc
     assert starting.json()["reasons"]
     assert "retry-after" in starting.headers
     await stocked.indexing.reconcile()
-    assert (await anonymous.get("/readyz")).json() == {"status": "ready", "reasons": []}
+    assert (await anonymous.get("/readyz")).json() == {"status": "ready", "reasons": [], "dependencies": []}
 
 
 async def test_what_a_push_changes_is_read_within_moments(client: httpx.AsyncClient, stocked: Registry) -> None:

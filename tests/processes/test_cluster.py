@@ -1,0 +1,128 @@
+"""Git node, indexers and API replicas as processes: what is asked of one is answered by the one who can."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import Cluster, make_cluster
+from tests.databases import address_of, migrated_database
+from tests.running import NoAnswer, Running, commit, git, run_git, text_template
+
+TAKEOVER_SECONDS = 5.0
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A Git node, two indexers and two API replicas, with one template in main."""
+    with migrated_database() as name:
+        made = make_cluster(tmp_path, address_of(name), indexers=2, replicas=2)
+        try:
+            started = made.git.command("init", "default")
+            assert started.returncode == 0, started.stderr
+            made.start()
+            assert made.git.put("support/triage", text_template("first"), If_None_Match="*")[0] == 201
+            yield made
+        finally:
+            made.stop()
+
+
+def until(holds: Callable[[], bool], seconds: float, what: str) -> float:
+    """How long it took until something held."""
+    started = time.monotonic()
+    while not holds():
+        assert time.monotonic() - started < seconds, what
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def test_a_write_to_one_replica_is_read_from_the_other(cluster: Cluster) -> None:
+    one, other = cluster.replicas
+    status, _, answer = one.put("support/reply", text_template("second"), If_None_Match="*")
+    assert status == 201, answer
+    assert "second" in other.read("support/reply", min_commit=answer["commit"])["source"]
+    assert "second" in other.read("support/reply", ref="main")["source"]
+    status, _, diffed = other.call("GET", "/api/v1/repositories/default/diff/support/reply?from=1&to=latest")
+    assert status in {200, 400, 422}, diffed
+
+
+def test_git_works_through_a_replica(cluster: Cluster, tmp_path: Path) -> None:
+    replica, other = cluster.replicas
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--bare", replica.git_url, str(clone))
+    made = commit(clone, git(clone, "rev-parse", "main").strip(), {"prompts/a/b.prompt.yaml": text_template("pushed")})
+    pushed = run_git(clone, "push", replica.git_url, f"{made}:refs/heads/main")
+    assert pushed.returncode == 0, pushed.stderr
+    assert b"a/b v1 is live" in pushed.stderr
+    assert "pushed" in other.read("a/b")["source"]
+    refused = commit(clone, made, {"prompts/a/c.prompt.yaml": "schema: prompt/v1\ntype: nothing\n"})
+    pushed = run_git(clone, "push", replica.git_url, f"{refused}:refs/heads/main")
+    assert pushed.returncode != 0
+    assert b"prompts/a/c.prompt.yaml:2:" in pushed.stderr
+
+
+def test_another_indexer_takes_over(cluster: Cluster) -> None:
+    leading = next(each for each in cluster.indexers if "leading the projection" in each.tail())
+    leading.kill()
+    began = time.monotonic()
+    status, _, answer = cluster.replicas[0].put("a/after", text_template("after"), If_None_Match="*")
+    assert status == 201, answer
+    until(
+        lambda: cluster.replicas[1].call("GET", "/api/v1/repositories/default/templates/a/after")[0] == 200,
+        TAKEOVER_SECONDS,
+        "no other indexer took over",
+    )
+    assert time.monotonic() - began < TAKEOVER_SECONDS
+
+
+def test_reads_go_on_without_the_git_node_and_writes_say_why_not(cluster: Cluster) -> None:
+    replica = cluster.replicas[0]
+    cluster.git.kill()
+    assert "first" in replica.read("support/triage")["source"]
+    assert replica.search("first") == ["support/triage"]
+    status, headers, answer = replica.put("a/b", text_template("lost?"), If_None_Match="*")
+    assert (status, "Git node is away" in answer["detail"]) == (503, True)
+    assert "retry-after" in headers
+    assert replica.call("GET", "/api/v1/repositories/default/templates/support/triage?ref=main")[0] == 503
+    (git_node,) = (each for each in replica.call("GET", "/readyz")[2]["dependencies"] if each["name"] == "Git node")
+    assert git_node["state"] != "closed"
+    cluster.git.start()
+    assert replica.put("a/b", text_template("kept"), If_None_Match="*")[0] == 201
+
+
+def test_a_replica_that_is_told_to_end_ends_what_it_began(cluster: Cluster) -> None:
+    replica, statuses = cluster.replicas[0], []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                statuses.append(replica.call("GET", "/api/v1/repositories/default/templates/support/triage")[0])
+            except NoAnswer as error:
+                statuses.append(0 if "refused" in str(error).lower() else -1)
+                return
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    replica.stop()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {200, 0}
+
+
+def test_a_replica_needs_to_know_where_git_is(tmp_path: Path) -> None:
+    with migrated_database() as name:
+        lost = Running(
+            tmp_path / "data",
+            tmp_path / "api.log",
+            settings={"PROMPTUARY_DATABASE_URL": address_of(name)},
+            command_line=("api",),
+        )
+        ended = lost.command("api")
+    assert ended.returncode == 2
+    assert "PROMPTUARY_GIT_URL" in ended.stderr
