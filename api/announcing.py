@@ -10,6 +10,7 @@ import uvicorn
 
 from api import collector
 from api.listening import address_of
+from api.logs import say
 from registry.bootstrap import Registry
 from registry.roles import Role
 
@@ -92,8 +93,3 @@ class ShownProgress:
         """Ends the line."""
         if self._shown:
             sys.stdout.write("\n")
-
-
-def say(text: str) -> None:
-    """Prints a line at once."""
-    print(text, flush=True)  # noqa: T201  (the server talks to whoever started it)

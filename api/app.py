@@ -17,6 +17,7 @@ from api.git_http import GitHttp, GitLimits
 from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
+from api.observing import Observed
 from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
 from api.routes import (
@@ -73,22 +74,22 @@ def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
         HotRenders(HotBundles(documented, registry=registry, answers=answers), registry=registry, answers=answers),
         git=_git_of(registry) if registry.role.takes_writes else _no_git,
         accounts=registry.accounts,
-        request_ids=request_ids,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
     )
     if registry.role is Role.INDEXER:
-        return gateway
-    behind = _forwarding(gateway, node, registry, request_ids) if node is not None else gateway
-    return HotReads(behind, registry=registry, cache=answers, request_ids=request_ids)
+        return Observed(gateway, request_ids=request_ids)
+    behind = _forwarding(gateway, node, registry) if node is not None else gateway
+    observed = Observed(behind, request_ids=request_ids)
+    return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids)
 
 
-def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry, request_ids: RequestIds) -> ASGIApp:
+def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry) -> ASGIApp:
     # What it stands on is installed with the server tier only.
     from api.forwarding import Forwarding  # noqa: PLC0415
     from api.seen_commits import SeenCommits  # noqa: PLC0415
 
     registry.readiness.depend_on(node)
-    return Forwarding(app, node=node, request_ids=request_ids, seen=SeenCommits(registry.indexing))
+    return Forwarding(app, node=node, seen=SeenCommits(registry.indexing))
 
 
 def _git_of(registry: Registry) -> GitHttp:

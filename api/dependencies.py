@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 
 from api.answer_cache import AnswerCache
-from api.gateway import ACTOR
+from api.observing import ACTOR
 from registry.bootstrap import Registry
 from registry.domain.access import Actor, Scope
 from registry.domain.errors import Unauthenticated

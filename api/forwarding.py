@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yarl import URL
 
 from api.errors import error_answer
+from api.observing import ID, LEFT, ROUTE, STATUS
 from api.request_ids import HEADER as REQUEST_ID
-from api.request_ids import RequestIds
 from api.seen_commits import SeenCommits
 from registry.domain.dependencies import Circuit, Condition
 from registry.domain.errors import BadRequest, Unavailable
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 FORWARDED = b"promptuary-forwarded"
 """Marks a request that came through a replica: no replica passes it on again."""
+
+FORWARDED_ROUTE = "forwarded"
+"""What log and metrics have as the route of such a request; the Git node has its own."""
 
 CONNECT_SECONDS = 2.0
 SILENT_SECONDS = 900.0
@@ -108,10 +111,9 @@ async def open_git_node(address: str | None) -> AsyncIterator[GitNode]:
 class Forwarding:
     """An ASGI application in front of another one: hands over what the Git node has to answer."""
 
-    def __init__(self, app: ASGIApp, *, node: GitNode, request_ids: RequestIds, seen: SeenCommits) -> None:
+    def __init__(self, app: ASGIApp, *, node: GitNode, seen: SeenCommits) -> None:
         self._app = app
         self._node = node
-        self._request_ids = request_ids
         self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,7 +140,8 @@ class Forwarding:
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        request_id = self._request_ids.take(headers.get(REQUEST_ID))
+        request_id = scope[ID].encode()
+        scope[ROUTE] = FORWARDED_ROUTE
         if FORWARDED in headers:
             loop = "PROMPTUARY_GIT_URL of the replica that passed this on names a replica, not the Git node."
             await _refuse(Unavailable(loop), scope, request_id, send)
@@ -152,7 +155,7 @@ class Forwarding:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except ClientDisconnect:
-            return
+            scope[STATUS] = LEFT
         except Unavailable as error:
             if begun:  # nothing can be said any more: the connection ends, and the client sees that not all came
                 log.warning("request %s: the Git node left in the middle of its answer", request_id.decode())

@@ -1,4 +1,4 @@
-"""What happens to every request before a route sees it: its id, its key, its size, its encoding; and the last catch."""
+"""What happens to every request before a route sees it: its key, its size, its encoding; and the last catch."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import Answer
 from api.errors import INTERNAL, error_answer, make_problem
+from api.observing import ACTOR, ID, LEFT, STATUS
 from api.request_ids import HEADER as REQUEST_ID
-from api.request_ids import RequestIds
+from api.request_log import loggable
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
 from registry.domain.names import printable
@@ -20,9 +21,6 @@ from registry.services.accounts import Accounts
 
 log = logging.getLogger(__name__)
 
-ACTOR = "promptuary.actor"
-"""Where in the ASGI scope the identified caller stands."""
-ID = "promptuary.request_id"
 HEAD_ONLY = "promptuary.head_only"
 """Whether only the head of the answer is sent: what would go on for long need not begin."""
 
@@ -52,15 +50,12 @@ class BodyLimits:
 
 
 class Gateway:
-    """An ASGI application in front of the documented one and of Git's."""
+    """An ASGI application in front of the documented one and of Git's; it stands behind ``Observed``."""
 
-    def __init__(
-        self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, request_ids: RequestIds, limits: BodyLimits
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, limits: BodyLimits) -> None:
         self._app = app
         self._git = git
         self._accounts = accounts
-        self._request_ids = request_ids
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,15 +65,14 @@ class Gateway:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         elif scope["path"].startswith(GIT_FOLDER):
-            await self._git(scope, receive, send)
+            await self._git(scope, receive, _Reply(send, scope[ID].encode(), head=False))
         else:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        request_id = self._request_ids.take(headers.get(REQUEST_ID))
-        reply = _Reply(send, request_id, head=scope["method"] == "HEAD")
-        scope = {**scope, ID: request_id.decode(), HEAD_ONLY: scope["method"] == "HEAD"}
+        scope[HEAD_ONLY] = scope["method"] == "HEAD"
+        reply = _Reply(send, scope[ID].encode(), head=scope[HEAD_ONLY])
         scope["method"] = "GET" if scope[HEAD_ONLY] else scope["method"]
         try:
             _check_path(scope)
@@ -90,9 +84,9 @@ class Gateway:
         except PromptuaryError as error:
             await reply.answer(error_answer(error, instance=scope["path"], request_id=scope[ID]))
         except ClientDisconnect:
-            return  # in the middle of the body; nobody is left to be answered
+            scope[STATUS] = LEFT  # in the middle of the body; nobody is left to be answered
         except Exception:
-            log.exception("request %s failed: %s %s", scope[ID], scope["method"], _loggable(scope["path"]))
+            log.exception("request %s failed: %s %s", scope[ID], scope["method"], loggable(scope["path"]))
             if reply.started:
                 return  # the answer of the innermost handler is on its way; a second one cannot be given
             detail = "An unexpected error; the server's log has it under this request's id."
@@ -176,7 +170,3 @@ def _check_query(query: bytes) -> None:
         if name and name in seen:
             raise BadRequest(f"The parameter {printable(name[:60])} is given more than once: give it once.")
         seen.add(name)
-
-
-def _loggable(path: str) -> str:
-    return path.encode("unicode_escape").decode()[:500]

@@ -18,6 +18,7 @@ from starlette.types import Scope as AsgiScope
 from api.git_body import RequestBody
 from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
+from api.observing import ACTOR, ROUTE
 from hooks.ports import Judge, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor, Scope
@@ -97,6 +98,7 @@ class GitHttp:
             request = read_request(scope)
             actor = await self._registry.accounts.authenticate(key_of(header(scope, b"authorization")))
             path = self._registry.git.path(request.repository)
+            scope[ACTOR], scope[ROUTE] = actor, f"/git/{{repository}}.git/{request.place}"
             _allow(actor, request)
             async with self._slot(request):
                 if request.advertise:

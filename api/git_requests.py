@@ -33,6 +33,11 @@ class GitRequest:
     large: bool
 
     @property
+    def place(self) -> str:
+        """What it asks for, below the repository's address."""
+        return "info/refs" if self.advertise else self.service
+
+    @property
     def writes(self) -> bool:
         """Whether it is part of a push."""
         return self.service == RECEIVE

@@ -13,7 +13,7 @@ from api.answer_cache import AnswerCache
 from api.answers import Answer
 from api.bundle_answers import bundle_answer
 from api.content_codings import choose_coding
-from api.gateway import ACTOR
+from api.observing import ACTOR, ROUTE
 from api.schemas.bundles import BundleQuery
 from registry.bootstrap import Registry
 from registry.domain.access import Scope as KeyScope
@@ -22,6 +22,7 @@ from registry.domain.ids import LabelName
 
 PREFIX = "/api/v1/repositories/"
 NOUN = "/bundle"
+TEMPLATE = "/api/v1/repositories/{repository}/bundle"
 
 
 class HotBundles:
@@ -38,6 +39,7 @@ class HotBundles:
         if answer is None:
             await self._app(scope, receive, send)
         else:
+            scope[ROUTE] = TEMPLATE
             await answer.send(send)
 
     async def _answer(self, scope: Scope) -> Answer | None:

@@ -5,23 +5,30 @@ Everything else goes on to the documented route, which uses the same function on
 to five times what this does; see docs/decisions.)
 """
 
+import logging
 from collections.abc import Mapping
 from functools import partial
+from time import perf_counter
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answer_cache import AnswerCache, Key
 from api.answers import Answer
+from api.observing import ID
+from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
-from api.request_ids import RequestIds
+from api.request_log import SLOW_SECONDS, Served, tell
 from api.template_reads import read_answer
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
 from registry.domain.selectors import parse_selector
 
+log = logging.getLogger(__name__)
+
 PREFIX = b"/api/v1/repositories/"
 NOUN = b"/templates/"
+ROUTE = "/api/v1/repositories/{repository}/templates/{name}"
 CACHEABLE = frozenset({"label", "version"})
 """Selectors whose answer only a projection can change. Other refs move without one, so ``ref`` is not kept."""
 
@@ -42,6 +49,7 @@ class HotReads:
         if scope["type"] != "http" or scope["method"] != "GET" or not scope["raw_path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return
+        began = perf_counter()
         authorization = accept = etags = request_id = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -58,18 +66,30 @@ class HotReads:
             return
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
+        request_id = self._request_ids.take(request_id)
         if answer is None:
-            try:
-                answer = await self._fetch(key)
-            except PromptuaryError:
-                answer = None  # the documented route says what is wrong
+            answer = await self._missed(key, request_id)
             if answer is None:
+                scope[ID] = request_id.decode()
                 await self._app(scope, receive, send)
                 return
         self._reads.count(answer.read, actor.key_id)
         if etags:
             answer = answer.matched(etags)
-        await answer.send(send, (REQUEST_ID, self._request_ids.take(request_id)))
+        waited = perf_counter() - began
+        await answer.send(send, (REQUEST_ID, request_id))
+        if waited >= SLOW_SECONDS or log.isEnabledFor(logging.DEBUG):
+            seconds = perf_counter() - began
+            tell(Served("GET", scope["path"], ROUTE, answer.status, waited, seconds, actor.user), request_id)
+
+    async def _missed(self, key: Key, request_id: bytes) -> Answer | None:
+        token = CURRENT.set(request_id.decode())
+        try:
+            return await self._fetch(key)
+        except PromptuaryError:
+            return None  # the documented route says what is wrong
+        finally:
+            CURRENT.reset(token)
 
     async def _fetch(self, key: Key) -> Answer | None:
         wanted = _wanted(key)

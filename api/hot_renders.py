@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answer_cache import AnswerCache
-from api.gateway import ACTOR
 from api.json_bodies import parse_json
+from api.observing import ACTOR, ROUTE
 from api.render_answers import render_answer
 from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
@@ -24,6 +24,7 @@ from registry.services.templates import Renderable
 
 PREFIX = "/api/v1/repositories/"
 NOUN = "/render/"
+TEMPLATE = "/api/v1/repositories/{repository}/render/{name}"
 
 
 class HotRenders:
@@ -48,6 +49,7 @@ class HotRenders:
         if request is None or query is None or found is None:
             await self._app(scope, _again(messages, receive), send)
             return
+        scope[ROUTE] = TEMPLATE
         repository = RepositoryName(scope["path"][len(PREFIX) :].partition(NOUN)[0])
         answer = await render_answer(self._registry, repository, found, query, request, scope[ACTOR])
         await answer.send(send)

@@ -11,7 +11,7 @@ from starlette.routing import Match
 
 from api.errors import HTTP_PROBLEMS, INTERNAL, error_answer, make_problem, moved_location
 from api.field_words import field_words
-from api.gateway import ID
+from api.observing import ID
 from registry.domain.errors import PromptuaryError, TemplateMoved
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")

@@ -3,8 +3,12 @@
 import itertools
 import re
 import secrets
+from contextvars import ContextVar
 
 HEADER = b"x-request-id"
+
+CURRENT: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that the running code works for; the log puts it into every line."""
 
 _SENSIBLE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 

@@ -1,7 +1,6 @@
 """The serving process: socket, registry, seeding, application, duties, and the end of all of them in order."""
 
 import asyncio
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -12,13 +11,14 @@ import uvicorn
 import uvloop
 
 from api import collector
-from api.announcing import ShownProgress, announce, say
+from api.announcing import ShownProgress, announce
 from api.app import create_app
 from api.background import running
 from api.data_folder import clear_gates, held
 from api.duties import on_duty
 from api.http_protocol import TypedUrlProtocol
 from api.listening import bind
+from api.logs import say, set_up_logs
 from registry.bootstrap import Registry, open_registry
 from registry.roles import Role
 from registry.services.events import EventStreams
@@ -36,7 +36,7 @@ def run_server(settings: Settings, role: Role = Role.SERVE, listener: socket.soc
 
     Raises Unavailable where the port, the data folder or a database cannot be used.
     """
-    _set_up_logging(settings.log_level.upper())
+    set_up_logs(settings)
     alone = listener is None
     with (
         held(settings.data) if role.takes_writes else nullcontext(),
@@ -45,13 +45,6 @@ def run_server(settings: Settings, role: Role = Role.SERVE, listener: socket.soc
         if role.takes_writes:
             clear_gates(settings.data)
         uvloop.run(_serve(settings, role, listening, announced=alone))
-
-
-def _set_up_logging(level: str) -> None:
-    """Our own lines from ``level`` up, those of libraries from warnings up; all on standard error."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("api", "hooks", "indexer", "registry"):
-        logging.getLogger(name).setLevel(level)
 
 
 class _Server(uvicorn.Server):

@@ -14,8 +14,8 @@ from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from api.announcing import say
 from api.listening import address_of, bind
+from api.logs import say, set_up_logs
 from api.server import run_server
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.roles import Role
@@ -32,6 +32,7 @@ _context = get_context("spawn")
 
 def run_workers(settings: Settings, role: Role, count: int) -> None:
     """Serves with so many processes until a signal. Raises Unavailable where they cannot be started."""
+    set_up_logs(settings)
     with closing(bind(settings.host, settings.port)) as listener:
         workers = _Workers(settings, role, listener, count)
         for each in (signal.SIGINT, signal.SIGTERM):

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     git_url: str | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "text", "json"] = "auto"
 
     @property
     def repositories(self) -> Path:

@@ -38,7 +38,7 @@ ASKED = [
 )
 async def test_both_ways_answer_alike(app: Any, keys: dict[str, str], headers: dict[str, str]) -> None:
     sent = {"Authorization": f"Bearer {keys['read']}", **headers}
-    renders = app._app._app
+    renders = app._app._app._app
     bundles = renders._app
     assert type(bundles).__name__ == "HotBundles"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test", headers=sent) as way:

@@ -74,7 +74,7 @@ def _client(app: Any, key: str) -> httpx.AsyncClient:
 
 async def test_both_ways_answer_alike(stocked: Registry, keys: dict[str, str]) -> None:
     hot, documented = create_app(stocked), create_app(stocked)
-    documented._app._app = documented._app._app._app  # type: ignore[attr-defined]  # the gateway without the hot path
+    documented._app._app._app = documented._app._app._app._app  # type: ignore[attr-defined]  # the gateway without the hot path
     asked = [(path, json.dumps(body).encode(), JSON) for path, body in PLAIN]
     asked += [("/render/support/triage", body, headers) for body, headers in ODD]
     async with (
@@ -92,7 +92,7 @@ async def test_both_ways_answer_alike(stocked: Registry, keys: dict[str, str]) -
 
 async def test_plain_requests_do_not_reach_the_framework(stocked: Registry, keys: dict[str, str]) -> None:
     app = create_app(stocked)
-    renders = app._app._app  # type: ignore[attr-defined]
+    renders = app._app._app._app  # type: ignore[attr-defined]
     renders._app = spy = _Spy(renders._app)
     async with _client(app, keys["read"]) as client:
         for path, body in PLAIN[:8]:

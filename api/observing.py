@@ -1,0 +1,84 @@
+"""What is noticed of every request but the hot reads: its id while it runs, and how it went when it is over."""
+
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.request_ids import CURRENT, RequestIds
+from api.request_ids import HEADER as REQUEST_ID
+from api.request_log import Served, tell
+
+ACTOR = "promptuary.actor"
+"""Where in the ASGI scope the identified caller stands."""
+ID = "promptuary.request_id"
+ROUTE = "promptuary.route"
+"""The template of the route that answered, where it is none of FastAPI's."""
+STATUS = "promptuary.status"
+"""How it went, where that is not what was answered."""
+
+LEFT = 499
+"""What stands for the status of a request whose caller went before it was answered, as nginx has it."""
+
+
+class Observed:
+    """An ASGI application in front of another one."""
+
+    def __init__(self, app: ASGIApp, *, request_ids: RequestIds) -> None:
+        self._app = app
+        self._request_ids = request_ids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if ID not in scope:
+            scope[ID] = self._request_ids.take(dict(scope["headers"]).get(REQUEST_ID)).decode()
+        method, reply = scope["method"], _Reply(send)
+        token = CURRENT.set(scope[ID])
+        try:
+            await self._app(scope, receive, reply)
+        except Exception:
+            scope[STATUS] = 500
+            raise
+        finally:
+            tell(reply.served(method, scope))
+            CURRENT.reset(token)
+
+
+class _Reply:
+    """Sends on, and notes what was sent when."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._began = perf_counter()
+        self._answered: float | None = None
+        self._status = LEFT
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._answered = perf_counter()
+        await self._send(message)
+
+    def served(self, method: str, scope: Scope) -> Served:
+        """How the request went, once it is over."""
+        ended = perf_counter()
+        actor = scope.get(ACTOR)
+        return Served(
+            method=method,
+            path=scope["path"],
+            route=route_of(scope),
+            status=scope.get(STATUS, self._status),
+            waited=(self._answered or ended) - self._began,
+            seconds=ended - self._began,
+            user=actor.user if actor is not None else "",
+        )
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the address that a request was for (``/api/v1/…/templates/{name}``); empty where none is."""
+    if ROUTE in scope:
+        return str(scope[ROUTE])
+    context = scope.get("fastapi", {}).get("effective_route_context", scope.get("route"))
+    return str(getattr(context, "path_format", ""))
