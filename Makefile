@@ -11,16 +11,23 @@ BIN := .venv/bin
 PACKAGES := registry indexer api hooks tests bench clients
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit soak lint bench format clean run-env dev-env
+.PHONY: help run services services-stop test test-unit soak lint bench format clean run-env dev-env
 
 help: ## Show this list
 	@echo "make <target>, one of:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: run-env ## Serve a registry on http://127.0.0.1:8000 until Ctrl-C (PORT=8123 DATA=some/folder)
 	@exec env PROMPTUARY_PORT="$(PORT)" PROMPTUARY_DATA="$(DATA)" $(BIN)/promptuary serve
 
+services: dev-env ## Start real PostgreSQL, Redis and Elasticsearch on loopback; to use them: . .services/env
+	@$(BIN)/python -m scripts.services start
+
+services-stop: dev-env ## End them; their data stays in .services/
+	@$(BIN)/python -m scripts.services stop
+
 test: lint ## Everything that has to be green: lint and all tests but the long ones (JOBS=2, ARGS=-x)
+	$(BIN)/python -m scripts.services start --tests
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 test-unit: dev-env ## The rules alone: no service, no server, in seconds (ARGS="-k korean")
@@ -33,6 +40,7 @@ FUZZ := tests/domain/test_yaml_reader.py tests/domain/test_template_file.py test
 ROUNDS ?= 10
 
 soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzing from ROUNDS=10 seeds
+	$(BIN)/python -m scripts.services start --tests
 	$(BIN)/pytest -m soak --timeout 2400 $(ARGS)
 	for round in $$(seq $(ROUNDS)); do $(BIN)/pytest -q -n $(JOBS) -m "not soak" $(FUZZ) --hypothesis-seed=random || exit 1; done
 
@@ -50,7 +58,7 @@ format: dev-env ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean: ## Remove .venv and caches; DATA stays
+clean: ## Remove .venv and caches; DATA and .services stay
 	rm -rf .venv .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/out
 	find $(PACKAGES) -type d -name __pycache__ -prune -exec rm -rf {} +
 
