@@ -19,8 +19,9 @@ from registry.ports.events import EventBus
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
 from registry.ports.leadership import Leadership
-from registry.ports.projection import Projection
+from registry.ports.projection import Outbox, Projection
 from registry.ports.renderer import Renderer
+from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
 from registry.processes import open_judges, open_renderer
 from registry.roles import Role
@@ -32,6 +33,7 @@ from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.digests import Digests
 from registry.services.events import EventStreams
+from registry.services.feeding import Feeding
 from registry.services.followed_projection import FollowedFeed, FollowedProjection
 from registry.services.freshness import Freshness
 from registry.services.gate import Gate
@@ -61,7 +63,7 @@ from registry.services.template_documents import TemplateDocuments
 from registry.services.template_edits import TemplateEdits
 from registry.services.template_source import TemplateSource
 from registry.services.templates import Templates
-from registry.services.verifying import Verifying
+from registry.services.verifying import Searched, Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
@@ -143,21 +145,27 @@ class _Projected:
     """How the catalogue comes to what Git says: written here, or waited for."""
 
     projection: Projection
-    feed: Feed
+    feeds: tuple[Feed, ...]
     told: EventBus
 
 
 def _projected(tier: Tier, role: Role) -> _Projected:
     """Raises Unavailable where another process has to project and the catalogue is none that processes can share."""
     if role.projects:
-        return _Projected(tier.projection, SearchFeed(outbox=tier.outbox, index=tier.search), tier.events)
+        return _Projected(tier.projection, tuple(SearchFeed(outbox=o, index=i) for o, i in _fed(tier)), tier.events)
     if tier.signals is None:
         raise Unavailable(
             "Several processes share a catalogue in PostgreSQL: set PROMPTUARY_DATABASE_URL, or run promptuary serve, "
             "which is all of them in one."
         )
     followed = FollowedProjection(projection=tier.projection, signals=tier.signals)
-    return _Projected(followed, FollowedFeed(outbox=tier.outbox), tier.own_events)
+    return _Projected(followed, tuple(FollowedFeed(outbox=outbox) for outbox, _ in _fed(tier)), tier.own_events)
+
+
+def _fed(tier: Tier) -> tuple[tuple[Outbox, CountedSearchIndex], ...]:
+    """What is fed, with what waits for it; the catalogue's own full text first."""
+    engine = tier.engine
+    return ((tier.outbox, tier.search), *(((engine.outbox, engine.index),) if engine is not None else ()))
 
 
 def _compose(
@@ -176,7 +184,7 @@ def _compose(
         git=git,
         projection=projection,
         states=states,
-        feed=projected.feed,
+        feeding=Feeding(projected.feeds),
         checker=checker,
         events=projected.told,
         journal=journal,
@@ -237,7 +245,7 @@ def _compose(
             versions=versions,
         ),
         branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
-        search=Search(index=tier.search),
+        search=_search(tier),
         gate=gate,
         proposals=proposals,
         writes=writes,
@@ -248,8 +256,7 @@ def _compose(
             templates=templates,
             versions=versions,
             projection=projection,
-            outbox=tier.outbox,
-            index=tier.search,
+            searched=[Searched(outbox, index) for outbox, index in _fed(tier)],
             checker=checker,
             stored=tier.stored,
         ),
@@ -258,6 +265,12 @@ def _compose(
             role=role, git=git, projection=projection, indexing=indexing, dependencies=tier.dependencies
         ),
     )
+
+
+def _search(tier: Tier) -> Search:
+    if tier.engine is None:
+        return Search(index=tier.search, outbox=tier.outbox)
+    return Search(index=tier.engine.index, outbox=tier.engine.outbox, fallback=tier.search)
 
 
 def hook_command() -> str:

@@ -26,6 +26,12 @@ class Settings(BaseSettings):
     render_seconds: float = Field(default=2.0, gt=0)
     reconcile_seconds: float = Field(default=30.0, gt=0)
     git_url: str | None = None
+    namespace: str = Field(default="promptuary", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    elasticsearch_url: SecretStr = SecretStr("")
+    elasticsearch_username: str = ""
+    elasticsearch_password: SecretStr = SecretStr("")
+    elasticsearch_api_key: SecretStr = SecretStr("")
+    elasticsearch_ca_file: str = ""
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"

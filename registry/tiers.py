@@ -1,7 +1,7 @@
 """Which adapters a set-up has: settings in, open ports out. ``bootstrap`` makes the services over them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from registry.adapters.memory.event_bus import MemoryEventBus
@@ -18,6 +18,7 @@ from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
+from registry.domain.catalogue import Fed
 from registry.ports.accounts import Keys, Users
 from registry.ports.bundles import BundleIndex
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
@@ -26,7 +27,7 @@ from registry.ports.events import EventBus, EventLog
 from registry.ports.leadership import Leadership
 from registry.ports.projection import Outbox, Projection
 from registry.ports.reads import ReadLedger
-from registry.ports.search_index import SearchIndex
+from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
 from registry.ports.verifying import StoredRows
 from registry.settings import Settings
@@ -47,7 +48,9 @@ class Tier:
     event_log: EventLog
     projection: Projection
     outbox: Outbox
-    search: SearchIndex
+    search: CountedSearchIndex
+    """The catalogue's own full text."""
+    engine: "Engine | None"
     events: EventBus
     own_events: EventBus
     """What this process alone hears of; the same as ``events`` where there is one process."""
@@ -59,17 +62,46 @@ class Tier:
     """The services that are used, for who wants to know how they are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A search engine beside the catalogue, which is asked before the catalogue's own full text."""
+
+    index: CountedSearchIndex
+    outbox: Outbox
+    dependency: Dependency
+
+
 @asynccontextmanager
 async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
     """The ports until the context is left. Raises Unavailable where the catalogue cannot be opened."""
-    database = await Database.open(settings.catalogue)
-    try:
-        yield _over(database)
-    finally:
-        await database.close()
+    async with AsyncExitStack() as stack:
+        database = await Database.open(settings.catalogue)
+        stack.push_async_callback(database.close)
+        engine = await _open_engine(stack, settings, database)
+        yield _over(database, engine)
 
 
-def _over(database: Database) -> Tier:
+async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Database) -> Engine | None:
+    """Elasticsearch where it is set; whether it answers shows when it is asked."""
+    if not settings.elasticsearch_url.get_secret_value():
+        return None
+    from registry.adapters.elasticsearch.cluster import Cluster  # noqa: PLC0415 - of the extra ``server``
+    from registry.adapters.elasticsearch.search_index import ElasticsearchSearchIndex  # noqa: PLC0415
+
+    cluster = Cluster(
+        settings.elasticsearch_url.get_secret_value(),
+        username=settings.elasticsearch_username,
+        password=settings.elasticsearch_password.get_secret_value(),
+        api_key=settings.elasticsearch_api_key.get_secret_value(),
+        ca_file=settings.elasticsearch_ca_file,
+    )
+    stack.push_async_callback(cluster.close)
+    index = ElasticsearchSearchIndex(cluster, namespace=settings.namespace, templates=SqlTemplateIndex(database))
+    return Engine(index, SqlOutbox(database, fed=Fed.ENGINE), cluster.breaker)
+
+
+def _over(database: Database, engine: Engine | None) -> Tier:
+    fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
     search, events = Fts5SearchIndex(database), MemoryEventBus()
     return Tier(
         users=SqlUsers(database),
@@ -81,9 +113,10 @@ def _over(database: Database) -> Tier:
         stored=SqlStoredRows(database),
         ledger=SqlReadLedger(database),
         event_log=SqlEventLog(database),
-        projection=SqlProjection(database, index=search),
+        projection=SqlProjection(database, index=search, fed=fed),
         outbox=SqlOutbox(database),
         search=search,
+        engine=engine,
         events=events,
         own_events=events,
         known_repositories=KnownRepositories(database),

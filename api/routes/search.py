@@ -18,4 +18,4 @@ router = APIRouter(tags=["search"])
 async def search(registry: RegistryDep, repository: Repository, query: Annotated[SearchQuery, Query()]) -> Response:
     """Finds templates by words, prefixes and substrings, in Korean too, with highlights and facets."""
     commit = await indexed_commit(registry, repository)
-    return json_response(search_body(await registry.search.search(query.query(repository))), commit)
+    return json_response(search_body(await registry.search.search(query.query(repository), commit)), commit)

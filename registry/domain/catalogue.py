@@ -15,7 +15,7 @@ from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, Re
 from registry.domain.template import Json, Status, TemplateType
 from registry.domain.versions import make_reference
 
-PROJECTION_SCHEMA = 4
+PROJECTION_SCHEMA = 5
 """Raised when the projection would write other rows from the same commits: a lower one found means full replay."""
 
 T = TypeVar("T")
@@ -230,6 +230,13 @@ class OutboxKind(StrEnum):
     SWAP = "swap"
 
 
+class Fed(StrEnum):
+    """Whose the outbox's entries are: the catalogue's own full text, or the search engine beside it."""
+
+    OWN = "own"
+    ENGINE = "engine"
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A template whose search document has to be made anew (or removed).
@@ -247,7 +254,11 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class SearchDocument:
-    """What the search index holds of one template: its own text, not its partials' and not its number."""
+    """What the search index holds of one template: its own text, not its partials' and not its number.
+
+    What follows partials or moves often (``latest``, where labels point, ``facts.tokens``) is looked up in the
+    catalogue when a hit is shown, so a changed partial makes one document anew and not those of all that include it.
+    """
 
     repository: RepositoryName
     name: TemplateName
@@ -259,12 +270,12 @@ class SearchDocument:
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits over everything but the ordinal: equal where the index holds the same."""
+        """32 hexadecimal digits over everything but ordinal and tokens: equal where the index holds the same."""
         facts = self.facts
         content = (
             self.name,
             [facts.type, facts.description, facts.tags, facts.status, facts.replaced_by, facts.model],
-            [facts.variables, facts.tokens],
+            facts.variables,
             self.body,
             self.owners,
             sorted(self.labels),

@@ -45,7 +45,7 @@ class Projection(Protocol):
 
 
 class Outbox(Protocol):
-    """What still has to reach the search index; at least once."""
+    """What still has to reach one search index; at least once. Each index has an outbox of its own."""
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template: of several for one template only the newest counts.
@@ -69,8 +69,11 @@ class Outbox(Protocol):
         """How many entries wait."""
         ...
 
-    async def fed_at_least(self, repository: RepositoryName) -> int:
-        """How many documents an index must hold that got all entries so far: those shown, without those that wait."""
+    async def fed_at_least(self, repository: RepositoryName) -> int | None:
+        """How many documents an index must hold that got all entries so far: those shown, without those that wait.
+
+        None where entries are missing: a set-up without the index has projected meanwhile, and it has to be filled.
+        """
         ...
 
     async def fill(self, repository: RepositoryName) -> int:

@@ -90,6 +90,10 @@ class FollowedFeed:
         """How many templates wait to be fed."""
         return await self._outbox.depth()
 
+    async def heal(self, _repository: RepositoryName) -> bool:
+        """Nothing: whoever feeds sees to it."""
+        return False
+
 
 class _Waiting:
     """How long something has been waited for, and whether it is time to hint again."""

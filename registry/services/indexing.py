@@ -17,16 +17,13 @@ from registry.ports.events import EventBus
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
+from registry.services.feeding import Feeding
 from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed, Walk
-from registry.services.search_feed import Feed
 from registry.services.states import Projected, States
 from registry.services.tree_changes import chain_after
 
 log = logging.getLogger(__name__)
-
-FEEDING_SECONDS = 2.0
-"""How long a projection waits for the search index before it answers."""
 
 Progress = Callable[[int, int], None]
 """Called with commits done and commits in all."""
@@ -68,7 +65,7 @@ class Indexing:
         git: Repositories,
         projection: Projection,
         states: States,
-        feed: Feed,
+        feeding: Feeding,
         checker: Checker,
         events: EventBus,
         journal: Journal,
@@ -76,13 +73,11 @@ class Indexing:
         self._git = git
         self._projection = projection
         self._states = states
-        self._feed = feed
+        self._feeding = feeding
         self._checker = checker
         self._events = events
         self._journal = journal
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._feeding = asyncio.Lock()
-        self._feeding_tasks: set[asyncio.Task[bool]] = set()
         self._unfed = False
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
@@ -102,13 +97,14 @@ class Indexing:
             batches = await self._catch_up(repository, no_progress)
             spent = (time.perf_counter() - started) * 1000
             self._journal.note(batches, spent)
-        self._start_feeding()
+        if self._unfed:
+            self._unfed = False
+            self._feeding.start()
         return ProjectionReport(batches[-1].commit if batches else None, spent)
 
     async def fed(self) -> None:
         """Waits until the search index has what was projected, but not for long where a rebuild keeps it busy."""
-        if self._feeding_tasks:
-            await asyncio.wait(list(self._feeding_tasks), timeout=FEEDING_SECONDS)
+        await self._feeding.wait()
 
     async def reconcile(self) -> None:
         """Compares every repository's refs with what has been projected and catches up."""
@@ -123,7 +119,7 @@ class Indexing:
             except Exception:
                 failed = True
                 log.exception("projection of %s failed, will be tried again", repository)
-        fed = await self._feed_all()
+        fed = await self._feeding.catch_up(self._git.names())
         self._ready = self._ready or (fed and not failed)
 
     async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
@@ -136,8 +132,7 @@ class Indexing:
             # What another process (a server beside this command) projected during the last batch has to be there too.
             self._seen.pop(repository, None)
             batches += await self._catch_up(repository, no_progress)
-        async with self._feeding:
-            await self._feed.drain()
+        await self._feeding.drain()
         commit = batches[-1].commit if batches else None
         return ProjectionReport(commit, (time.perf_counter() - started) * 1000)
 
@@ -147,7 +142,7 @@ class Indexing:
 
     async def status(self, repository: RepositoryName | None = None) -> list[IndexStatus]:
         """How far each repository is projected."""
-        depth = await self._feed.depth()
+        depth = await self._feeding.depth()
         return [await self._status(name, depth) for name in ([repository] if repository else self._git.names())]
 
     async def _status(self, repository: RepositoryName, depth: int) -> IndexStatus:
@@ -171,28 +166,7 @@ class Indexing:
 
     async def close(self) -> None:
         """Lets the feeding of the search index end, but not for long; what is left waits in the outbox."""
-        await self.fed()
-        for task in list(self._feeding_tasks):
-            task.cancel()
-        await asyncio.gather(*self._feeding_tasks, return_exceptions=True)
-
-    def _start_feeding(self) -> None:
-        """Feeds the search index with what was put into the outbox since the last time."""
-        if self._unfed:
-            self._unfed = False
-            task = asyncio.create_task(self._feed_all())
-            self._feeding_tasks.add(task)
-            task.add_done_callback(self._feeding_tasks.discard)
-
-    async def _feed_all(self) -> bool:
-        """Whether the search index has everything; what failed stays in the outbox, and is tried again on a timer."""
-        async with self._feeding:
-            try:
-                await self._feed.drain()
-            except PromptuaryError as error:
-                log.warning("the search index is late: %s", error.message)
-                return False
-        return True
+        await self._feeding.close()
 
     async def _catch_up(self, repository: RepositoryName, progress: Progress) -> list[ProjectionBatch]:
         """Projects what is missing; tries again where another process projected meanwhile."""

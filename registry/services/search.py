@@ -1,20 +1,85 @@
 """Searching templates."""
 
-from registry.domain.errors import BadRequest
+import logging
+from dataclasses import replace
+
+from cachetools import LRUCache
+
+from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.ids import CommitId
 from registry.domain.search import Query, SearchPage
+from registry.ports.projection import Outbox
 from registry.ports.search_index import SearchIndex
 
+log = logging.getLogger(__name__)
+
 LONGEST_QUERY = 1_000
+KEPT_HITS = 4_000
+"""How many hits of answers are kept at most, all together."""
+
+AGAIN = "begin again without a cursor"
 
 
 class Search:
-    """Finds templates of the default branch by words, prefixes and substrings."""
+    """Finds templates of the default branch by words, prefixes and substrings.
 
-    def __init__(self, *, index: SearchIndex) -> None:
+    Where there is a search engine, the catalogue's own full text is the ``fallback``: it answers while the engine is
+    away, or has not everything, and the page says so.
+    """
+
+    def __init__(self, *, index: SearchIndex, outbox: Outbox, fallback: SearchIndex | None = None) -> None:
         self._index = index
+        self._outbox = outbox
+        self._fallback = fallback
+        self._kept: LRUCache[tuple[Query, CommitId], SearchPage] = LRUCache(
+            KEPT_HITS, getsizeof=lambda page: len(page.hits) + 1
+        )
 
-    async def search(self, query: Query) -> SearchPage:
-        """The best hits with highlights and facets. Raises BadRequest for a query or cursor that cannot be read."""
+    async def search(self, query: Query, at: CommitId | None = None) -> SearchPage:
+        """The best hits with highlights and facets. Raises BadRequest for a query or cursor that cannot be read.
+
+        ``at`` is the checkpoint that the caller has read: answers are kept for it. Whoever may read a repository may
+        read all of it, so that the repository, which is in the query, stands for his rights.
+        """
         if len(query.text) > LONGEST_QUERY:
             raise BadRequest(f"The query has {len(query.text)} characters; at most {LONGEST_QUERY} are taken.")
-        return await self._index.search(query)
+        if at is None:
+            return await self._ask(query)
+        kept = self._kept.get((query, at))
+        if kept is not None:
+            return kept
+        # Asked before the search: what the index was fed by now it has when it answers.
+        fed = not await self._outbox.depth()
+        page = await self._ask(query)
+        if fed and not page.degraded:
+            self._kept[query, at] = page
+        return page
+
+    async def _ask(self, query: Query) -> SearchPage:
+        if self._fallback is None:
+            return await self._index.search(query)
+        try:
+            page = await self._index.search(query)
+        except Unavailable as error:
+            log.warning("the catalogue answers a search: %s", error.message)
+            return await self._fall_back(self._fallback, query, error)
+        except BadRequest as error:
+            if query.cursor is None:
+                raise
+            return await self._fall_back(self._fallback, query, error)  # a page of a list that it began
+        if not page.degraded or query.cursor is not None:
+            return page
+        try:
+            return await self._fall_back(self._fallback, query, None)
+        except Unavailable:
+            return page  # what the engine has is more than nothing
+
+    @staticmethod
+    async def _fall_back(index: SearchIndex, query: Query, reason: Unavailable | BadRequest | None) -> SearchPage:
+        try:
+            page = await index.search(query)
+        except BadRequest as error:
+            if isinstance(reason, Unavailable):
+                raise Unavailable(f"The search engine is away, and this is a page of its list: {AGAIN}.") from error
+            raise
+        return replace(page, degraded=True)

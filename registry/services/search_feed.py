@@ -1,5 +1,6 @@
 """Feeds the search index from SQL alone, by the outbox, at least once."""
 
+import logging
 from collections import defaultdict
 from itertools import groupby
 from typing import Protocol
@@ -8,7 +9,9 @@ from registry.domain.catalogue import OutboxEntry, OutboxKind
 from registry.domain.errors import Conflict, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.ports.projection import Outbox
-from registry.ports.search_index import SearchIndex
+from registry.ports.search_index import CountedSearchIndex
+
+log = logging.getLogger(__name__)
 
 ENTRIES_AT_ONCE = 500
 
@@ -24,11 +27,15 @@ class Feed(Protocol):
         """How many templates wait to be fed."""
         ...
 
+    async def heal(self, repository: RepositoryName) -> bool:
+        """Asks for a new index where the one that is searched is lost or lacks documents; True where it did."""
+        ...
+
 
 class SearchFeed:
     """Carries what the outbox names to the search index."""
 
-    def __init__(self, *, outbox: Outbox, index: SearchIndex) -> None:
+    def __init__(self, *, outbox: Outbox, index: CountedSearchIndex) -> None:
         self._outbox = outbox
         self._index = index
 
@@ -47,6 +54,23 @@ class SearchFeed:
         """How many templates wait to be fed."""
         return await self._outbox.depth()
 
+    async def heal(self, repository: RepositoryName) -> bool:
+        """Asks for a new index where the one that is searched is lost or lacks documents; True where it did.
+
+        Where something waits it is left alone: then the index is behind, or being filled. Raises Unavailable.
+        """
+        if await self._outbox.depth():
+            return False
+        wanted = await self._outbox.fed_at_least(repository)
+        if wanted is not None:
+            there = await self._index.whole(repository)
+            if there == wanted:
+                return False
+            if await self._outbox.depth() or await self._outbox.fed_at_least(repository) != wanted:
+                return False  # something was written meanwhile: the next look decides
+            log.warning("the search index of %s has %s of %d documents", repository, there or "none", wanted)
+        return bool(await self._outbox.fill(repository)) or wanted is None
+
     async def _feed(self, kind: OutboxKind, entries: list[OutboxEntry]) -> None:
         if kind is OutboxKind.DOCUMENT:
             await self._feed_documents(entries)
@@ -59,8 +83,10 @@ class SearchFeed:
 
     async def _swap(self, repository: RepositoryName) -> None:
         """Raises Unavailable where the new index is short; all of it waits in the outbox again then."""
+        wanted = await self._outbox.fed_at_least(repository)
         try:
-            await self._index.swap(repository, await self._outbox.fed_at_least(repository))
+            # Where the new index was not told of everything it will be filled again, but the newer serves meanwhile.
+            await self._index.swap(repository, wanted or 0)
         except Conflict as error:
             await self._outbox.fill(repository)
             raise Unavailable(

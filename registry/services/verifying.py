@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from registry.domain.catalogue import Checkpoint, LabelMove, TemplateEntry, TemplateFilter, VersionEntry
 from registry.domain.errors import RevisionNotFound
@@ -35,6 +35,14 @@ LONGEST_VALUE = 120
 Entry = TemplateEntry | VersionEntry | LabelMove
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search index, and what still has to reach it."""
+
+    outbox: Outbox
+    index: SearchIndex
+
+
 class Verifying:
     """Replays Git in memory and holds the result against what the catalogue and the search index have."""
 
@@ -45,8 +53,7 @@ class Verifying:
         templates: TemplateIndex,
         versions: VersionIndex,
         projection: Projection,
-        outbox: Outbox,
-        index: SearchIndex,
+        searched: Sequence[Searched],
         checker: Checker,
         stored: StoredRows,
     ) -> None:
@@ -54,8 +61,7 @@ class Verifying:
         self._templates = templates
         self._versions = versions
         self._projection = projection
-        self._outbox = outbox
-        self._index = index
+        self._searched = searched
         self._checker = checker
         self._stored = stored
 
@@ -123,7 +129,8 @@ class Verifying:
         found += await self._compare_versions(replay)
         found += await self._compare_labels(replay)
         found += await self._compare_graph(replay)
-        found += await self._compare_search(replay, wanted)
+        for searched in self._searched:
+            found += await self._compare_search(replay, wanted, searched)
         return found
 
     async def _compare_templates(self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry]) -> list[str]:
@@ -234,12 +241,15 @@ class Verifying:
             or wanted.graph.includes(name) != there.graph.includes(name)
         ]
 
-    async def _compare_search(self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry]) -> list[str]:
-        if await self._outbox.depth():
+    async def _compare_search(
+        self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry], searched: Searched
+    ) -> list[str]:
+        outbox, index = searched.outbox, searched.index
+        if await outbox.depth():
             await asyncio.sleep(SETTLE_SECONDS)
-            if await self._outbox.depth():
+            if await outbox.depth():
                 return ["The search index still has to be fed; try again in a moment."]
-        there = await self._index.fingerprints(replay.repository)
+        there = await index.fingerprints(replay.repository)
         fingerprints: dict[TemplateName, str] = {}
         names = sorted(wanted)
         for start in range(0, len(names), PAGE):
@@ -259,7 +269,7 @@ class Verifying:
             if fingerprints[name] != there[name]
         ]
         indexed = {name: wanted[name] for name in fingerprints}
-        return found + await search_differences(self._index, replay.repository, indexed)
+        return found + await search_differences(index, replay.repository, indexed)
 
 
 def _text_differences(wanted: Mapping[BlobId, str], there: Mapping[BlobId, str]) -> Iterator[str]:

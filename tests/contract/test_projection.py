@@ -21,7 +21,7 @@ from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
-from registry.domain.catalogue import PROJECTION_SCHEMA, OutboxKind, TemplateFilter
+from registry.domain.catalogue import PROJECTION_SCHEMA, Fed, OutboxKind, TemplateFilter
 from registry.domain.errors import Conflict, Unavailable
 from registry.ports.projection import Outbox, Projection
 from tests.projected import MAIN, History, plain_facts
@@ -173,8 +173,49 @@ async def test_a_document_is_the_newest_valid_version_with_its_people_and_labels
     await store.projection.apply(history.commit({"a": "broken", "never": "broken"}))
     entries = [entry for entry in await store.outbox.pending() if entry.kind is OutboxKind.DOCUMENT]
     (document,) = await store.outbox.documents(entries)
-    assert (document.name, document.ordinal, document.facts) == ("a", 2, facts)
+    assert (document.name, document.ordinal, document.facts) == ("a", 1, facts)
     assert (document.owners, document.labels, document.body) == (("@x",), ("prod",), "Hello there")
+
+
+async def test_a_changed_partial_asks_for_its_own_document_and_not_for_those_that_include_it(store: Store) -> None:
+    """Their versions and tokens change, but these are looked up when a hit is shown."""
+    history = History()
+    including = {f"t{n}": 'text: {% include "partial" %}' for n in range(30)}
+    await store.projection.apply(history.commit({"partial": "text: one", **including}))
+    await drain(store)
+    more = {name: plain_facts(tokens=9) for name in including}
+    batch = history.commit({"partial": "text: two"}, facts=more)
+    assert len(batch.versions) == 31
+    await store.projection.apply(batch)
+    assert await drain(store) == [("document", "partial")]
+
+
+async def test_each_search_index_has_an_outbox_of_its_own(store: Store) -> None:
+    history, both = History(), (Fed.OWN, Fed.ENGINE)
+    projection = SqlProjection(store.database, fed=both)
+    engine = SqlOutbox(store.database, fed=Fed.ENGINE)
+    await projection.apply(history.commit({"a": "1"}))
+    await projection.apply(history.commit({"b": "1"}))
+    everything = [("renew", ""), ("document", "a"), ("swap", ""), ("document", "b")]
+    assert await drain(store) == everything
+    assert (await store.outbox.depth(), await engine.depth(), await engine.fed_at_least("default")) == (0, 4, 0)
+    assert [(str(entry.kind), entry.name) for entry in await engine.pending()] == everything
+    await engine.done(await engine.pending())
+    assert (await engine.depth(), await engine.fed_at_least("default")) == (0, 2)
+    assert await engine.fill("default") == 2
+    assert (await store.outbox.depth(), await engine.depth()) == (0, 4)
+
+
+async def test_an_index_that_was_not_told_of_a_commit_has_to_be_filled(store: Store) -> None:
+    history, engine = History(), SqlOutbox(store.database, fed=Fed.ENGINE)
+    await SqlProjection(store.database, fed=(Fed.OWN, Fed.ENGINE)).apply(history.commit({"a": "1"}))
+    await engine.done(await engine.pending())
+    assert await engine.fed_at_least("default") == 1
+    await store.projection.apply(history.commit({"a": "2"}))
+    assert await engine.fed_at_least("default") is None
+    assert await store.outbox.fed_at_least("default") is not None
+    await engine.fill("default")
+    assert await engine.fed_at_least("default") == 0
 
 
 async def test_filling_asks_for_a_whole_new_index(store: Store) -> None:

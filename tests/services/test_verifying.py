@@ -153,13 +153,13 @@ async def test_a_page_that_shows_a_template_twice_is_told(
     shown: Callable[[Hit, Hit], Sequence[Hit]],
     said: list[str],
 ) -> None:
-    search = opened.verifying._index.search
+    search = opened.verifying._searched[0].index.search
 
     async def spoilt(query: Query) -> SearchPage:
         page = await search(query)
         return replace(page, hits=tuple(shown(*page.hits)))
 
-    monkeypatch.setattr(opened.verifying._index, "search", spoilt)
+    monkeypatch.setattr(opened.verifying._searched[0].index, "search", spoilt)
     assert await opened.verifying.verify(REPOSITORY) == said
 
 

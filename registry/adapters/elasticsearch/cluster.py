@@ -8,6 +8,7 @@ import orjson
 from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError
 
+from registry.adapters.breakers import Breaker
 from registry.domain.errors import Unavailable
 
 SEARCH_SECONDS = 0.8
@@ -34,6 +35,7 @@ class Cluster:
         ca_file: str = "",
         search_seconds: float = SEARCH_SECONDS,
     ) -> None:
+        self.breaker = Breaker("Elasticsearch", seconds=search_seconds)
         self.search_seconds = search_seconds
         more: dict[str, Any] = {}
         if api_key:
@@ -48,6 +50,16 @@ class Cluster:
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The answer to a call that a reader waits for, in time or not at all. Raises NotThere, Unavailable."""
+        missing: NotThere | None = None
+        async with self.breaker.guard():
+            try:
+                return await self.call(method, path, body, seconds=self.search_seconds)
+            except NotThere as error:
+                missing = error  # an answer too: the engine is there
+        raise missing
 
     async def call(
         self,

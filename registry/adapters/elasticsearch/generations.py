@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from registry.adapters.elasticsearch.cluster import BULK_SECONDS, Cluster, NotThere
+from registry.adapters.elasticsearch.cluster import Cluster, NotThere
 from registry.adapters.elasticsearch.mapping import FILLING, SERVING, mappings
 from registry.domain.errors import Conflict
 from registry.domain.ids import RepositoryName
@@ -38,13 +38,13 @@ class Generations:
     def _kept(self, repository: RepositoryName) -> str:
         return f"{self.searched(repository)}@old"
 
-    async def is_whole(self, repository: RepositoryName, seconds: float) -> bool:
+    async def is_whole(self, repository: RepositoryName) -> bool:
         """Whether what is searched was filled with every document: false for an index that was lost."""
         known = self._whole.get(repository)
         if known is not None and known[0] > time.monotonic():
             return known[1]
         try:
-            found = await self._cluster.call("GET", f"/{self.searched(repository)}/_mapping", seconds=seconds)
+            found = await self._cluster.ask("GET", f"/{self.searched(repository)}/_mapping")
             whole = all(each["mappings"].get("_meta", {}).get("whole") is True for each in found.values())
         except NotThere:
             whole = False
@@ -54,7 +54,7 @@ class Generations:
     async def documents(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where they are not known to be all that were put."""
         self._whole.pop(repository, None)
-        if not await self.is_whole(repository, BULK_SECONDS):
+        if not await self.is_whole(repository):
             return None
         try:
             await self._cluster.call("POST", f"/{self.searched(repository)}/_refresh")

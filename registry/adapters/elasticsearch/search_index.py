@@ -53,7 +53,7 @@ class ElasticsearchSearchIndex:
         after = None
         if query.cursor is not None:
             after = read_cursor(request, query.cursor, (float, str) if terms else (str,))
-        whole = await self._generations.is_whole(query.repository, self._cluster.search_seconds)
+        whole = await self._generations.is_whole(query.repository)
         empty = SearchPage((), 0, no_facets(), degraded=not whole)
         if query.text.strip() and not terms:
             return empty
@@ -82,7 +82,7 @@ class ElasticsearchSearchIndex:
 
     async def _ask(self, repository: RepositoryName, body: Mapping[str, Any]) -> Any:
         path = f"/{self._generations.searched(repository)}/_search"
-        return await self._cluster.call("POST", path, body, seconds=self._cluster.search_seconds)
+        return await self._cluster.ask("POST", path, body)
 
     async def _entries(
         self, repository: RepositoryName, page: Sequence[Mapping[str, Any]]

@@ -13,7 +13,7 @@ from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.tables import bodies, closures, commits, label_moves, labels, removals, versions
 from registry.adapters.sql.template_state import TemplateState, load_states, save_states
 from registry.adapters.sql.values import to_diagnostics, to_json, to_micros
-from registry.domain.catalogue import CommitRow, LabelMove, ProjectionBatch, Removal, VersionRow
+from registry.domain.catalogue import CommitRow, Fed, LabelMove, ProjectionBatch, Removal, VersionRow
 from registry.domain.ids import TemplateName
 
 _ADD_COMMITS = upsert(commits)
@@ -32,7 +32,12 @@ _DROP_LABELS = delete(labels).where(
 States = dict[TemplateName, TemplateState]
 
 
-def write_batch(connection: Connection, batch: ProjectionBatch, index: Fts5SearchIndex | None = None) -> bool:
+def write_batch(
+    connection: Connection,
+    batch: ProjectionBatch,
+    index: Fts5SearchIndex | None = None,
+    fed: Sequence[Fed] = (Fed.OWN,),
+) -> bool:
     """Writes everything of a batch, checkpoint and outbox included, and feeds an ``index`` in the same database.
 
     True where the outbox has something of it for the search index. Raises Conflict.
@@ -46,15 +51,17 @@ def write_batch(connection: Connection, batch: ProjectionBatch, index: Fts5Searc
     write_rows(connection, _ADD_REMOVALS, removed)
     swapped = close_build(connection, batch, build)
     if swapped:
-        fill(connection, build.repository_id, build.id, batch.ordinal)
+        for whose in fed:
+            fill(connection, build.repository_id, build.id, batch.ordinal, whose)
         return True
     if build.staged:
         return False
-    return tell_search(connection, index, batch.repository, build, sorted(_names(batch)), batch.ordinal)
+    changed = sorted(name for name, state in states.items() if state.searched() != state.was_searched)
+    return tell_search(connection, index, batch.repository, build, changed, batch.ordinal, fed)
 
 
 def _names(batch: ProjectionBatch) -> set[TemplateName]:
-    """The names whose search documents the batch changes."""
+    """The names of which the batch says something besides their place in the include graph."""
     named = (batch.versions, batch.removals, batch.labels)
     return {row.name for rows in named for row in rows} | batch.owners.keys()
 

@@ -8,34 +8,40 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.outbox_rows import count_fed, documents_of, fill
+from registry.adapters.sql.outbox_rows import count_fed, documents_of, fill, is_told, kinds_of, read_kind
 from registry.adapters.sql.tables import outbox, repositories
-from registry.domain.catalogue import OutboxEntry, OutboxKind, SearchDocument
+from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
 
 _PENDING = (
     select(outbox, repositories.c.name.label("repository"))
     .join(repositories, repositories.c.id == outbox.c.repository_id)
+    .where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
     .order_by(outbox.c.sequence)
     .limit(bindparam("limit"))
 )
 _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
-_DEPTH = select(func.count()).select_from(outbox)
+_DEPTH = select(func.count()).select_from(outbox).where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
 
 
 class SqlOutbox:
-    """The outbox beside the rows that it speaks of, so that a batch and what it asks for are committed as one."""
+    """The outbox beside the rows that it speaks of, so that a batch and what it asks for are committed as one.
 
-    def __init__(self, database: Database) -> None:
+    ``fed`` says for which search index: each has entries of its own, so that one that is away does not hold up another.
+    """
+
+    def __init__(self, database: Database, *, fed: Fed = Fed.OWN) -> None:
         self._database = database
+        self._fed = fed
+        self._kinds = kinds_of(fed)
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
 
         def read(connection: Connection) -> list[OutboxEntry]:
             return [
-                OutboxEntry(row.sequence, row.repository, row.name, row.ordinal, OutboxKind(row.kind))
-                for row in connection.execute(_PENDING, {"limit": limit})
+                OutboxEntry(row.sequence, row.repository, row.name, row.ordinal, read_kind(row.kind))
+                for row in connection.execute(_PENDING, {"limit": limit, "kinds": self._kinds})
             ]
 
         return await self._database.read(read)
@@ -63,14 +69,23 @@ class SqlOutbox:
 
     async def depth(self) -> int:
         """How many entries wait."""
-        return await self._database.read(lambda connection: int(connection.execute(_DEPTH).scalar_one()))
+        return await self._database.read(
+            lambda connection: int(connection.execute(_DEPTH, {"kinds": self._kinds}).scalar_one())
+        )
 
-    async def fed_at_least(self, repository: RepositoryName) -> int:
-        """How many documents an index must hold that got all entries so far: those shown, without those that wait."""
+    async def fed_at_least(self, repository: RepositoryName) -> int | None:
+        """How many documents an index must hold that got all entries so far: those shown, without those that wait.
 
-        def read(connection: Connection) -> int:
+        None where the index was not told of everything: a set-up without it has projected meanwhile.
+        """
+
+        def read(connection: Connection) -> int | None:
             row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
-            return count_fed(connection, row.repository_id, row.id) if row is not None else 0
+            if row is None:
+                return 0
+            if self._fed is Fed.ENGINE and not is_told(connection, row.repository_id, row.ordinal):
+                return None
+            return count_fed(connection, row.repository_id, row.id, self._fed)
 
         return await self._database.read(read)
 
@@ -79,6 +94,6 @@ class SqlOutbox:
 
         def write(connection: Connection) -> int:
             row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
-            return fill(connection, row.repository_id, row.id, row.ordinal) if row is not None else 0
+            return fill(connection, row.repository_id, row.id, row.ordinal, self._fed) if row is not None else 0
 
         return await self._database.write(write)

@@ -1,4 +1,8 @@
-"""Rows of the outbox: one a template, the newest; the two marks around a whole new search index; the documents."""
+"""Rows of the outbox: one a template, the newest; the two marks around a whole new search index; the documents.
+
+Each search index has rows of its own, told apart by their kind. For one that lies elsewhere a row says up to which
+commit it was told of everything: what is projected by a set-up without it is missing there, however much it has.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,17 +12,24 @@ from registry.adapters.sql import dialect
 from registry.adapters.sql.tables import bodies, outbox, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_facts, from_json
-from registry.domain.catalogue import OutboxKind, SearchDocument
+from registry.domain.catalogue import Fed, OutboxKind, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.search_text import searchable
 
 _REPLACE = delete(outbox).where(
     outbox.c.repository_id == bindparam("repository"),
-    outbox.c.kind == str(OutboxKind.DOCUMENT),
+    outbox.c.kind == bindparam("of_kind"),
     dialect.one_of(outbox.c.name, "names"),
 )
 _ADD = dialect.insert(outbox)
-_WAITS = select(exists().where(outbox.c.repository_id == bindparam("repository")))
+_WAITS = select(
+    exists().where(
+        outbox.c.repository_id == bindparam("repository"), outbox.c.kind.in_(bindparam("kinds", expanding=True))
+    )
+)
+_MARK = "engine-told"
+_UNMARK = delete(outbox).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == _MARK)
+_TOLD = select(outbox.c.ordinal).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == _MARK)
 _DOCUMENTS = (
     select(
         templates.c.name,
@@ -36,32 +47,64 @@ _DOCUMENTS = (
 )
 
 
-def ask(connection: Connection, repository_id: int, names: Sequence[TemplateName], ordinal: int) -> None:
+def kind_of(fed: Fed, kind: OutboxKind) -> str:
+    """What the column says of an entry."""
+    return str(kind) if fed is Fed.OWN else f"{fed}-{kind}"
+
+
+def kinds_of(fed: Fed) -> list[str]:
+    """All that the column says of entries of one index."""
+    return [kind_of(fed, kind) for kind in OutboxKind]
+
+
+def read_kind(text: str) -> OutboxKind:
+    """What an entry asks for."""
+    return OutboxKind(text.rpartition("-")[2])
+
+
+def mark(connection: Connection, repository_id: int, ordinal: int) -> None:
+    """The search engine is told of everything up to a commit."""
+    connection.execute(_UNMARK, {"repository": repository_id})
+    connection.execute(_ADD, {"repository_id": repository_id, "kind": _MARK, "name": "", "ordinal": ordinal})
+
+
+def is_told(connection: Connection, repository_id: int, ordinal: int) -> bool:
+    """Whether the search engine was told of every commit up to one."""
+    return connection.execute(_TOLD, {"repository": repository_id}).scalar_one_or_none() == ordinal
+
+
+def ask(
+    connection: Connection, repository_id: int, names: Sequence[TemplateName], ordinal: int, fed: Fed = Fed.OWN
+) -> None:
     """Asks for the documents of some templates; what was asked for them before is forgotten."""
     if not names:
         return
-    connection.execute(_REPLACE, {"repository": repository_id, "names": dialect.list_value(names)})
-    document = {"repository_id": repository_id, "kind": str(OutboxKind.DOCUMENT), "ordinal": ordinal}
+    kind = kind_of(fed, OutboxKind.DOCUMENT)
+    connection.execute(_REPLACE, {"repository": repository_id, "of_kind": kind, "names": dialect.list_value(names)})
+    document = {"repository_id": repository_id, "kind": kind, "ordinal": ordinal}
     dialect.write_rows(connection, _ADD, [document | {"name": name} for name in names])
 
 
-def fill(connection: Connection, repository_id: int, build: int, ordinal: int) -> int:
+def fill(connection: Connection, repository_id: int, build: int, ordinal: int, fed: Fed = Fed.OWN) -> int:
     """Asks for a new search index with every template of a build; says how many. All asked before is forgotten."""
-    connection.execute(delete(outbox).where(outbox.c.repository_id == repository_id))
-    mark = {"repository_id": repository_id, "name": "", "ordinal": ordinal}
-    connection.execute(_ADD, mark | {"kind": str(OutboxKind.RENEW)})
+    mine = outbox.c.repository_id == repository_id, outbox.c.kind.in_(kinds_of(fed))
+    connection.execute(delete(outbox).where(*mine))
+    if fed is Fed.ENGINE:
+        mark(connection, repository_id, ordinal)
+    end = {"repository_id": repository_id, "name": "", "ordinal": ordinal}
+    connection.execute(_ADD, end | {"kind": kind_of(fed, OutboxKind.RENEW)})
     shown = _shown(build)
-    kind = literal(str(OutboxKind.DOCUMENT))
+    kind = literal(kind_of(fed, OutboxKind.DOCUMENT))
     rows = select(literal(repository_id), kind, templates.c.name, literal(ordinal)).where(*shown)
     names = ["repository_id", "kind", "name", "ordinal"]
     connection.execute(insert(outbox).from_select(names, rows.order_by(templates.c.sort_key)))
-    connection.execute(_ADD, mark | {"kind": str(OutboxKind.SWAP)})
+    connection.execute(_ADD, end | {"kind": kind_of(fed, OutboxKind.SWAP)})
     return _count_shown(connection, build)
 
 
-def count_fed(connection: Connection, repository_id: int, build: int) -> int:
+def count_fed(connection: Connection, repository_id: int, build: int, fed: Fed = Fed.OWN) -> int:
     """How many templates the search index must have by now: those that it shows, without those that wait."""
-    mine = outbox.c.repository_id == repository_id, outbox.c.kind == str(OutboxKind.DOCUMENT)
+    mine = outbox.c.repository_id == repository_id, outbox.c.kind == kind_of(fed, OutboxKind.DOCUMENT)
     waiting = connection.execute(select(func.count()).select_from(outbox).where(*mine)).scalar_one()
     return max(0, _count_shown(connection, build) - int(waiting))
 
@@ -75,8 +118,9 @@ def _count_shown(connection: Connection, build: int) -> int:
 
 
 def any_waits(connection: Connection, repository_id: int) -> bool:
-    """Whether the search index still has to get something of the repository."""
-    return bool(connection.execute(_WAITS, {"repository": repository_id}).scalar_one())
+    """Whether the catalogue's own full text still has to get something of the repository."""
+    wanted = {"repository": repository_id, "kinds": kinds_of(Fed.OWN)}
+    return bool(connection.execute(_WAITS, wanted).scalar_one())
 
 
 def documents_of(

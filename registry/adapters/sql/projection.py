@@ -1,6 +1,6 @@
 """The one writer of templates, versions and labels (``registry.ports.projection.Projection``)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
@@ -13,7 +13,7 @@ from registry.adapters.sql.search_index import Fts5SearchIndex
 from registry.adapters.sql.tables import builds, outbox, refs, repositories, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_json, to_micros, to_time
-from registry.domain.catalogue import Checkpoint, ProjectionBatch
+from registry.domain.catalogue import Checkpoint, Fed, ProjectionBatch
 from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
@@ -26,12 +26,16 @@ _GRAPH = select(
 class SqlProjection:
     """Projects into builds: batches of a replay into a staged one, all others into the live one.
 
-    A search ``index`` in the same database gets a small batch's documents in the batch's own transaction.
+    A search ``index`` in the same database gets a small batch's documents in the batch's own transaction. ``fed`` says
+    for which search indexes the outbox gets entries.
     """
 
-    def __init__(self, database: Database, *, index: Fts5SearchIndex | None = None) -> None:
+    def __init__(
+        self, database: Database, *, index: Fts5SearchIndex | None = None, fed: Sequence[Fed] = (Fed.OWN,)
+    ) -> None:
         self._database = database
         self._index = index
+        self._fed = fed
 
     async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
         """How far the default branch has been projected; None where it never was."""
@@ -57,7 +61,7 @@ class SqlProjection:
         Beginning and ending a replay also sweeps dead builds, in transactions of their own. Raises Conflict,
         Unavailable.
         """
-        waits = await self._database.write(lambda connection: write_batch(connection, batch, self._index))
+        waits = await self._database.write(lambda connection: write_batch(connection, batch, self._index, self._fed))
         if batch.expected is None or (batch.replay and batch.final):
             await self._sweep()
         return waits

@@ -3,7 +3,7 @@
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -14,7 +14,7 @@ from registry.adapters.sql.search_listing import list_everything
 from registry.adapters.sql.search_ranking import Search, facet_page
 from registry.adapters.sql.tables import search_bodies, search_documents, templates
 from registry.adapters.sql.template_index import live_build
-from registry.adapters.sql.values import from_json
+from registry.adapters.sql.values import from_facts, from_json
 from registry.domain.catalogue import SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.highlighting import Highlighter
@@ -27,7 +27,7 @@ _PAGE = (
     .join(search_bodies, search_bodies.c.document_id == search_documents.c.id)
     .where(dialect.one_of(search_documents.c.id, "ids"))
 )
-_NOW = select(templates.c.name, templates.c.latest, templates.c.labels).where(
+_NOW = select(templates.c.name, templates.c.latest, templates.c.labels, templates.c.facts).where(
     templates.c.build_id == live_build, dialect.one_of(templates.c.name, "names")
 )
 _FINGERPRINTS = select(search_documents.c.name, search_documents.c.fingerprint).where(
@@ -162,22 +162,25 @@ def _hits(connection: Connection, query: Query, page: Ranked, highlighter: Highl
     by_id: dict[int, Any] = {row.id: row for row in rows}
     names = dialect.list_value(row.name for row in by_id.values())
     now = connection.execute(_NOW, {"repository": query.repository, "names": names})
-    catalogue = {row.name: (row.latest, from_json(row.labels) or {}) for row in now}
+    catalogue = {row.name: row for row in now}
     hits = []
     for rank, _, number in page:
         row = by_id[number]
         stored = search_store.stored_of(row.document)
-        latest, labels = catalogue.get(row.name, (None, {}))
+        entry = catalogue.get(row.name)
+        facts = stored.facts
+        if entry is not None and entry.facts is not None:
+            facts = replace(facts, tokens=from_facts(entry.facts).tokens)
         body = zlib.decompress(row.body).decode()
         hits.append(
             Hit(
                 name=row.name,
                 score=-rank,
-                latest=latest,
-                facts=stored.facts,
+                latest=entry.latest if entry is not None else None,
+                facts=facts,
                 owners=stored.owners,
-                labels=labels,
-                highlights=highlighter.highlights(row.name, stored.facts, body),
+                labels=(from_json(entry.labels) or {}) if entry is not None else {},
+                highlights=highlighter.highlights(row.name, facts, body),
             )
         )
     return tuple(hits)

@@ -1,7 +1,7 @@
 """One template's row while a batch is written: what the row says before, and what the batch makes of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select
@@ -39,6 +39,7 @@ class TemplateState:
     facts: Facts | None = None
     diagnostics: str | None = None
     saved_values: frozenset[tuple[str, str]] = frozenset()
+    was_searched: tuple[object, ...] | None = None
 
     def add_version(self, row: VersionRow, commit: CommitRow) -> None:
         """The template has a new version."""
@@ -82,6 +83,12 @@ class TemplateState:
     def values(self) -> frozenset[tuple[str, str]]:
         """What filters find the template by: nothing once it is deleted."""
         return frozenset() if self.deleted else list_values(self.name, self.facts, self.owners, self.labels)
+
+    def searched(self) -> tuple[object, ...] | None:
+        """All that the search index holds of the template: its own text, and nothing that follows its partials."""
+        if self.deleted or self.facts is None:
+            return None
+        return self.latest_blob, replace(self.facts, tokens=0), self.owners, frozenset(self.labels)
 
     def row(self, build: int) -> dict[str, Any]:
         """The row as it is saved."""
@@ -151,6 +158,7 @@ def _state_of(row: Row[Any]) -> TemplateState:
         diagnostics=row.diagnostics,
     )
     state.saved_values = state.values()
+    state.was_searched = state.searched()
     return state
 
 

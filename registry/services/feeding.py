@@ -1,0 +1,135 @@
+"""Feeding search indexes in the background: at once after a batch, and again and again where it failed."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from registry.domain.errors import PromptuaryError
+from registry.domain.ids import RepositoryName
+from registry.services.search_feed import Feed
+
+log = logging.getLogger(__name__)
+
+FEEDING_SECONDS = 2.0
+"""How long somebody who wants to find what he wrote waits for a search index."""
+
+RETRY_SECONDS = 1.0
+RETRY_AT_MOST_SECONDS = 5.0
+"""After how long feeding is tried again where it failed; it doubles up to the second."""
+
+
+class Feeding:
+    """Keeps every search index fed; none waits for another."""
+
+    def __init__(self, feeds: Sequence[Feed]) -> None:
+        self._runners = [_Runner(feed) for feed in feeds]
+
+    def start(self) -> None:
+        """Begins to feed what was put into the outbox."""
+        for runner in self._runners:
+            runner.start()
+
+    async def wait(self) -> None:
+        """Until what was started is done, for a while; an index that is known to be late is not waited for."""
+        tasks = [task for runner in self._runners if not runner.late for task in runner.tasks]
+        if not tasks:
+            return
+        _, pending = await asyncio.wait(tasks, timeout=FEEDING_SECONDS)
+        for runner in self._runners:
+            runner.late = runner.late or bool(runner.tasks & pending)
+
+    async def drain(self) -> None:
+        """Feeds every index with everything. Raises Unavailable where one is away, when the others are done."""
+        results = await asyncio.gather(*(runner.drain() for runner in self._runners), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def catch_up(self, repositories: Iterable[RepositoryName]) -> bool:
+        """Feeds every index, and has those made anew that lack something. Whether the first has everything.
+
+        The first is the catalogue's own: with a search engine that is away the registry serves all the same.
+        """
+        names = list(repositories)
+        done = await asyncio.gather(*(runner.catch_up(names) for runner in self._runners))
+        return done[0]
+
+    async def depth(self) -> int:
+        """How many templates wait to be fed into any index."""
+        return sum([await runner.feed.depth() for runner in self._runners])
+
+    async def close(self) -> None:
+        """Lets feeding end, but not for long; what is left waits in the outbox."""
+        await self.wait()
+        for runner in self._runners:
+            await runner.close()
+
+
+class _Runner:
+    """Feeds one index, one at a time."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.late = False
+        self.tasks: set[asyncio.Task[bool]] = set()
+        self._turn = asyncio.Lock()
+        self._queued = False
+        self._retry: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if not self._queued:  # else somebody waits for his turn already, and will feed this too
+            self._queued = True
+            task = asyncio.create_task(self._run())
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def drain(self) -> None:
+        async with self._turn:
+            self._queued = False
+            await self.feed.drain()
+            self.late = False
+
+    async def catch_up(self, repositories: Sequence[RepositoryName]) -> bool:
+        if not await self._run():
+            return False
+        try:
+            healing = [await self.feed.heal(repository) for repository in repositories]
+        except PromptuaryError as error:
+            log.warning("the search index cannot be looked at: %s", error.message)
+            self._try_again()
+            return False
+        return await self._run() if any(healing) else True
+
+    async def _run(self) -> bool:
+        """Whether the index has everything; what failed stays in the outbox, and is tried again soon."""
+        try:
+            await self.drain()
+        except PromptuaryError as error:
+            log.warning("the search index is late: %s", error.message)
+            self.late = True
+            self._try_again()
+            return False
+        return True
+
+    def _try_again(self) -> None:
+        if self._retry is None or self._retry.done():
+            self._retry = asyncio.create_task(self._retrying())
+
+    async def _retrying(self) -> None:
+        pause = RETRY_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, RETRY_AT_MOST_SECONDS)
+            try:
+                await self.drain()
+            except PromptuaryError as error:
+                log.info("the search index is still late: %s", error.message)
+            else:
+                log.info("the search index has what it missed")
+                return
+
+    async def close(self) -> None:
+        tasks = [*self.tasks, *([self._retry] if self._retry is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,185 @@
+"""Searching with a search engine beside the catalogue: fed, fallen back from, healed, kept."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from registry.adapters.elasticsearch.cluster import Cluster
+from registry.bootstrap import Registry, open_registry
+from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.search import Query, SearchPage
+from registry.settings import Settings
+from tests.backing import elasticsearch_url
+from tests.indexes import delete_indexes, namespace
+from tests.lines import Line, line_to
+from tests.pushing import REPOSITORY, Pusher, text_template
+
+T = "prompts/{}.prompt.yaml"
+PATIENCE = 20.0
+
+Open = Callable[..., AbstractAsyncContextManager[Registry]]
+
+
+@pytest.fixture
+async def space() -> AsyncIterator[tuple[Cluster, str]]:
+    async with namespace() as made:
+        yield made
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    async with line_to(elasticsearch_url()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def with_engine(tmp_path: Path, line: Line, space: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr("registry.services.feeding.RETRY_SECONDS", 0.1)
+    return Settings(
+        data=tmp_path / "data", render_workers=1, elasticsearch_url=line.url, namespace=space[1], reconcile_seconds=60
+    )
+
+
+@pytest.fixture
+async def registry(with_engine: Settings) -> AsyncIterator[Registry]:
+    async with open_registry(with_engine) as opened:
+        opened.git.create(REPOSITORY)
+        yield opened
+
+
+async def search(registry: Registry, text: str, **more: object) -> SearchPage:
+    return await registry.search.search(Query(REPOSITORY, text, **more))  # type: ignore[arg-type]
+
+
+async def names(registry: Registry, text: str) -> tuple[list[str], bool]:
+    page = await search(registry, text)
+    return [hit.name for hit in page.hits], page.degraded
+
+
+async def until(registry: Registry, text: str, wanted: tuple[list[str], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while (found := await names(registry, text)) != wanted:
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.05)
+
+
+async def test_what_is_pushed_is_found_by_the_engine_and_verify_looks_at_both(
+    registry: Registry, pusher: Pusher, space: tuple[Cluster, str]
+) -> None:
+    await pusher.land({T.format("a"): text_template("apple")})
+    await pusher.land({T.format("b"): text_template("apple pie")})
+    assert await names(registry, "apple") == (["a", "b"], False)
+    page = await search(registry, "pie")
+    assert [(hit.name, hit.latest) for hit in page.hits] == [("b", 1)]
+    assert await registry.verifying.verify(REPOSITORY) == []
+    cluster, name = space
+    for index in await cluster.call("GET", f"/{name}*/_alias"):
+        body = {"query": {"match_all": {}}, "sort": ["sort_key"]}
+        first = (await cluster.call("POST", f"/{index}/_search", body))["hits"]["hits"][0]["_id"]
+        await cluster.call("DELETE", f"/{index}/_doc/{first}", params={"refresh": "true"})
+    assert "a is missing in the search index." in await registry.verifying.verify(REPOSITORY)
+
+
+async def test_the_catalogue_answers_while_the_engine_is_away_and_it_catches_up(
+    registry: Registry, pusher: Pusher, line: Line
+) -> None:
+    await pusher.land({T.format("a"): text_template("apple")})
+    await line.cut()
+    assert await names(registry, "apple") == (["a"], True)
+    await pusher.land({T.format("b"): text_template("apple")})
+    assert await names(registry, "apple") == (["a", "b"], True)
+    await line.mend()
+    await until(registry, "apple", (["a", "b"], False))
+    assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_an_engine_that_is_slow_costs_a_reader_its_deadline_and_then_nothing(
+    registry: Registry, pusher: Pusher, line: Line
+) -> None:
+    await pusher.land({T.format("a"): text_template("apple")})
+    line.stall()
+    for _ in range(4):
+        started = time.monotonic()
+        assert await names(registry, "apple") == (["a"], True)
+        took = time.monotonic() - started
+        assert took < 3
+    assert took < 0.5, "the breaker is open"
+    line_is_back = asyncio.create_task(line.mend())
+    await line_is_back
+    await until(registry, "apple", (["a"], False))
+
+
+async def test_an_index_that_was_lost_is_known_and_made_anew(
+    registry: Registry, pusher: Pusher, space: tuple[Cluster, str]
+) -> None:
+    await pusher.land({T.format("a"): text_template("apple")})
+    await delete_indexes(*space)
+    await until(registry, "apple", (["a"], True))
+    await pusher.land({T.format("b"): text_template("apple")})
+    await until(registry, "apple", (["a", "b"], True))
+    await registry.indexing.reconcile()
+    await until(registry, "apple", (["a", "b"], False))
+    assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_an_index_that_lacks_documents_is_made_anew(
+    registry: Registry, pusher: Pusher, space: tuple[Cluster, str]
+) -> None:
+    await pusher.land({T.format("a"): text_template("apple"), T.format("b"): text_template("apple")})
+    cluster, name = space
+    body = {"query": {"match_all": {}}}
+    hits = (await cluster.call("POST", f"/{name}@default/_search", body))["hits"]["hits"]
+    await cluster.call("DELETE", f"/{hits[0]['_index']}/_doc/{hits[0]['_id']}", params={"refresh": "true"})
+    await registry.indexing.reconcile()
+    assert await names(registry, "apple") == (["a", "b"], False)
+
+
+async def test_an_engine_that_is_set_later_gets_everything(with_engine: Settings, space: tuple[Cluster, str]) -> None:
+    alone = with_engine.model_copy(update={"elasticsearch_url": Settings().elasticsearch_url})
+    async with open_registry(alone) as registry:
+        registry.git.create(REPOSITORY)
+        await Pusher(registry).land({T.format("a"): text_template("apple")})
+    async with open_registry(with_engine) as registry:
+        assert await names(registry, "apple") == (["a"], True)
+        await registry.indexing.reconcile()
+        assert await names(registry, "apple") == (["a"], False)
+    async with open_registry(alone) as registry:  # the engine is not told of this
+        await Pusher(registry).land({T.format("a"): text_template("cherry")})
+    async with open_registry(with_engine) as registry:
+        await registry.indexing.reconcile()
+        assert await names(registry, "cherry") == (["a"], False)
+        assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_pages_go_on_where_they_began(registry: Registry, pusher: Pusher, line: Line) -> None:
+    await pusher.land({T.format(f"t{n}"): text_template("apple") for n in range(4)})
+    first = await search(registry, "apple", limit=3)
+    await line.cut()
+    with pytest.raises(Unavailable, match="begin again without a cursor"):
+        await search(registry, "apple", limit=3, cursor=first.next_cursor)
+    began = await search(registry, "apple", limit=3)
+    await line.mend()
+    await until(registry, "apple", ([f"t{n}" for n in range(4)], False))
+    rest = await search(registry, "apple", limit=3, cursor=began.next_cursor)
+    assert ([hit.name for hit in rest.hits], rest.degraded) == (["t3"], True)
+    with pytest.raises(BadRequest, match="cursor"):
+        await search(registry, "apple", limit=3, cursor="nonsense")
+
+
+async def test_answers_are_kept_for_a_checkpoint(registry: Registry, pusher: Pusher, line: Line) -> None:
+    commit = await pusher.land({T.format("a"): text_template("apple")})
+    query = Query(REPOSITORY, "apple")
+    page = await registry.search.search(query, commit)
+    await line.cut()
+    assert await registry.search.search(query, commit) is page
+    assert (await registry.search.search(query)).degraded
+    after = await pusher.land({T.format("b"): text_template("apple")})
+    degraded = await registry.search.search(query, after)
+    assert ([hit.name for hit in degraded.hits], degraded.degraded) == (["a", "b"], True)
+    await line.mend()
+    await until(registry, "apple", (["a", "b"], False))
+    assert not (await registry.search.search(query, after)).degraded, "what was degraded is not kept"
