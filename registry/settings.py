@@ -27,11 +27,11 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(default=30.0, gt=0)
     git_url: str | None = None
     namespace: str = Field(default="promptuary", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    elasticsearch_url: SecretStr = SecretStr("")
-    elasticsearch_username: str = ""
-    elasticsearch_password: SecretStr = SecretStr("")
-    elasticsearch_api_key: SecretStr = SecretStr("")
-    elasticsearch_ca_file: str = ""
+    elasticsearch_url: SecretStr | None = None
+    elasticsearch_username: str | None = None
+    elasticsearch_password: SecretStr | None = None
+    elasticsearch_api_key: SecretStr | None = None
+    elasticsearch_ca_file: Path | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
@@ -83,21 +85,26 @@ async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Database) -> Engine | None:
     """Elasticsearch where it is set; whether it answers shows when it is asked."""
-    if not settings.elasticsearch_url.get_secret_value():
+    url = _secret(settings.elasticsearch_url)
+    if not url:
         return None
     from registry.adapters.elasticsearch.cluster import Cluster  # noqa: PLC0415 - of the extra ``server``
     from registry.adapters.elasticsearch.search_index import ElasticsearchSearchIndex  # noqa: PLC0415
 
     cluster = Cluster(
-        settings.elasticsearch_url.get_secret_value(),
+        url,
         username=settings.elasticsearch_username,
-        password=settings.elasticsearch_password.get_secret_value(),
-        api_key=settings.elasticsearch_api_key.get_secret_value(),
+        password=_secret(settings.elasticsearch_password),
+        api_key=_secret(settings.elasticsearch_api_key),
         ca_file=settings.elasticsearch_ca_file,
     )
     stack.push_async_callback(cluster.close)
     index = ElasticsearchSearchIndex(cluster, namespace=settings.namespace, templates=SqlTemplateIndex(database))
     return Engine(index, SqlOutbox(database, fed=Fed.ENGINE), cluster.breaker)
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None
 
 
 def _over(database: Database, engine: Engine | None) -> Tier:
@@ -122,5 +129,5 @@ def _over(database: Database, engine: Engine | None) -> Tier:
         known_repositories=KnownRepositories(database),
         signals=None,
         leadership=None,
-        dependencies=(),
+        dependencies=(engine.dependency,) if engine is not None else (),
     )

@@ -139,7 +139,7 @@ async def test_an_index_that_lacks_documents_is_made_anew(
 
 
 async def test_an_engine_that_is_set_later_gets_everything(with_engine: Settings, space: tuple[Cluster, str]) -> None:
-    alone = with_engine.model_copy(update={"elasticsearch_url": Settings().elasticsearch_url})
+    alone = with_engine.model_copy(update={"elasticsearch_url": None})
     async with open_registry(alone) as registry:
         registry.git.create(REPOSITORY)
         await Pusher(registry).land({T.format("a"): text_template("apple")})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,10 +30,10 @@ class Cluster:
         self,
         url: str,
         *,
-        username: str = "",
-        password: str = "",
-        api_key: str = "",
-        ca_file: str = "",
+        username: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        ca_file: Path | None = None,
         search_seconds: float = SEARCH_SECONDS,
     ) -> None:
         self.breaker = Breaker("Elasticsearch", seconds=search_seconds)
@@ -41,9 +42,9 @@ class Cluster:
         if api_key:
             more["api_key"] = api_key
         elif username:
-            more["basic_auth"] = (username, password)
+            more["basic_auth"] = (username, password or "")
         if ca_file:
-            more["ca_certs"] = ca_file
+            more["ca_certs"] = str(ca_file)
         # Retries would outlive the deadline; whoever feeds tries again by itself.
         self._client = AsyncElasticsearch(url, max_retries=0, connections_per_node=_CONNECTIONS, **more)
 
