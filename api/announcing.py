@@ -31,7 +31,7 @@ async def announce(registry: Registry, server: uvicorn.Server, listener: socket.
 async def _wait_until_ready(registry: Registry) -> None:
     started = time.monotonic()
     told = started
-    while not await registry.readiness.ready():
+    while not registry.readiness.ready():
         await asyncio.sleep(0.02)
         if time.monotonic() - told >= NOTICE_SECONDS:
             told = time.monotonic()

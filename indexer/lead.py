@@ -12,12 +12,17 @@ from registry.ports.signals import Signals
 
 log = logging.getLogger(__name__)
 
+STAND_BY_SECONDS = 2.0
+"""Who has waited for so long waits because another process leads."""
+
 
 async def run(registry: Registry, leadership: Leadership, signals: Signals) -> None:
     """Waits until this process leads, projects while it does, and waits again, until cancelled."""
     while True:
         log.info("waiting to lead the projection")
+        waiting = asyncio.get_running_loop().call_later(STAND_BY_SECONDS, registry.readiness.stand_by)
         async with leadership.lead() as lost:
+            waiting.cancel()
             log.info("leading the projection")
             leading = [
                 asyncio.create_task(follow.run(registry)),

@@ -262,7 +262,10 @@ def _compose(
         ),
         maintenance=Maintenance(git=git, upkeep=git, projection=projection),
         readiness=Readiness(
-            role=role, git=git, projection=projection, indexing=indexing, dependencies=tier.dependencies
+            role=role,
+            indexing=indexing,
+            is_projected=indexing.ready if role.has_disk else tier.known_repositories.is_projected,
+            dependencies=tier.dependencies,
         ),
     )
 

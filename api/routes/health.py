@@ -22,7 +22,7 @@ async def live() -> Alive:
 async def ready(registry: RegistryDep, response: Response) -> Ready:
     """Whether everything that was there at the start can be read and searched."""
     dependencies = [Service.from_domain(each) for each in registry.readiness.conditions()]
-    if await registry.readiness.ready():
+    if registry.readiness.ready():
         return Ready(status="ready", reasons=[], dependencies=dependencies)
     response.status_code = 503
     response.headers["retry-after"] = str(RETRY_SECONDS)

@@ -1,13 +1,10 @@
 """Whether this process can answer: what was there when it started is projected."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from registry.domain.dependencies import Condition
-from registry.domain.errors import PromptuaryError
 from registry.domain.wording import counted
 from registry.ports.dependencies import Dependency
-from registry.ports.git import Repositories
-from registry.ports.projection import Projection
 from registry.roles import Role
 from registry.services.indexing import Indexing
 
@@ -23,28 +20,29 @@ class Readiness:
         self,
         *,
         role: Role,
-        git: Repositories,
-        projection: Projection,
         indexing: Indexing,
+        is_projected: Callable[[], bool],
         dependencies: Sequence[Dependency] = (),
     ) -> None:
-        self._dependencies = list(dependencies)
         self._role = role
-        self._git = git
-        self._projection = projection
         self._indexing = indexing
+        self._is_projected = is_projected
+        self._dependencies = list(dependencies)
         self._ready = False
 
-    async def ready(self) -> bool:
+    def ready(self) -> bool:
         """Whether requests can be answered."""
-        if not self._ready:
-            self._ready = self._indexing.ready() if self._role.has_disk else await self._is_projected()
+        self._ready = self._ready or self._is_projected()
         return self._ready
+
+    def stand_by(self) -> None:
+        """Another process leads: this one has nothing to do but to wait, for which it is ready."""
+        self._ready = True
 
     async def reasons(self) -> list[str]:
         """What has to be projected first, a line each; may be empty while that is being found out."""
         if not self._role.has_disk:
-            return ["no repository is projected yet, or the catalogue is away: is the Git node with its indexer up?"]
+            return ["nothing is projected yet, or the catalogue is away: are the Git node and an indexer running?"]
         return [
             f"{state.repository}: "
             + (
@@ -63,11 +61,3 @@ class Readiness:
     def conditions(self) -> list[Condition]:
         """How the services that this process uses are doing, as far as its calls have shown."""
         return [each.condition() for each in self._dependencies]
-
-    async def _is_projected(self) -> bool:
-        """By the catalogue alone: an API replica cannot see what Git has."""
-        try:
-            found = [await self._projection.checkpoint(name) for name in self._git.names()]
-        except PromptuaryError:
-            return False
-        return bool(found) and None not in found

@@ -18,12 +18,14 @@ async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(cat
     database = await Database.open(catalogue_path)
     known = KnownRepositories(database)
     await known.refresh()
-    assert known.names() == []
+    assert (known.names(), known.is_projected()) == ([], False)
     projection = SqlProjection(database)
     await projection.put_refs(EMPTY, {})
+    await known.refresh()
+    assert known.is_projected()
     await projection.put_refs(DEFAULT, {RefName("refs/heads/main"): CommitId("a" * 40)})
     await known.refresh()
-    assert known.names() == [DEFAULT, EMPTY]
+    assert (known.names(), known.is_projected()) == ([DEFAULT, EMPTY], False)
     assert known.default_branch(EMPTY) == "refs/heads/main"
     await database.close()
     with pytest.raises(Unavailable):

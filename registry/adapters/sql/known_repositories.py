@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from registry.adapters.sql.engine import Database
-from registry.adapters.sql.tables import builds, repositories
+from registry.adapters.sql.tables import builds, refs, repositories
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RefName, RepositoryName
 from registry.ports.git import GitStore
@@ -20,7 +20,10 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 2.0
 UNBORN = RefName("refs/heads/main")
 
-_NAMES = select(repositories.c.name, builds.c.ref).outerjoin(builds, builds.c.id == repositories.c.live_build)
+_HAS_REFS = select(refs.c.ref).where(refs.c.repository_id == repositories.c.id).exists()
+_NAMES = select(repositories.c.name, builds.c.ref, _HAS_REFS.label("has_refs")).outerjoin(
+    builds, builds.c.id == repositories.c.live_build
+)
 
 
 class KnownRepositories:
@@ -32,6 +35,7 @@ class KnownRepositories:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._branches: dict[RepositoryName, RefName] = {}
+        self._projected = False
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
@@ -55,10 +59,13 @@ class KnownRepositories:
     async def refresh(self) -> None:
         """Reads the names. Raises Unavailable."""
 
-        def read(connection: Connection) -> dict[RepositoryName, RefName]:
-            return {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in connection.execute(_NAMES)}
+        rows = await self._database.read(lambda connection: connection.execute(_NAMES).all())
+        self._branches = {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
+        self._projected = bool(rows) and all(row.ref is not None or not row.has_refs for row in rows)
 
-        self._branches = await self._database.read(read)
+    def is_projected(self) -> bool:
+        """Whether there are repositories, and everything was projected that the catalogue knows of them."""
+        return self._projected
 
     def names(self) -> list[RepositoryName]:
         """Every repository that the catalogue knows, sorted."""
