@@ -58,7 +58,6 @@ class KnownRepositories:
 
     async def refresh(self) -> None:
         """Reads the names. Raises Unavailable."""
-
         rows = await self._database.read(lambda connection: connection.execute(_NAMES).all())
         self._branches = {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
         self._projected = bool(rows) and all(row.ref is not None or not row.has_refs for row in rows)
