@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,8 +33,18 @@ class Settings(BaseSettings):
     elasticsearch_api_key: SecretStr | None = None
     elasticsearch_ca_file: Path | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
+    database_url: SecretStr | None = None
+    database_connections: int = Field(default=10, ge=2, le=200)
+    database_seconds: float = Field(default=0.5, gt=0, le=60)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be an address of PostgreSQL: postgresql://user:password@host:5432/database")
+        return url
 
     @property
     def repositories(self) -> Path:

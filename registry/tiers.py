@@ -16,11 +16,13 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.sqlite_engine import SqliteDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
+from registry.domain.errors import Unavailable
 from registry.ports.accounts import Keys, Users
 from registry.ports.bundles import BundleIndex
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
@@ -76,11 +78,23 @@ class Engine:
 @asynccontextmanager
 async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
     """The ports until the context is left. Raises Unavailable where the catalogue cannot be opened."""
+    url = _secret(settings.database_url)
     async with AsyncExitStack() as stack:
-        database = await Database.open(settings.catalogue)
+        if not url:
+            database = await Database.open(settings.catalogue)
+            stack.push_async_callback(database.close)
+            yield _over(database, await _open_engine(stack, settings, database))
+            return
+        # The drivers of the server tier are installed and imported where they are used.
+        from registry.adapters.sql.leadership import PostgresLeadership  # noqa: PLC0415
+        from registry.adapters.sql.signals import PostgresSignals  # noqa: PLC0415
+
+        readers, seconds = settings.database_connections, settings.database_seconds
+        database = await Database.open(url, readers=readers, seconds=seconds)
         stack.push_async_callback(database.close)
-        engine = await _open_engine(stack, settings, database)
-        yield _over(database, engine)
+        signals = PostgresSignals(url)
+        await stack.enter_async_context(signals.connected())
+        yield _over(database, await _open_engine(stack, settings, database), signals, PostgresLeadership(url))
 
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Database) -> Engine | None:
@@ -107,7 +121,17 @@ def _secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value is not None else None
 
 
-def _over(database: Database, engine: Engine | None) -> Tier:
+def _over(
+    database: Database,
+    engine: Engine | None,
+    signals: Signals | None = None,
+    leadership: Leadership | None = None,
+) -> Tier:
+    if not isinstance(database, SqliteDatabase):
+        raise Unavailable(
+            "PROMPTUARY_DATABASE_URL needs full text search in PostgreSQL, which this version does not have yet: unset "
+            "it to use SQLite."
+        )
     fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
     search, events = Fts5SearchIndex(database), MemoryEventBus()
     return Tier(
@@ -127,7 +151,7 @@ def _over(database: Database, engine: Engine | None) -> Tier:
         events=events,
         own_events=events,
         known_repositories=KnownRepositories(database),
-        signals=None,
-        leadership=None,
+        signals=signals,
+        leadership=leadership,
         dependencies=(engine.dependency,) if engine is not None else (),
     )

@@ -1,11 +1,17 @@
-"""A migrated, empty catalogue, made once and copied: migrating takes longer than most tests."""
+"""Migrated, empty catalogues, made once and copied or emptied: migrating takes longer than most tests."""
 
 import shutil
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from registry.adapters.sql.engine import Database
 from registry.adapters.sql.migrate import migrate
+from tests.databases import address_of, empty, migrated_database
+
+PATIENCE = 10.0
+"""How many seconds a read may take here: tests share their machine with others."""
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +26,32 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def catalogue_path(migrated: Path, tmp_path: Path) -> Path:
     """An empty catalogue of the test's own."""
     return Path(shutil.copy(migrated, tmp_path / "catalogue.db"))
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres() -> Iterator[str]:
+    """The address of the database that all tests of this process use, one after the other."""
+    with migrated_database() as name:
+        yield address_of(name)
+
+
+@pytest.fixture
+def catalogue_url(migrated_postgres: str) -> str:
+    """An empty catalogue of the test's own on PostgreSQL."""
+    empty(migrated_postgres)
+    return migrated_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest) -> Path | str:
+    """An empty catalogue of the test's own, in each of the databases."""
+    found: Path | str = request.getfixturevalue("catalogue_path" if request.param == "sqlite" else "catalogue_url")
+    return found
+
+
+@pytest.fixture
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    """The same, open."""
+    opened = await Database.open(place, seconds=PATIENCE)
+    yield opened
+    await opened.close()

@@ -1,8 +1,8 @@
 """What every store of users and keys promises, run against SQLite."""
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Durability
 from registry.domain.access import ApiKey, Scope, User
 from registry.domain.errors import Conflict, NotFound
 from registry.ports.accounts import Keys, Users
@@ -27,11 +27,9 @@ class Accounts(NamedTuple):
     keys: Keys
 
 
-@pytest.fixture(params=["sqlite"])
-async def accounts(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Accounts]:
-    database = await Database.open(catalogue_path)
-    yield Accounts(SqlUsers(database), SqlKeys(database))
-    await database.close()
+@pytest.fixture
+def accounts(database: Database) -> Accounts:
+    return Accounts(SqlUsers(database), SqlKeys(database))
 
 
 async def test_a_user_is_added_then_changed(accounts: Accounts) -> None:
@@ -101,7 +99,8 @@ from registry.adapters.sql.engine import Database
 from registry.domain.access import ApiKey, Scope, User
 
 async def main():
-    database = await Database.open(Path(sys.argv[1]))
+    where = sys.argv[1]
+    database = await Database.open(where if "://" in where else Path(where))
     await SqlUsers(database).put(User("kim", "Kim", "k@example.com"))
     await SqlKeys(database).add(ApiKey("k1", "kim", Scope.READ, "aa", datetime.now(UTC)))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -111,12 +110,18 @@ asyncio.run(main())
 
 
 @pytest.mark.crash
-async def test_an_acknowledged_key_outlives_a_killed_process(tmp_path: Path) -> None:
-    path = tmp_path / "catalogue.db"
-    subprocess.run([sys.executable, "-c", ADDER, str(path), str(ROOT)], check=False, timeout=60)
-    database = await Database.open(path)
+async def test_an_acknowledged_key_outlives_a_killed_process(place: Path | str) -> None:
+    subprocess.run([sys.executable, "-c", ADDER, str(place), str(ROOT)], check=False, timeout=60)
+    database = await Database.open(place)
     assert await SqlKeys(database).find("aa") is not None
     await database.close()
+
+
+async def test_two_processes_add_the_same_at_once(accounts: Accounts) -> None:
+    await asyncio.gather(*[accounts.users.put(KIM) for _ in range(8)])
+    added = await asyncio.gather(*[accounts.keys.add(KEY) for _ in range(8)], return_exceptions=True)
+    assert [type(each) for each in added if each is not None] == [Conflict] * 7
+    assert await accounts.keys.list_keys() == [KEY]
 
 
 async def test_writes_of_accounts_wait_for_the_disk(tmp_path: Path) -> None:
@@ -126,6 +131,6 @@ async def test_writes_of_accounts_wait_for_the_disk(tmp_path: Path) -> None:
     def level(connection: object) -> int:
         return connection.exec_driver_sql("PRAGMA synchronous").scalar_one()  # type: ignore[attr-defined]
 
-    assert await database.write(level, durable=True) == 2
+    assert await database.write(level, durability=Durability.KEPT) == 2
     assert await database.write(level) == 1
     await database.close()

@@ -1,7 +1,5 @@
 """What every bundle index promises, run against the catalogue in SQLite."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -21,11 +19,9 @@ class Catalogue(NamedTuple):
     projection: Projection
 
 
-@pytest.fixture(params=["sqlite"])
-async def catalogue(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Catalogue]:
-    database = await Database.open(catalogue_path)
-    yield Catalogue(SqlBundleIndex(database), SqlVersionIndex(database), SqlProjection(database))
-    await database.close()
+@pytest.fixture
+def catalogue(database: Database) -> Catalogue:
+    return Catalogue(SqlBundleIndex(database), SqlVersionIndex(database), SqlProjection(database))
 
 
 async def members(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from registry.domain.korean import sort_key
 from registry.domain.template import Status, TemplateType
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
+from tests.databases import empty
 from tests.projected import BEGIN, DRAFT, History, blob_of, plain_facts
 
 
@@ -32,11 +33,9 @@ class Catalogue(NamedTuple):
     projection: Projection
 
 
-@pytest.fixture(params=["sqlite"])
-async def catalogue(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Catalogue]:
-    database = await Database.open(catalogue_path)
-    yield Catalogue(SqlTemplateIndex(database), SqlVersionIndex(database), SqlProjection(database))
-    await database.close()
+@pytest.fixture
+def catalogue(database: Database) -> Catalogue:
+    return Catalogue(SqlTemplateIndex(database), SqlVersionIndex(database), SqlProjection(database))
 
 
 async def names_of(catalogue: Catalogue, where: TemplateFilter | None = None, **how: object) -> list[str]:
@@ -180,14 +179,26 @@ async def test_names_sort_by_the_domains_key_and_times_newest_first(catalogue: C
     assert await names_of(catalogue, limit=3, sort=SortBy.UPDATED) == names[::-1]
 
 
+@pytest.fixture
+def fresh(place: Path | str, migrated: Path, tmp_path: Path) -> Callable[[], Path | str]:
+    """Makes an empty catalogue, as often as one is wanted."""
+
+    def make() -> Path | str:
+        if isinstance(place, Path):
+            return Path(shutil.copy(migrated, tmp_path / f"{random.getrandbits(64):x}.db"))
+        empty(place)
+        return place
+
+    return make
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_pages_make_up_the_whole_list_while_others_write(
-    migrated: Path, tmp_path: Path, data: st.DataObject
+    fresh: Callable[[], Path | str], data: st.DataObject
 ) -> None:
     """Whatever is added, changed or removed between two pages: no item twice, and none that stayed is skipped."""
-    path = shutil.copy(migrated, tmp_path / f"{random.getrandbits(64):x}.db")
-    database = await Database.open(Path(path))
+    database = await Database.open(fresh(), seconds=10)
     catalogue = Catalogue(SqlTemplateIndex(database), SqlVersionIndex(database), SqlProjection(database))
     name = st.sampled_from(
         [f"{folder}{letter}{n}" for folder in ("", "f/", "가/") for letter in "aB나" for n in (1, 2, 10)]

@@ -1,8 +1,5 @@
 """What every event log promises, run against the one in SQLite: all of the past in order, none of another history."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from registry.adapters.sql.engine import Database
@@ -13,13 +10,6 @@ from registry.ports.events import EventLog
 from tests.projected import BROKEN, History
 
 KOREAN = "고객지원/환불"
-
-
-@pytest.fixture
-async def database(catalogue_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(catalogue_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

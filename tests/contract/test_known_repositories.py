@@ -1,7 +1,6 @@
 """What an API replica knows of the repositories: names and default branches; everything else lies elsewhere."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,7 @@ from registry.domain.ids import CommitId, RefName, RepositoryName
 DEFAULT, EMPTY = RepositoryName("default"), RepositoryName("empty")
 
 
-async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(catalogue_path: Path) -> None:
-    database = await Database.open(catalogue_path)
+async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(database: Database) -> None:
     known = KnownRepositories(database)
     await known.refresh()
     assert (known.names(), known.is_projected()) == ([], False)
@@ -44,9 +42,7 @@ async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(cat
     ],
 )
 async def test_what_lies_on_the_git_node_is_not_pretended(
-    catalogue_path: Path, ask: Callable[[KnownRepositories], object]
+    database: Database, ask: Callable[[KnownRepositories], object]
 ) -> None:
-    database = await Database.open(catalogue_path)
     with pytest.raises(Unavailable, match="Git node"):
         ask(KnownRepositories(database))
-    await database.close()

@@ -5,7 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,23 +13,29 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from registry.adapters.sql import kept_tables, migrate
+from registry.adapters.sql.accounts import SqlKeys
 from registry.adapters.sql.engine import Database
+from registry.adapters.sql.projection import SqlProjection
 from registry.domain.errors import Unavailable
+from tests.databases import address_of, fetch_sql, own_database, run_sql
 
 metadata = kept_tables.users.metadata
 """All tables: that module brings those of the other one with it."""
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ("template_names", "search_text_", "search_heading_")
+REVISIONS = ["0001", "0002", "0003", "0004", "0005"]
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_heads() == [migrate.HEAD]
+    assert REVISIONS[-1] == migrate.HEAD
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index")  # the test below compares them
@@ -89,3 +95,113 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Unavailable, match="newer Promptuary"):
         asyncio.run(Database.open(path))
+
+
+COLUMNS = """
+SELECT table_name || '.' || column_name, data_type, is_nullable, collation_name,
+       replace(column_default, '::regclass', '') AS value
+FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1
+"""
+CONSTRAINTS = """
+SELECT conrelid::regclass::text || '.' || conname, pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1
+"""
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+
+
+def _described(address: str) -> list[tuple[object, ...]]:
+    rows = [tuple(row) for query in (COLUMNS, CONSTRAINTS, INDEXES) for row in fetch_sql(query, address=address)]
+    return [row for row in rows if not re.match(rf"(ix_|pk_)?({'|'.join(VIRTUAL)}|alembic_version)", str(row[0]))]
+
+
+def test_on_postgresql_the_migrated_schema_is_the_models(catalogue_url: str) -> None:
+    async def make(address: str) -> None:
+        engine = create_async_engine(address.replace("postgresql:", "postgresql+asyncpg:"))
+        async with engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+        await engine.dispose()
+
+    with own_database() as name:
+        asyncio.run(make(address_of(name)))
+        made = _described(address_of(name))
+    assert len(made) > 100
+    assert _described(catalogue_url) == made
+    text = [row for row in made if row[1] == "text" and "." in str(row[0])]
+    assert {row[3] for row in text} == {"C"}  # compared byte by byte, as in SQLite
+
+
+MIGRATES = """
+import asyncio, sys
+from registry.adapters.sql.engine import Database
+
+async def main():
+    await (await Database.open(sys.argv[1])).close()
+
+asyncio.run(main())
+"""
+
+
+def test_on_postgresql_several_processes_may_start_at_once() -> None:
+    with own_database() as name:
+        command = [sys.executable, "-c", MIGRATES, address_of(name)]
+        children = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(3)]
+        told = [child.communicate(timeout=60)[1] for child in children]
+        assert [child.returncode for child in children] == [0] * 3, told
+        (row,) = fetch_sql("SELECT version_num FROM alembic_version", address=address_of(name))
+        assert row[0] == migrate.HEAD
+
+
+def test_a_database_of_a_newer_version_is_left_alone() -> None:
+    with own_database() as name:
+        newer = "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('9999')"
+        run_sql(newer, address=address_of(name))
+        with pytest.raises(Unavailable, match="newer Promptuary"):
+            asyncio.run(Database.open(address_of(name)))
+        assert len(fetch_sql("SELECT 1 FROM pg_tables WHERE schemaname = 'public'", address=address_of(name))) == 1
+
+
+KEPT = """
+INSERT INTO users (id, "user", name, email) VALUES (1, 'kim', '김', 'kim@example.com');
+INSERT INTO keys (id, user_id, scope, hash, created_at, note) VALUES ('k1', 1, 'admin', 'aa', 1, 'ci');
+INSERT INTO repositories (id, name, live_build) VALUES (1, 'default', 1);
+INSERT INTO builds (id, repository_id, ref, "commit", ordinal, schema, rules, updated_at)
+VALUES (1, 1, 'refs/heads/main', 'c0ffee', 3, 1, 'null', 1)
+"""
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_what_an_earlier_release_wrote_is_there_after_the_upgrade(
+    kind: str, revision: str, tmp_path: Path
+) -> None:
+    with own_database() if kind == "postgres" else nullcontext() as name:
+        place = address_of(name) if name else tmp_path / "catalogue.db"
+        await _leave_as_at(revision, place)
+        database = await Database.open(place)
+        found = await SqlKeys(database).find("aa")
+        assert found is not None
+        assert (found[0].id, found[0].note, found[1].name) == ("k1", "ci", "김")
+        checkpoint = await SqlProjection(database).checkpoint("default")
+        assert checkpoint is not None
+        assert (checkpoint.commit, checkpoint.ordinal) == ("c0ffee", 3)
+        await database.close()
+
+
+async def _leave_as_at(revision: str, place: Path | str) -> None:
+    """The schema of an earlier release, with what was written in it."""
+
+    def fill(connection: Connection) -> None:
+        migrate.upgrade(connection, None, "catalogue", goal=revision)
+        for statement in KEPT.split(";"):
+            connection.exec_driver_sql(statement)
+
+    if isinstance(place, Path):
+        engine = create_engine(f"sqlite:///{place}")
+        with engine.begin() as connection:
+            fill(connection)
+        engine.dispose()
+    else:
+        server = create_async_engine(place.replace("postgresql:", "postgresql+asyncpg:"))
+        async with server.begin() as there:
+            await there.run_sync(fill)
+        await server.dispose()

@@ -1,6 +1,6 @@
 """What every ledger of reads promises, run against the one in SQLite: all that was added, and nothing else."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from datetime import date
 from pathlib import Path
 
@@ -19,13 +19,6 @@ NEWEST = ReadState("default", "support/triage", 3, None)
 BRANCH = ReadState("default", "고객지원/환불", None, None)
 ELSEWHERE = ReadState("other", "support/triage", 2, "production")
 FRIDAY, SATURDAY, SUNDAY = date(2026, 3, 6), date(2026, 3, 7), date(2026, 3, 8)
-
-
-@pytest.fixture
-async def database(catalogue_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(catalogue_path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -91,8 +84,21 @@ async def test_what_cannot_be_added_is_not_added_in_part(ledger: ReadLedger, dat
         await ledger.add(SUNDAY, {(TRIAGE, "k1"): 1})
 
 
-async def test_counts_outlast_the_process(ledger: ReadLedger, database: Database) -> None:
+async def test_counts_outlast_the_process(ledger: ReadLedger, database: Database, place: Path | str) -> None:
     await database.close()
-    again = await Database.open(database.path)
+    again = await Database.open(place)
     assert await listed(SqlReadLedger(again)) == [ReadCount(15)]
     await again.close()
+
+
+async def test_two_processes_add_at_once(place: Path | str) -> None:
+    """The same rows in another order: whoever locks them in the order given waits for the other for ever."""
+    opened = [await Database.open(place, seconds=10) for _ in range(2)]
+    reads = {(ReadState("default", f"t{number}", 1, None), "k"): 1 for number in range(200)}
+    orders = reads, dict(reversed(reads.items()))
+    for _ in range(5):
+        added = [SqlReadLedger(database).add(FRIDAY, order) for database, order in zip(opened, orders, strict=True)]
+        await asyncio.gather(*added)
+    assert (await SqlReadLedger(opened[0]).counts("default", FRIDAY, FRIDAY, by=[])).total == 2_000
+    for database in opened:
+        await database.close()

@@ -1,7 +1,5 @@
 """What ``index verify`` reads in bulk: the same of every adapter of ``StoredRows``."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -28,16 +26,14 @@ class Stored(NamedTuple):
     projection: Projection
 
 
-@pytest.fixture(params=["sqlite"])
-async def stored(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Stored]:
-    database = await Database.open(catalogue_path)
+@pytest.fixture
+async def stored(database: Database) -> Stored:
     projection = SqlProjection(database)
     history = History()
     await projection.apply(history.commit({A: "1", KO: "2"}, facts={A: plain_facts(tags=("t",))}))
     await projection.apply(history.commit({A: "broken", KO: None}))
     await projection.apply(History(ELSEWHERE).commit({"other": "1"}))
-    yield Stored(SqlStoredRows(database), SqlVersionIndex(database), projection)
-    await database.close()
+    return Stored(SqlStoredRows(database), SqlVersionIndex(database), projection)
 
 
 async def test_keys_of_every_template(stored: Stored) -> None:

@@ -1,7 +1,5 @@
 """What every index of version origins promises, run against the catalogue in SQLite."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -22,11 +20,9 @@ class Catalogue(NamedTuple):
     projection: Projection
 
 
-@pytest.fixture(params=["sqlite"])
-async def catalogue(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Catalogue]:
-    database = await Database.open(catalogue_path)
-    yield Catalogue(SqlVersionOrigins(database), SqlVersionIndex(database), SqlProjection(database))
-    await database.close()
+@pytest.fixture
+def catalogue(database: Database) -> Catalogue:
+    return Catalogue(SqlVersionOrigins(database), SqlVersionIndex(database), SqlProjection(database))
 
 
 async def land(catalogue: Catalogue, *batches: ProjectionBatch) -> list[ProjectionBatch]:

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.kept_tables import keys, users
+from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import ApiKey, Scope, User
 from registry.domain.errors import Conflict, NotFound
@@ -16,6 +17,7 @@ _FIND_USER = select(users).where(users.c.user == bindparam("wanted"))
 _FIRST_USER = select(users).order_by(users.c.id).limit(1)
 _KEYS = select(keys, users.c.user, users.c.name, users.c.email).join(users, users.c.id == keys.c.user_id)
 _FIND_KEY = _KEYS.where(keys.c.hash == bindparam("secret_hash"))
+_ADD_USER, _ADD_KEY = insert_new(users), insert_new(keys)
 _NEWEST = _KEYS.order_by(keys.c.created_at.desc(), keys.c.id)
 
 
@@ -65,11 +67,11 @@ class SqlUsers:
         new = {"name": user.name, "email": user.email}
 
         def write(connection: Connection) -> None:
-            changed = connection.execute(update(users).where(users.c.user == user.user).values(new))
-            if not changed.rowcount:
-                connection.execute(insert(users).values(user=user.user, **new))
+            # Two processes may add the same one: then one of the inserts does nothing, and both update.
+            write_rows(connection, _ADD_USER, [{"user": user.user, **new}])
+            connection.execute(update(users).where(users.c.user == user.user).values(new))
 
-        await self._database.write(write, durable=True)
+        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
 
 class SqlKeys:
@@ -94,12 +96,10 @@ class SqlKeys:
             user = connection.execute(_FIND_USER, {"wanted": key.user}).one_or_none()
             if user is None:
                 raise NotFound(f"There is no user {key.user}.")
-            taken = select(keys.c.id).where((keys.c.id == key.id) | (keys.c.hash == key.hash))
-            if connection.execute(taken).first() is not None:
+            if not write_rows(connection, _ADD_KEY, [{"user_id": user.id, **row}]):
                 raise Conflict(f"The key {key.id} exists.")
-            connection.execute(insert(keys).values(user_id=user.id, **row))
 
-        await self._database.write(write, durable=True)
+        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
     async def find(self, secret_hash: str) -> tuple[ApiKey, User] | None:
         """The key with that hash and its user; expired and revoked ones too, which the caller judges."""
@@ -123,4 +123,4 @@ class SqlKeys:
             connection.execute(update(keys).where(mine, keys.c.revoked_at.is_(None)).values(revoked_at=to_micros(at)))
             return connection.execute(select(keys.c.id).where(mine)).first() is not None
 
-        return await self._database.write(write, durable=True)
+        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection, bindparam, delete, insert
 
 from registry.adapters.sql.builds import Build, close_build, open_build
-from registry.adapters.sql.dialect import insert, insert_new, upsert, write_rows
+from registry.adapters.sql.dialect import PROJECTED, tell
 from registry.adapters.sql.feeding import tell_search
 from registry.adapters.sql.outbox_rows import fill
 from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.statements import insert_new, upsert, write_rows
 from registry.adapters.sql.tables import bodies, closures, commits, label_moves, labels, removals, versions
 from registry.adapters.sql.template_state import TemplateState, load_states, save_states
 from registry.adapters.sql.values import to_diagnostics, to_json, to_micros
@@ -50,6 +51,8 @@ def write_batch(
     _write_labels(connection, build, batch.labels)
     write_rows(connection, _ADD_REMOVALS, removed)
     swapped = close_build(connection, batch, build)
+    if swapped or not build.staged:
+        tell(connection, PROJECTED, f"{batch.repository} {batch.commit}")
     if swapped:
         for whose in fed:
             fill(connection, build.repository_id, build.id, batch.ordinal, whose)

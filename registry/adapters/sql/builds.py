@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from registry.adapters.sql import dialect
+from registry.adapters.sql.statements import insert_new
 from registry.adapters.sql.tables import (
     bodies,
     builds,
@@ -32,7 +33,10 @@ from registry.domain.ids import RepositoryName
 _SWEEP_TEMPLATES = 1_000
 _SWEEP_ROWS = 10_000
 
-_FIND = select(repositories).where(repositories.c.name == bindparam("repository"))
+_LOCK = select(repositories).where(repositories.c.name == bindparam("repository")).with_for_update(key_share=True)
+"""Its row is what writers of a repository wait for on PostgreSQL; in SQLite there is one writer anyway."""
+_ADD_REPOSITORY = insert_new(repositories)
+
 LIVE_BUILD = (
     select(builds)
     .join(repositories, repositories.c.live_build == builds.c.id)
@@ -58,11 +62,12 @@ class Build(NamedTuple):
 
 
 def repository_id(connection: Connection, repository: RepositoryName) -> int:
-    """The repository's number; its row is made where there is none."""
-    row = connection.execute(_FIND, {"repository": repository}).one_or_none()
-    if row is not None:
-        return int(row.id)
-    return _add(connection, repositories, {"name": repository})
+    """The repository's number, for this transaction to write to; its row is made where there is none."""
+    row = connection.execute(_LOCK, {"repository": repository}).one_or_none()
+    if row is None:
+        connection.execute(_ADD_REPOSITORY, {"name": repository})
+        row = connection.execute(_LOCK, {"repository": repository}).one()
+    return int(row.id)
 
 
 def open_build(connection: Connection, batch: ProjectionBatch) -> Build:
@@ -70,7 +75,7 @@ def open_build(connection: Connection, batch: ProjectionBatch) -> Build:
     if batch.expected is None:
         number = repository_id(connection, batch.repository)
         return Build(number, _stage(connection, number, batch), staged=True)
-    row = connection.execute(_FIND, {"repository": batch.repository}).one_or_none()
+    row = connection.execute(_LOCK, {"repository": batch.repository}).one_or_none()
     build = None if row is None else row.staged_build if batch.replay else row.live_build
     reached = connection.execute(_COMMIT, {"build": build}).scalar_one_or_none() if build is not None else None
     if row is None or build is None or reached != batch.expected:
@@ -121,20 +126,14 @@ def sweep_some(connection: Connection) -> bool:
     if build is None:
         return False
     for table in (template_values, labels, label_moves, removals, closures, bodies, commits):
-        if _delete_some(connection, table, build):
+        if dialect.delete_some(connection, table, build, _SWEEP_ROWS):
             return True
     ids = connection.execute(_TEMPLATES_OF.limit(_SWEEP_TEMPLATES), {"build": build}).scalars().all()
     if ids:
-        listed = {"ids": dialect.list_value(ids)}
+        listed = {"ids": ids}
         connection.execute(delete(versions).where(dialect.one_of(versions.c.template_id, "ids")), listed)
         dialect.remove_names(connection, ids)
         connection.execute(delete(templates).where(dialect.one_of(templates.c.id, "ids")), listed)
         return True
     connection.execute(delete(builds).where(builds.c.id == build))
     return True
-
-
-def _delete_some(connection: Connection, table: Table, build: int) -> int:
-    key = tuple(table.primary_key.columns)
-    some = select(*key).where(table.c.build_id == build).limit(_SWEEP_ROWS)
-    return connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam
 
 from registry.adapters.sql.builds import LIVE_BUILD
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import labels, templates, versions
 from registry.adapters.sql.values import from_json
 from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
@@ -56,7 +56,7 @@ class SqlBundleIndex:
         def read(connection: Connection) -> BundleRows:
             return _rows(connection, repository, statement, wanted)
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
 
 def _rows(

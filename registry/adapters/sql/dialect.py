@@ -1,109 +1,66 @@
-"""Where SQLite and PostgreSQL differ: upserts, lists as one parameter, ids ahead of inserts, and likeness of names.
+"""Where SQLite and PostgreSQL differ: lists as one parameter, new ids, savepoints, sweeping, likeness of names, news.
 
-Today only SQLite's side stands here; the other joins with the server tier, and no other file has to know.
+Types of columns are in ``column_types``; connections, transactions and errors in the two engines.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
-import orjson
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Delete,
-    Dialect,
-    Table,
-    TextClause,
-    Update,
-    bindparam,
-    func,
-    literal_column,
-    select,
-    text,
-)
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import Boolean, ColumnElement, Connection, Table, bindparam, column, delete, func, select, table, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
+from registry.adapters.sql.column_types import ID, WORDS, ListOf
+from registry.adapters.sql.statements import write_rows
 from registry.domain.korean import jamo
 
-__all__ = [
-    "add_names",
-    "add_up",
-    "create_names",
-    "in_transaction",
-    "insert",
-    "insert_new",
-    "list_value",
-    "names_like",
-    "next_id",
-    "one_of",
-    "remove_names",
-    "savepoint",
-    "upsert",
-    "write_rows",
-]
-
 NAMES_TABLE = "template_names"
-"""The full-text table of names, by the ids of ``templates``; jamo in trigrams."""
+"""The full text of names in jamo, by the ids of ``templates`` (``rowid``): FTS5, or a table with a trigram index."""
 
 
-def upsert(table: Table) -> Insert:
-    """An insert that replaces the row of the same primary key."""
-    statement = insert(table)
-    key = {column.name for column in table.primary_key}
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
-    return statement.on_conflict_do_update(index_elements=sorted(key), set_=changed)
+PROJECTED = "promptuary_projected"
+"""The channel on which a transaction tells ``<repository> <commit>`` of a batch that readers can see then."""
 
 
-def add_up(table: Table, column: str) -> Insert:
-    """An insert that adds the column to that of the row of the same primary key."""
-    statement = insert(table)
-    key = sorted(column.name for column in table.primary_key)
-    return statement.on_conflict_do_update(
-        index_elements=key, set_={column: table.c[column] + statement.excluded[column]}
-    )
+def _is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
-def insert_new(table: Table) -> Insert:
-    """An insert that leaves the row of the same primary key as it is."""
-    return insert(table).on_conflict_do_nothing()
+class _OneOf(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+    _is_implicitly_boolean = True  # else "= 1" behind it, which no index answers
 
 
-def write_rows(
-    connection: Connection, statement: Insert | Update | Delete | TextClause, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Runs a statement for each row; every row has the same keys, and values that the driver takes as they are.
-
-    The driver gets ready tuples: SQLAlchemy's own handling of each row's parameters takes longer than SQLite's insert.
-    """
-    if rows:
-        sql, names = _compiled(statement, tuple(rows[0]), connection.dialect)
-        take = itemgetter(*names)
-        connection.exec_driver_sql(sql, [take(row) for row in rows])
+@compiles(_OneOf, "sqlite")
+def _in_sqlite(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **how)} IN (SELECT value FROM json_each({compiler.process(values, **how)}))"  # noqa: S608  (parts that were compiled)
 
 
-@lru_cache(maxsize=64)
-def _compiled(statement: Any, keys: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    """The SQL of a statement and the names of its parameters in order; every row has two columns or more."""
-    compiled = statement.compile(dialect=dialect, column_keys=list(keys))
-    return str(compiled), tuple(compiled.positiontup or ())
+@compiles(_OneOf, "postgresql")
+def _in_postgres(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **how)} = ANY ({compiler.process(values, **how)})"
 
 
 def one_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Whether a text or integer column is in a list, which is one parameter (``list_value``) however long it is."""
-    return column.in_(select(literal_column("value")).select_from(func.json_each(bindparam(parameter))))
+    """Whether a text or integer column is in a list, which is one parameter however long it is."""
+    return _OneOf(column, bindparam(parameter, type_=ListOf(column.type)))
 
 
-def list_value(values: Iterable[str | int]) -> str:
-    """The value for the parameter of ``one_of``."""
-    return orjson.dumps(list(values)).decode()
+def next_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """New ids for so many rows of a table, ascending.
 
-
-def next_id(connection: Connection, table: Table) -> int:
-    """The first free id of a table. The transaction holds the writer's lock, so the ids from it on are ours."""
-    return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()) + 1
+    SQLite's writer has the lock, so what is above the highest is free; PostgreSQL's come from the table's sequence.
+    """
+    if _is_postgres(connection):
+        drawn = text(f"SELECT nextval('{table.name}_id_seq') FROM generate_series(1, :count)")  # noqa: S608  (our name)
+        return connection.execute(drawn, {"count": count}).scalars().all()
+    highest = int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
+    return range(highest + 1, highest + 1 + count)
 
 
 @contextmanager
@@ -121,27 +78,69 @@ def savepoint(connection: Connection) -> Iterator[None]:
 
 
 def in_transaction(connection: Connection) -> bool:
-    """Whether the transaction still stands: SQLite itself undoes it where the disk is full or cannot be written."""
+    """Whether the transaction still stands.
+
+    SQLite itself undoes it where the disk is full or cannot be written, PostgreSQL where the connection is lost.
+    """
+    if connection.invalidated:
+        return False
     driver: Any = connection.connection.driver_connection
+    if _is_postgres(connection):
+        return not driver.is_closed() and bool(driver.is_in_transaction())
     return bool(driver.in_transaction)
 
 
+def delete_some(connection: Connection, table: Table, build: int, limit: int) -> int:
+    """Deletes at most ``limit`` rows of a build; says how many."""
+    key, name = ("ctid", table.name) if _is_postgres(connection) else (_key(table), table.name)
+    some = f"SELECT {key} FROM {name} WHERE build_id = :build LIMIT :limit"  # noqa: S608  (names of ours)
+    # By their places PostgreSQL finds the rows without any index, and never thinks of reading the whole table.
+    among = f"ctid = ANY (ARRAY({some}))" if _is_postgres(connection) else f"({key}) IN ({some})"
+    statement = text(f"DELETE FROM {name} WHERE {among}")  # noqa: S608  (as above)
+    return connection.execute(statement, {"build": build, "limit": limit}).rowcount
+
+
+def _key(table: Table) -> str:
+    return ", ".join(f'"{column.name}"' for column in table.primary_key)
+
+
+_TELL = text("SELECT pg_notify(:channel, :message)")
+
+
+def tell(connection: Connection, channel: str, message: str) -> None:
+    """Tells those who listen to the database, once this transaction is committed; to SQLite's file nobody listens."""
+    if _is_postgres(connection):
+        connection.execute(_TELL, {"channel": channel, "message": message})
+
+
 def create_names(connection: Connection) -> None:
-    """Makes the full-text table of names."""
-    connection.execute(
-        text(f"CREATE VIRTUAL TABLE {NAMES_TABLE} USING fts5(name, tokenize='trigram case_sensitive 1')")
-    )
+    """Makes the full text of names."""
+    if _is_postgres(connection):
+        connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+        columns = 'rowid BIGINT PRIMARY KEY, name TEXT COLLATE "C" NOT NULL'
+        connection.execute(text(f"CREATE TABLE {NAMES_TABLE} ({columns})"))
+        index = f"CREATE INDEX ix_{NAMES_TABLE}_name ON {NAMES_TABLE} USING gin (name gin_trgm_ops)"
+        connection.execute(text(index))
+        return
+    fts5 = f"CREATE VIRTUAL TABLE {NAMES_TABLE} USING fts5(name, tokenize='trigram case_sensitive 1')"
+    connection.execute(text(fts5))
 
 
 _ADD_NAME = text(f"INSERT INTO {NAMES_TABLE}(rowid, name) VALUES (:id, :name)")  # noqa: S608  (a constant)
-_REMOVE_NAMES = text(
-    f"DELETE FROM {NAMES_TABLE} WHERE rowid IN (SELECT value FROM json_each(:ids))"  # noqa: S608  (a constant)
-)
-_NAMES_LIKE = text(
-    f"SELECT t.name FROM (SELECT rowid AS id FROM {NAMES_TABLE} WHERE {NAMES_TABLE} MATCH :pieces "  # noqa: S608  (constant)
-    "LIMIT :limit * 4) AS n CROSS JOIN templates AS t ON t.id = n.id "
-    "WHERE t.build_id = :build AND NOT t.deleted LIMIT :limit"
-)
+names_table = table(NAMES_TABLE, column("rowid", ID), column("name", WORDS))
+_REMOVE_NAMES = delete(names_table).where(one_of(names_table.c.rowid, "ids"))
+_LIKE = {
+    "sqlite": f"{NAMES_TABLE} MATCH :pieces",
+    "postgresql": "name LIKE ANY (CAST(:pieces AS text[]))",
+}
+_NAMES_LIKE = {
+    dialect: text(
+        f"SELECT t.name FROM (SELECT rowid AS id FROM {NAMES_TABLE} WHERE {like} "  # noqa: S608  (constants)
+        "LIMIT :limit * 4) AS n CROSS JOIN templates AS t "
+        "WHERE t.id = n.id AND t.build_id = :build AND NOT t.deleted LIMIT :limit"
+    )
+    for dialect, like in _LIKE.items()
+}
 
 
 def add_names(connection: Connection, names: Sequence[tuple[int, str]]) -> None:
@@ -151,13 +150,22 @@ def add_names(connection: Connection, names: Sequence[tuple[int, str]]) -> None:
 
 def remove_names(connection: Connection, ids: Sequence[int]) -> None:
     """Forgets names."""
-    connection.execute(_REMOVE_NAMES, {"ids": list_value(ids)})
+    connection.execute(_REMOVE_NAMES, {"ids": ids})
 
 
 def names_like(connection: Connection, build: int, pieces: Sequence[str], limit: int) -> list[str]:
     """At most ``limit`` names of templates, not deleted, that hold one of the pieces (three letters or more)."""
-    quoted = " OR ".join('"' + jamo(piece).replace('"', '""') + '"' for piece in pieces if len(jamo(piece)) >= 3)
-    if not quoted:
+    long = [jamo(piece) for piece in pieces if len(jamo(piece)) >= 3]
+    if not long:
         return []
-    found = connection.execute(_NAMES_LIKE, {"pieces": quoted, "build": build, "limit": limit})
+    looked_for: Any = [f"%{escaped(piece)}%" for piece in long]
+    if not _is_postgres(connection):
+        looked_for = " OR ".join('"' + piece.replace('"', '""') + '"' for piece in long)
+    wanted = {"pieces": looked_for, "build": build, "limit": limit}
+    found = connection.execute(_NAMES_LIKE[connection.dialect.name], wanted)
     return [row.name for row in found]
+
+
+def escaped(piece: str) -> str:
+    """A piece of text for LIKE, where it stands for itself."""
+    return piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

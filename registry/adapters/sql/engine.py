@@ -1,197 +1,95 @@
-"""The database: one file, one writer, several readers, and the only place where a transaction is committed.
+"""What a database is to everything here, and the only place where a transaction is committed.
 
-Work is handed in as a function of a synchronous connection and runs in a thread, so a transaction of many statements
-crosses threads once. (A driver that awaits each statement crosses twice a statement: ten statements took 8.8 ms with
-aiosqlite and 1.3 ms so. On PostgreSQL the same functions run by ``AsyncConnection.run_sync``.)
+Work is handed in as a function of a synchronous connection: in SQLite it runs in a thread (``sqlite_engine``), on
+PostgreSQL over an asynchronous driver (``postgres_engine``). What differs in SQL is in ``dialect``.
 """
 
-import asyncio
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Connection
 
-from registry.adapters.sql.migrate import migrate
 from registry.domain.errors import Unavailable
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS = 5_000
-"""How long a statement waits for another process's write; a batch takes far less."""
-
-_READERS = 4
-# Small on purpose: the system's cache serves all connections, and what each maps counts as this process's memory.
-_CACHE_KIB = 4_096
-_MMAP_BYTES = 16_777_216
-_WAL_LIMIT_BYTES = 67_108_864
-
-_REASONS = {
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only for the user that this runs as",
-    sqlite3.SQLITE_BUSY: "another process has been writing for too long",
-    sqlite3.SQLITE_LOCKED: "another connection holds it",
-    sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; see that its folder exists and can be written",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; stop the server, move the file away and start again: "
-    "what Git holds is projected anew, accounts come back from the backup",
-    sqlite3.SQLITE_NOTADB: "the file is not a database of Promptuary",
-    sqlite3.SQLITE_INTERRUPT: "the query took too long and was stopped",
-    sqlite3.SQLITE_PERM: "the file may not be read or written by this user",
-    sqlite3.SQLITE_AUTH: "the file may not be read or written by this user",
-}
+REQUEST_SECONDS = 0.5
+"""How long a request waits for what it reads, unless the settings say otherwise."""
 
 
-@contextmanager
-def driver_errors(path: Path) -> Iterator[None]:
-    """Raises Unavailable, with the reason and the file, for what the driver says about disk and locks."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        original = error.orig if isinstance(error, DBAPIError) else error
-        code = getattr(original, "sqlite_errorcode", None)
-        reason = _REASONS.get(code & 0xFF) if isinstance(code, int) else None
-        if reason is None:
-            raise
-        raise Unavailable(f"The catalogue {path.name} cannot be used: {reason}. Nothing was changed.") from error
+class Deadline(Enum):
+    """How long work may take on a database that can be slow or away."""
+
+    REQUEST = "request"
+    """A read that somebody waits for: half a second, or what the settings say."""
+    BATCH = "batch"
+    """Projection, rebuild, maintenance, and answers that hold a whole label: a minute."""
 
 
-class _Query:
-    """A read that runs in a thread and may be interrupted from the event loop while it does."""
+class Durability(Enum):
+    """What may be lost of a committed transaction when the machine loses power."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._driver: Any = None
-        self._stopped = False
-
-    @contextmanager
-    def on(self, connection: Connection) -> Iterator[None]:
-        """Marks the connection as this query's, so that only this query's statements can be interrupted."""
-        with self._lock:
-            if self._stopped:
-                raise asyncio.CancelledError
-            self._driver = connection.connection.driver_connection
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._driver = None
-
-    def stop(self) -> None:
-        """Ends the running statement, if there is one, and keeps another from starting."""
-        with self._lock:
-            self._stopped = True
-            if self._driver is not None:
-                self._driver.interrupt()
+    KEPT = "kept"
+    """Nothing, for Git cannot give it back: the disk has it before anybody is told."""
+    USUAL = "usual"
+    """What SQLite has not flushed yet, which is projected again; nothing on PostgreSQL, whose processes may be many."""
+    PASSING = "passing"
+    """All that is not flushed yet, on PostgreSQL too: batches of a replay, which then begins again."""
 
 
-class Database:
+class Database(ABC):
     """An open database. ``read`` and ``write`` run a function in one transaction; all else is made of these two."""
 
-    def __init__(self, path: Path, *, readers: int = _READERS) -> None:
-        self.path = path
-        self._reading = _engine(path, size=readers, writes=False)
-        self._writing = _engine(path, size=1, writes=True)
-        self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sql-read")
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sql-write")
-        self._closed = False
+    @staticmethod
+    async def open(where: Path | str, *, readers: int | None = None, seconds: float = REQUEST_SECONDS) -> "Database":
+        """Opens SQLite's file, or PostgreSQL at an address; made or migrated to the newest schema first.
 
-    @classmethod
-    async def open(cls, path: Path, *, readers: int = _READERS) -> Self:
-        """Opens the file, made or migrated to the newest schema first. Raises Unavailable."""
-
-        def prepare() -> None:
-            with driver_errors(path):
-                migrate(path)
-
-        await asyncio.to_thread(prepare)
-        return cls(path, readers=readers)
-
-    async def close(self) -> None:
-        """Lets running work end and closes the file; the database cannot be used after."""
-        self._closed = True
-        await asyncio.to_thread(self._shut)
-
-    def _shut(self) -> None:
-        self._read_threads.shutdown()
-        self._write_thread.shutdown()
-        self._reading.dispose()
-        self._writing.dispose()
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` answers on one consistent state. Cancelling stops the query. Raises Unavailable."""
-        self._check_open()
-        query = _Query()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read, work, query)
-        except asyncio.CancelledError:
-            query.stop()
-            raise
-
-    async def write(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
-        """Runs ``work`` and commits; rolls back where it raises. Writers take turns, other processes' too.
-
-        ``durable`` waits for the disk: for what Git cannot give back. All else survives a killed process, and a
-        power cut loses at most the last transactions, which the reconciler projects again. Raises Unavailable.
+        ``readers`` is how many read at once, ``seconds`` how long a request waits. Raises Unavailable.
         """
-        self._check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._write, work, durable)
+        # Each engine brings its driver, and a set-up has one of them.
+        if isinstance(where, Path):
+            from registry.adapters.sql.sqlite_engine import SqliteDatabase  # noqa: PLC0415
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise Unavailable("The catalogue is closed: the server is stopping.")
+            return await SqliteDatabase.open_file(where, **({} if readers is None else {"readers": readers}))
+        from registry.adapters.sql.postgres_engine import PostgresDatabase  # noqa: PLC0415
 
-    def _read(self, work: Callable[[Connection], T], query: _Query) -> T:
-        with driver_errors(self.path), self._reading.connect() as connection, query.on(connection):
-            return work(connection)
+        options = {} if readers is None else {"readers": readers}
+        return await PostgresDatabase.open_server(where, seconds=seconds, **options)
 
-    def _write(self, work: Callable[[Connection], T], durable: bool) -> T:
-        with driver_errors(self.path), self._writing.connect() as connection:
-            _synchronous(connection, "FULL" if durable else "NORMAL")
-            with connection.begin() as transaction:
-                result = work(connection)
-                transaction.commit()
-            return result
+    @abstractmethod
+    async def close(self) -> None:
+        """Lets running work end and closes; the database cannot be used after."""
+
+    @abstractmethod
+    async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
+        """What ``work`` answers on one consistent state. Cancelling stops the query. Raises Unavailable."""
+
+    @abstractmethod
+    async def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durability: Durability = Durability.USUAL,
+        deadline: Deadline = Deadline.BATCH,
+    ) -> T:
+        """Runs ``work`` and commits; rolls back where it raises. A caller who gives up does not stop it.
+
+        ``work`` may be run again where another process was in the way, so it does nothing but write. Raises
+        Unavailable.
+        """
 
 
-def _synchronous(connection: Connection, level: str) -> None:
-    cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA synchronous={level}")
-    cursor.close()
+def in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Runs ``work`` in a transaction of its own and commits it."""
+    with connection.begin() as transaction:
+        result = work(connection)
+        transaction.commit()
+    return result
 
 
-def _engine(path: Path, *, size: int, writes: bool) -> Engine:
-    """An engine whose connections keep their settings, and whose transactions begin as we say, not as the driver."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
-        poolclass=QueuePool,
-        pool_size=size,
-        max_overflow=0,
-    )
-
-    def set_up(driver: Any, _record: object) -> None:
-        cursor = driver.cursor()
-        for pragma in (
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            f"cache_size=-{_CACHE_KIB}",
-            f"mmap_size={_MMAP_BYTES}",
-            f"journal_size_limit={_WAL_LIMIT_BYTES}",
-            f"query_only={'OFF' if writes else 'ON'}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    event.listen(engine, "connect", set_up)
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
+def closed() -> Unavailable:
+    """What is said of a database that has been closed."""
+    return Unavailable("The catalogue is closed: the server is stopping.")

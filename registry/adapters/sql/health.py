@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from registry.adapters.sql.engine import driver_errors
 from registry.adapters.sql.migrate import HEAD
+from registry.adapters.sql.sqlite_engine import driver_errors
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.ports.health import CatalogueFacts, Reached

@@ -1,4 +1,4 @@
-"""Brings a database file to the newest schema: Alembic, run in process under a file lock.
+"""Brings a database file to the newest schema: Alembic, run in process under a file lock (``postgres_migrate`` beside).
 
 Two processes may start at once: the second waits and finds the work done. A file that is up to date is only looked at,
 without loading Alembic.
@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event
 
 from registry.domain.errors import Unavailable
 
@@ -53,26 +55,33 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _upgrade(path: Path, found: str | None) -> None:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "isolation_level": None})
+    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA journal_mode=WAL").close())
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with engine.begin() as connection:
+            upgrade(connection, found, f"catalogue {path.name}")
+    finally:
+        engine.dispose()
+
+
+def upgrade(connection: Connection, found: str | None, what: str, *, goal: str = "head") -> None:
+    """Runs the revisions after ``found``, up to ``goal``, in the connection's transaction.
+
+    Raises Unavailable where none of that name is known.
+    """
     # Alembic takes a tenth of a second to import, which a start without a migration should not pay.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
-    from sqlalchemy import create_engine, event  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise Unavailable(
-            f"The catalogue {path.name} was written by a newer Promptuary (schema {found}, this one knows {HEAD}): "
-            "start that version again, or move the file away and let it be made anew from Git."
+            f"The {what} was written by a newer Promptuary (schema {found}, this one knows {HEAD}): "
+            "start that version again, or put it aside and let it be made anew from Git."
         )
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "isolation_level": None})
-    event.listen(engine, "connect", lambda driver, _: driver.execute("PRAGMA journal_mode=WAL").close())
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+    config.attributes["connection"] = connection
+    command.upgrade(config, goal)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.outbox_rows import count_fed, documents_of, fill, is_told, kinds_of, read_kind
 from registry.adapters.sql.tables import outbox, repositories
 from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument
@@ -44,7 +44,7 @@ class SqlOutbox:
                 for row in connection.execute(_PENDING, {"limit": limit, "kinds": self._kinds})
             ]
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
         """The documents of the entries' templates as the catalogue has them now; others are left out."""
@@ -60,11 +60,11 @@ class SqlOutbox:
                 for document in documents_of(connection, repository, ordinals)
             ]
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
         """Drops entries after the search index has them; newer ones of the same templates stay."""
-        sequences = dialect.list_value(entry.sequence for entry in entries)
+        sequences = sorted(entry.sequence for entry in entries)
         await self._database.write(lambda connection: connection.execute(_DONE, {"sequences": sequences}))
 
     async def depth(self) -> int:
@@ -87,7 +87,7 @@ class SqlOutbox:
                 return None
             return count_fed(connection, row.repository_id, row.id, self._fed)
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def fill(self, repository: RepositoryName) -> int:
         """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, literal, select
 
 from registry.adapters.sql import dialect
+from registry.adapters.sql.statements import write_rows
 from registry.adapters.sql.tables import bodies, outbox, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_facts, from_json
@@ -21,7 +22,7 @@ _REPLACE = delete(outbox).where(
     outbox.c.kind == bindparam("of_kind"),
     dialect.one_of(outbox.c.name, "names"),
 )
-_ADD = dialect.insert(outbox)
+_ADD = insert(outbox).inline()
 _WAITS = select(
     exists().where(
         outbox.c.repository_id == bindparam("repository"), outbox.c.kind.in_(bindparam("kinds", expanding=True))
@@ -80,9 +81,9 @@ def ask(
     if not names:
         return
     kind = kind_of(fed, OutboxKind.DOCUMENT)
-    connection.execute(_REPLACE, {"repository": repository_id, "of_kind": kind, "names": dialect.list_value(names)})
+    connection.execute(_REPLACE, {"repository": repository_id, "of_kind": kind, "names": names})
     document = {"repository_id": repository_id, "kind": kind, "ordinal": ordinal}
-    dialect.write_rows(connection, _ADD, [document | {"name": name} for name in names])
+    write_rows(connection, _ADD, [document | {"name": name} for name in names])
 
 
 def fill(connection: Connection, repository_id: int, build: int, ordinal: int, fed: Fed = Fed.OWN) -> int:
@@ -127,7 +128,7 @@ def documents_of(
     connection: Connection, repository: RepositoryName, ordinals: Mapping[TemplateName, int]
 ) -> list[SearchDocument]:
     """The documents of templates as the catalogue has them now, with the ordinals given; others are left out."""
-    wanted = {"repository": repository, "names": dialect.list_value(ordinals)}
+    wanted = {"repository": repository, "names": list(ordinals)}
     return [
         SearchDocument(
             repository=repository,

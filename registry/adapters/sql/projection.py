@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from registry.adapters.sql.batch_rows import write_batch
 from registry.adapters.sql.builds import LIVE_BUILD, repository_id, sweep_some
-from registry.adapters.sql.dialect import upsert
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.statements import upsert, write_rows
 from registry.adapters.sql.tables import builds, outbox, refs, repositories, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_json, to_micros, to_time
@@ -18,9 +18,11 @@ from registry.domain.graph import Change, TemplateGraph
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
 
-_GRAPH = select(
-    templates.c.name, func.lower(func.hex(templates.c.blob)), templates.c.includes, templates.c.version
-).where(templates.c.build_id == live_build)
+_GRAPH = select(templates.c.name, templates.c.blob, templates.c.includes, templates.c.version).where(
+    templates.c.build_id == live_build
+)
+_PUT_REF = upsert(refs)
+_DROP_REF = delete(refs).where(refs.c.repository_id == bindparam("number"), refs.c.ref == bindparam("gone"))
 
 
 class SqlProjection:
@@ -61,13 +63,18 @@ class SqlProjection:
         Beginning and ending a replay also sweeps dead builds, in transactions of their own. Raises Conflict,
         Unavailable.
         """
-        waits = await self._database.write(lambda connection: write_batch(connection, batch, self._index, self._fed))
+        # A replay that lost its last batches begins again; its end waits for the disk, and what went before with it.
+        staged = batch.expected is None or batch.replay
+        lasting = Durability.PASSING if staged and not batch.final else Durability.USUAL
+        waits = await self._database.write(
+            lambda on: write_batch(on, batch, self._index, self._fed), durability=lasting
+        )
         if batch.expected is None or (batch.replay and batch.final):
             await self._sweep()
         return waits
 
     async def _sweep(self) -> None:
-        while await self._database.write(sweep_some):
+        while await self._database.write(sweep_some, durability=Durability.PASSING):
             pass
 
     async def load_state(self, repository: RepositoryName) -> VersionState:
@@ -80,11 +87,11 @@ class SqlProjection:
                 none: frozenset[str] = frozenset()
                 for name, blob, includes, _ in rows:
                     if blob:
-                        yield Change(name, BlobId(blob), frozenset(from_json(includes)) if includes else none)  # type: ignore[arg-type]  # the column holds names
+                        yield Change(name, BlobId(blob.hex()), frozenset(from_json(includes)) if includes else none)  # type: ignore[arg-type]  # the column holds names
 
             return VersionState(TemplateGraph(changes()), {name: version for name, _, _, version in rows})
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def put_refs(self, repository: RepositoryName, refs_now: dict[RefName, CommitId]) -> None:
         """Records the tips of all refs: new ones, moved ones and those that are gone."""
@@ -100,11 +107,8 @@ class SqlProjection:
                 if known.get(ref) != commit
             ]
             gone = [{"number": number, "gone": ref} for ref in known.keys() - refs_now.keys()]
-            if moved:
-                connection.execute(upsert(refs), moved)
-            if gone:
-                statement = delete(refs).where(refs.c.repository_id == bindparam("number"))
-                connection.execute(statement.where(refs.c.ref == bindparam("gone")), gone)
+            write_rows(connection, _PUT_REF, moved)
+            write_rows(connection, _DROP_REF, gone)
 
         await self._database.write(write)
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, RowMapping, func, select
 
-from registry.adapters.sql.dialect import add_up, write_rows
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.kept_tables import read_counts
+from registry.adapters.sql.statements import add_up, write_rows
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.reads import CountedRead, ReadCount, ReadCounts, ReadsBy
 
+_KEY = [column.name for column in read_counts.primary_key]
 _EPOCH = date(1970, 1, 1)
 _ADD = add_up(read_counts, "reads")
 _COLUMNS: Mapping[ReadsBy, Column[Any]] = {
@@ -43,6 +45,8 @@ class SqlReadLedger:
             }
             for (state, key), count in reads.items()
         ]
+        # In the order of the key, so that two processes that add at once never wait for each other in a ring.
+        rows.sort(key=itemgetter(*_KEY))
         await self._database.write(lambda connection: write_rows(connection, _ADD, rows))
 
     async def counts(

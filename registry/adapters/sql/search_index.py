@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from registry.adapters.sql import dialect, search_store
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.search_listing import list_everything
 from registry.adapters.sql.search_ranking import Search, facet_page
 from registry.adapters.sql.tables import search_bodies, search_documents, templates
@@ -101,7 +101,7 @@ class Fts5SearchIndex:
             rows = connection.execute(_FINGERPRINTS, {"index": index}) if index is not None else ()
             return {row.name: row.fingerprint for row in rows}
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def whole(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where there is no index."""
@@ -158,9 +158,9 @@ def _search(
 
 
 def _hits(connection: Connection, query: Query, page: Ranked, highlighter: Highlighter) -> tuple[Hit, ...]:
-    rows = connection.execute(_PAGE, {"ids": dialect.list_value(number for _, _, number in page)})
+    rows = connection.execute(_PAGE, {"ids": [number for _, _, number in page]})
     by_id: dict[int, Any] = {row.id: row for row in rows}
-    names = dialect.list_value(row.name for row in by_id.values())
+    names = [row.name for row in by_id.values()]
     now = connection.execute(_NOW, {"repository": query.repository, "names": names})
     catalogue = {row.name: row for row in now}
     hits = []

@@ -152,7 +152,7 @@ class Search:
 
     def _scored(self, ids: Sequence[int]) -> list[Scored]:
         """Of the documents those that have the terms, with their scores."""
-        listed = {"ids": dialect.list_value(ids)}
+        listed = {"ids": ids}
         if not self._terms:
             return [(0.0, row) for row in self._connection.execute(_SHORT_ROWS, listed).all()]
         scorer = Scorer(self._terms, any_term=self._any_term)

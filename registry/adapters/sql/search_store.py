@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal_column, select, update
 
 from registry.adapters.sql import dialect, fts5
+from registry.adapters.sql.statements import add_up, upsert, write_rows
 from registry.adapters.sql.tables import search_bodies, search_counts, search_documents, search_indexes
 from registry.adapters.sql.values import from_facts, to_facts
 from registry.domain.catalogue import Facts, SearchDocument
@@ -33,18 +34,14 @@ _KNOWN = (
     .outerjoin(search_bodies, search_bodies.c.document_id == search_documents.c.id)
     .where(search_documents.c.index_id == bindparam("index"), dialect.one_of(search_documents.c.name, "names"))
 )
-_SAVE = dialect.upsert(search_documents)
-_SAVE_BODY = dialect.upsert(search_bodies)
+_SAVE = upsert(search_documents)
+_SAVE_BODY = upsert(search_bodies)
 _ORDINAL = (
     update(search_documents)
     .where(search_documents.c.id == bindparam("number"))
     .values(ordinal=bindparam("new_ordinal"))
 )
-_COUNT = dialect.insert(search_counts)
-_COUNT = _COUNT.on_conflict_do_update(
-    index_elements=["index_id", "facet", "value"],
-    set_={"documents": search_counts.c.documents + _COUNT.excluded["documents"]},
-)
+_COUNT = add_up(search_counts, "documents")
 _DROP_EMPTY = delete(search_counts).where(
     search_counts.c.index_id == bindparam("index"),
     search_counts.c.facet == bindparam("of_facet"),
@@ -95,7 +92,7 @@ def _target(connection: Connection, repository: RepositoryName) -> int:
 def put_documents(connection: Connection, repository: RepositoryName, documents: Sequence[SearchDocument]) -> None:
     """Adds or replaces documents, each name once; older ones than what is there are ignored."""
     index = _target(connection, repository)
-    wanted = {"index": index, "names": dialect.list_value(document.name for document in documents)}
+    wanted = {"index": index, "names": [document.name for document in documents]}
     known = {row.name: row for row in connection.execute(_KNOWN, wanted)}
     fresh, touched = [], []
     for document in documents:
@@ -104,7 +101,7 @@ def put_documents(connection: Connection, repository: RepositoryName, documents:
             fresh.append(document)
         elif row.ordinal < document.ordinal:
             touched.append({"number": row.id, "new_ordinal": document.ordinal})
-    dialect.write_rows(connection, _ORDINAL, touched)
+    write_rows(connection, _ORDINAL, touched)
     gone, counts = _taken_out([known[document.name] for document in fresh if document.name in known])
     texts = _put_in(connection, index, fresh, known, counts)
     _count(connection, index, counts)
@@ -118,7 +115,7 @@ def delete_documents(
 ) -> None:
     """Removes the documents whose ordinal is not higher."""
     index = _target(connection, repository)
-    wanted = {"index": index, "names": dialect.list_value(names)}
+    wanted = {"index": index, "names": names}
     rows = [row for row in connection.execute(_KNOWN, wanted) if row.ordinal <= ordinal]
     if not rows:
         return
@@ -158,14 +155,12 @@ def _put_in(
     counts: Counter[str],
 ) -> list[fts5.Row]:
     """Writes the rows of documents and adds their facet values to the counts; says what the full text has to get."""
-    number = dialect.next_id(connection, search_documents) if any(d.name not in known for d in documents) else 0
+    new = sum(document.name not in known for document in documents)
+    numbers = iter(dialect.next_ids(connection, search_documents, new) if new else ())
     rows, bodies, texts = [], [], []
     for document in documents:
         row = known.get(document.name)
-        if row is None:
-            own, number = number, number + 1
-        else:
-            own = row.id
+        own = row.id if row is not None else next(numbers)
         values = _values_of(document)
         heading = fts5.heading_of(document.name, document.facts.description, document.facts.tags)
         text = folded(document.body)
@@ -173,8 +168,8 @@ def _put_in(
         rows.append(_row(index, own, document, heading, values))
         bodies.append(_body_row(own, document, text))
         counts.update([TOTAL, *values])
-    dialect.write_rows(connection, _SAVE, rows)
-    dialect.write_rows(connection, _SAVE_BODY, bodies)
+    write_rows(connection, _SAVE, rows)
+    write_rows(connection, _SAVE_BODY, bodies)
     return texts
 
 
@@ -200,9 +195,9 @@ def _body_row(number: int, document: SearchDocument, text: str) -> dict[str, Any
 def _count(connection: Connection, index: int, counts: Counter[str]) -> None:
     changed = [(*token.partition("\t")[::2], by) for token, by in counts.items() if by]
     rows = [{"index_id": index, "facet": facet, "value": value, "documents": by} for facet, value, by in changed]
-    dialect.write_rows(connection, _COUNT, rows)
+    write_rows(connection, _COUNT, rows)
     fewer = [{"index": index, "of_facet": facet, "of_value": value} for facet, value, by in changed if by < 0]
-    dialect.write_rows(connection, _DROP_EMPTY, fewer)
+    write_rows(connection, _DROP_EMPTY, fewer)
 
 
 def all_counts(connection: Connection, index: int) -> dict[str, Counter[str]]:
@@ -214,7 +209,7 @@ def all_counts(connection: Connection, index: int) -> dict[str, Counter[str]]:
 
 
 def _forget(connection: Connection, ids: Sequence[int]) -> None:
-    listed = {"ids": dialect.list_value(ids)}
+    listed = {"ids": ids}
     connection.execute(delete(search_documents).where(dialect.one_of(search_documents.c.id, "ids")), listed)
     connection.execute(delete(search_bodies).where(dialect.one_of(search_bodies.c.document_id, "ids")), listed)
 

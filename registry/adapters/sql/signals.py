@@ -8,14 +8,13 @@ from typing import Any
 
 import asyncpg
 
+from registry.adapters.sql.dialect import PROJECTED
 from registry.domain.ids import RepositoryName
 from registry.ports.signals import Told
 
 log = logging.getLogger(__name__)
 
 HINTS = "promptuary_hints"
-PROJECTED = "promptuary_projected"
-"""The channel on which a batch's transaction tells ``<repository> <commit>``."""
 
 CALL_SECONDS = 2.0
 ALIVE_SECONDS = 1.0

@@ -6,7 +6,7 @@ Everything that is projected hangs on a *build*: a repository has one live build
 beside it, so readers never see half a replay. Ids of commits, blobs and digests are stored as bytes, times as
 microseconds since 1970 in UTC, lists and mappings as JSON text.
 
-Full-text tables are virtual and belong to SQLite alone: ``dialect`` (names) and ``fts5`` (search) make them.
+Full-text tables differ between the dialects: ``dialect`` (names) and ``fts5`` (search) make them.
 """
 
 from sqlalchemy import (
@@ -20,12 +20,13 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     func,
     literal_column,
 )
 from sqlalchemy.sql import ColumnElement
+
+from registry.adapters.sql.column_types import ID, WORDS
 
 metadata = MetaData(
     naming_convention={
@@ -40,7 +41,7 @@ repositories = Table(
     "repositories",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", WORDS, nullable=False, unique=True),
     Column("live_build", Integer),
     Column("staged_build", Integer),
 )
@@ -50,11 +51,11 @@ builds = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("repository_id", ForeignKey("repositories.id"), nullable=False, index=True),
-    Column("ref", Text, nullable=False),
-    Column("commit", Text, nullable=False),
+    Column("ref", WORDS, nullable=False),
+    Column("commit", WORDS, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("schema", Integer, nullable=False),
-    Column("rules", Text, nullable=False),
+    Column("rules", WORDS, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     sqlite_autoincrement=True,  # the number of a dropped build never comes back
 )
@@ -65,12 +66,12 @@ commits = Table(
     Column("build_id", ForeignKey("builds.id"), nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("commit", LargeBinary, nullable=False),
-    Column("author_name", Text, nullable=False),
-    Column("author_email", Text, nullable=False),
+    Column("author_name", WORDS, nullable=False),
+    Column("author_email", WORDS, nullable=False),
     Column("committed_at", BigInteger, nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("subject", WORDS, nullable=False),
     Column("authored_at", BigInteger),
-    Column("imported_subject", Text),
+    Column("imported_subject", WORDS),
     PrimaryKeyConstraint("build_id", "ordinal"),
     sqlite_with_rowid=False,
 )
@@ -78,24 +79,24 @@ commits = Table(
 templates = Table(
     "templates",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("build_id", ForeignKey("builds.id"), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", WORDS, nullable=False),
     Column("sort_key", LargeBinary, nullable=False),
     Column("version", Integer, nullable=False),
     Column("latest", Integer),
     Column("default_version", Integer),
     Column("blob", LargeBinary),
     Column("latest_blob", LargeBinary),
-    Column("includes", Text),
+    Column("includes", WORDS),
     Column("deleted", Boolean, nullable=False),
-    Column("moved_to", Text),
+    Column("moved_to", WORDS),
     Column("commit", LargeBinary),
     Column("age", BigInteger, nullable=False),
-    Column("labels", Text),
-    Column("owners", Text),
-    Column("facts", Text),
-    Column("diagnostics", Text),
+    Column("labels", WORDS),
+    Column("owners", WORDS),
+    Column("facts", WORDS),
+    Column("diagnostics", WORDS),
     UniqueConstraint("build_id", "name"),
 )
 """``age`` is minus the time of the last commit that counted, so that newest first and by name both ascend."""
@@ -106,10 +107,10 @@ template_values = Table(
     "template_values",
     metadata,
     Column("build_id", ForeignKey("builds.id"), nullable=False),
-    Column("facet", Text, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("facet", WORDS, nullable=False),
+    Column("value", WORDS, nullable=False),
     Column("sort_key", LargeBinary, nullable=False),
-    Column("template_id", Integer, nullable=False),
+    Column("template_id", ID, nullable=False),
     PrimaryKeyConstraint("build_id", "facet", "value", "sort_key"),
     sqlite_with_rowid=False,
 )
@@ -123,10 +124,10 @@ versions = Table(
     Column("ordinal", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("blob", LargeBinary, nullable=False),
-    Column("status", Text),
-    Column("cause", Text),
-    Column("moved_from", Text),
-    Column("diagnostics", Text),
+    Column("status", WORDS),
+    Column("cause", WORDS),
+    Column("moved_from", WORDS),
+    Column("diagnostics", WORDS),
     PrimaryKeyConstraint("template_id", "number"),
     sqlite_with_rowid=False,
 )
@@ -146,9 +147,9 @@ removals = Table(
     metadata,
     Column("build_id", ForeignKey("builds.id"), nullable=False),
     Column("ordinal", Integer, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", WORDS, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("moved_to", Text),
+    Column("moved_to", WORDS),
     PrimaryKeyConstraint("build_id", "ordinal", "name"),
     sqlite_with_rowid=False,
 )
@@ -159,7 +160,7 @@ closures = Table(
     metadata,
     Column("build_id", ForeignKey("builds.id"), nullable=False),
     Column("digest", LargeBinary, nullable=False),
-    Column("pairs", Text, nullable=False),
+    Column("pairs", WORDS, nullable=False),
     PrimaryKeyConstraint("build_id", "digest"),
     sqlite_with_rowid=False,
 )
@@ -170,7 +171,7 @@ bodies = Table(
     metadata,
     Column("build_id", ForeignKey("builds.id"), nullable=False),
     Column("blob", LargeBinary, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", WORDS, nullable=False),
     PrimaryKeyConstraint("build_id", "blob"),
 )
 
@@ -178,8 +179,8 @@ labels = Table(
     "labels",
     metadata,
     Column("build_id", ForeignKey("builds.id"), nullable=False),
-    Column("label", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("label", WORDS, nullable=False),
+    Column("name", WORDS, nullable=False),
     Column("version", Integer, nullable=False),
     PrimaryKeyConstraint("build_id", "label", "name"),
     sqlite_with_rowid=False,
@@ -189,16 +190,16 @@ label_moves = Table(
     "label_moves",
     metadata,
     Column("build_id", ForeignKey("builds.id"), nullable=False),
-    Column("label", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("label", WORDS, nullable=False),
+    Column("name", WORDS, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("version", Integer),
     Column("previous", Integer),
     Column("commit", LargeBinary, nullable=False),
     Column("moved_at", BigInteger, nullable=False),
-    Column("author_name", Text, nullable=False),
-    Column("author_email", Text, nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("author_name", WORDS, nullable=False),
+    Column("author_email", WORDS, nullable=False),
+    Column("subject", WORDS, nullable=False),
     PrimaryKeyConstraint("build_id", "label", "name", "ordinal"),
     sqlite_with_rowid=False,
 )
@@ -208,8 +209,8 @@ refs = Table(
     "refs",
     metadata,
     Column("repository_id", ForeignKey("repositories.id"), nullable=False),
-    Column("ref", Text, nullable=False),
-    Column("commit", Text, nullable=False),
+    Column("ref", WORDS, nullable=False),
+    Column("commit", WORDS, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("repository_id", "ref"),
     sqlite_with_rowid=False,
@@ -218,10 +219,10 @@ refs = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("sequence", Integer, primary_key=True),
+    Column("sequence", ID, primary_key=True),
     Column("repository_id", ForeignKey("repositories.id"), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("kind", WORDS, nullable=False),
+    Column("name", WORDS, nullable=False),
     Column("ordinal", Integer, nullable=False),
     UniqueConstraint("repository_id", "kind", "name"),
     sqlite_autoincrement=True,  # a sequence that was done never comes back, so a late ``done`` drops nothing new
@@ -231,8 +232,8 @@ search_indexes = Table(
     "search_indexes",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("repository", Text, nullable=False, index=True),
-    Column("role", Text, nullable=False),
+    Column("repository", WORDS, nullable=False, index=True),
+    Column("role", WORDS, nullable=False),
     sqlite_autoincrement=True,  # the number names the full-text tables, and a dropped one never comes back
 )
 """``role`` is live (searches see it), next (being filled to take its place) or dead (being swept away)."""
@@ -240,14 +241,14 @@ search_indexes = Table(
 search_documents = Table(
     "search_documents",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("index_id", ForeignKey("search_indexes.id"), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", WORDS, nullable=False),
     Column("sort_key", LargeBinary, nullable=False),
     Column("ordinal", Integer, nullable=False),
-    Column("fingerprint", Text, nullable=False),
-    Column("facets", Text, nullable=False),
-    Column("heading", Text, nullable=False),
+    Column("fingerprint", WORDS, nullable=False),
+    Column("facets", WORDS, nullable=False),
+    Column("heading", WORDS, nullable=False),
     UniqueConstraint("index_id", "name"),
 )
 Index("ix_search_documents_by_name", search_documents.c.index_id, search_documents.c.sort_key)
@@ -255,9 +256,9 @@ Index("ix_search_documents_by_name", search_documents.c.index_id, search_documen
 search_bodies = Table(
     "search_bodies",
     metadata,
-    Column("document_id", Integer, primary_key=True),
-    Column("folded", Text, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document_id", ID, primary_key=True, autoincrement=False),
+    Column("folded", WORDS, nullable=False),
+    Column("document", WORDS, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
 """The text that was indexed, folded for comparing and compressed for showing; kept apart from the short rows."""
@@ -266,8 +267,8 @@ search_counts = Table(
     "search_counts",
     metadata,
     Column("index_id", ForeignKey("search_indexes.id"), nullable=False),
-    Column("facet", Text, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("facet", WORDS, nullable=False),
+    Column("value", WORDS, nullable=False),
     Column("documents", Integer, nullable=False),
     PrimaryKeyConstraint("index_id", "facet", "value"),
     sqlite_with_rowid=False,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select
 
 from registry.adapters.sql import dialect, listing
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import bodies, repositories, templates
 from registry.adapters.sql.values import from_diagnostics, from_facts, from_json, to_time
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
@@ -82,7 +82,7 @@ class SqlTemplateIndex:
         """The templates of some names, deleted ones included; absent names are left out."""
 
         def find(connection: Connection) -> dict[TemplateName, TemplateEntry]:
-            wanted = {"repository": repository, "names": dialect.list_value(names)}
+            wanted = {"repository": repository, "names": list(names)}
             entries = (entry_of(row) for row in connection.execute(_FIND_SOME, wanted))
             return {entry.name: entry for entry in entries}
 
@@ -122,7 +122,7 @@ class SqlTemplateIndex:
             wanted = {"repository": repository, "after": after or "", "limit": limit}
             return [entry_of(row) for row in connection.execute(_EVERY, wanted)]
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def nearest_names(self, repository: RepositoryName, name: str, limit: int = 3) -> list[TemplateName]:
         """The names most like a misspelt one, best first; empty where none is like it."""

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from registry.adapters.sql import dialect
+from registry.adapters.sql.statements import insert_new, upsert, write_rows
 from registry.adapters.sql.tables import template_values, templates
 from registry.adapters.sql.values import from_facts, from_json, to_diagnostics, to_facts, to_json, to_list, to_micros
 from registry.domain.catalogue import CommitRow, Facts, LabelMove, Removal, VersionRow
@@ -115,8 +116,8 @@ class TemplateState:
 
 
 _LOAD = select(templates).where(templates.c.build_id == bindparam("build"), dialect.one_of(templates.c.name, "names"))
-_SAVE = dialect.upsert(templates)
-_ADD_VALUES = dialect.insert_new(template_values)
+_SAVE = upsert(templates)
+_ADD_VALUES = insert_new(template_values)
 _DROP_VALUES = delete(template_values).where(
     template_values.c.build_id == bindparam("build"),
     template_values.c.facet == bindparam("of_facet"),
@@ -129,7 +130,7 @@ def load_states(
     connection: Connection, build: int, names: Iterable[TemplateName], new: Iterable[TemplateName]
 ) -> dict[TemplateName, TemplateState]:
     """The states of ``names`` as they are saved, and fresh ones for those of ``new`` that are not."""
-    wanted = {"build": build, "names": dialect.list_value(names)}
+    wanted = {"build": build, "names": list(names)}
     states = {row.name: _state_of(row) for row in connection.execute(_LOAD, wanted)}
     for name in new:
         if name not in states:
@@ -167,9 +168,9 @@ def save_states(connection: Connection, build: int, states: Sequence[TemplateSta
     if not states:
         return
     fresh = [state for state in states if not state.id]
-    for number, state in enumerate(fresh, dialect.next_id(connection, templates) if fresh else 0):
+    for state, number in zip(fresh, dialect.next_ids(connection, templates, len(fresh)) if fresh else (), strict=True):
         state.id = number
-    dialect.write_rows(connection, _SAVE, [state.row(build) for state in states])
+    write_rows(connection, _SAVE, [state.row(build) for state in states])
     dialect.add_names(connection, [(state.id, state.name) for state in fresh])
     _save_values(connection, build, states)
 
@@ -186,5 +187,5 @@ def _save_values(connection: Connection, build: int, states: Sequence[TemplateSt
             row = {"build_id": build, "facet": facet, "value": value, "sort_key": state.sort_key}
             added.append(row | {"template_id": state.id})
         state.saved_values = values
-    dialect.write_rows(connection, _DROP_VALUES, dropped)
-    dialect.write_rows(connection, _ADD_VALUES, added)
+    write_rows(connection, _DROP_VALUES, dropped)
+    write_rows(connection, _ADD_VALUES, added)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, column, select, table
+from sqlalchemy import Connection, and_, select
 
-from registry.adapters.sql.dialect import NAMES_TABLE, list_value, one_of
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.dialect import names_table, one_of
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import refs, removals, repositories, template_values, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
@@ -13,10 +13,9 @@ from registry.domain.catalogue import Removal, VersionEntry
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName, TemplateName
 from registry.ports.verifying import StoredKeys
 
-_names = table(NAMES_TABLE, column("rowid"), column("name"))
 _KEYS = (
-    select(templates.c.name, templates.c.sort_key, templates.c.latest_blob, _names.c.name.label("letters"))
-    .outerjoin(_names, _names.c.rowid == templates.c.id)
+    select(templates.c.name, templates.c.sort_key, templates.c.latest_blob, names_table.c.name.label("letters"))
+    .outerjoin(names_table, names_table.c.rowid == templates.c.id)
     .where(templates.c.build_id == live_build)
 )
 _VALUES = (
@@ -53,7 +52,7 @@ class SqlStoredRows:
                 for row in connection.execute(_KEYS, {"repository": repository})
             }
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def filter_values(self, repository: RepositoryName) -> dict[TemplateName, set[tuple[str, str]]]:
         """The facets and values by template; under the empty name what leads to none."""
@@ -64,16 +63,16 @@ class SqlStoredRows:
                 found.setdefault(name or TemplateName(""), set()).add((facet, value))
             return found
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def versions_of(self, repository: RepositoryName, names: Sequence[TemplateName]) -> list[VersionEntry]:
         """All versions of some templates, in no order."""
 
         def read(connection: Connection) -> list[VersionEntry]:
-            wanted = {"repository": repository, "names": list_value(names)}
+            wanted = {"repository": repository, "names": names}
             return [version_of(row) for row in connection.execute(_VERSIONS_OF, wanted)]
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def removals(self, repository: RepositoryName) -> dict[Removal, int]:
         """Every removal, and the last version that the template had until then."""
@@ -82,7 +81,7 @@ class SqlStoredRows:
             rows = connection.execute(_REMOVALS, {"repository": repository})
             return {Removal(row.name, row.ordinal, row.moved_to): row.version for row in rows}
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def refs(self, repository: RepositoryName) -> dict[RefName, CommitId]:
         """The tips of all refs as they were recorded."""
@@ -91,4 +90,4 @@ class SqlStoredRows:
             rows = connection.execute(_REFS.where(repositories.c.name == repository))
             return {RefName(row.ref): CommitId(row.commit) for row in rows}
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, select, tuple_
 
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import closures, commits, label_moves, labels, templates, versions
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_diagnostics, from_json, to_time
@@ -61,7 +61,8 @@ _EVERY_MOVE = (
     .limit(bindparam("limit"))
 )
 
-_ABOVE_ALL = 2**62
+_ABOVE_ALL = 2**31 - 1
+"""More than any version's number, and the largest that PostgreSQL's column takes."""
 
 
 def version_of(row: Row[Any]) -> VersionEntry:
@@ -150,7 +151,7 @@ class SqlVersionIndex:
                 found.setdefault(row.label, {})[row.name] = row.version
             return found
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def label_history(
         self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50
@@ -174,4 +175,4 @@ class SqlVersionIndex:
             rows = connection.execute(_EVERY_MOVE, {"repository": repository, "limit": limit, **wanted})
             return [_move_of(row) for row in rows]
 
-        return await self._database.read(read)
+        return await self._database.read(read, deadline=Deadline.BATCH)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam
 
-from registry.adapters.sql.dialect import list_value, one_of
+from registry.adapters.sql.dialect import one_of
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.tables import commits, digest_head, templates, versions
 from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
@@ -38,7 +38,7 @@ class SqlVersionOrigins:
 
         def read(connection: Connection) -> list[VersionEntry]:
             wanted = [bytes.fromhex(commit) for commit in commits]
-            of_names = {"repository": repository, "names": list_value(names)}
+            of_names = {"repository": repository, "names": names}
             return [
                 version_of(row)
                 for start in range(0, len(wanted), _CHUNK)

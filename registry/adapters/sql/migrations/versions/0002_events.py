@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from registry.adapters.sql.column_types import WORDS
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -15,9 +17,9 @@ def upgrade() -> None:
         "removals",
         sa.Column("build_id", sa.Integer(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("moved_to", sa.Text(), nullable=True),
+        sa.Column("moved_to", WORDS, nullable=True),
         sa.ForeignKeyConstraint(["build_id"], ["builds.id"], name=op.f("fk_removals_build_id")),
         sa.PrimaryKeyConstraint("build_id", "ordinal", "name", name=op.f("pk_removals")),
         sqlite_with_rowid=False,

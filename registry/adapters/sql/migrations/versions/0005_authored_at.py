@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from registry.adapters.sql.column_types import WORDS
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -12,4 +14,4 @@ depends_on = None
 def upgrade() -> None:
     """Goes one revision forward."""
     op.add_column("commits", sa.Column("authored_at", sa.BigInteger(), nullable=True))
-    op.add_column("commits", sa.Column("imported_subject", sa.Text(), nullable=True))
+    op.add_column("commits", sa.Column("imported_subject", WORDS, nullable=True))

@@ -1,0 +1,35 @@
+"""Types of columns that the two dialects spell differently."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from sqlalchemy import ARRAY, BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+WORDS = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared byte by byte, as SQLite does, whatever the language of the PostgreSQL server."""
+
+ID = BigInteger().with_variant(Integer(), "sqlite")
+"""Numbers that never come back: a rebuild of 100,000 templates takes as many. SQLite's integers have 64 bits anyway."""
+
+
+class ListOf(TypeDecorator[Any]):
+    """A list as one parameter: JSON text for SQLite, an array for PostgreSQL."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, element: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.element = BigInteger() if isinstance(element, Integer) else Text()
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """How the driver takes it."""
+        return dialect.type_descriptor(ARRAY(self.element) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Iterable[str | int] | None, dialect: Dialect) -> Any:
+        """What the driver is given."""
+        if value is None:
+            return None
+        return list(value) if dialect.name == "postgresql" else orjson.dumps(list(value)).decode()

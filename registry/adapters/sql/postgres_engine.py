@@ -1,0 +1,190 @@
+"""The database on a PostgreSQL server, over asyncpg.
+
+Reads and writes have a pool each, whose connections carry as their own settings what every transaction needs, so that
+no statement has to say it: reads see one consistent state and stop after the request's deadline.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from registry.adapters.breakers import Breaker
+from registry.adapters.sql.engine import REQUEST_SECONDS, Database, Deadline, Durability, closed, in_transaction
+from registry.adapters.sql.postgres_connect import connector
+from registry.adapters.sql.postgres_errors import is_away, is_lost, is_passing, reason_of, server_errors
+from registry.adapters.sql.postgres_migrate import migrate_server
+
+T = TypeVar("T")
+
+BATCH_SECONDS = 60.0
+_READERS = 10
+_WRITERS = 4
+_TRIES = 4
+_STATEMENTS = 400
+"""Prepared statements that a connection keeps: more than there are shapes of statement."""
+_GRACE_SECONDS = 2.0
+"""How long the server may take to say that a statement was too long, before it is taken for not answering."""
+
+
+class PostgresDatabase(Database):
+    """An open database. ``open_server`` makes it."""
+
+    def __init__(self, address: str, *, readers: int, seconds: float) -> None:
+        self.breaker = Breaker("PostgreSQL", seconds=seconds)
+        self._seconds = seconds
+        reading = {"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on"}
+        self._reading = _engine(connector(address, seconds=seconds, settings=reading), readers, seconds)
+        self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    async def open_server(cls, address: str, *, readers: int = _READERS, seconds: float = REQUEST_SECONDS) -> Self:
+        """Opens the database, made or migrated to the newest schema first. Raises Unavailable."""
+        with server_errors():
+            await migrate_server(address)
+        return cls(address, readers=readers, seconds=seconds)
+
+    async def close(self) -> None:
+        """Lets running work end and closes the connections; the database cannot be used after."""
+        self._closed = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=BATCH_SECONDS)
+        try:
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await self._reading.dispose()
+                await self._writing.dispose()
+        except TimeoutError:
+            return  # a server that hangs takes no leave; the connections end with the process
+
+    async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
+        """What ``work`` answers on one consistent state. Cancelling stops the query, in the server too."""
+        seconds = self._seconds if deadline is Deadline.REQUEST else BATCH_SECONDS
+
+        def limited(connection: Connection) -> T:
+            if deadline is not Deadline.REQUEST:
+                _set(connection, statement_timeout=f"{BATCH_SECONDS * 1000:.0f}")
+            return work(connection)
+
+        if deadline is not Deadline.REQUEST:
+            return await self._within(seconds, self._read(limited), stops=True)
+        era = self.breaker.admit()
+        return await self._within(seconds, self._read(limited), stops=True, era=era)
+
+    async def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durability: Durability = Durability.USUAL,
+        deadline: Deadline = Deadline.BATCH,
+    ) -> T:
+        """Runs ``work`` and commits; rolls back where it raises, and runs it again where others were in the way."""
+        seconds = self._seconds * 10 if deadline is Deadline.REQUEST else BATCH_SECONDS
+
+        def limited(connection: Connection) -> T:
+            if durability is Durability.PASSING:
+                _set(connection, synchronous_commit="off")
+            if deadline is Deadline.REQUEST:
+                _set(connection, statement_timeout=f"{seconds * 1000:.0f}")
+            return work(connection)
+
+        return await self._within(seconds, self._write(limited), stops=False)
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        for last in (False, True):
+            try:
+                async with self._reading.connect() as connection:
+                    return await connection.run_sync(work)
+            except (DBAPIError, OSError) as error:
+                if last or not (is_lost(error) or is_passing(error)):
+                    raise
+        raise AssertionError
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        for turn in range(_TRIES):
+            try:
+                async with self._writing.connect() as connection:
+                    return await connection.run_sync(in_transaction, work)
+            except DBAPIError as error:
+                if turn + 1 == _TRIES or not is_passing(error):
+                    raise
+            await asyncio.sleep(random.uniform(0.0, 0.02 * 2**turn))  # noqa: S311  (nothing secret)
+        raise AssertionError
+
+    async def _within(self, seconds: float, work: Coroutine[Any, Any, T], *, stops: bool, era: int | None = None) -> T:
+        """Waits so long for the work, and a little for the server to say itself that it is over.
+
+        The work is a task of its own, so that nobody waits for the end of a connection to a server that hangs.
+        ``era`` is what the breaker said of a call that it admitted.
+        """
+        if self._closed:
+            work.close()
+            raise closed()
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            done, _ = await asyncio.wait((task,), timeout=seconds + min(seconds, _GRACE_SECONDS))
+        except asyncio.CancelledError:
+            if stops:
+                task.cancel()
+            if era is not None:
+                self.breaker.told_nothing(era)
+            raise
+        if not done:
+            task.cancel()
+        with server_errors(), self._counted(era):
+            if not done:
+                raise TimeoutError
+            return task.result()
+
+    @contextmanager
+    def _counted(self, era: int | None) -> Iterator[None]:
+        """Tells the breaker how a call that it admitted went. A query that took too long was answered."""
+        try:
+            yield
+        except Exception as error:
+            if era is not None and is_away(error):
+                self.breaker.failed(era, reason_of(error) or "it cannot be reached")
+            elif era is not None:
+                self.breaker.answered(era)
+            raise
+        if era is not None:
+            self.breaker.answered(era)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that nothing is said of a failure that nobody waited for
+
+
+def _set(connection: Connection, **settings: str) -> None:
+    """Settings for the rest of the transaction."""
+    for name, value in settings.items():
+        connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
+
+
+def _engine(connect: Callable[..., Any], size: int, seconds: float) -> AsyncEngine:
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        connect_args={"async_creator_fn": connect, "prepared_statement_cache_size": _STATEMENTS},
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=seconds,
+        pool_use_lifo=True,
+        pool_recycle=3600,
+    )
+
+    def look(_driver: Any, record: Any, _proxy: object) -> None:
+        # The driver notices at once when the server ends a connection; asking costs a way there and back each time.
+        if record.driver_connection.is_closed():
+            raise InvalidatePoolError
+
+    event.listen(engine.sync_engine, "checkout", look)
+    return engine
