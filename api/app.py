@@ -17,9 +17,11 @@ from api.git_http import GitHttp, GitLimits
 from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
+from api.metrics import Metrics
 from api.observing import Observed
 from api.problem_handlers import add_problem_handlers
 from api.request_ids import RequestIds
+from api.request_meters import RequestMeters
 from api.routes import (
     blames,
     branches,
@@ -35,6 +37,7 @@ from api.routes import (
     index,
     keys,
     labels,
+    metrics,
     moves,
     promotions,
     reads,
@@ -68,8 +71,8 @@ def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
         return await registry.indexing.checkpoint(repository)
 
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp)
-    request_ids = RequestIds()
-    documented = documented_app(registry, answers)
+    request_ids, meters = RequestIds(), RequestMeters()
+    documented = documented_app(registry, answers, meters)
     gateway = Gateway(
         HotRenders(HotBundles(documented, registry=registry, answers=answers), registry=registry, answers=answers),
         git=_git_of(registry) if registry.role.takes_writes else _no_git,
@@ -77,10 +80,10 @@ def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
     )
     if registry.role is Role.INDEXER:
-        return Observed(gateway, request_ids=request_ids)
+        return Observed(gateway, request_ids=request_ids, meters=meters)
     behind = _forwarding(gateway, node, registry) if node is not None else gateway
-    observed = Observed(behind, request_ids=request_ids)
-    return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids)
+    observed = Observed(behind, request_ids=request_ids, meters=meters)
+    return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters)
 
 
 def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry) -> ASGIApp:
@@ -104,7 +107,7 @@ async def _no_git(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"Git is served by promptuary git, not by this process.\n"})
 
 
-def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
+def documented_app(registry: Registry, answers: AnswerCache, meters: RequestMeters) -> FastAPI:
     """The documented routes alone."""
 
     @asynccontextmanager
@@ -123,10 +126,12 @@ def documented_app(registry: Registry, answers: AnswerCache) -> FastAPI:
     )
     app.state.registry = registry
     app.state.answers = answers
+    app.state.metrics = Metrics(registry, answers=answers, requests=meters)
     add_problem_handlers(app)
     if registry.role is not Role.INDEXER:
         _add_routes(app)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
     return app
 

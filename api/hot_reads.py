@@ -19,6 +19,7 @@ from api.observing import ID
 from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import SLOW_SECONDS, Served, tell
+from api.request_meters import HOT_ROUTE, RequestMeters
 from api.template_reads import read_answer
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 
 PREFIX = b"/api/v1/repositories/"
 NOUN = b"/templates/"
-ROUTE = "/api/v1/repositories/{repository}/templates/{name}"
 CACHEABLE = frozenset({"label", "version"})
 """Selectors whose answer only a projection can change. Other refs move without one, so ``ref`` is not kept."""
 
@@ -36,13 +36,24 @@ CACHEABLE = frozenset({"label", "version"})
 class HotReads:
     """An ASGI application in front of another one."""
 
-    def __init__(self, app: ASGIApp, *, registry: Registry, cache: AnswerCache, request_ids: RequestIds) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        registry: Registry,
+        cache: AnswerCache,
+        request_ids: RequestIds,
+        meters: RequestMeters,
+    ) -> None:
         self._app = app
         self._registry = registry
         self._accounts = registry.accounts
         self._reads = registry.reads
         self._cache = cache
         self._request_ids = request_ids
+        self._meters = meters
+        self._durations = meters.durations["GET", HOT_ROUTE]
+        self._statuses = meters.hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over."""
@@ -67,20 +78,24 @@ class HotReads:
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
         request_id = self._request_ids.take(request_id)
-        if answer is None:
+        if answer is not None:
+            self._meters.cache_hits += 1
+        else:
+            self._meters.cache_misses += 1
             answer = await self._missed(key, request_id)
             if answer is None:
                 scope[ID] = request_id.decode()
                 await self._app(scope, receive, send)
                 return
         self._reads.count(answer.read, actor.key_id)
-        if etags:
-            answer = answer.matched(etags)
+        answer = answer.matched(etags)
         waited = perf_counter() - began
+        self._durations.add(waited)
+        self._statuses[answer.status] += 1
         await answer.send(send, (REQUEST_ID, request_id))
         if waited >= SLOW_SECONDS or log.isEnabledFor(logging.DEBUG):
-            seconds = perf_counter() - began
-            tell(Served("GET", scope["path"], ROUTE, answer.status, waited, seconds, actor.user), request_id)
+            served = Served("GET", scope["path"], HOT_ROUTE, answer.status, waited, perf_counter() - began, actor.user)
+            tell(served, request_id)
 
     async def _missed(self, key: Key, request_id: bytes) -> Answer | None:
         token = CURRENT.set(request_id.decode())

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import Served, tell
+from api.request_meters import RequestMeters
 
 ACTOR = "promptuary.actor"
 """Where in the ASGI scope the identified caller stands."""
@@ -23,9 +24,10 @@ LEFT = 499
 class Observed:
     """An ASGI application in front of another one."""
 
-    def __init__(self, app: ASGIApp, *, request_ids: RequestIds) -> None:
+    def __init__(self, app: ASGIApp, *, request_ids: RequestIds, meters: RequestMeters) -> None:
         self._app = app
         self._request_ids = request_ids
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on."""
@@ -36,13 +38,17 @@ class Observed:
             scope[ID] = self._request_ids.take(dict(scope["headers"]).get(REQUEST_ID)).decode()
         method, reply = scope["method"], _Reply(send)
         token = CURRENT.set(scope[ID])
+        self._meters.in_flight += 1
         try:
             await self._app(scope, receive, reply)
         except Exception:
             scope[STATUS] = 500
             raise
         finally:
-            tell(reply.served(method, scope))
+            self._meters.in_flight -= 1
+            served = reply.served(method, scope)
+            self._meters.add(served)
+            tell(served)
             CURRENT.reset(token)
 
 

@@ -45,6 +45,7 @@ from registry.services.imports import Imports
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance
+from registry.services.meters import Meters
 from registry.services.news import Journal
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
@@ -108,6 +109,7 @@ class Registry:
     verifying: Verifying
     maintenance: Maintenance
     readiness: Readiness
+    meters: Meters
 
 
 @asynccontextmanager
@@ -177,7 +179,7 @@ def _compose(
     tier: Tier,
 ) -> Registry:
     projected = _projected(tier, role)
-    clock, checker, journal, source = SystemClock(), Checker(judges), Journal(), TemplateSource()
+    clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
     indexing = Indexing(
@@ -188,6 +190,7 @@ def _compose(
         checker=checker,
         events=projected.told,
         journal=journal,
+        meters=meters,
     )
     content = ContentRules(
         states=states,
@@ -196,7 +199,7 @@ def _compose(
         labels=LabelRules(versions=versions),
         compatibility=CompatibilityRules(versions=versions, checker=checker),
     )
-    gate = Gate(git=git, content=content, indexing=indexing)
+    gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
     writes = Writes(git=git, gate=gate, indexing=indexing, clock=clock)
     repeats = Repeats(git=git)
     reading = Templates(
@@ -260,13 +263,14 @@ def _compose(
             checker=checker,
             stored=tier.stored,
         ),
-        maintenance=Maintenance(git=git, upkeep=git, projection=projection),
+        maintenance=Maintenance(git=git, upkeep=git, projection=projection, meters=meters),
         readiness=Readiness(
             role=role,
             indexing=indexing,
             is_projected=indexing.ready if role.has_disk else tier.known_repositories.is_projected,
             dependencies=tier.dependencies,
         ),
+        meters=meters,
     )
 
 

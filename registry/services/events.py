@@ -232,6 +232,11 @@ class EventStreams:
             tasks.create_task(self._listen())
             tasks.create_task(self._look_around())
 
+    @property
+    def subscribers(self) -> int:
+        """How many streams are open."""
+        return sum(feed.subscribers for feed in self._feeds.values())
+
     def close(self) -> None:
         """Ends every subscription, those to come as well: the server is stopping."""
         if not self.closing.done():

@@ -18,6 +18,7 @@ from registry.services.gate_files import check_commits, check_message, check_sec
 from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
 from registry.services.indexing import Indexing
+from registry.services.meters import Meters, Work
 from registry.services.tree_changes import RULES_PATH, Run, at_once, in_thread, read_file, read_many
 
 SMALL_FOLDERS = 16
@@ -39,10 +40,13 @@ class Verdict:
 class Gate:
     """Judges pushes (in Git's quarantine) and the server's own commits by the same rules."""
 
-    def __init__(self, *, git: Repositories, content: ContentRules, indexing: Indexing) -> None:
+    def __init__(
+        self, *, git: Repositories, content: ContentRules, indexing: Indexing, meters: Meters | None = None
+    ) -> None:
         self._git = git
         self._content = content
         self._indexing = indexing
+        self._meters = meters or Meters()
 
     async def judge(
         self,
@@ -62,7 +66,7 @@ class Gate:
         with self._git.open(repository, quarantine=quarantine) as store:
             refs = store.refs()
             run = at_once if quarantine is not None and _is_small(quarantine) else in_thread
-            return await self._judge(_Push(repository, store, refs, actor, run, progress), updates)
+            return await self._timed(_Push(repository, store, refs, actor, run, progress), updates, "push")
 
     async def judge_commit(
         self, repository: RepositoryName, store: GitStore, update: RefUpdate, actor: Actor, *, rollback: bool = False
@@ -75,7 +79,13 @@ class Gate:
         # Within a turn of joined writes the branch has not moved yet: what counts is what the commit stands on.
         known = refs if update.creates else {**refs, update.ref: update.old}
         push = _Push(repository, store, known, actor, at_once, _silent, [update.new], rollback=rollback)
-        return await self._judge(push, [update])
+        return await self._timed(push, [update], "write")
+
+    async def _timed(self, push: "_Push", updates: Sequence[RefUpdate], way: str) -> Verdict:
+        with self._meters.timed(Work.GATE, way, repository=push.repository) as timing:
+            verdict = await self._judge(push, updates)
+            timing.outcome = "accepted" if verdict.accepted else "refused"
+        return verdict
 
     async def _judge(self, push: "_Push", updates: Sequence[RefUpdate]) -> Verdict:
         store, refs, actor = push.store, push.refs, push.actor

@@ -18,6 +18,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
 from registry.services.feeding import Feeding
+from registry.services.meters import Meters, Work
 from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed, Walk
 from registry.services.states import Projected, States
@@ -69,6 +70,7 @@ class Indexing:
         checker: Checker,
         events: EventBus,
         journal: Journal,
+        meters: Meters | None = None,
     ) -> None:
         self._git = git
         self._projection = projection
@@ -77,6 +79,7 @@ class Indexing:
         self._checker = checker
         self._events = events
         self._journal = journal
+        self._meters = meters or Meters()
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._unfed = False
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
@@ -144,6 +147,10 @@ class Indexing:
         """How far each repository is projected."""
         depth = await self._feeding.depth()
         return [await self._status(name, depth) for name in ([repository] if repository else self._git.names())]
+
+    async def waiting(self) -> int:
+        """How many templates the search index has not got yet. Raises Unavailable."""
+        return await self._feeding.depth()
 
     async def _status(self, repository: RepositoryName, depth: int) -> IndexStatus:
         checkpoint = await self._projection.checkpoint(repository)
@@ -225,6 +232,8 @@ class Indexing:
         for each in before:
             await each
         self._unfed = await self._projection.apply(batch) or self._unfed
+        self._meters.projected_commits += len(batch.commits)
+        self._meters.projected_versions += len(batch.versions)
         if batch.final:
             await self._events.publish(news(batch))
         return batch
@@ -240,6 +249,21 @@ class Indexing:
         replay: bool = False,
     ) -> list[ProjectionBatch]:
         """Writes batch after batch; returns the last two, for what a pusher is told."""
+        with self._meters.timed(Work.PROJECTION, repository=repository) as timing:
+            batches = await self._project_batches(repository, store, state, chain, progress, replay=replay)
+            timing.outcome = "projected"
+        return batches
+
+    async def _project_batches(
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        state: Projected,
+        chain: Sequence[CommitId],
+        progress: Progress,
+        *,
+        replay: bool,
+    ) -> list[ProjectionBatch]:
         ref = self._git.default_branch(repository)
         builder = BatchBuilder(repository=repository, ref=ref, checker=self._checker, store=store, parsed=self._parsed)
         landing: list[asyncio.Task[ProjectionBatch]] = []

@@ -8,6 +8,7 @@ from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
 from registry.ports.git import Repositories, Upkeep
 from registry.ports.projection import Projection
+from registry.services.meters import Meters, Work
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,13 @@ class _Kept:
 class Maintenance:
     """Looks what each repository needs and does it in a thread, one repository after the other."""
 
-    def __init__(self, *, git: Repositories, upkeep: Upkeep, projection: Projection) -> None:
+    def __init__(
+        self, *, git: Repositories, upkeep: Upkeep, projection: Projection, meters: Meters | None = None
+    ) -> None:
         self._git = git
         self._upkeep = upkeep
         self._projection = projection
+        self._meters = meters or Meters()
         self._kept: dict[RepositoryName, _Kept] = {}
 
     async def look(self, now: float) -> None:
@@ -62,9 +66,13 @@ class Maintenance:
             kept = self._kept[repository] = _Kept(ordinal, ordinal, now + FIRST_SECONDS, now + FIRST_SECONDS)
         if now >= kept.not_before and (now >= kept.due or abs(ordinal - kept.packed) >= COMMITS_BETWEEN):
             kept.not_before = kept.due = now + RETRY_SECONDS  # holds where the next line fails
-            await asyncio.to_thread(self._upkeep.maintain, repository)
+            with self._meters.timed(Work.MAINTENANCE, "pack", repository=repository) as timing:
+                await asyncio.to_thread(self._upkeep.maintain, repository)
+                timing.outcome = "done"
             kept.graphed = kept.packed = ordinal
             kept.not_before, kept.due = now, now + SECONDS_BETWEEN
         elif ordinal != kept.graphed:
             kept.graphed = ordinal  # where it fails, the next commit or the next packing makes up for it
-            await asyncio.to_thread(self._upkeep.extend_commit_graph, repository)
+            with self._meters.timed(Work.MAINTENANCE, "commit-graph", repository=repository) as timing:
+                await asyncio.to_thread(self._upkeep.extend_commit_graph, repository)
+                timing.outcome = "done"

@@ -42,6 +42,7 @@ OPERATIONS = {
     "/api/v1/key": {"get"},
     "/livez": {"get"},
     "/readyz": {"get"},
+    "/metrics": {"get"},
     "/schemas/prompt-v1.json": {"get"},
 }
 
