@@ -1,7 +1,7 @@
 """Queries whose answers are judged, and how good an order of answers is: nDCG@10.
 
-For the sample people judged (``judged.yaml``). Generated templates have random prose; what one is about is what its name
-and tags say, and the judge goes by that and not by what an engine finds.
+For the sample people judged (``judged.yaml``). Generated templates have random prose; what one is about is what its
+name and tags say, and the judge goes by that and not by what an engine finds.
 """
 
 import math
@@ -25,8 +25,9 @@ _JUDGED = Path(__file__).with_name("judged.yaml")
 
 _GENERATED = (
     "refund", "refunds", "invoice", "invoice deposit", "contract notice", "patient surgery", "surgery translate",
-    "campaign loyalty", "incident retry", "hotel", "itinerary upgrade", "candidate manager", "risk anonymise", "homework",
-    "curric", "환불", "환불을", "쿠폰 검토", "쿠폰검토", "청구 한도", "세금을", "배포", "여권", "채용은", "환자 처방", "예약", "계약",
+    "campaign loyalty", "incident retry", "hotel", "itinerary upgrade", "candidate manager", "risk anonymise",
+    "homework", "curric", "환불", "환불을", "쿠폰 검토", "쿠폰검토", "청구 한도", "세금을", "배포", "여권", "채용은",
+    "환자 처방", "예약", "계약",
 )  # fmt: skip
 _PARTICLES = ("을", "를", "은", "는", "이", "가", "의", "에", "과", "와", "로", "으로")
 _WORD = re.compile(r"[^\W_]+")
@@ -63,7 +64,7 @@ def ndcg(answers: Sequence[str], grades: Grades) -> float:
 
 
 def _gain(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:FIRST]))
+    return math.fsum((2.0**grade - 1) / math.log2(place + 2) for place, grade in enumerate(grades[:FIRST]))
 
 
 def _judge(query: str, files: Mapping[str, str]) -> dict[str, int]:

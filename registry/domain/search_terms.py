@@ -2,7 +2,7 @@
 
 A term is a word, or a phrase in quotes. Its forms say what counts as finding it, the best first: the word itself; the
 same letters with a space somewhere (``환불요청`` finds ``환불 요청``); the word without its particle (``환불을`` finds
-``환불은``); initial consonants (``ㅎㅂ``), which are looked for in names.
+``환불은``) or its ending (``refunds`` finds ``refund``); initial consonants (``ㅎㅂ``), which are looked for in names.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
+from registry.domain.english import inflection_variants
 from registry.domain.korean import is_initials, normal, particle_variants
 from registry.domain.search_text import folded
 
@@ -77,6 +78,7 @@ def _forms(chunk: str, *, phrase: bool) -> tuple[Form, ...]:
     elif not phrase and " " not in words:
         word = normal(chunk)
         forms += [_form(split, _SPLIT_WEIGHT) for split in _splits(word)]
+        forms += [_form(variant, _VARIANT_WEIGHT) for variant in inflection_variants(word)]
         for variant in particle_variants(word):
             forms.append(_form(folded(variant).strip(), _VARIANT_WEIGHT))
             forms += [_form(split, _VARIANT_WEIGHT * _SPLIT_WEIGHT) for split in _splits(variant)]
