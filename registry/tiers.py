@@ -15,14 +15,12 @@ from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
-from registry.adapters.sql.search_index import Fts5SearchIndex
-from registry.adapters.sql.sqlite_engine import SqliteDatabase
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
-from registry.domain.errors import Unavailable
 from registry.ports.accounts import Keys, Users
 from registry.ports.bundles import BundleIndex
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
@@ -127,13 +125,8 @@ def _over(
     signals: Signals | None = None,
     leadership: Leadership | None = None,
 ) -> Tier:
-    if not isinstance(database, SqliteDatabase):
-        raise Unavailable(
-            "PROMPTUARY_DATABASE_URL needs full text search in PostgreSQL, which this version does not have yet: unset "
-            "it to use SQLite."
-        )
     fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
-    search, events = Fts5SearchIndex(database), MemoryEventBus()
+    search, events = SqlSearchIndex(database), MemoryEventBus()
     return Tier(
         users=SqlUsers(database),
         keys=SqlKeys(database),
@@ -153,5 +146,5 @@ def _over(
         known_repositories=KnownRepositories(database),
         signals=signals,
         leadership=leadership,
-        dependencies=(engine.dependency,) if engine is not None else (),
+        dependencies=(*database.dependencies(), *((engine.dependency,) if engine is not None else ())),
     )

@@ -17,6 +17,13 @@ from tests.backing import postgres_url
 
 T = TypeVar("T")
 
+DROP_SEARCH = """
+DO $$ DECLARE found text; BEGIN
+  FOR found IN SELECT tablename FROM pg_tables WHERE tablename LIKE 'search\\_text\\_%'
+  LOOP EXECUTE 'DROP TABLE ' || found; END LOOP;
+END $$
+"""
+
 
 def address_of(name: str) -> str:
     """The address of a database beside the one that is given."""
@@ -72,7 +79,8 @@ def empty(address: str) -> None:
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     tables = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
     run_sql(
-        f"{others} AND pid <> pg_backend_pid(); {'; '.join([*tables, f'DELETE FROM {NAMES_TABLE}'])}", address=address
+        f"{others} AND pid <> pg_backend_pid(); {'; '.join([*tables, f'DELETE FROM {NAMES_TABLE}'])}; {DROP_SEARCH}",
+        address=address,
     )
 
 

@@ -1,16 +1,15 @@
 """A search index in the catalogue's own database is fed in the batch's transaction, and never overtakes the outbox."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import Connection
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.feeding import FED_AT_ONCE
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.domain.errors import Unavailable
 from registry.domain.search import Query
 from registry.ports.projection import Outbox, Projection
@@ -27,11 +26,9 @@ class Store(NamedTuple):
 
 
 @pytest.fixture
-async def store(catalogue_path: Path) -> AsyncIterator[Store]:
-    database = await Database.open(catalogue_path)
-    index = Fts5SearchIndex(database)
-    yield Store(database, SqlProjection(database, index=index), SqlOutbox(database), index)
-    await database.close()
+async def store(database: Database) -> Store:
+    index = SqlSearchIndex(database)
+    return Store(database, SqlProjection(database, index=index), SqlOutbox(database), index)
 
 
 @pytest.fixture
@@ -86,7 +83,11 @@ async def test_a_new_index_has_what_was_written_while_it_was_filled(store: Store
 async def test_an_index_that_fails_leaves_the_catalogue_whole_and_is_told_again(
     store: Store, history: History, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await store.database.write(lambda connection: connection.exec_driver_sql("DROP TABLE search_text_1").close())
+    def lose(connection: Connection) -> None:
+        index = connection.exec_driver_sql("SELECT max(id) FROM search_indexes").scalar_one()
+        connection.exec_driver_sql(f"DROP TABLE search_text_{index}")
+
+    await store.database.write(lose)
     batch = history.commit({"a": "text: cherry"})
     assert await store.projection.apply(batch)
     assert "could not be fed with a" in caplog.text

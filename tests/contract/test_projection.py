@@ -18,7 +18,7 @@ import pytest
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.sqlite_engine import SqliteDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
@@ -362,7 +362,7 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: Path, beside:
     history = History()
     await store.projection.apply(history.commit({"a": "1"}))
     await drain(store)
-    projection = SqlProjection(database, index=Fts5SearchIndex(database) if beside else None)
+    projection = SqlProjection(database, index=SqlSearchIndex(database) if beside else None)
 
     async def fill_up() -> None:
         for number in range(20):
@@ -377,7 +377,7 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(small_disk: Path, beside:
     assert await names(store_of(again)) == before
     if beside:
         assert await store_of(again).outbox.depth() == 0
-        assert set(await Fts5SearchIndex(again).fingerprints("default")) == {*before} - {"a"}
+        assert set(await SqlSearchIndex(again).fingerprints("default")) == {*before} - {"a"}
     await again.close()
 
 

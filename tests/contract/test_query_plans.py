@@ -15,7 +15,7 @@ from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
@@ -53,7 +53,7 @@ async def hot(catalogue_path: Path) -> AsyncIterator[Hot]:
     history = History()
     facts = plain_facts(tags=("t",))
     await SqlProjection(database).apply(history.commit({"f/a": "1"}, facts={"f/a": facts}, labels={("prod", "f/a"): 1}))
-    await Fts5SearchIndex(database).put([SearchDocument("default", "f/a", 1, facts, "some words")])
+    await SqlSearchIndex(database).put([SearchDocument("default", "f/a", 1, facts, "some words")])
     await SqlReadLedger(database).add(DAY, {(ReadState("default", "f/a", 1, None), "key"): 1})
     statements: list[tuple[str, object]] = []
 
@@ -94,9 +94,9 @@ QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
     "read the checkpoint": lambda d: SqlProjection(d).checkpoint("default"),
     "project a commit": lambda d: SqlProjection(d).apply(LATER.commit({"f/a": f"{LATER.ordinal}"})),
     "take from the outbox": lambda d: SqlOutbox(d).pending(),
-    "search words": lambda d: Fts5SearchIndex(d).search(Query("default", "words")),
-    "search nothing": lambda d: Fts5SearchIndex(d).search(Query("default", "")),
-    "index a document": lambda d: Fts5SearchIndex(d).put([SearchDocument("default", "f/a", 2, plain_facts(), "new")]),
+    "search words": lambda d: SqlSearchIndex(d).search(Query("default", "words")),
+    "search nothing": lambda d: SqlSearchIndex(d).search(Query("default", "")),
+    "index a document": lambda d: SqlSearchIndex(d).put([SearchDocument("default", "f/a", 2, plain_facts(), "new")]),
 }
 
 

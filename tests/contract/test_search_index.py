@@ -5,7 +5,6 @@ import random
 import unicodedata
 from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,7 +15,7 @@ from registry.adapters.sql import search_ranking
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.domain.catalogue import OutboxKind, SearchDocument, TemplateFilter
 from registry.domain.errors import BadRequest, Conflict
@@ -34,14 +33,15 @@ class Engine(NamedTuple):
     bounded: bool = True
 
 
-@pytest.fixture(params=["sqlite", "elasticsearch"])
-async def engine(request: pytest.FixtureRequest, catalogue_path: Path) -> AsyncIterator[Engine]:
-    database = await Database.open(catalogue_path)
+@pytest.fixture(params=["sqlite", "postgres", "elasticsearch"])
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    place = request.getfixturevalue("catalogue_url" if request.param == "postgres" else "catalogue_path")
+    database = await Database.open(place, seconds=10)
     if request.param == "elasticsearch":
         async with elasticsearch(SqlTemplateIndex(database)) as index:
             yield Engine(index, database, bounded=False)
     else:
-        yield Engine(Fts5SearchIndex(database), database)
+        yield Engine(SqlSearchIndex(database), database)
     await database.close()
 
 

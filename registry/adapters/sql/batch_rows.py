@@ -9,7 +9,7 @@ from registry.adapters.sql.builds import Build, close_build, open_build
 from registry.adapters.sql.dialect import PROJECTED, tell
 from registry.adapters.sql.feeding import tell_search
 from registry.adapters.sql.outbox_rows import fill
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
 from registry.adapters.sql.tables import bodies, closures, commits, label_moves, labels, removals, versions
 from registry.adapters.sql.template_state import TemplateState, load_states, save_states
@@ -36,7 +36,7 @@ States = dict[TemplateName, TemplateState]
 def write_batch(
     connection: Connection,
     batch: ProjectionBatch,
-    index: Fts5SearchIndex | None = None,
+    index: SqlSearchIndex | None = None,
     fed: Sequence[Fed] = (Fed.OWN,),
 ) -> bool:
     """Writes everything of a batch, checkpoint and outbox included, and feeds an ``index`` in the same database.

@@ -90,6 +90,15 @@ def in_transaction(connection: Connection) -> bool:
     return bool(driver.in_transaction)
 
 
+_WAIT = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))")
+
+
+def wait_turn(connection: Connection, what: str) -> None:
+    """Waits until no other transaction writes what is named; SQLite has one writer anyway."""
+    if _is_postgres(connection):
+        connection.execute(_WAIT, {"what": what})
+
+
 def delete_some(connection: Connection, table: Table, build: int, limit: int) -> int:
     """Deletes at most ``limit`` rows of a build; says how many."""
     key, name = ("ctid", table.name) if _is_postgres(connection) else (_key(table), table.name)

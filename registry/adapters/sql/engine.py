@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from registry.domain.errors import Unavailable
+from registry.ports.dependencies import Dependency
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ class Deadline(Enum):
     """A read that somebody waits for: half a second, or what the settings say."""
     BATCH = "batch"
     """Projection, rebuild, maintenance, and answers that hold a whole label: a minute."""
+    INDEX = "index"
+    """Building an index over everything at the end of a rebuild: half an hour."""
 
 
 class Durability(Enum):
@@ -58,6 +61,10 @@ class Database(ABC):
 
         options = {} if readers is None else {"readers": readers}
         return await PostgresDatabase.open_server(where, seconds=seconds, **options)
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """The service that it is, for who wants to know how it is doing; none where it is a file."""
+        return ()
 
     @abstractmethod
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from registry.adapters.sql.builds import Build
 from registry.adapters.sql.dialect import in_transaction, savepoint
 from registry.adapters.sql.outbox_rows import any_waits, ask, documents_of, mark
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.domain.catalogue import Fed
 from registry.domain.ids import RepositoryName, TemplateName
 
@@ -20,7 +20,7 @@ FED_AT_ONCE = 20
 
 def tell_search(
     connection: Connection,
-    index: Fts5SearchIndex | None,
+    index: SqlSearchIndex | None,
     repository: RepositoryName,
     build: Build,
     names: Sequence[TemplateName],

@@ -17,8 +17,8 @@ from hashlib import blake2b
 
 from sqlalchemy import Connection
 
+from registry.adapters.sql.full_text import IndexedRow, Wanted
 from registry.domain.search_terms import Form, Look, Term
-from registry.domain.search_text import folded, name_initials
 
 _TRIGRAM = 3
 _PROBES = 4
@@ -30,75 +30,99 @@ _START = "\U00108000"
 _INITIALS = "\U00108001"
 
 
-def text_table(index: int) -> str:
+class Fts5:
+    """The full text of SQLite (``full_text.FullText``)."""
+
+    def create(self, connection: Connection, index: int, *, bulk: bool) -> None:  # noqa: ARG002  (merging is all)
+        """Makes the two tables of an index."""
+        for table in (_text_table(index), _heading_table(index)):
+            connection.exec_driver_sql(
+                f"CREATE VIRTUAL TABLE {table} USING fts5"
+                "(text, content='', columnsize=0, tokenize='trigram case_sensitive 1')"
+            )
+            configure = f"INSERT INTO {table}({table}, rank) VALUES ('automerge', ?)"  # noqa: S608  (a name of ours)
+            connection.exec_driver_sql(configure, (_AUTOMERGE,))
+
+    def drop(self, connection: Connection, index: int) -> None:
+        """Drops the two tables of an index."""
+        for table in (_text_table(index), _heading_table(index)):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+
+    def finish_some(self, connection: Connection, index: int) -> bool:
+        """Merges some of what bulk writing left in pieces; False where all is one piece.
+
+        Pieces count alike whatever their size, so a few documents written after would make FTS5 merge large ones.
+        """
+        for table in (_text_table(index), _heading_table(index)):
+            # The first step of a merge of everything has a negative size; one that merged nothing changes one row.
+            merge = f"INSERT INTO {table}({table}, rank) VALUES ('merge', ?)"  # noqa: S608  (a name of ours)
+            before = _changes(connection)
+            connection.exec_driver_sql(merge, (-_MERGE_PAGES,))
+            if _changes(connection) - before >= _MERGED:
+                return True
+        return False
+
+    def add(self, connection: Connection, index: int, rows: Sequence[IndexedRow]) -> None:
+        """Adds documents."""
+        self._write(connection, index, rows, "INSERT INTO {table}(rowid, text) VALUES (?, ?)")
+
+    def remove(self, connection: Connection, index: int, rows: Sequence[IndexedRow]) -> None:
+        """Removes documents: FTS5 is given the very text that was added."""
+        self._write(connection, index, rows, "INSERT INTO {table}({table}, rowid, text) VALUES ('delete', ?, ?)")
+
+    def _write(self, connection: Connection, index: int, rows: Sequence[IndexedRow], statement: str) -> None:
+        if rows:
+            headings = [(row.id, row.heading) for row in rows]
+            connection.exec_driver_sql(statement.format(table=_heading_table(index)), headings)
+            texts = [(row.id, indexed(row.heading, row.text, row.values)) for row in rows]
+            connection.exec_driver_sql(statement.format(table=_text_table(index)), texts)
+
+    def candidates(self, connection: Connection, index: int, wanted: Wanted, bound: int) -> Sequence[int]:
+        """Documents among which are all that are wanted; more than ``bound`` only where so many are."""
+        exact, rough = match(wanted), match(wanted, roughly=True)
+        ids = _ids(connection, _text_table(index), rough, bound + 1)
+        return ids if len(ids) <= bound or rough == exact else _ids(connection, _text_table(index), exact, bound + 1)
+
+    def matching(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
+        """Documents that are wanted."""
+        return _ids(connection, _text_table(index), match(wanted), limit)
+
+    def whole_words(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
+        """Those that have every term as a whole word."""
+        words = [_quoted(f" {term.forms[0].text} ") for term in wanted.terms]
+        return _ids(connection, _text_table(index), " AND ".join([match(wanted), *words]), limit)
+
+    def headings(self, connection: Connection, index: int, terms: Sequence[Term], limit: int) -> Sequence[int]:
+        """Documents that have every term in the short fields."""
+        return _ids(connection, _heading_table(index), match_heading(terms), limit)
+
+    def count(self, connection: Connection, index: int, wanted: Wanted, bound: int) -> int:
+        """How many are wanted, counted up to a bound."""
+        table = _text_table(index)
+        inner = f"SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
+        counted = connection.exec_driver_sql(f"SELECT count(*) FROM ({inner})", (match(wanted), bound))  # noqa: S608  (as above)
+        return int(counted.scalar_one())
+
+
+def _text_table(index: int) -> str:
     """The table with everything of an index."""
     return f"search_text_{index}"
 
 
-def heading_table(index: int) -> str:
+def _heading_table(index: int) -> str:
     """The table with the short fields of an index."""
     return f"search_heading_{index}"
-
-
-def create_tables(connection: Connection, index: int) -> None:
-    """Makes the two tables of an index."""
-    for table in (text_table(index), heading_table(index)):
-        connection.exec_driver_sql(
-            f"CREATE VIRTUAL TABLE {table} USING fts5"
-            "(text, content='', columnsize=0, tokenize='trigram case_sensitive 1')"
-        )
-        configure = f"INSERT INTO {table}({table}, rank) VALUES ('automerge', ?)"  # noqa: S608  (a name of ours)
-        connection.exec_driver_sql(configure, (_AUTOMERGE,))
-
-
-def drop_tables(connection: Connection, index: int) -> None:
-    """Drops the two tables of an index."""
-    for table in (text_table(index), heading_table(index)):
-        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
-
-
-def merge_some(connection: Connection, index: int) -> bool:
-    """Merges some of what bulk writing left in pieces; False where all is one piece.
-
-    Pieces count alike whatever their size, so a few documents written after would make FTS5 merge large ones.
-    """
-    for table in (text_table(index), heading_table(index)):
-        # The first step of a merge of everything has a negative size; a step that merged nothing changes one row.
-        merge = f"INSERT INTO {table}({table}, rank) VALUES ('merge', ?)"  # noqa: S608  (a name of ours)
-        before = _changes(connection)
-        connection.exec_driver_sql(merge, (-_MERGE_PAGES,))
-        if _changes(connection) - before >= _MERGED:
-            return True
-    return False
 
 
 def _changes(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one())
 
 
-Row = tuple[int, str, str]
-"""A document's number, its heading (``heading_of``), and everything that is indexed of it (``indexed``)."""
-
-
-def add_rows(connection: Connection, index: int, rows: Sequence[Row]) -> None:
-    """Adds documents."""
-    if rows:
-        for table, column in ((heading_table(index), 1), (text_table(index), 2)):
-            statement = f"INSERT INTO {table}(rowid, text) VALUES (?, ?)"  # noqa: S608  (a name of ours)
-            connection.exec_driver_sql(statement, [(row[0], row[column]) for row in rows])
-
-
-def delete_rows(connection: Connection, index: int, rows: Sequence[Row]) -> None:
-    """Deletes documents; heading and text must be those that were added."""
-    if rows:
-        for table, column in ((heading_table(index), 1), (text_table(index), 2)):
-            statement = f"INSERT INTO {table}({table}, rowid, text) VALUES ('delete', ?, ?)"  # noqa: S608  (as above)
-            connection.exec_driver_sql(statement, [(row[0], row[column]) for row in rows])
-
-
-def heading_of(name: str, description: str, tags: Iterable[str]) -> str:
-    """Name, description, tags and the name's initials, folded, a line each."""
-    return "\n".join((folded(name), folded(description), folded(" ".join(tags)), name_initials(name)))
+def _ids(connection: Connection, table: str, expression: str, limit: int) -> Sequence[int]:
+    if not expression:
+        return []
+    statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
+    return connection.exec_driver_sql(statement, (expression, limit)).scalars().all()
 
 
 def indexed(heading: str, text: str, values: Iterable[str]) -> str:
@@ -117,15 +141,15 @@ def facet_mark(value: str) -> str:
     return chr(0xF0000 + first) + chr(0xF8000 + second) + chr(0x100000 + third)
 
 
-def match(terms: Sequence[Term], values: Iterable[str] = (), *, any_term: bool = False, roughly: bool = False) -> str:
-    """The expression for documents that have every term (or any) and all the facet values.
+def match(wanted: Wanted, *, roughly: bool = False) -> str:
+    """The expression for documents that are wanted.
 
     ``roughly``: those and a few more, found in about half the time, for callers who look at the documents themselves.
     """
     quote = _roughly if roughly else _quoted
-    found = [_either((_literal(form) for form in term.forms), quote) for term in terms]
-    parts = [f"({(' OR ' if any_term else ' AND ').join(found)})"] if found else []
-    return " AND ".join(parts + [_quoted(facet_mark(value)) for value in values])
+    found = [_either((_literal(form) for form in term.forms), quote) for term in wanted.terms]
+    parts = [f"({(' OR ' if wanted.any_term else ' AND ').join(found)})"] if found else []
+    return " AND ".join(parts + [_quoted(facet_mark(value)) for value in wanted.values])
 
 
 def match_heading(terms: Sequence[Term]) -> str:
@@ -138,12 +162,6 @@ def match_heading(terms: Sequence[Term]) -> str:
             return ""
         found.append(_either(usable, _quoted))
     return " AND ".join(found)
-
-
-def match_words(terms: Sequence[Term]) -> str:
-    """The expression for documents that have every term as a whole word; empty where a term is too short."""
-    words = [f" {term.forms[0].text} " for term in terms]
-    return " AND ".join(map(_quoted, words))
 
 
 def _literal(form: Form) -> str:

@@ -11,6 +11,8 @@ _SETTINGS = {
     "application_name": "promptuary",
     "jit": "off",  # compiling takes longer than any of our queries
     "synchronous_commit": "on",
+    "synchronize_seqscans": "off",  # the same rows in the same order each time
+    "max_parallel_workers_per_gather": "0",
     "idle_in_transaction_session_timeout": "60000",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",

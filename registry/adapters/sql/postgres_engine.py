@@ -17,12 +17,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from registry.adapters.breakers import Breaker
 from registry.adapters.sql.engine import REQUEST_SECONDS, Database, Deadline, Durability, closed, in_transaction
 from registry.adapters.sql.postgres_connect import connector
-from registry.adapters.sql.postgres_errors import is_away, is_lost, is_passing, reason_of, server_errors
+from registry.adapters.sql.postgres_errors import (
+    UNDEFINED_TABLE,
+    is_away,
+    is_lost,
+    is_passing,
+    reason_of,
+    server_errors,
+    state_of,
+)
 from registry.adapters.sql.postgres_migrate import migrate_server
+from registry.ports.dependencies import Dependency
 
 T = TypeVar("T")
 
 BATCH_SECONDS = 60.0
+INDEX_SECONDS = 1_800.0
 _READERS = 10
 _WRITERS = 4
 _TRIES = 4
@@ -38,6 +48,11 @@ class PostgresDatabase(Database):
     def __init__(self, address: str, *, readers: int, seconds: float) -> None:
         self.breaker = Breaker("PostgreSQL", seconds=seconds)
         self._seconds = seconds
+        self._write_seconds = {
+            Deadline.REQUEST: seconds * 10,
+            Deadline.BATCH: BATCH_SECONDS,
+            Deadline.INDEX: INDEX_SECONDS,
+        }
         reading = {"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on"}
         self._reading = _engine(connector(address, seconds=seconds, settings=reading), readers, seconds)
         self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
@@ -50,6 +65,10 @@ class PostgresDatabase(Database):
         with server_errors():
             await migrate_server(address)
         return cls(address, readers=readers, seconds=seconds)
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """PostgreSQL, as the reads of this process find it."""
+        return (self.breaker,)
 
     async def close(self) -> None:
         """Lets running work end and closes the connections; the database cannot be used after."""
@@ -85,12 +104,12 @@ class PostgresDatabase(Database):
         deadline: Deadline = Deadline.BATCH,
     ) -> T:
         """Runs ``work`` and commits; rolls back where it raises, and runs it again where others were in the way."""
-        seconds = self._seconds * 10 if deadline is Deadline.REQUEST else BATCH_SECONDS
+        seconds = self._write_seconds[deadline]
 
         def limited(connection: Connection) -> T:
             if durability is Durability.PASSING:
                 _set(connection, synchronous_commit="off")
-            if deadline is Deadline.REQUEST:
+            if deadline is not Deadline.BATCH:
                 _set(connection, statement_timeout=f"{seconds * 1000:.0f}")
             return work(connection)
 
@@ -102,7 +121,8 @@ class PostgresDatabase(Database):
                 async with self._reading.connect() as connection:
                     return await connection.run_sync(work)
             except (DBAPIError, OSError) as error:
-                if last or not (is_lost(error) or is_passing(error)):
+                # What a search found in its snapshot may have been swapped and swept away before it came to it.
+                if last or not (is_lost(error) or is_passing(error) or state_of(error) == UNDEFINED_TABLE):
                     raise
         raise AssertionError
 

@@ -8,6 +8,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.domain.errors import Unavailable
 
+UNDEFINED_TABLE = "42P01"
+
 _REASONS = {
     "28": "it refuses the user or the password of PROMPTUARY_DATABASE_URL",
     "3D000": "there is no database of the name in PROMPTUARY_DATABASE_URL: make it with createdb",
@@ -25,7 +27,7 @@ _REASONS = {
     "25P03": "the transaction stood still for too long",
     "25P04": "the transaction took too long",
     "40": "other processes wrote the same rows for too long",
-    "42P01": "tables of Promptuary are missing in it: start Promptuary again, and they are made and filled from Git",
+    UNDEFINED_TABLE: "tables are missing in it: start Promptuary again, and they are made and filled from Git",
     "42501": "the user of PROMPTUARY_DATABASE_URL lacks a right: let it own the database",
     "58": "its disk cannot be read or written",
     "XX001": "its data is damaged: restore it, or make an empty one and let it be filled from Git",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from registry.adapters.sql.batch_rows import write_batch
 from registry.adapters.sql.builds import LIVE_BUILD, repository_id, sweep_some
 from registry.adapters.sql.engine import Database, Deadline, Durability
-from registry.adapters.sql.search_index import Fts5SearchIndex
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.statements import upsert, write_rows
 from registry.adapters.sql.tables import builds, outbox, refs, repositories, templates
 from registry.adapters.sql.template_index import live_build
@@ -33,7 +33,7 @@ class SqlProjection:
     """
 
     def __init__(
-        self, database: Database, *, index: Fts5SearchIndex | None = None, fed: Sequence[Fed] = (Fed.OWN,)
+        self, database: Database, *, index: SqlSearchIndex | None = None, fed: Sequence[Fed] = (Fed.OWN,)
     ) -> None:
         self._database = database
         self._index = index

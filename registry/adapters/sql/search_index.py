@@ -1,4 +1,4 @@
-"""Full-text search in the catalogue's own file (``registry.ports.search_index.SearchIndex``), on FTS5."""
+"""Full-text search in the catalogue's own database (``registry.ports.search_index.SearchIndex``)."""
 
 import zlib
 from collections import defaultdict
@@ -39,7 +39,7 @@ Ranked = list[tuple[float, bytes, int]]
 """Minus the score, the sort key and the number of each hit, best first: the order of pages."""
 
 
-class Fts5SearchIndex:
+class SqlSearchIndex:
     """Finds templates by words, begins of words and parts of words, in Korean too; see ``docs/search.md``."""
 
     def __init__(self, database: Database) -> None:
@@ -121,9 +121,11 @@ class Fts5SearchIndex:
         """Puts the index that was begun in the place of the old one. Nothing where none was begun.
 
         Raises Conflict where it holds fewer documents than ``at_least``: then the old one stays and is searched.
-        What bulk writing left in pieces is merged first, in small transactions.
+        What bulk writing left undone is done first.
         """
-        while await self._database.write(lambda connection: search_store.merge_some(connection, repository)):
+        while await self._database.write(
+            lambda connection: search_store.finish_some(connection, repository), deadline=Deadline.INDEX
+        ):
             pass
         await self._database.write(lambda connection: search_store.swap_index(connection, repository, at_least))
         await self._sweep()

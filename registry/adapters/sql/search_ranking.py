@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from registry.adapters.sql import dialect, fts5
+from registry.adapters.sql import dialect
+from registry.adapters.sql.full_text import Wanted
+from registry.adapters.sql.full_texts import full_text
 from registry.adapters.sql.search_store import all_counts, facet_token
 from registry.adapters.sql.tables import search_bodies, search_documents
 from registry.domain.search import FACETS
@@ -75,8 +77,7 @@ class Search:
     def __init__(self, connection: Connection, index: int, terms: Sequence[Term], filters: Filters) -> None:
         self._connection = connection
         self._index = index
-        self._table = fts5.text_table(index)
-        self._headings = fts5.heading_table(index)
+        self._text = full_text(connection)
         self._terms = terms
         self._tokens = {facet: facet_token(facet, value) for facet, value in filters}
         self._any_term = False
@@ -91,7 +92,8 @@ class Search:
 
     def _find(self) -> Found:
         tokens = list(self._tokens.values())
-        ids = self._candidates(() if self._terms else tokens)
+        wanted = self._wanted(() if self._terms else tokens)
+        ids = self._text.candidates(self._connection, self._index, wanted, BOUND)
         if len(ids) > BOUND:
             return self._find_bounded(tokens)
         scored = self._scored(ids)
@@ -101,54 +103,36 @@ class Search:
             found.counts[facet] = _counted(_passing(scored, self._others(facet)))[facet]
         return found
 
-    def _candidates(self, tokens: Iterable[str]) -> Sequence[int]:
-        """Documents among which are all that have the terms; more than BOUND only where so many have them."""
-        exact = self._match(tokens)
-        rough = fts5.match(self._terms, tokens, any_term=self._any_term, roughly=True)
-        ids = self._ids(self._table, rough, BOUND + 1)
-        return ids if len(ids) <= BOUND or rough == exact else self._ids(self._table, exact, BOUND + 1)
-
     def _find_bounded(self, tokens: list[str]) -> Found:
         """A common word: the best headings, then whole words, then any, over a bounded set."""
-        expression = self._match(tokens)
+        here, text, wanted = (self._connection, self._index), self._text, self._wanted(tokens)
         ids: dict[int, None] = {}
         if self._terms:
-            ids.update(dict.fromkeys(self._ids(self._headings, fts5.match_heading(self._terms), HEADING_BOUND)))
-            words = f"{expression} AND {fts5.match_words(self._terms)}"
-            ids.update(dict.fromkeys(self._ids(self._table, words, BOUND)))
+            ids.update(dict.fromkeys(text.headings(*here, self._terms, HEADING_BOUND)))
+            ids.update(dict.fromkeys(text.whole_words(*here, wanted, BOUND)))
         if len(ids) < BOUND:
-            ids.update(dict.fromkeys(self._ids(self._table, expression, BOUND)))
+            ids.update(dict.fromkeys(text.matching(*here, wanted, BOUND)))
         found = Found(hits=_passing(self._scored(list(ids)[:BOUND]), tokens), exact=False)
         found.counts = _counted(found.hits)
         for facet in self._tokens:
             found.counts[facet] = self._count_wider(facet)
-        found.total = max(len(found.hits), self._size(expression))
+        found.total = max(len(found.hits), text.count(*here, wanted, COUNT_BOUND))
         return found
 
     def _count_wider(self, facet: str) -> Counter[str]:
         """The counts of a facet without its own filter."""
-        wider = self._match(self._others(facet))
-        if not wider:
+        others = self._others(facet)
+        if not self._terms and not others:
             return all_counts(self._connection, self._index)[facet]
-        return _counted(self._scored(self._ids(self._table, wider, BOUND)))[facet]
+        ids = self._text.matching(self._connection, self._index, self._wanted(others), BOUND)
+        return _counted(self._scored(ids))[facet]
 
-    def _match(self, tokens: Iterable[str]) -> str:
-        return fts5.match(self._terms, tokens, any_term=self._any_term)
+    def _wanted(self, tokens: Sequence[str]) -> Wanted:
+        return Wanted(self._terms, tokens, self._any_term)
 
     def _others(self, facet: str) -> list[str]:
         """What all filters but one ask for: a facet's counts do not mind its own filter."""
         return [token for other, token in self._tokens.items() if other != facet]
-
-    def _ids(self, table: str, expression: str, limit: int) -> Sequence[int]:
-        if not expression:
-            return []
-        statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
-        return self._connection.exec_driver_sql(statement, (expression, limit)).scalars().all()
-
-    def _size(self, expression: str) -> int:
-        inner = f"SELECT 1 FROM {self._table} WHERE {self._table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
-        counted = self._connection.exec_driver_sql(f"SELECT count(*) FROM ({inner})", (expression, COUNT_BOUND))  # noqa: S608  (as above)
-        return int(counted.scalar_one())
 
     def _scored(self, ids: Sequence[int]) -> list[Scored]:
         """Of the documents those that have the terms, with their scores."""

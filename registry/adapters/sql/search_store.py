@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal_column, select, update
 
-from registry.adapters.sql import dialect, fts5
+from registry.adapters.sql import dialect
+from registry.adapters.sql.full_text import IndexedRow, heading_of
+from registry.adapters.sql.full_texts import full_text
 from registry.adapters.sql.statements import add_up, upsert, write_rows
 from registry.adapters.sql.tables import search_bodies, search_counts, search_documents, search_indexes
 from registry.adapters.sql.values import from_facts, to_facts
@@ -76,17 +78,21 @@ def find_index(connection: Connection, repository: RepositoryName, role: str) ->
     return found
 
 
-def _make_index(connection: Connection, repository: RepositoryName, role: str) -> int:
+def _make_index(connection: Connection, repository: RepositoryName, role: str, *, bulk: bool) -> int:
     row = insert(search_indexes).values(repository=repository, role=role).returning(search_indexes.c.id)
     index = int(connection.execute(row).scalar_one())
-    fts5.create_tables(connection, index)
+    full_text(connection).create(connection, index, bulk=bulk)
     return index
 
 
 def _target(connection: Connection, repository: RepositoryName) -> int:
-    """Where documents go: the index that is being filled, else the live one, which is made where there is none."""
+    """Where documents go: the index that is being filled, else the live one, which is made where there is none.
+
+    Who asks writes: until the end of its transaction nobody else writes to the repository's indexes.
+    """
+    dialect.wait_turn(connection, f"search {repository}")
     roles = {row.role: int(row.id) for row in connection.execute(_ROLES, {"repository": repository})}
-    return roles.get("next") or roles.get("live") or _make_index(connection, repository, "live")
+    return roles.get("next") or roles.get("live") or _make_index(connection, repository, "live", bulk=False)
 
 
 def put_documents(connection: Connection, repository: RepositoryName, documents: Sequence[SearchDocument]) -> None:
@@ -106,8 +112,8 @@ def put_documents(connection: Connection, repository: RepositoryName, documents:
     texts = _put_in(connection, index, fresh, known, counts)
     _count(connection, index, counts)
     # Last, and together: another statement in between would make FTS5 write what it holds as a piece of its own.
-    fts5.delete_rows(connection, index, gone)
-    fts5.add_rows(connection, index, texts)
+    full_text(connection).remove(connection, index, gone)
+    full_text(connection).add(connection, index, texts)
 
 
 def delete_documents(
@@ -122,7 +128,7 @@ def delete_documents(
     gone, counts = _taken_out(rows)
     _count(connection, index, counts)
     _forget(connection, [row.id for row in rows])
-    fts5.delete_rows(connection, index, gone)
+    full_text(connection).remove(connection, index, gone)
 
 
 def _values_of(document: SearchDocument) -> list[str]:
@@ -136,13 +142,13 @@ def facet_token(facet: str, value: str) -> str:
     return f"{facet}\t{' '.join(value.split())}"
 
 
-def _taken_out(rows: Sequence[Row[Any]]) -> tuple[list[fts5.Row], Counter[str]]:
+def _taken_out(rows: Sequence[Row[Any]]) -> tuple[list[IndexedRow], Counter[str]]:
     """What has to leave the full text, and by how much the counts of facet values change with it."""
     counts: Counter[str] = Counter()
     gone = []
     for row in rows:
         values = row.facets.split("\n")[1:-1]
-        gone.append((row.id, row.heading, fts5.indexed(row.heading, row.folded, values)))
+        gone.append(IndexedRow(row.id, row.heading, row.folded, values))
         counts.subtract([TOTAL, *values])
     return gone, counts
 
@@ -153,7 +159,7 @@ def _put_in(
     documents: Sequence[SearchDocument],
     known: Mapping[str, Row[Any]],
     counts: Counter[str],
-) -> list[fts5.Row]:
+) -> list[IndexedRow]:
     """Writes the rows of documents and adds their facet values to the counts; says what the full text has to get."""
     new = sum(document.name not in known for document in documents)
     numbers = iter(dialect.next_ids(connection, search_documents, new) if new else ())
@@ -162,9 +168,9 @@ def _put_in(
         row = known.get(document.name)
         own = row.id if row is not None else next(numbers)
         values = _values_of(document)
-        heading = fts5.heading_of(document.name, document.facts.description, document.facts.tags)
+        heading = heading_of(document.name, document.facts.description, document.facts.tags)
         text = folded(document.body)
-        texts.append((own, heading, fts5.indexed(heading, text, values)))
+        texts.append(IndexedRow(own, heading, text, values))
         rows.append(_row(index, own, document, heading, values))
         bodies.append(_body_row(own, document, text))
         counts.update([TOTAL, *values])
@@ -216,11 +222,12 @@ def _forget(connection: Connection, ids: Sequence[int]) -> None:
 
 def renew_index(connection: Connection, repository: RepositoryName) -> None:
     """Begins an empty index beside the live one, or the live one itself where there is none."""
+    dialect.wait_turn(connection, f"search {repository}")
     if find_index(connection, repository, "live") is None:
-        _make_index(connection, repository, "live")
+        _make_index(connection, repository, "live", bulk=True)
         return
     _retire(connection, repository, "next")
-    _make_index(connection, repository, "next")
+    _make_index(connection, repository, "next", bulk=True)
 
 
 def count_documents(connection: Connection, index: int) -> int:
@@ -230,6 +237,7 @@ def count_documents(connection: Connection, index: int) -> int:
 
 def swap_index(connection: Connection, repository: RepositoryName, at_least: int) -> None:
     """Makes the index that was begun the live one. Raises Conflict where it has fewer documents."""
+    dialect.wait_turn(connection, f"search {repository}")
     index = find_index(connection, repository, "next")
     if index is not None:
         documents = count_documents(connection, index)
@@ -242,10 +250,10 @@ def swap_index(connection: Connection, repository: RepositoryName, at_least: int
         connection.execute(update(search_indexes).where(search_indexes.c.id == index).values(role="live"))
 
 
-def merge_some(connection: Connection, repository: RepositoryName) -> bool:
-    """Merges a part of the index that is being filled, else of the live one; False where nothing is left to merge."""
+def finish_some(connection: Connection, repository: RepositoryName) -> bool:
+    """Finishes a part of the index that is being filled, else of the live one; False where nothing is left to do."""
     index = find_index(connection, repository, "next") or find_index(connection, repository, "live")
-    return index is not None and fts5.merge_some(connection, index)
+    return index is not None and full_text(connection).finish_some(connection, index)
 
 
 def _retire(connection: Connection, repository: RepositoryName, role: str) -> None:
@@ -264,7 +272,7 @@ def sweep_some(connection: Connection) -> bool:
     if ids:
         _forget(connection, ids)
         return True
-    fts5.drop_tables(connection, index)
+    full_text(connection).drop(connection, index)
     connection.execute(delete(search_counts).where(search_counts.c.index_id == index))
     connection.execute(delete(search_indexes).where(search_indexes.c.id == index))
     return True
