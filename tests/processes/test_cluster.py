@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.databases import address_of, migrated_database
 
 from tests.cluster import Cluster, make_cluster
+from tests.databases import address_of, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
 TAKEOVER_SECONDS = 5.0
