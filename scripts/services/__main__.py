@@ -19,6 +19,12 @@ from scripts.services.service import Service, ServiceFailed, ServiceMissing
 
 FOLDER = Path(__file__).parents[2] / ".services"
 COMPOSE = "docker compose up -d postgres redis elasticsearch"
+COMPOSED = {
+    "database_url": "postgresql://promptuary:promptuary@127.0.0.1:25432/promptuary",
+    "redis_url": "redis://127.0.0.1:26379/0",
+    "elasticsearch_url": "http://127.0.0.1:29200",
+}
+"""Where docker-compose.yml publishes them."""
 
 
 class Addresses(BaseSettings):
@@ -96,8 +102,8 @@ async def _started(setting: str, service: Service) -> str:
     except ServiceMissing as missing:
         given: str = getattr(Addresses(), setting)
         if not given:
-            hint = f"With Docker: {COMPOSE}\n  or name a server of yours: PROMPTUARY_{setting.upper()}=..."
-            print(f"  {service.title}: {missing}\n  {hint}", file=sys.stderr, flush=True)
+            hint = f"With Docker: {COMPOSE}\n  then, or for a server of yours: export PROMPTUARY_{setting.upper()}="
+            print(f"  {service.title}: {missing}\n  {hint}{COMPOSED[setting]}", file=sys.stderr, flush=True)
         else:
             print(f"  {service.title}: the one that PROMPTUARY_{setting.upper()} names", flush=True)
         return given

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,3 +64,7 @@ def _nothing_starts() -> Iterator[None]:
         yield
     finally:
         _POLICY.unlink()
+
+
+if __name__ == "__main__":
+    asyncio.run(install(sys.argv[1], missing="There is no right to install packages."))

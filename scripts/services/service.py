@@ -150,7 +150,7 @@ class Service(ABC):
             if not process.is_alive():
                 if free_port(self.port) != self.port:
                     return False
-                raise ServiceFailed(f"{self.title} ended as soon as it was started:\n{self._tail()}")
+                raise ServiceFailed(f"{self.title} ended before it answered:\n{self._tail()}")
             await asyncio.sleep(0.05)
         await self.kill()
         raise ServiceFailed(f"{self.title} did not answer within {self.patience:.0f} s:\n{self._tail()}")
