@@ -147,3 +147,13 @@ def test_the_image_gets_the_program_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", instruction("ENTRYPOINT").split() + instruction("CMD").split())
 def test_the_image_starts_the_program(line: str) -> None:
     assert line in {'["promptuary"]', '["serve"]'}
+
+
+def test_what_can_be_set_is_in_the_page_with_its_default() -> None:
+    page = (ROOT / "docs/server-tier.md").read_text()
+    documented = {
+        name: default
+        for names, defaults in re.findall(r"^\| (`[A-Z_`, ]+`) \| (`[^|]+`) \|", page, re.MULTILINE)
+        for name, default in zip(re.findall(r"`([^`]+)`", names), re.findall(r"`([^`]+)`", defaults), strict=True)
+    }
+    assert documented == dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
