@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from api.answers import Answer
 from api.background import running
-from registry.domain.events import Event
+from registry.domain.events import Event, EventsMissed
 from registry.domain.ids import RepositoryName
 from registry.ports.events import EventBus
 
@@ -122,9 +122,10 @@ class AnswerCache:
         async with events.subscribe() as stream, running(self._follow(stream)):
             yield
 
-    async def _follow(self, stream: AsyncIterator[Event]) -> None:
+    async def _follow(self, stream: AsyncIterator[Event | EventsMissed]) -> None:
         async for event in stream:
-            self.bump(event.repository)
+            for repository in list(self._states) if isinstance(event, EventsMissed) else [event.repository]:
+                self.bump(repository)
 
     async def _compare(self, state: _State) -> None:
         if state.checking is None:

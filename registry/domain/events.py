@@ -99,6 +99,14 @@ class RepositoryRebuilt(Event):
     kind = EventKind.INDEX
 
 
+@dataclass(frozen=True, slots=True)
+class EventsMissed:
+    """Events of any repository may have got lost on their way to this process: who needs them has to look itself.
+
+    It is told within a process only, and is no event of a repository.
+    """
+
+
 EVENT_TYPES = (
     "template_changed",
     "template_removed",

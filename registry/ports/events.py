@@ -4,19 +4,22 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from registry.domain.events import Event, PlacedEvent, Position
+from registry.domain.events import Event, EventsMissed, PlacedEvent, Position
 from registry.domain.ids import RepositoryName
 
 
 class EventBus(Protocol):
     """Carries events from the projection to caches and streams; delivery is best effort, nothing depends on it."""
 
-    async def publish(self, events: Sequence[Event]) -> None:
-        """Hands events to every subscriber, in order; a slow subscriber loses its oldest, never blocks."""
+    async def publish(self, events: Sequence[Event | EventsMissed]) -> None:
+        """Hands events to every subscriber, in order; a slow subscriber loses its oldest, never blocks.
+
+        Those of this process have them when the call ends; those of others, if there are any, moments later.
+        """
         ...
 
-    def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """Everything published from now on until the context is left."""
+    def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[Event | EventsMissed]]:
+        """Everything published from now on until the context is left; EventsMissed where some of it may be missing."""
         ...
 
 

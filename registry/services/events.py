@@ -17,6 +17,7 @@ from registry.domain.events import (
     BEGINNING,
     Event,
     EventFilter,
+    EventsMissed,
     PlacedEvent,
     Position,
     RefProjected,
@@ -248,6 +249,8 @@ class EventStreams:
     async def _listen(self) -> None:
         async with self._bus.subscribe() as stream:
             async for event in stream:
+                if isinstance(event, EventsMissed):
+                    await self._look_everywhere()
                 # A batch is told event by event, and ends with one of these.
                 if isinstance(event, RefProjected | RepositoryRebuilt) and event.repository in self._feeds:
                     rebuilt = event if isinstance(event, RepositoryRebuilt) else None
@@ -256,8 +259,11 @@ class EventStreams:
     async def _look_around(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            for feed in list(self._feeds.values()):
-                await _look(feed)
+            await self._look_everywhere()
+
+    async def _look_everywhere(self) -> None:
+        for feed in list(self._feeds.values()):
+            await _look(feed)
 
 
 async def _look(feed: _Feed, rebuilt: RepositoryRebuilt | None = None) -> None:
