@@ -1,6 +1,7 @@
 """Bundles as ready bytes, made in slices and kept compressed, so that a thousand templates hold nobody up."""
 
 import asyncio
+from functools import partial
 
 from api.answer_cache import AnswerCache, Key
 from api.answers import Answer, json_bytes, make_answer
@@ -10,6 +11,9 @@ from api.template_reads import template_body
 from registry.bootstrap import Registry
 from registry.domain.ids import LabelName, RepositoryName
 from registry.services.bundles import Bundle
+
+KEPT_SECONDS = 3_600.0
+"""How long the bytes of a bundle are kept for other processes; with the next commit there are others."""
 
 
 async def bundle_answer(
@@ -32,11 +36,11 @@ async def bundle_answer(
 
     async def whole() -> Answer:
         bundle = await registry.bundles.find(repository, label, folder)
-        parts = [json_bytes(template_body(read)) async for read in registry.bundles.reads(repository, bundle)]
-        about = json_bytes({"commit": bundle.commit, "label": bundle.label})
-        body = b"".join((about[:-1], b',"templates":[', b",".join(parts), b"]}"))
-        if coding is not Coding.IDENTITY:
-            body = await asyncio.to_thread(encode, body, coding)
+        # All that the bytes depend on, so that every process may use what one has made.
+        key = f"bundle:{repository}:{bundle.commit}:{bundle.etag}:{coding}"
+        body = await registry.cache.fetch(
+            key, partial(_body, registry, repository, bundle, coding), seconds=KEPT_SECONDS
+        )
         return _answer(body, bundle, coding)
 
     if if_none_match:
@@ -48,6 +52,13 @@ async def bundle_answer(
     key = _key(repository, label, folder, coding.encode())
     answer = answers.find(key) or await answers.fetch(repository, key, whole)
     return answer.matched(if_none_match)
+
+
+async def _body(registry: Registry, repository: RepositoryName, bundle: Bundle, coding: Coding) -> bytes:
+    parts = [json_bytes(template_body(read)) async for read in registry.bundles.reads(repository, bundle)]
+    about = json_bytes({"commit": bundle.commit, "label": bundle.label})
+    body = b"".join((about[:-1], b',"templates":[', b",".join(parts), b"]}"))
+    return body if coding is Coding.IDENTITY else await asyncio.to_thread(encode, body, coding)
 
 
 def _answer(body: bytes, bundle: Bundle, coding: Coding) -> Answer:

@@ -15,6 +15,7 @@ from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.domain.errors import Unavailable
+from registry.ports.cache import Cache
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
@@ -59,6 +60,7 @@ from registry.services.revisions import Revisions
 from registry.services.search import Search
 from registry.services.search_feed import Feed, SearchFeed
 from registry.services.seeding import Seeding
+from registry.services.shown_states import ShownStates
 from registry.services.states import States
 from registry.services.template_documents import TemplateDocuments
 from registry.services.template_edits import TemplateEdits
@@ -79,6 +81,7 @@ class Registry:
     role: Role
     git: Repositories
     renderer: Renderer
+    cache: Cache
     events: EventBus
     signals: Signals | None
     leadership: Leadership | None
@@ -180,6 +183,7 @@ def _compose(
 ) -> Registry:
     projected = _projected(tier, role)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
+    documents = TemplateDocuments()
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
     indexing = Indexing(
@@ -207,6 +211,7 @@ def _compose(
         versions=versions,
         projection=projection,
         source=source,
+        shown=ShownStates(templates=templates, source=source, documents=documents, cache=tier.cache),
         revisions=Revisions(git=git, templates=templates, versions=versions),
         renderer=renderer,
     )
@@ -220,6 +225,7 @@ def _compose(
         role=role,
         git=git,
         renderer=renderer,
+        cache=tier.cache,
         events=events,
         signals=tier.signals,
         leadership=tier.leadership,
@@ -235,7 +241,7 @@ def _compose(
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=tier.origins),
         digests=Digests(origins=tier.origins),
-        bundles=Bundles(index=tier.bundles, projection=projection, templates=templates, documents=TemplateDocuments()),
+        bundles=Bundles(index=tier.bundles, projection=projection, templates=templates, documents=documents),
         freshness=Freshness(git=git, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_REDIS = re.compile(r"rediss?://([^/@]*@)?[^/@:?]+(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?|unix://([^/@]*@)?/.+")
+
 
 class Settings(BaseSettings):
     """Everything that can be set. Each field is described in docs/settings.md."""
@@ -32,6 +34,7 @@ class Settings(BaseSettings):
     elasticsearch_password: SecretStr | None = None
     elasticsearch_api_key: SecretStr | None = None
     elasticsearch_ca_file: Path | None = None
+    redis_url: SecretStr | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     database_url: SecretStr | None = None
     database_connections: int = Field(default=10, ge=2, le=200)
@@ -44,6 +47,13 @@ class Settings(BaseSettings):
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
         if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must be an address of PostgreSQL: postgresql://user:password@host:5432/database")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not _REDIS.fullmatch(url.get_secret_value()):
+            raise ValueError("must be an address of Redis: redis://user:password@host:6379/0, or rediss:// with TLS")
         return url
 
     @property

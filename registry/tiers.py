@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from pydantic import SecretStr
 
+from registry.adapters.memory.cache import MemoryCache
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
@@ -23,6 +25,7 @@ from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
 from registry.ports.accounts import Keys, Users
 from registry.ports.bundles import BundleIndex
+from registry.ports.cache import Cache
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
 from registry.ports.dependencies import Dependency
 from registry.ports.events import EventBus, EventLog
@@ -33,6 +36,11 @@ from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
 from registry.ports.verifying import StoredRows
 from registry.settings import Settings
+
+CACHE_BYTES = 16_777_216
+"""What a process holds of the cache itself; most of what it reads it keeps as ready answers besides."""
+CACHED_BYTES = 65_536
+"""The largest value among them: bundles, which are larger, it keeps as answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,8 @@ class Tier:
     engine: "Engine | None"
     events: EventBus
     own_events: EventBus
-    """What this process alone hears of; the same as ``events`` where there is one process."""
+    """What this process alone hears of; the same as ``events`` where there is no Redis."""
+    cache: Cache
     known_repositories: KnownRepositories
     signals: Signals | None
     leadership: Leadership | None
@@ -73,6 +82,16 @@ class Engine:
     dependency: Dependency
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the processes of a registry have in common besides the catalogue; of this one alone without Redis."""
+
+    events: EventBus
+    own_events: EventBus
+    cache: Cache
+    dependencies: tuple[Dependency, ...]
+
+
 @asynccontextmanager
 async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
     """The ports until the context is left. Raises Unavailable where the catalogue cannot be opened."""
@@ -81,7 +100,7 @@ async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
         if not url:
             database = await Database.open(settings.catalogue)
             stack.push_async_callback(database.close)
-            yield _over(database, await _open_engine(stack, settings, database))
+            yield _over(database, await _open_engine(stack, settings, database), await _open_shared(stack, settings))
             return
         # The drivers of the server tier are installed and imported where they are used.
         from registry.adapters.sql.leadership import PostgresLeadership  # noqa: PLC0415
@@ -92,7 +111,8 @@ async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
         stack.push_async_callback(database.close)
         signals = PostgresSignals(url)
         await stack.enter_async_context(signals.connected())
-        yield _over(database, await _open_engine(stack, settings, database), signals, PostgresLeadership(url))
+        engine, shared = await _open_engine(stack, settings, database), await _open_shared(stack, settings)
+        yield _over(database, engine, shared, signals, PostgresLeadership(url))
 
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Database) -> Engine | None:
@@ -115,6 +135,27 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Data
     return Engine(index, SqlOutbox(database, fed=Fed.ENGINE), cluster.breaker)
 
 
+async def _open_shared(stack: AsyncExitStack, settings: Settings) -> Shared:
+    """Redis where it is set; whether it answers shows when it is asked, and nothing waits for it."""
+    own, front, url = (
+        MemoryEventBus(),
+        MemoryCache(max_bytes=CACHE_BYTES, value_bytes=CACHED_BYTES),
+        _secret(settings.redis_url),
+    )
+    if not url:
+        return Shared(own, own, front, ())
+    from registry.adapters.redis.cache import RedisCache  # noqa: PLC0415 - of the extra ``server``
+    from registry.adapters.redis.event_bus import RedisEventBus  # noqa: PLC0415
+    from registry.adapters.redis.server import RedisServer  # noqa: PLC0415
+
+    server = RedisServer(url, settings.namespace)
+    stack.push_async_callback(server.close)
+    cache = RedisCache(server, front=front, edition=version("promptuary"))
+    stack.push_async_callback(cache.close)
+    events = await stack.enter_async_context(RedisEventBus(server, local=own).running())
+    return Shared(events, own, cache, (server.breaker,))
+
+
 def _secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value is not None else None
 
@@ -122,11 +163,12 @@ def _secret(value: SecretStr | None) -> str | None:
 def _over(
     database: Database,
     engine: Engine | None,
+    shared: Shared,
     signals: Signals | None = None,
     leadership: Leadership | None = None,
 ) -> Tier:
     fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
-    search, events = SqlSearchIndex(database), MemoryEventBus()
+    search = SqlSearchIndex(database)
     return Tier(
         users=SqlUsers(database),
         keys=SqlKeys(database),
@@ -141,10 +183,15 @@ def _over(
         outbox=SqlOutbox(database),
         search=search,
         engine=engine,
-        events=events,
-        own_events=events,
+        events=shared.events,
+        own_events=shared.own_events,
+        cache=shared.cache,
         known_repositories=KnownRepositories(database),
         signals=signals,
         leadership=leadership,
-        dependencies=(*database.dependencies(), *((engine.dependency,) if engine is not None else ())),
+        dependencies=(
+            *database.dependencies(),
+            *((engine.dependency,) if engine is not None else ()),
+            *shared.dependencies,
+        ),
     )

@@ -24,6 +24,7 @@ from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
 from registry.services.removals import explain_unknown, require_present
 from registry.services.revisions import Revisions
+from registry.services.shown_states import ShownStates
 from registry.services.template_source import Loaded, Shown, TemplateSource
 
 ANSWER_FORMAT = 2
@@ -104,6 +105,7 @@ class Templates:
         versions: VersionIndex,
         projection: Projection,
         source: TemplateSource,
+        shown: ShownStates,
         revisions: Revisions,
         renderer: Renderer,
     ) -> None:
@@ -111,6 +113,7 @@ class Templates:
         self._versions = versions
         self._projection = projection
         self._source = source
+        self._shown = shown
         self._revisions = revisions
         self._renderer = renderer
         self._known: LRUCache[tuple[RepositoryName, TemplateName, Selector], _Known] = LRUCache(KNOWN)
@@ -133,11 +136,12 @@ class Templates:
         Raises TemplateNotFound (with the nearest names), TemplateMoved, TemplateGone, LabelNotFound,
         VersionNotFound, RevisionNotFound. Never falls back to another state.
         """
-        entry, version, loaded = await self.find(repository, name, selector)
-        labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
         if selector.ref is not None or selector.at is not None:
-            labels = ()
-        return make_read(version, loaded, labels, selector)
+            _, version, loaded = await self.find(repository, name, selector)
+            return make_read(version, loaded, (), selector)
+        entry, version = await self._select(repository, name, selector)
+        labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
+        return make_read(version, await self._shown.load(repository, version), labels, selector)
 
     async def renderable(
         self, repository: RepositoryName, name: TemplateName, selector: Selector, stamp: Hashable
@@ -179,11 +183,19 @@ class Templates:
         self, repository: RepositoryName, name: TemplateName, selector: Selector
     ) -> tuple[TemplateEntry, VersionEntry, Loaded]:
         """The state that the selector names, all of it parsed (a ``number`` of 0: no version). Raises as ``read``."""
-        entry = await self._templates.find_template(repository, name)
         if selector.ref is not None or selector.at is not None:
+            entry = await self._templates.find_template(repository, name)
             version, bodies = await self._revisions.read(repository, name, selector)
             loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
             return entry or TemplateEntry(name, 0, None, None, None), version, loaded
+        entry, version = await self._select(repository, name, selector)
+        return entry, version, await self._load(repository, version)
+
+    async def _select(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector
+    ) -> tuple[TemplateEntry, VersionEntry]:
+        """The version that the selector names on the default branch, which is valid."""
+        entry = await self._templates.find_template(repository, name)
         if entry is None:
             await explain_unknown(self._templates, repository, name)
         number = await self._number(repository, entry, selector)
@@ -193,7 +205,7 @@ class Templates:
         if not found.valid:
             reason = f": {found.diagnostics[0]}" if found.diagnostics else ""
             raise VersionNotFound(f"Version {number} of {name} is invalid and never served{reason}")
-        return entry, found, await self._load(repository, found)
+        return entry, found
 
     async def _number(self, repository: RepositoryName, entry: TemplateEntry, selector: Selector) -> int:
         if selector.version is not None:
