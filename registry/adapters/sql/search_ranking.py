@@ -94,7 +94,7 @@ class Search:
 
     def count_words(self, bound: int) -> int:
         """How many documents have every term as a whole word, counted up to a bound."""
-        return len(self._ids(self._table, fts5.match_words(self._terms), bound))
+        return len(self._text.whole_words(self._connection, self._index, self._wanted(()), bound))
 
     def _find(self) -> Found:
         tokens = list(self._tokens.values())
