@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.backing import elasticsearch_url
 from tests.running import Running
 
 
@@ -42,6 +43,7 @@ def make_cluster(
     """A cluster that has not been started; ``database`` is its PostgreSQL address."""
     shared = {
         "PROMPTUARY_DATABASE_URL": database,
+        "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
         "PROMPTUARY_NAMESPACE": f"t{os.getpid()}{secrets.token_hex(3)}",
         **(settings or {}),
     }

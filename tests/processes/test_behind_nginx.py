@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.databases import address_of, migrated_database
 
 from tests.cluster import Cluster, make_cluster
+from tests.databases import address_of, migrated_database
 from tests.running import NoAnswer, Running, free_port, text_template
 
 READERS = 8
