@@ -1,6 +1,5 @@
 """Two API replicas behind a real nginx: one of them may go at any moment, and nobody who reads notices."""
 
-import shutil
 import signal
 import subprocess
 import threading
@@ -14,7 +13,8 @@ import pytest
 
 from tests.cluster import Cluster, make_cluster
 from tests.databases import address_of, migrated_database
-from tests.running import NoAnswer, Running, free_port, text_template
+from tests.deploy.composed import running_nginx
+from tests.running import NoAnswer, Running, text_template
 
 READERS = 8
 TEMPLATES = [f"support/t{number}" for number in range(8)]
@@ -54,49 +54,19 @@ class Readers:
 
 
 @contextmanager
-def proxied(cluster: Cluster, folder: Path) -> Iterator[Running]:
-    """Nginx in front of the replicas, as ``deploy/nginx`` configures it."""
-    assert shutil.which("nginx"), "nginx is missing: scripts/services installs it"
-    port = free_port()
-    servers = "".join(f"server 127.0.0.1:{each.port} max_fails=1 fail_timeout=2s;" for each in cluster.replicas)
-    configuration = folder / "nginx.conf"
-    configuration.write_text(
-        f"""
-        daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;
-        events {{ worker_connections 512; }}
-        http {{
-          access_log off;
-          client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-          fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-          upstream api {{ {servers} keepalive 32; }}
-          server {{
-            listen 127.0.0.1:{port};
-            client_max_body_size 64m;
-            location / {{
-              proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection "";
-              proxy_set_header Host $host;
-              proxy_request_buffering off; proxy_buffering off; proxy_read_timeout 900s; proxy_connect_timeout 2s;
-              proxy_next_upstream error timeout;
-            }}
-          }}
-        }}
-        """
-    )
-    process = subprocess.Popen(["nginx", "-c", str(configuration), "-p", str(folder)])
-    front = Running(cluster.git.data, folder / "nginx.log", port=port, process=process, key=cluster.git.key)
-    try:
+def proxied(cluster: Cluster) -> Iterator[Running]:
+    """Nginx in front of the replicas, as docker-compose.yml has it."""
+    with running_nginx([each.port for each in cluster.replicas]) as port:
+        front = Running(cluster.git.data, cluster.git.log, port=port, process=cluster.git.process, key=cluster.git.key)
         front.wait_until_ready()
         yield front
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Git node, an indexer and two replicas, with a few templates."""
     with migrated_database() as name:
-        made = make_cluster(tmp_path, address_of(name), replicas=2)
+        made = make_cluster(tmp_path_factory.mktemp("cluster"), address_of(name), replicas=2)
         try:
             assert made.git.command("init", "default").returncode == 0
             made.start()
@@ -107,11 +77,16 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             made.stop()
 
 
+@pytest.fixture
+def cluster(whole: Cluster) -> Cluster:
+    """The same, with all processes running."""
+    whole.heal()
+    return whole
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_no_read_fails_while_a_replica_goes_and_comes_back(
-    cluster: Cluster, tmp_path: Path, how: signal.Signals
-) -> None:
-    with proxied(cluster, tmp_path) as proxy, Readers(proxy) as readers:
+def test_no_read_fails_while_a_replica_goes_and_comes_back(cluster: Cluster, how: signal.Signals) -> None:
+    with proxied(cluster) as proxy, Readers(proxy) as readers:
         for victim in cluster.replicas:
             time.sleep(0.5)
             assert victim.process is not None
@@ -125,7 +100,7 @@ def test_no_read_fails_while_a_replica_goes_and_comes_back(
 
 
 def test_writes_and_git_go_through_the_proxy(cluster: Cluster, tmp_path: Path) -> None:
-    with proxied(cluster, tmp_path) as proxy:
+    with proxied(cluster) as proxy:
         status, _, answer = proxy.put("support/new", text_template("through nginx"), If_None_Match="*")
         assert status == 201, answer
         assert "through nginx" in proxy.read("support/new", min_commit=answer["commit"])["source"]

@@ -16,11 +16,11 @@ from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 TAKEOVER_SECONDS = 5.0
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Git node, two indexers and two API replicas, with one template in main."""
     with migrated_database() as name:
-        made = make_cluster(tmp_path, address_of(name), indexers=2, replicas=2)
+        made = make_cluster(tmp_path_factory.mktemp("cluster"), address_of(name), indexers=2, replicas=2)
         try:
             started = made.git.command("init", "default")
             assert started.returncode == 0, started.stderr
@@ -29,6 +29,13 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture
+def cluster(whole: Cluster) -> Cluster:
+    """The same, with all processes running."""
+    whole.heal()
+    return whole
 
 
 def until(holds: Callable[[], bool], seconds: float, what: str) -> float:
