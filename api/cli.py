@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from api.commands import index, key, label
+from api.commands.backup import backup, restore
 from api.commands.check import check
 from api.commands.diff import diff
 from api.commands.doctor import doctor
@@ -40,6 +41,7 @@ promptuary list                             what a server has (PROMPTUARY_URL, P
 promptuary edit support/triage              change a template there
 promptuary label set production support/triage 12
 promptuary key create --scope write         make an API key
+promptuary backup /backups                  everything in one archive
 promptuary doctor                           find what is broken in a set-up
 
 Exit codes: 0 done, 1 the answer is no (faults found, refused, not there), 2 it could not be done as asked.
@@ -97,6 +99,8 @@ app.command("export")(export)
 app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
 app.add_typer(index.app, name="index")
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("doctor")(doctor)
 app.command("hook", hidden=True)(hook)
 

@@ -12,12 +12,17 @@ from registry.domain.errors import Unavailable
 
 
 @contextmanager
-def held(data: Path) -> Iterator[None]:
+def held(data: Path, *, restoring: bool = False) -> Iterator[None]:
     """Holds ``DATA/lock`` while the context is open; the system lets go of it when the process ends, however it does.
 
-    Raises Unavailable where another server holds it, or where the folder cannot be made or written.
+    Raises Unavailable where another server holds it, where the folder cannot be made or written, or where a restore
+    into it was cut off, unless that is what it is held for.
     """
     try:
+        if not restoring and restoring_folder(data).exists():
+            raise Unavailable(
+                f"A restore into {data.resolve()} was cut off; not everything is there: run promptuary restore again."
+            )
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -64,6 +69,11 @@ def find_holder(data: Path) -> Holder | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def restoring_folder(data: Path) -> Path:
+    """``DATA/restoring``: there from the first to the last moment of a restore."""
+    return data / "restoring"
 
 
 def gates_folder(data: Path) -> Path:

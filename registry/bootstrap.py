@@ -1,11 +1,8 @@
-"""THE composition root: settings in, a registry out. Only this, ``tiers`` and ``processes`` know the adapters."""
+"""THE composition root: settings in, a registry out. This, ``tiers``, ``disk`` and ``processes`` know the adapters."""
 
-import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.health import LocalGitHealth
@@ -14,6 +11,7 @@ from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.known_repositories import KnownRepositories
+from registry.disk import archives_of, open_disk, repositories_of
 from registry.domain.errors import Unavailable
 from registry.ports.cache import Cache
 from registry.ports.events import EventBus
@@ -27,6 +25,7 @@ from registry.ports.signals import Signals
 from registry.processes import open_judges, open_renderer
 from registry.roles import Role
 from registry.services.accounts import Accounts
+from registry.services.backups import Backups
 from registry.services.blames import Blames
 from registry.services.branches import Branches
 from registry.services.bundles import Bundles
@@ -113,6 +112,7 @@ class Registry:
     maintenance: Maintenance
     readiness: Readiness
     meters: Meters
+    backups: Backups
 
 
 @asynccontextmanager
@@ -121,11 +121,10 @@ async def open_registry(settings: Settings, role: Role = Role.SERVE) -> AsyncIte
 
     Raises Unavailable where the data folder or a database cannot be used. On leaving, accepted writes are finished.
     """
-    if role.has_disk:
-        _make_folder(settings.data)
+    disk = open_disk(settings) if role.has_disk else None
     async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
         known = tier.known_repositories
-        git = LocalRepositories(settings.repositories, hook_command=hook_command()) if role.has_disk else known
+        git = disk or known
         registry = _compose(settings, role, git, renderer, judges, tier)
         async with nullcontext() if role.has_disk else known.followed():
             yield registry
@@ -137,7 +136,7 @@ def health_of(settings: Settings) -> Health:
     """What looks a set-up over; it opens nothing before it is asked, and makes nothing."""
     return Health(
         data=settings.data,
-        git=LocalRepositories(settings.repositories, hook_command=hook_command()),
+        git=repositories_of(settings),
         git_health=LocalGitHealth(settings.repositories),
         catalogue_health=SqliteHealth(settings.catalogue),
         places=LocalPlaces(),
@@ -277,6 +276,7 @@ def _compose(
             dependencies=tier.dependencies,
         ),
         meters=meters,
+        backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, clock=clock),
     )
 
 
@@ -284,16 +284,3 @@ def _search(tier: Tier) -> Search:
     if tier.engine is None:
         return Search(index=tier.search, outbox=tier.outbox)
     return Search(index=tier.engine.index, outbox=tier.engine.outbox, fallback=tier.search)
-
-
-def hook_command() -> str:
-    """The promptuary program beside this Python, which hooks run for a push that no server receives."""
-    beside = Path(sys.executable).with_name("promptuary")
-    return str(beside) if beside.exists() else shutil.which("promptuary") or "promptuary"
-
-
-def _make_folder(data: Path) -> None:
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise Unavailable(f"The data folder {data} cannot be made: {error.strerror}. Set PROMPTUARY_DATA.") from error

@@ -13,6 +13,7 @@ from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
+from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
@@ -24,6 +25,7 @@ from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
 from registry.ports.accounts import Keys, Users
+from registry.ports.backups import KeptRecords
 from registry.ports.bundles import BundleIndex
 from registry.ports.cache import Cache
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
@@ -49,6 +51,7 @@ class Tier:
 
     users: Users
     keys: Keys
+    kept: KeptRecords
     templates: TemplateIndex
     versions: VersionIndex
     origins: VersionOrigins
@@ -172,6 +175,7 @@ def _over(
     return Tier(
         users=SqlUsers(database),
         keys=SqlKeys(database),
+        kept=SqlKeptRecords(database),
         templates=SqlTemplateIndex(database),
         versions=SqlVersionIndex(database),
         origins=SqlVersionOrigins(database),

@@ -38,7 +38,8 @@ def document_id(name: TemplateName) -> str:
 def source_of(document: SearchDocument) -> dict[str, Any]:
     """The fields of a document."""
     facts = document.facts
-    words = words_of(document.name, facts, document.body)
+    texts = (document.name, facts.description, " ".join(facts.tags), document.body)
+    words = {field: folded(text).strip() for field, text in zip(FIELDS, texts, strict=True)}
     unique = {field: set(text.split(" ")) for field, text in words.items()}
     kept = asdict(facts)
     del kept[_JOINED]
@@ -56,12 +57,6 @@ def source_of(document: SearchDocument) -> dict[str, Any]:
     }
 
 
-def words_of(name: TemplateName, facts: Facts, body: str) -> dict[str, str]:
-    """The folded words of each field."""
-    texts = (name, facts.description, " ".join(facts.tags), body)
-    return {field: folded(text).strip() for field, text in zip(FIELDS, texts, strict=True)}
-
-
 def kept_of(source: Mapping[str, Any]) -> Kept:
     """What an answer's ``_source`` says."""
     facts = source["kept"]["facts"]
@@ -71,7 +66,7 @@ def kept_of(source: Mapping[str, Any]) -> Kept:
         "tags": tuple(facts["tags"]),
         "variables": tuple(facts["variables"]),
     }
-    return Kept(TemplateName(source["name"]), Facts(**facts), tuple(source["kept"]["owners"]), source.get("body", ""))
+    return Kept(TemplateName(source["name"]), Facts(**facts), tuple(source["kept"]["owners"]), source["body"])
 
 
 def facet_value(value: str) -> str:
