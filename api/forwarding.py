@@ -31,20 +31,27 @@ FORWARDED_ROUTE = "forwarded"
 """What log and metrics have as the route of such a request; the Git node has its own."""
 
 CONNECT_SECONDS = 2.0
-SILENT_SECONDS = 900.0
-"""How long the Git node may say nothing: as long as a push may be judged."""
+GIT_SECONDS, WRITE_SECONDS, READ_SECONDS = 900.0, 60.0, 30.0
+"""How long the Git node may say nothing: as long as a push may be judged, a write be gated, a diff be made."""
 
 CONNECTIONS = 200
+IDLE_SECONDS = 3.0
+"""How long an idle connection is kept: less than the Git node does, so that none is used while it is closed there."""
 
 AWAY = (
     "The Git node is away. Writes, pushes, clones, diffs and reads by ref= or at= have to wait for it; other reads go "
     "on. Try again in a moment."
+)
+UNKNOWN = (
+    "The Git node did not answer, so it is not known whether the change was made. Read before you send it again; with "
+    "an Idempotency-Key it can be sent again as it was."
 )
 
 _REPOSITORIES = "/api/v1/repositories/"
 _GIT = "/git/"
 _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
 _RENDER = "render"
+_READING = frozenset({"GET", "HEAD"})
 _OF_GIT = frozenset({"ref", "at"})
 """Parameters that only Git can answer."""
 
@@ -70,19 +77,26 @@ class GitNode:
     async def ask(
         self, scope: Scope, body: AsyncIterator[bytes] | None, request_id: bytes
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The Git node's answer to a request. Raises Unavailable where it is away, or leaves in between."""
+        """The Git node's answer to a request. Raises Unavailable where it is away, or leaves in between.
+
+        Of a write that reached it the message says that nobody knows what became of it.
+        """
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         url = URL(self._address + (scope["raw_path"] + query).decode("latin-1"), encoded=True)
         headers = _passed_on(scope, request_id)
+        reads = scope["method"] in _READING
+        silent = GIT_SECONDS if scope["path"].startswith(_GIT) else READ_SECONDS if reads else WRITE_SECONDS
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silent)
         try:
             async with self._session.request(
-                scope["method"], url, headers=headers, data=body, allow_redirects=False
+                scope["method"], url, headers=headers, data=body, allow_redirects=False, timeout=timeout
             ) as answer:
                 self._turn(Circuit.CLOSED)
                 yield answer
         except (aiohttp.ClientError, TimeoutError) as error:
             self._turn(Circuit.HALF_OPEN, "it did not answer the last request")
-            raise Unavailable(AWAY) from error
+            unsent = reads or isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            raise Unavailable(AWAY if unsent else UNKNOWN) from error
 
     def _turn(self, circuit: Circuit, reason: str = "") -> None:
         if circuit is not self._condition.circuit:
@@ -97,10 +111,8 @@ async def open_git_node(address: str | None) -> AsyncIterator[GitNode]:
             "An API replica passes writes and Git on to the Git node: set PROMPTUARY_GIT_URL to the address of "
             "promptuary git, for example http://127.0.0.1:8001."
         )
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS),
-        timeout=timeout,
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers={"user-agent", "accept", "accept-encoding", "content-type"},
@@ -131,7 +143,7 @@ class Forwarding:
             return True
         repository, _, rest = path.removeprefix(_REPOSITORIES).partition("/")
         noun = rest.partition("/")[0]
-        if not (noun in _READ_HERE if method in {"GET", "HEAD"} else method == "POST" and noun == _RENDER):
+        if not (noun in _READ_HERE if method in _READING else method == "POST" and noun == _RENDER):
             return False
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if not _OF_GIT.isdisjoint(query):

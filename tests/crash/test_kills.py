@@ -11,128 +11,20 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.running import NoAnswer, Running, children_of, clean_environment, commit, git, run_git, text_template
+from tests.load import Load, assert_kept, counting
+from tests.running import NoAnswer, Running, children_of, clean_environment, commit, git, run_git
 
 KILLS, SOAK_KILLS = 20, 200
-_OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
 VICTIMS = {
     "server": None,
     "receive-pack": re.compile(r"receive-pack"),
     "hook": re.compile(r"hooks/pre-receive"),
 }
-
-
-@dataclass
-class Load:
-    """Writers that go on until they are told to stop, and what they were promised."""
-
-    server: Running
-    folder: Path
-    stopping: threading.Event = field(default_factory=threading.Event)
-    promised: dict[str, int] = field(default_factory=dict)
-    """Template name -> the highest count in it that was acknowledged."""
-    commits: list[str] = field(default_factory=list)
-    """Every commit that was acknowledged."""
-    retried: int = 0
-    faults: list[str] = field(default_factory=list)
-
-    def start(self) -> list[threading.Thread]:
-        targets = [
-            (self._write, "api/one"),
-            (self._write, "api/two"),
-            (self._push, "pushed/one"),
-            (self._push, "pushed/two"),
-        ]
-        threads = [threading.Thread(target=self._run, args=target, daemon=True) for target in targets]
-        for thread in threads:
-            thread.start()
-        return threads
-
-    def _run(self, work: Callable[[str], None], name: str) -> None:
-        try:
-            work(name)
-        except BaseException as error:  # noqa: BLE001 - told by the test
-            self.faults.append(f"{name}: {error!r}\n{_scene(self.folder)}")
-
-    def _write(self, name: str) -> None:
-        count = 0
-        while not self.stopping.is_set():
-            count += 1
-            # Without a pause the branch never stands still for as long as a push takes.
-            time.sleep(random.uniform(0.1, 0.6))
-            try:
-                header = {"If_Match": "*"} if name in self.promised or count > 1 else {"If_None_Match": "*"}
-                status, _, answer = self.server.put(name, _text(name, count), **header)
-                if status in {412, 428}:  # the first write was in, only its answer was lost
-                    status, _, answer = self.server.put(name, _text(name, count), If_Match="*")
-                    if status in {412, 428, 404}:
-                        status, _, answer = self.server.put(name, _text(name, count), If_None_Match="*")
-            except NoAnswer:
-                time.sleep(0.05)
-                continue
-            if status in {200, 201}:
-                self.commits.append(answer["commit"])
-                self.promised[name] = count
-            elif status < 500 and status != 409:  # 409: a killed writer's lock stood in the way; nothing was changed
-                self.faults.append(f"{name}: {status} {answer}")
-                return
-
-    def _push(self, name: str) -> None:
-        clone = self.folder / f"{name.replace('/', '-')}.git"
-        git(self.folder, "init", "-q", "--bare", str(clone))
-        count = 0
-        path = f"prompts/{name}.prompt.yaml"
-        while not self.stopping.is_set():
-            fetched = run_git(clone, "fetch", "-q", self.server.git_url, "+refs/heads/main:refs/heads/main")
-            if fetched.returncode and b"couldn't find remote ref" not in fetched.stderr:
-                time.sleep(0.05)
-                continue
-            tip = run_git(clone, "rev-parse", "-q", "--verify", "refs/heads/main").stdout.decode().strip() or None
-            count += 1
-            made = commit(clone, tip, {path: _text(name, count)}, f"{name} {count}")
-            # What was not answered is pushed again as it is: it is in by now, or goes in, or somebody else was first.
-            for attempt in range(4):
-                pushed = run_git(clone, "push", "-q", self.server.git_url, f"{made}:refs/heads/main")
-                if pushed.returncode == 0:
-                    self.retried += attempt > 0
-                    self.commits.append(made)
-                    self.promised[name] = count
-                    break
-                if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
-                    break
-                time.sleep(0.1)
-
-
-def _scene(folder: Path) -> str:
-    """The programs that have to do with a folder, what they wait for and their sockets: why a git hangs."""
-    lines = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            if str(folder).encode() in (entry / "environ").read_bytes() or str(folder) in command or "git" in command:
-                waits = (entry / "wchan").read_text(), (entry / "syscall").read_text().split()[0]
-                sockets = [
-                    str(link.readlink()) for link in (entry / "fd").iterdir() if "socket" in str(link.readlink())
-                ]
-                lines.append(f"{entry.name} {waits} sockets {sockets}: {command[:200]}")
-    return "\n".join([*lines, Path("/proc/net/tcp").read_text()])
-
-
-def _text(name: str, count: int) -> str:
-    return text_template(f"{name} counts {count}")
-
-
-def _count(text: str) -> int:
-    found = re.search(r"counts (\d+)", text)
-    assert found, text
-    return int(found[1])
 
 
 def _kill(server: Running, victim: str, luck: random.Random) -> bool:
@@ -155,18 +47,6 @@ def _kill(server: Running, victim: str, luck: random.Random) -> bool:
     return False
 
 
-def _assert_kept(server: Running, load: Load) -> None:
-    """What was acknowledged is in main; the counts are at least those that were promised."""
-    promised, commits = dict(load.promised), list(load.commits)
-    if not commits:
-        return
-    on_main = set(git(server.bare, "rev-list", "refs/heads/main").split())
-    lost = [each for each in commits if each not in on_main]
-    assert not lost, f"{len(lost)} acknowledged commits are lost: {lost[:5]}\n{server.tail()}"
-    for name, count in promised.items():
-        assert _count(git(server.bare, "show", f"main:prompts/{name}.prompt.yaml")) >= count
-
-
 def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[str, int]:
     luck = random.Random(seed)
     print(f"seed {seed}")  # noqa: T201 - a failure is repeated with it
@@ -183,7 +63,7 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
             continue
         done[victim] += 1
         if victim == "server":
-            _assert_kept(running, load)
+            assert_kept(running, load)
             running.start()
             running.wait_until_projected() if load.commits else None
     _wait_for_everybody(load)
@@ -194,7 +74,7 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
     assert load.faults == []
     running.kill()
     running.start()
-    _assert_kept(running, load)
+    assert_kept(running, load)
     for name in load.promised:
         live = running.read(name, label="latest")
         assert live["source"] == git(running.bare, "show", f"main:prompts/{name}.prompt.yaml")
@@ -214,10 +94,10 @@ def _wait_for_everybody(load: Load) -> None:
 
 def _assert_still_works(server: Running, folder: Path) -> None:
     """No lock that a killed process left stands in the way of the next push and the next write."""
-    assert server.put("after/all", _text("after/all", 1), If_None_Match="*")[0] == 201
+    assert server.put("after/all", counting("after/all", 1), If_None_Match="*")[0] == 201
     clone = folder / "pushed-one.git"
     git(clone, "fetch", "-q", server.git_url, "+refs/heads/main:refs/heads/main")
-    made = commit(clone, server.main(), {"prompts/after/push.prompt.yaml": _text("after/push", 1)})
+    made = commit(clone, server.main(), {"prompts/after/push.prompt.yaml": counting("after/push", 1)})
     git(clone, "push", "-q", server.git_url, f"{made}:refs/heads/main")
     assert server.read("after/push")["version"] == 1
 
@@ -250,7 +130,7 @@ def test_nothing_acknowledged_is_lost_by_many_kills(running: Running, tmp_path: 
 
 @pytest.mark.crash
 def test_a_killed_server_leaves_no_process_behind(running: Running) -> None:
-    assert running.put("some/template", _text("some/template", 1), If_None_Match="*")[0] == 201
+    assert running.put("some/template", counting("some/template", 1), If_None_Match="*")[0] == 201
     assert running.call("POST", "/api/v1/repositories/default/render/some/template", "{}", _JSON)[0] == 200
     running.kill()
     until = time.monotonic() + 10
@@ -272,7 +152,7 @@ def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Runnin
     tip: str | None = None
     unanswered = 0
     for turn in range(8):
-        made = commit(clone, tip, {"prompts/pushed/again.prompt.yaml": _text("pushed/again", turn)})
+        made = commit(clone, tip, {"prompts/pushed/again.prompt.yaml": counting("pushed/again", turn)})
         push = subprocess.Popen(
             ["git", "-C", str(clone), "push", "-q", running.git_url, f"{made}:refs/heads/main"],
             env=clean_environment(),
@@ -308,31 +188,31 @@ def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Runnin
 def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
     """Killed before the commit or behind it: the same request with the same key leaves one commit and says so."""
     luck = random.Random(11)
-    running.put("keyed/first", _text("keyed/first", 0), If_None_Match="*")
+    running.put("keyed/first", counting("keyed/first", 0), If_None_Match="*")
     ref = running.bare / "refs/heads/main"
     lost = 0
     for turn in range(6):
-        name, before = f"keyed/turn{turn}", ref.read_text()
+        name, before = f"keyed/turn{turn}", ref.readcounting()
         headers = {"If_None_Match": "*", "Idempotency_Key": f"turn-{turn}"}
         answers: list[int] = []
 
         def send(name: str = name, headers: dict[str, str] = headers, answers: list[int] = answers) -> None:
             with suppress(NoAnswer):
-                answers.append(running.put(name, _text(name, 1), **headers)[0])
+                answers.append(running.put(name, counting(name, 1), **headers)[0])
 
         sender = threading.Thread(target=send)
         sender.start()
         until = time.monotonic() + (10 if turn % 2 else luck.uniform(0, 0.02))
-        while time.monotonic() < until and ref.read_text() == before:
+        while time.monotonic() < until and ref.readcounting() == before:
             pass
         running.kill()
         sender.join(30)
         lost += not answers
         running.start()
-        status, _, body = running.put(name, _text(name, 1), **headers)
+        status, _, body = running.put(name, counting(name, 1), **headers)
         assert (status, body["version"], body["created"]) == (201, 1, True)
         made = git(running.bare, "log", "--format=%H", "main", "--", f"prompts/{name}.prompt.yaml").split()
         assert made == [body["commit"]]
-        assert ref.read_text() != before
+        assert ref.readcounting() != before
     assert lost, "no answer was lost: the test does not test"
     running.assert_sound()

@@ -1,0 +1,132 @@
+"""Writers over REST and with git that go on whatever happens to the server, and what they were promised."""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.running import NoAnswer, Running, commit, git, run_git, text_template
+
+_OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
+
+
+@dataclass
+class Load:
+    """Writers that go on until they are told to stop, and what they were promised."""
+
+    server: Running
+    folder: Path
+    stopping: threading.Event = field(default_factory=threading.Event)
+    promised: dict[str, int] = field(default_factory=dict)
+    """Template name -> the highest count in it that was acknowledged."""
+    commits: list[str] = field(default_factory=list)
+    """Every commit that was acknowledged."""
+    retried: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def start(self) -> list[threading.Thread]:
+        targets = [
+            (self._write, "api/one"),
+            (self._write, "api/two"),
+            (self._push, "pushed/one"),
+            (self._push, "pushed/two"),
+        ]
+        threads = [threading.Thread(target=self._run, args=target, daemon=True) for target in targets]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _run(self, work: Callable[[str], None], name: str) -> None:
+        try:
+            work(name)
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            self.faults.append(f"{name}: {error!r}\n{scene(self.folder)}")
+
+    def _write(self, name: str) -> None:
+        count = 0
+        while not self.stopping.is_set():
+            count += 1
+            # Without a pause the branch never stands still for as long as a push takes.
+            time.sleep(random.uniform(0.1, 0.6))
+            try:
+                header = {"If_Match": "*"} if name in self.promised or count > 1 else {"If_None_Match": "*"}
+                status, _, answer = self.server.put(name, counting(name, count), **header)
+                if status in {412, 428}:  # the first write was in, only its answer was lost
+                    status, _, answer = self.server.put(name, counting(name, count), If_Match="*")
+                    if status in {412, 428, 404}:
+                        status, _, answer = self.server.put(name, counting(name, count), If_None_Match="*")
+            except NoAnswer:
+                time.sleep(0.05)
+                continue
+            if status in {200, 201}:
+                self.commits.append(answer["commit"])
+                self.promised[name] = count
+            elif status not in {409, 503}:  # 409: a killed writer's lock stood in the way; nothing was changed
+                self.faults.append(f"{name}: {status} {answer}")
+                return
+
+    def _push(self, name: str) -> None:
+        clone = self.folder / f"{name.replace('/', '-')}.git"
+        git(self.folder, "init", "-q", "--bare", str(clone))
+        count = 0
+        path = f"prompts/{name}.prompt.yaml"
+        while not self.stopping.is_set():
+            fetched = run_git(clone, "fetch", "-q", self.server.git_url, "+refs/heads/main:refs/heads/main")
+            if fetched.returncode and b"couldn't find remote ref" not in fetched.stderr:
+                time.sleep(0.05)
+                continue
+            tip = run_git(clone, "rev-parse", "-q", "--verify", "refs/heads/main").stdout.decode().strip() or None
+            count += 1
+            made = commit(clone, tip, {path: counting(name, count)}, f"{name} {count}")
+            # What was not answered is pushed again as it is: it is in by now, or goes in, or somebody else was first.
+            for attempt in range(4):
+                pushed = run_git(clone, "push", "-q", self.server.git_url, f"{made}:refs/heads/main")
+                if pushed.returncode == 0:
+                    self.retried += attempt > 0
+                    self.commits.append(made)
+                    self.promised[name] = count
+                    break
+                if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
+                    break
+                time.sleep(0.1)
+
+
+def scene(folder: Path) -> str:
+    """The programs that have to do with a folder, what they wait for and their sockets: why a git hangs."""
+    lines = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if str(folder).encode() in (entry / "environ").read_bytes() or str(folder) in command or "git" in command:
+                waits = (entry / "wchan").read_text(), (entry / "syscall").read_text().split()[0]
+                sockets = [
+                    str(link.readlink()) for link in (entry / "fd").iterdir() if "socket" in str(link.readlink())
+                ]
+                lines.append(f"{entry.name} {waits} sockets {sockets}: {command[:200]}")
+    return "\n".join([*lines, Path("/proc/net/tcp").read_text()])
+
+
+def counting(name: str, count: int) -> str:
+    return text_template(f"{name} counts {count}")
+
+
+def count_of(text: str) -> int:
+    found = re.search(r"counts (\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
+def assert_kept(server: Running, load: Load) -> None:
+    """What was acknowledged is in main; the counts are at least those that were promised."""
+    promised, commits = dict(load.promised), list(load.commits)
+    if not commits:
+        return
+    on_main = set(git(server.bare, "rev-list", "refs/heads/main").split())
+    lost = [each for each in commits if each not in on_main]
+    assert not lost, f"{len(lost)} acknowledged commits are lost: {lost[:5]}\n{server.tail()}"
+    for name, count in promised.items():
+        assert count_of(git(server.bare, "show", f"main:prompts/{name}.prompt.yaml")) >= count
