@@ -103,12 +103,8 @@ class SqlKeys:
 
     async def find(self, secret_hash: str) -> tuple[ApiKey, User] | None:
         """The key with that hash and its user; expired and revoked ones too, which the caller judges."""
-
-        def read(connection: Connection) -> tuple[ApiKey, User] | None:
-            row = connection.execute(_FIND_KEY, {"secret_hash": secret_hash}).one_or_none()
-            return (_key_of(row), _user_of(row)) if row is not None else None
-
-        return await self._database.read(read)
+        rows = await self._database.fetch(_FIND_KEY, {"secret_hash": secret_hash})
+        return (_key_of(rows[0]), _user_of(rows[0])) if rows else None
 
     async def list_keys(self, user: UserName | None = None) -> list[ApiKey]:
         """All keys, or one user's, newest first."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, Dialect, Integer, Text
+from sqlalchemy import ARRAY, BigInteger, Dialect, Integer, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 WORDS = Text().with_variant(Text(collation="C"), "postgresql")
@@ -15,21 +15,26 @@ ID = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class ListOf(TypeDecorator[Any]):
-    """A list as one parameter: JSON text for SQLite, an array for PostgreSQL."""
+    """A list as one parameter: an array for PostgreSQL, JSON text for SQLite, with bytes in hexadecimal digits."""
 
     impl = Text
     cache_ok = True
 
     def __init__(self, element: TypeEngine[Any]) -> None:
         super().__init__()
-        self.element = BigInteger() if isinstance(element, Integer) else Text()
+        self.is_bytes = isinstance(element, LargeBinary)
+        self.element: TypeEngine[Any] = Text()
+        if isinstance(element, Integer | LargeBinary):
+            self.element = LargeBinary() if self.is_bytes else BigInteger()
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """How the driver takes it."""
         return dialect.type_descriptor(ARRAY(self.element) if dialect.name == "postgresql" else Text())
 
-    def process_bind_param(self, value: Iterable[str | int] | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Iterable[str | int | bytes] | None, dialect: Dialect) -> Any:
         """What the driver is given."""
         if value is None:
             return None
-        return list(value) if dialect.name == "postgresql" else orjson.dumps(list(value)).decode()
+        if dialect.name == "postgresql":
+            return list(value)
+        return orjson.dumps([each.hex() if isinstance(each, bytes) else each for each in value]).decode()

@@ -20,6 +20,9 @@ NAMES_TABLE = "template_names"
 """The full text of names in jamo, by the ids of ``templates`` (``rowid``): FTS5, or a table with a trigram index."""
 
 
+OF_HEX = "bytes_of_hex"
+"""A function that SQLite's connections are given: its own ``unhex`` came with 3.41."""
+
 PROJECTED = "promptuary_projected"
 """The channel on which a transaction tells ``<repository> <commit>`` of a batch that readers can see then."""
 
@@ -37,7 +40,8 @@ class _OneOf(FunctionElement[bool]):
 @compiles(_OneOf, "sqlite")
 def _in_sqlite(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
     column, values = element.clauses
-    return f"{compiler.process(column, **how)} IN (SELECT value FROM json_each({compiler.process(values, **how)}))"  # noqa: S608  (parts that were compiled)
+    value = f"{OF_HEX}(value)" if isinstance(values.type, ListOf) and values.type.is_bytes else "value"
+    return f"{compiler.process(column, **how)} IN (SELECT {value} FROM json_each({compiler.process(values, **how)}))"  # noqa: S608  (parts that were compiled)
 
 
 @compiles(_OneOf, "postgresql")
@@ -47,7 +51,7 @@ def _in_postgres(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
 
 
 def one_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Whether a text or integer column is in a list, which is one parameter however long it is."""
+    """Whether a column of text, integers or bytes is in a list, which is one parameter however long it is."""
     return _OneOf(column, bindparam(parameter, type_=ListOf(column.type)))
 
 

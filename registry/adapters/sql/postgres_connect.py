@@ -31,9 +31,11 @@ def connector(
         raise Unavailable("PROMPTUARY_DATABASE_URL needs the PostgreSQL driver: install promptuary[server].") from None
     own = {**_SETTINGS, "statement_timeout": f"{seconds * 1000:.0f}", **(settings or {})}
 
-    async def connect(**_: object) -> Any:
+    async def connect(*_dsn: object, record_class: type[Any] = asyncpg.Record, **_how: object) -> Any:
         try:
-            return await asyncpg.connect(address, timeout=CONNECT_SECONDS, server_settings=own)
+            return await asyncpg.connect(
+                address, timeout=CONNECT_SECONDS, server_settings=own, record_class=record_class
+            )
         except (ValueError, asyncpg.ClientConfigurationError):
             # What they say holds the address.
             raise Unavailable(

@@ -6,11 +6,11 @@ no statement has to say it: reads see one consistent state and stop after the re
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Row, Select, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -26,6 +26,7 @@ from registry.adapters.sql.postgres_errors import (
     server_errors,
     state_of,
 )
+from registry.adapters.sql.postgres_hot import HotConnections
 from registry.adapters.sql.postgres_migrate import migrate_server
 from registry.ports.dependencies import Dependency
 
@@ -54,8 +55,10 @@ class PostgresDatabase(Database):
             Deadline.INDEX: INDEX_SECONDS,
         }
         reading = {"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on"}
-        self._reading = _engine(connector(address, seconds=seconds, settings=reading), readers, seconds)
+        # Plain reads go over the hot connections; lists, searches and streams share half as many.
+        self._reading = _engine(connector(address, seconds=seconds, settings=reading), -(-readers // 2), seconds)
         self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
+        self._hot = HotConnections(connector(address, seconds=seconds, settings=reading), readers)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -77,10 +80,19 @@ class PostgresDatabase(Database):
             await asyncio.wait(self._running, timeout=BATCH_SECONDS)
         try:
             async with asyncio.timeout(_GRACE_SECONDS):
+                await self._hot.close()
                 await self._reading.dispose()
                 await self._writing.dispose()
         except TimeoutError:
             return  # a server that hangs takes no leave; the connections end with the process
+
+    async def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of one statement, for a request: a statement by itself is a transaction and sees one state."""
+        if self._closed:
+            raise closed()
+        with server_errors(), self._counted(self.breaker.admit()):
+            rows: Sequence[Row[Any]] = await self._hot.fetch(statement, values, self._seconds)
+            return rows
 
     async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
         """What ``work`` answers on one consistent state. Cancelling stops the query, in the server too."""
@@ -174,6 +186,10 @@ class PostgresDatabase(Database):
                 self.breaker.failed(era, reason_of(error) or "it cannot be reached")
             elif era is not None:
                 self.breaker.answered(era)
+            raise
+        except asyncio.CancelledError:
+            if era is not None:
+                self.breaker.told_nothing(era)
             raise
         if era is not None:
             self.breaker.answered(era)

@@ -41,21 +41,18 @@ class SqlProjection:
 
     async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
         """How far the default branch has been projected; None where it never was."""
-
-        def read(connection: Connection) -> Checkpoint | None:
-            row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
-            if row is None:
-                return None
-            return Checkpoint(
-                repository=repository,
-                ref=row.ref,
-                commit=row.commit,
-                ordinal=row.ordinal,
-                schema=row.schema,
-                updated_at=to_time(row.updated_at),
-            )
-
-        return await self._database.read(read)
+        rows = await self._database.fetch(LIVE_BUILD, {"repository": repository})
+        if not rows:
+            return None
+        (row,) = rows
+        return Checkpoint(
+            repository=repository,
+            ref=row.ref,
+            commit=row.commit,
+            ordinal=row.ordinal,
+            schema=row.schema,
+            updated_at=to_time(row.updated_at),
+        )
 
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Writes a batch in one transaction, checkpoint included; True where the outbox has something of it.
@@ -114,12 +111,8 @@ class SqlProjection:
 
     async def rules(self, repository: RepositoryName) -> object:
         """The parsed ``.registry.yaml`` of the checkpoint as the last batch gave it, or None."""
-
-        def read(connection: Connection) -> object:
-            row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
-            return from_json(row.rules) if row is not None else None
-
-        return await self._database.read(read)
+        rows = await self._database.fetch(LIVE_BUILD, {"repository": repository})
+        return from_json(rows[0].rules) if rows else None
 
     async def drop(self, repository: RepositoryName) -> None:
         """Forgets everything about a repository that Git no longer has; readers see none of it from the start."""

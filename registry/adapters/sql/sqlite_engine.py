@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from registry.adapters.sql.dialect import OF_HEX
 from registry.adapters.sql.engine import Database, Deadline, Durability, in_transaction
 from registry.adapters.sql.migrate import migrate
 from registry.domain.errors import Unavailable
@@ -180,6 +181,7 @@ def _engine(path: Path, *, size: int, writes: bool) -> Engine:
     )
 
     def set_up(driver: Any, _record: object) -> None:
+        driver.create_function(OF_HEX, 1, bytes.fromhex, deterministic=True)
         cursor = driver.cursor()
         for pragma in (
             f"busy_timeout={BUSY_TIMEOUT_MS}",

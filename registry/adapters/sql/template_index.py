@@ -17,7 +17,6 @@ from registry.domain.near_names import first_syllables, name_pieces, rank_near
 from registry.domain.search import filter_values
 
 _NEAR_CANDIDATES = 300
-_CHUNK = 500
 
 live_build = select(repositories.c.live_build).where(repositories.c.name == bindparam("repository")).scalar_subquery()
 """The build that readers of ``:repository`` see; null where it was never projected."""
@@ -31,7 +30,7 @@ _EVERY = (
     .limit(bindparam("limit"))
 )
 _BODIES = select(bodies.c.blob, bodies.c.body).where(
-    bodies.c.build_id == live_build, bodies.c.blob.in_(bindparam("blobs", expanding=True))
+    bodies.c.build_id == live_build, dialect.one_of(bodies.c.blob, "blobs")
 )
 _LIVE = select(repositories.c.live_build).where(repositories.c.name == bindparam("repository"))
 _AROUND = (
@@ -69,12 +68,8 @@ class SqlTemplateIndex:
 
     async def find_template(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry | None:
         """The template, deleted ones included; None where there never was one of that name."""
-
-        def find(connection: Connection) -> TemplateEntry | None:
-            row = connection.execute(_FIND, {"repository": repository, "name": name}).one_or_none()
-            return entry_of(row) if row is not None else None
-
-        return await self._database.read(find)
+        rows = await self._database.fetch(_FIND, {"repository": repository, "name": name})
+        return entry_of(rows[0]) if rows else None
 
     async def find_templates(
         self, repository: RepositoryName, names: Sequence[TemplateName]
@@ -147,13 +142,6 @@ class SqlTemplateIndex:
 
     async def read_bodies(self, repository: RepositoryName, blobs: Sequence[BlobId]) -> dict[BlobId, str]:
         """The source texts of blobs that versions use; absent ids are left out."""
-
-        def read(connection: Connection) -> dict[BlobId, str]:
-            wanted = [bytes.fromhex(blob) for blob in dict.fromkeys(blobs)]
-            found: dict[BlobId, str] = {}
-            for start in range(0, len(wanted), _CHUNK):
-                chunk = {"repository": repository, "blobs": wanted[start : start + _CHUNK]}
-                found.update((BlobId(row.blob.hex()), row.body) for row in connection.execute(_BODIES, chunk))
-            return found
-
-        return await self._database.read(read)
+        wanted = {"repository": repository, "blobs": [bytes.fromhex(blob) for blob in dict.fromkeys(blobs)]}
+        rows = await self._database.fetch(_BODIES, wanted)
+        return {BlobId(row.blob.hex()): row.body for row in rows}

@@ -116,12 +116,8 @@ class SqlVersionIndex:
         if not 0 < number < _ABOVE_ALL:
             return None
 
-        def find(connection: Connection) -> VersionEntry | None:
-            wanted = {"repository": repository, "name": name, "number": number}
-            row = connection.execute(_FIND, wanted).one_or_none()
-            return version_of(row) if row is not None else None
-
-        return await self._database.read(find)
+        rows = await self._database.fetch(_FIND, {"repository": repository, "name": name, "number": number})
+        return version_of(rows[0]) if rows else None
 
     async def list_versions(
         self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None

@@ -11,12 +11,9 @@ from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
 from registry.domain.catalogue import VersionEntry
 from registry.domain.ids import CommitId, RepositoryName, TemplateName
 
-_CHUNK = 500
 _DIGEST_DIGITS = 64
 
-_MADE_BY = ALL_VERSIONS.where(one_of(templates.c.name, "names")).where(
-    commits.c.commit.in_(bindparam("commits", expanding=True))
-)
+_MADE_BY = ALL_VERSIONS.where(one_of(templates.c.name, "names")).where(one_of(commits.c.commit, "commits"))
 _WITH_DIGEST = (
     ALL_VERSIONS.where(digest_head(versions.c.digest) == bindparam("head"))
     .where(versions.c.digest.between(bindparam("low"), bindparam("high")))
@@ -39,11 +36,7 @@ class SqlVersionOrigins:
         def read(connection: Connection) -> list[VersionEntry]:
             wanted = [bytes.fromhex(commit) for commit in commits]
             of_names = {"repository": repository, "names": names}
-            return [
-                version_of(row)
-                for start in range(0, len(wanted), _CHUNK)
-                for row in connection.execute(_MADE_BY, {**of_names, "commits": wanted[start : start + _CHUNK]})
-            ]
+            return [version_of(row) for row in connection.execute(_MADE_BY, {**of_names, "commits": wanted})]
 
         return await self._database.read(read)
 

@@ -1,0 +1,83 @@
+"""The hot reads on PostgreSQL: one prepared statement over asyncpg, with nothing in between.
+
+Over SQLAlchemy the same read begins a transaction, runs and ends it, three ways to the server and back, and takes this
+process four times as long. asyncpg's own pool resets a session after each use, and waits for a server that hangs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from registry.adapters.sql.postgres_errors import is_lost
+
+_DIALECT = dialect()  # type: ignore[no-untyped-call]  # it has no types
+_STATEMENTS = 64
+
+
+class HotRow(asyncpg.Record):
+    """A row whose columns have their names, as SQLAlchemy's have."""
+
+    def __getattr__(self, name: str) -> Any:
+        """A column's value."""
+        return self[name]
+
+
+class HotConnections:
+    """Connections that are made when they are needed, kept, and thrown away at the first sign of trouble."""
+
+    def __init__(self, connect: Callable[..., Awaitable[Any]], size: int) -> None:
+        self._connect = connect
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[Any] = []
+
+    async def fetch(self, statement: Select[Any], values: Mapping[str, Any], seconds: float) -> Any:
+        """The rows; asked for once more where a kept connection turned out to be dead. Raises the driver's errors."""
+        sql, names = _compiled(statement)
+        given = [values[name] for name in names]
+        waiting = True
+        try:
+            async with asyncio.timeout(seconds), self._turns:
+                waiting = False
+                while self._idle:
+                    connection = self._idle.pop()
+                    if connection.is_closed():
+                        continue
+                    try:
+                        return await self._fetch(connection, sql, given)
+                    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                        if not is_lost(error):
+                            raise
+                return await self._fetch(await self._connect(record_class=HotRow), sql, given)
+        except TimeoutError:
+            if waiting:
+                raise PoolTimeout from None
+            raise
+
+    async def _fetch(self, connection: Any, sql: str, given: list[Any]) -> Any:
+        try:
+            rows = await connection.fetch(sql, *given)
+        except BaseException:
+            # Of a statement that was given up, or a server that hangs, nobody waits for the end: the server's own
+            # deadline stops it.
+            connection.terminate()
+            raise
+        self._idle.append(connection)
+        return rows
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        while self._idle:
+            await self._idle.pop().close()
+
+
+@lru_cache(maxsize=_STATEMENTS)
+def _compiled(statement: Select[Any]) -> tuple[str, tuple[str, ...]]:
+    """The SQL of one of the program's statements, and the names of its parameters in order."""
+    compiled = statement.compile(dialect=_DIALECT)
+    return str(compiled), tuple(compiled.positiontup or ())
