@@ -139,6 +139,45 @@ async def test_a_replay_leaves_nothing_of_what_it_replaced(store: Store) -> None
     assert rows == dict.fromkeys(rows, 1) | {"template_values": 3}
 
 
+async def test_a_large_batch_is_what_many_small_ones_are(store: Store) -> None:
+    """Above some rows PostgreSQL gets them in another way: new ones, changed ones, and some of both."""
+    many = [f"f{number % 7}/t{number}" for number in range(150)]
+    facts = {name: plain_facts(tags=(f"tag{at % 5}",)) for at, name in enumerate(many)}
+    steps = [
+        {"files": dict.fromkeys(many[:100], "same text"), "labels": {("prod", name): 1 for name in many[:100]}},
+        {"files": {name: f"text {at}" for at, name in enumerate(many)}, "labels": {("prod", many[0]): 2}},
+        {"files": dict.fromkeys(many[:60]), "labels": {("prod", name): None for name in many[:60]}},
+        {"files": dict.fromkeys(many, '{% include "f9/p" %}') | {"f9/p": "part"}},
+    ]
+    large, small = History("large"), History("small")
+    for step in steps:
+        given = {name: facts[name] for name, text in step["files"].items() if text is not None and name in facts}
+        await store.projection.apply(large.commit(step["files"], facts=given, labels=step.get("labels")))
+        one_by_one = [*step["files"]]
+        for start in range(0, len(one_by_one), 20):
+            part = one_by_one[start : start + 20]
+            labels = {(word, name): v for (word, name), v in step.get("labels", {}).items() if name in part}
+            files = {name: step["files"][name] for name in part}
+            if "f9/p" in step["files"]:
+                files["f9/p"] = step["files"]["f9/p"]
+            chosen = {name: given[name] for name in part if name in given}
+            await store.projection.apply(small.commit(files, facts=chosen, labels=labels))
+    for name in [*many, "f9/p"]:
+        pair = [await store.templates.find_template(each, name) for each in ("large", "small")]
+        assert pair[0] is not None
+        assert pair[1] is not None
+        seen = [(entry.facts, dict(entry.labels), entry.deleted, entry.version) for entry in pair if entry is not None]
+        assert seen[0] == seen[1], name
+        versions = [await store.versions.list_versions(each, name) for each in ("large", "small")]
+        told = [[(v.number, v.digest, v.blob, v.closure, v.cause) for v in page.items] for page in versions]
+        assert told[0] == told[1], name
+    for where in (TemplateFilter(tag="tag3"), TemplateFilter(folder="f2"), TemplateFilter(label="prod")):
+        lists = [await store.templates.list_templates(each, where, limit=500) for each in ("large", "small")]
+        shown = [[entry.name for entry in page.items] for page in lists]
+        assert shown[0] == shown[1]
+        assert shown[0]
+
+
 async def test_the_outbox_asks_once_for_a_template_however_often_it_changed(store: Store) -> None:
     history = History()
     await store.projection.apply(history.commit({"a": "1", "b": "1"}))

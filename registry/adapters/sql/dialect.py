@@ -7,7 +7,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Table, bindparam, column, delete, func, select, table, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Table,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -44,7 +57,7 @@ def _in_sqlite(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
     return f"{compiler.process(column, **how)} IN (SELECT {value} FROM json_each({compiler.process(values, **how)}))"  # noqa: S608  (parts that were compiled)
 
 
-@compiles(_OneOf, "postgresql")
+@compiles(_OneOf)
 def _in_postgres(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
     column, values = element.clauses
     return f"{compiler.process(column, **how)} = ANY ({compiler.process(values, **how)})"
@@ -117,6 +130,12 @@ def _key(table: Table) -> str:
     return ", ".join(f'"{column.name}"' for column in table.primary_key)
 
 
+def look_over(connection: Connection, tables: Sequence[Table]) -> None:
+    """Has PostgreSQL see what rows there are now, for its plans; it would by itself, a minute later."""
+    if _is_postgres(connection):
+        connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in tables)}")
+
+
 _TELL = text("SELECT pg_notify(:channel, :message)")
 
 
@@ -139,8 +158,8 @@ def create_names(connection: Connection) -> None:
     connection.execute(text(fts5))
 
 
-_ADD_NAME = text(f"INSERT INTO {NAMES_TABLE}(rowid, name) VALUES (:id, :name)")  # noqa: S608  (a constant)
 names_table = table(NAMES_TABLE, column("rowid", ID), column("name", WORDS))
+_ADD_NAME = insert(names_table).inline()
 _REMOVE_NAMES = delete(names_table).where(one_of(names_table.c.rowid, "ids"))
 _LIKE = {
     "sqlite": f"{NAMES_TABLE} MATCH :pieces",
@@ -158,7 +177,7 @@ _NAMES_LIKE = {
 
 def add_names(connection: Connection, names: Sequence[tuple[int, str]]) -> None:
     """Makes new names findable."""
-    write_rows(connection, _ADD_NAME, [{"id": number, "name": jamo(name)} for number, name in names])
+    write_rows(connection, _ADD_NAME, [{"rowid": number, "name": jamo(name)} for number, name in names])
 
 
 def remove_names(connection: Connection, ids: Sequence[int]) -> None:

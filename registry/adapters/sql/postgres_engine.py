@@ -143,7 +143,7 @@ class PostgresDatabase(Database):
             try:
                 async with self._writing.connect() as connection:
                     return await connection.run_sync(in_transaction, work)
-            except DBAPIError as error:
+            except Exception as error:  # the driver's own too: COPY does not go through SQLAlchemy
                 if turn + 1 == _TRIES or not is_passing(error):
                     raise
             await asyncio.sleep(random.uniform(0.0, 0.02 * 2**turn))  # noqa: S311  (nothing secret)

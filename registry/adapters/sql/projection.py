@@ -7,10 +7,11 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from registry.adapters.sql.batch_rows import write_batch
 from registry.adapters.sql.builds import LIVE_BUILD, repository_id, sweep_some
+from registry.adapters.sql.dialect import look_over
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.statements import upsert, write_rows
-from registry.adapters.sql.tables import builds, outbox, refs, repositories, templates
+from registry.adapters.sql.tables import REPLAYED, builds, outbox, refs, repositories, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_json, to_micros, to_time
 from registry.domain.catalogue import Checkpoint, Fed, ProjectionBatch
@@ -66,6 +67,8 @@ class SqlProjection:
         waits = await self._database.write(
             lambda on: write_batch(on, batch, self._index, self._fed), durability=lasting
         )
+        if batch.expected is not None and batch.replay and batch.final:
+            await self._database.write(lambda on: look_over(on, REPLAYED), durability=Durability.PASSING)
         if batch.expected is None or (batch.replay and batch.final):
             await self._sweep()
         return waits

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Table, TextClause, Update
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.compiler import IdentifierPreparer, SQLCompiler
+
+from registry.adapters.sql.postgres_bulk import MANY, copy_rows, insert_arrays
 
 
 class InsertOr(Insert):
@@ -27,11 +29,15 @@ class InsertOr(Insert):
 
 @compiles(InsertOr)
 def _compile(statement: InsertOr, compiler: SQLCompiler, **how: Any) -> str:
-    table: Any = statement.table
-    quote = compiler.preparer.quote
     written = compiler.visit_insert(statement, **how)  # type: ignore[no-untyped-call]  # it has no types
+    return f"{written} {_ending(statement, compiler.preparer)}"
+
+
+def _ending(statement: InsertOr, preparer: IdentifierPreparer) -> str:
+    table: Any = statement.table
+    quote = preparer.quote
     if not statement.changed:
-        return f"{written} ON CONFLICT DO NOTHING"
+        return "ON CONFLICT DO NOTHING"
     own = f"{quote(table.name)}." if statement.add else ""
     new = [
         f"{quote(name)} = {own}{quote(name)} + excluded.{quote(name)}"
@@ -40,7 +46,7 @@ def _compile(statement: InsertOr, compiler: SQLCompiler, **how: Any) -> str:
         for name in statement.changed
     ]
     key = ", ".join(quote(column.name) for column in table.primary_key)
-    return f"{written} ON CONFLICT ({key}) DO UPDATE SET {', '.join(new)}"
+    return f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(new)}"
 
 
 def upsert(table: Table) -> Insert:
@@ -68,11 +74,24 @@ def write_rows(
     """
     if not rows:
         return 0
+    if len(rows) >= MANY and isinstance(statement, Insert) and connection.dialect.name == "postgresql":
+        table: Any = statement.table
+        if not isinstance(statement, InsertOr):
+            return copy_rows(connection, table, rows)
+        if not statement.changed or _are_apart(rows, [column.name for column in table.primary_key]):
+            ending = _ending(statement, connection.dialect.identifier_preparer)
+            return insert_arrays(connection, table, rows, ending)
     sql, names = _compiled(statement, tuple(rows[0]), connection.dialect)
     take = itemgetter(*names)
     if len(rows) == 1:
         return connection.exec_driver_sql(sql, take(rows[0])).rowcount
     return connection.exec_driver_sql(sql, [take(row) for row in rows]).rowcount
+
+
+def _are_apart(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> bool:
+    """Whether each row has a key of its own: one statement cannot update a row twice."""
+    take = itemgetter(*key)
+    return len({take(row) for row in rows}) == len(rows)
 
 
 @lru_cache(maxsize=64)

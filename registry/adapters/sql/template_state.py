@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select
+from sqlalchemy import Connection, Insert, Row, bindparam, delete, insert, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
@@ -116,7 +116,9 @@ class TemplateState:
 
 
 _LOAD = select(templates).where(templates.c.build_id == bindparam("build"), dialect.one_of(templates.c.name, "names"))
+_ADD = insert(templates).inline()
 _SAVE = upsert(templates)
+_ADD_NEW_VALUES = insert(template_values)
 _ADD_VALUES = insert_new(template_values)
 _DROP_VALUES = delete(template_values).where(
     template_values.c.build_id == bindparam("build"),
@@ -170,12 +172,15 @@ def save_states(connection: Connection, build: int, states: Sequence[TemplateSta
     fresh = [state for state in states if not state.id]
     for state, number in zip(fresh, dialect.next_ids(connection, templates, len(fresh)) if fresh else (), strict=True):
         state.id = number
-    write_rows(connection, _SAVE, [state.row(build) for state in states])
+    new = {state.id for state in fresh}
+    write_rows(connection, _ADD, [state.row(build) for state in fresh])
+    write_rows(connection, _SAVE, [state.row(build) for state in states if state.id not in new])
     dialect.add_names(connection, [(state.id, state.name) for state in fresh])
-    _save_values(connection, build, states)
+    _save_values(connection, build, fresh, _ADD_NEW_VALUES)
+    _save_values(connection, build, [state for state in states if state.id not in new], _ADD_VALUES)
 
 
-def _save_values(connection: Connection, build: int, states: Sequence[TemplateState]) -> None:
+def _save_values(connection: Connection, build: int, states: Sequence[TemplateState], add: Insert) -> None:
     dropped, added = [], []
     for state in states:
         values = state.values()
@@ -188,4 +193,4 @@ def _save_values(connection: Connection, build: int, states: Sequence[TemplateSt
             added.append(row | {"template_id": state.id})
         state.saved_values = values
     write_rows(connection, _DROP_VALUES, dropped)
-    write_rows(connection, _ADD_VALUES, added)
+    write_rows(connection, add, added)
