@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.backing import elasticsearch_url, redis_url
 from tests.running import Running
 
 
@@ -30,6 +31,18 @@ class Cluster:
             each.key = key
             each.wait_until_ready()
 
+    def heal(self) -> None:
+        """Starts those again that ended."""
+        ended = [
+            each
+            for each in (self.git, *self.indexers, *self.replicas)
+            if each.process and each.process.poll() is not None
+        ]
+        for each in ended:
+            each.begin()
+        for each in ended:
+            each.wait_until_ready()
+
     def stop(self) -> None:
         """Ends all of them."""
         for each in (*self.replicas, *self.indexers, self.git):
@@ -42,6 +55,8 @@ def make_cluster(
     """A cluster that has not been started; ``database`` is its PostgreSQL address."""
     shared = {
         "PROMPTUARY_DATABASE_URL": database,
+        "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
+        "PROMPTUARY_REDIS_URL": redis_url(),
         "PROMPTUARY_NAMESPACE": f"t{os.getpid()}{secrets.token_hex(3)}",
         **(settings or {}),
     }

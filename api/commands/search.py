@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands.completion import complete_name
 from api.commands.list import shown_labels
 from api.commands.options import InRepository, KeyFile, Label, Limit, Model, OfType, Owner, Status, Tag, Url
 from api.commands.output import Json, console, plain, visible, warn, write_json
@@ -17,9 +18,23 @@ SHOWN_VALUES = 5
 SHOWN_FRAGMENTS = 2
 SHOWN_FIELDS = ("description", "body")
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(help="Words, their beginnings or parts, in any language.", show_default=False),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        help="Templates that are most like this one, in the place of words.",
+        autocompletion=complete_name,
+        show_default=False,
+    ),
+]
+
 
 def search(
-    words: Annotated[list[str], typer.Argument(help="Words, their beginnings or parts, in any language.")],
+    words: Words = None,
+    like: Like = None,
     folder: Annotated[str | None, typer.Option(help="Only in this folder.", show_default=False)] = None,
     tag: Tag = None,
     of_type: OfType = None,
@@ -38,6 +53,7 @@ def search(
     \b
     promptuary search refund policy
     promptuary search 환불 --tag support
+    promptuary search --like support/triage
     promptuary search ticket --label production --json | jq -r '.hits[].name'
 
     Exit codes: 0 found, 1 nothing was found or the server refused, 2 it cannot be asked so.
@@ -45,10 +61,13 @@ def search(
     from api.commands.pages import read_all, tell_more
     from api.commands.remote import open_server
 
+    if bool(words) == bool(like):
+        raise typer.BadParameter("Give words to look for, or --like with a template's name.")
+    asked: dict[str, Any] = {"like": like} if like else {"q": " ".join(words or ())}
     filters: dict[str, Any] = {"folder": folder, "tag": tag, "type": of_type, "status": status}
     filters |= {"model": model, "owner": owner, "label": label}
     server = open_server(url, repository, key_file)
-    page = read_all(server, "search", entries="hits", limit=limit, largest=LARGEST_PAGE, q=" ".join(words), **filters)
+    page = read_all(server, "search", entries="hits", limit=limit, largest=LARGEST_PAGE, **asked, **filters)
     if as_json:
         write_json(page)
     else:

@@ -9,13 +9,24 @@ from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import indexed_commit
 from api.list_bodies import json_response, search_body
-from api.schemas.search import SearchAnswer, SearchQuery
+from api.schemas.search import SearchAnswer, SearchQuery, Suggestions, SuggestionsQuery
 
 router = APIRouter(tags=["search"])
 
 
 @router.get("/search", response_model=SearchAnswer, dependencies=[FRESH], responses=problems(*FRESH_READ))
 async def search(registry: RegistryDep, repository: Repository, query: Annotated[SearchQuery, Query()]) -> Response:
-    """Finds templates by words, prefixes and substrings, in Korean too, with highlights and facets."""
+    """Finds templates by words, prefixes and substrings, in Korean too, or those like one.
+
+    With highlights and facets.
+    """
     commit = await indexed_commit(registry, repository)
     return json_response(search_body(await registry.search.search(query.query(repository), commit)), commit)
+
+
+@router.get("/search/suggestions", dependencies=[FRESH], responses=problems(*FRESH_READ))
+async def suggest(
+    registry: RegistryDep, repository: Repository, query: Annotated[SuggestionsQuery, Query()]
+) -> Suggestions:
+    """Names templates while somebody types: those whose names have every word that was typed."""
+    return Suggestions.from_domain(await registry.search.suggest(repository, query.q, query.limit))

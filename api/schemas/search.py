@@ -1,14 +1,19 @@
 """Search over HTTP."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
-from api.schemas.fields import NAME, Answered, QueryInt, example
+from api.schemas.fields import NAME, Answered, QueryInt, ReadQuery, example
 from api.schemas.templates import FilterQuery
+from registry.domain import search
 from registry.domain.ids import RepositoryName
+from registry.domain.names import parse_name
 from registry.domain.search import Query
 
 MAX_QUERY = 1000
 HIGHLIGHT_EXAMPLE = {"field": "body", "fragment": "… the refund policy …", "ranges": [[6, 12]]}
+SUGGESTION_EXAMPLE = {"name": NAME, "description": "Sorts one ticket into a queue.", "ranges": [[8, 14]]}
 HIT_EXAMPLE = {
     "name": NAME,
     "score": 7.41,
@@ -34,12 +39,50 @@ class SearchQuery(FilterQuery):
         max_length=MAX_QUERY,
         description="Words, prefixes or substrings, in any language; empty matches everything, sorted by name.",
     )
+    like: str | None = Field(
+        None, description="Finds the templates that are most like this one, in the place of words; takes no `q`."
+    )
     limit: QueryInt = Field(20, ge=1, le=100, description="How many hits a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
     def query(self, repository: RepositoryName) -> Query:
-        """The domain's query. Raises BadRequest for a label that is none."""
-        return Query(repository, self.q.strip(), self.filter(), self.limit, self.cursor)
+        """The domain's query. Raises BadRequest for a label or a name that is none."""
+        like = parse_name(self.like) if self.like else None
+        return Query(repository, self.q.strip(), self.filter(), self.limit, self.cursor, like)
+
+
+class SuggestionsQuery(ReadQuery):
+    """What has been typed, and how many names may be shown."""
+
+    q: str = Field("", max_length=MAX_QUERY, description="What has been typed so far, in any language; initials too.")
+    limit: QueryInt = Field(10, ge=1, le=50, description="How many names there are at most.")
+
+
+class Suggestion(Answered):
+    """A template whose name goes on as was typed."""
+
+    model_config = example(**SUGGESTION_EXAMPLE)
+
+    name: str
+    description: str
+    ranges: list[tuple[int, int]] = Field(description="Start and end of each match in the name, in characters.")
+
+
+class Suggestions(Answered):
+    """The names, best first."""
+
+    model_config = example(suggestions=[SUGGESTION_EXAMPLE])
+
+    suggestions: list[Suggestion]
+
+    @classmethod
+    def from_domain(cls, found: Sequence[search.Suggestion]) -> "Suggestions":
+        """The answer for what was found."""
+        return cls(
+            suggestions=[
+                Suggestion(name=each.name, description=each.description, ranges=list(each.ranges)) for each in found
+            ]
+        )
 
 
 class Highlight(Answered):

@@ -10,6 +10,7 @@ from registry.domain.korean import normal
 from registry.domain.search import Highlight
 from registry.domain.search_terms import Form, Look, Term
 from registry.domain.search_text import folded_letter
+from registry.domain.template import TemplateType
 
 FRAGMENT = 160
 """Characters of a fragment, about: it ends at a space where one is near, and never within a grapheme."""
@@ -28,6 +29,7 @@ _MAY_HAVE_ACCENTS = re.compile("[\u00c0-\u10ff\u1ab0-\u1fff]")
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
 
 Range = tuple[int, int]
+_NO_FACTS = Facts(TemplateType.TEXT)
 
 
 class Highlighter:
@@ -40,6 +42,11 @@ class Highlighter:
         self._text_terms = [number for form, number in forms if form.look is not Look.INITIALS]
         self._text = _pattern(form for form, _ in forms if form.look is not Look.INITIALS)
         self._initials = _pattern(form for form, _ in forms if form.look is Look.INITIALS)
+
+    def ranges_of_name(self, name: TemplateName) -> tuple[Range, ...]:
+        """Where a name has what was typed, its initials included."""
+        found = self.highlights(name, _NO_FACTS, "")
+        return found[0].ranges if found else ()
 
     def highlights(self, name: TemplateName, facts: Facts, body: str, *, fragments: int = 2) -> tuple[Highlight, ...]:
         """The fields in which something was found, with fragments of them: at most ``fragments`` of the body."""

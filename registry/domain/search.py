@@ -54,13 +54,17 @@ def filter_values(where: TemplateFilter) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for. An empty ``text`` matches everything that passes the filter, sorted by name."""
+    """What to look for. An empty ``text`` matches everything that passes the filter, sorted by name.
+
+    ``like`` names a template to which others are alike, most alike first; there is no text beside it.
+    """
 
     repository: RepositoryName
     text: str
     filter: TemplateFilter = field(default_factory=TemplateFilter)
     limit: int = 20
     cursor: str | None = None
+    like: TemplateName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,15 @@ class Hit:
     owners: tuple[str, ...] = ()
     labels: Mapping[LabelName, int] = field(default_factory=dict)
     highlights: tuple[Highlight, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A template whose name goes on as somebody types, and the ranges of the name that match, in characters."""
+
+    name: TemplateName
+    description: str
+    ranges: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from registry.domain.catalogue import SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Query, SearchPage
+from registry.domain.search import Query, SearchPage, Suggestion
 
 
 class SearchIndex(Protocol):
@@ -14,7 +14,7 @@ class SearchIndex(Protocol):
     async def search(self, query: Query) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
 
-        A page says ``degraded`` where the index may lack documents.
+        A page says ``degraded`` where the index may lack documents. Raises TemplateNotFound for ``like``.
         """
         ...
 
@@ -45,7 +45,18 @@ class SearchIndex(Protocol):
         ...
 
 
-class CountedSearchIndex(SearchIndex, Protocol):
+class SuggestingIndex(Protocol):
+    """Names templates while somebody types."""
+
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+        """The templates whose names have every word that was typed, the last maybe half typed; best first.
+
+        Words count as in a search, initials too. Raises Unavailable when away or without an index.
+        """
+        ...
+
+
+class CountedSearchIndex(SearchIndex, SuggestingIndex, Protocol):
     """A search index that knows whether it may lack something."""
 
     async def whole(self, repository: RepositoryName) -> int | None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from cachetools import LRUCache
 
 from registry.domain.errors import BadRequest, Unavailable
-from registry.domain.ids import CommitId
-from registry.domain.search import Query, SearchPage
+from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.search import Query, SearchPage, Suggestion
 from registry.ports.projection import Outbox
-from registry.ports.search_index import SearchIndex
+from registry.ports.search_index import CountedSearchIndex
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ class Search:
     away, or has not everything, and the page says so.
     """
 
-    def __init__(self, *, index: SearchIndex, outbox: Outbox, fallback: SearchIndex | None = None) -> None:
+    def __init__(
+        self, *, index: CountedSearchIndex, outbox: Outbox, fallback: CountedSearchIndex | None = None
+    ) -> None:
         self._index = index
         self._outbox = outbox
         self._fallback = fallback
@@ -41,8 +43,9 @@ class Search:
         ``at`` is the checkpoint that the caller has read: answers are kept for it. Whoever may read a repository may
         read all of it, so that the repository, which is in the query, stands for his rights.
         """
-        if len(query.text) > LONGEST_QUERY:
-            raise BadRequest(f"The query has {len(query.text)} characters; at most {LONGEST_QUERY} are taken.")
+        _check_length(query.text)
+        if query.like is not None and query.text.strip():
+            raise BadRequest("Search for words (q) or for templates like one (like), not for both.")
         if at is None:
             return await self._ask(query)
         kept = self._kept.get((query, at))
@@ -54,6 +57,17 @@ class Search:
         if fed and not page.degraded:
             self._kept[query, at] = page
         return page
+
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+        """Templates whose names go on as typed, best first. Raises BadRequest for a text that is too long."""
+        _check_length(text)
+        if self._fallback is None:
+            return await self._index.suggest(repository, text, limit)
+        try:
+            return await self._index.suggest(repository, text, limit)
+        except Unavailable as error:
+            log.info("the catalogue suggests: %s", error.message)
+            return await self._fallback.suggest(repository, text, limit)
 
     async def _ask(self, query: Query) -> SearchPage:
         if self._fallback is None:
@@ -75,7 +89,9 @@ class Search:
             return page  # what the engine has is more than nothing
 
     @staticmethod
-    async def _fall_back(index: SearchIndex, query: Query, reason: Unavailable | BadRequest | None) -> SearchPage:
+    async def _fall_back(
+        index: CountedSearchIndex, query: Query, reason: Unavailable | BadRequest | None
+    ) -> SearchPage:
         try:
             page = await index.search(query)
         except BadRequest as error:
@@ -83,3 +99,8 @@ class Search:
                 raise Unavailable(f"The search engine is away, and this is a page of its list: {AGAIN}.") from error
             raise
         return replace(page, degraded=True)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_QUERY:
+        raise BadRequest(f"The query has {len(text)} characters; at most {LONGEST_QUERY} are taken.")

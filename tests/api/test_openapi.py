@@ -36,6 +36,7 @@ OPERATIONS = {
     "/api/v1/repositories/{repository}/promotions": {"post"},
     "/api/v1/repositories/{repository}/rollbacks": {"post"},
     "/api/v1/repositories/{repository}/search": {"get"},
+    "/api/v1/repositories/{repository}/search/suggestions": {"get"},
     "/api/v1/repositories/{repository}/reads": {"get"},
     "/api/v1/repositories/{repository}/events": {"get"},
     "/api/v1/repositories/{repository}/index": {"get"},

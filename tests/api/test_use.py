@@ -154,6 +154,24 @@ async def test_search(client: httpx.AsyncClient) -> None:
     assert (await client.get("/search", params={"q": "\"'*-:(){}[]^~ AND OR NEAR"})).status_code == 200
 
 
+async def test_templates_like_one(client: httpx.AsyncClient) -> None:
+    found = await client.get("/search", params={"like": "support/triage"})
+    assert found.status_code == 200
+    assert "support/triage" not in {hit["name"] for hit in found.json()["hits"]}
+    assert (await client.get("/search?like=nosuch")).status_code == 404
+    assert (await client.get("/search?like=support/triage&q=ticket")).status_code == 400
+    assert (await client.get("/search?like=a//b")).status_code == 400
+
+
+async def test_suggestions(client: httpx.AsyncClient) -> None:
+    (one,) = (await client.get("/search/suggestions?q=tri")).json()["suggestions"]
+    assert (one["name"], one["name"][slice(*one["ranges"][0])]) == ("support/triage", "tri")
+    korean = (await client.get("/search/suggestions", params={"q": "ㅎㅂ"})).json()["suggestions"]
+    assert [each["name"] for each in korean] == ["고객지원/환불"]
+    assert (await client.get("/search/suggestions")).json() == {"suggestions": []}
+    assert (await client.get("/search/suggestions?q=tri&limit=0")).status_code == 400
+
+
 async def test_everything_is_found_page_by_page(client: httpx.AsyncClient) -> None:
     names, cursor = [], ""
     while cursor is not None:

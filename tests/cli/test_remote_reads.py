@@ -110,6 +110,10 @@ def test_search(ask: Run) -> None:
     assert "tag: support 1  triage 1" in done.out
     assert ("1 found" in done.err, "\x1b" in done.out) == (True, False)
     assert [hit["name"] for hit in ask("search", "환불", "--json").json["hits"]] == ["고객지원/환불"]
+    alike = ask("search", "--like", "support/triage", "--json")
+    assert "support/triage" not in [hit["name"] for hit in alike.json["hits"]]
+    for both in (("search",), ("search", "ticket", "--like", "support/triage")):
+        assert "--like with a template's name" in ask(*both).err
     nothing = ask("search", "nosuchword")
     assert (nothing.code, "0 found" in nothing.err) == (1, True)
 

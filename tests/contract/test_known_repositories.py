@@ -15,6 +15,8 @@ DEFAULT, EMPTY = RepositoryName("default"), RepositoryName("empty")
 
 async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(database: Database) -> None:
     known = KnownRepositories(database)
+    with pytest.raises(Unavailable):
+        known.names()
     await known.refresh()
     assert (known.names(), known.is_projected()) == ([], False)
     projection = SqlProjection(database)

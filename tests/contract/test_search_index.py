@@ -18,7 +18,7 @@ from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.domain.catalogue import OutboxKind, SearchDocument, TemplateFilter
-from registry.domain.errors import BadRequest, Conflict
+from registry.domain.errors import BadRequest, Conflict, TemplateNotFound
 from registry.domain.search import FACETS, Query, SearchPage
 from registry.domain.search_text import folded
 from registry.domain.template import Status, TemplateType
@@ -365,6 +365,55 @@ async def test_a_cursor_that_is_none_is_a_bad_request(index: CountedSearchIndex)
             await index.search(Query("default", text, cursor=given_cursor))
 
 
+async def suggested(index: CountedSearchIndex, text: str, limit: int = 10) -> list[str]:
+    return [each.name for each in await index.suggest("default", text, limit)]
+
+
+async def test_names_go_on_as_somebody_types(index: CountedSearchIndex) -> None:
+    names = ["support/refund-decision", "support/refunds", "norefund", "고객/환불 안내", "고객/배송", "other/reply"]
+    await index.put([document(name, "a refund", description="refund 환불") for name in names])
+    assert await suggested(index, "refund") == ["support/refund-decision", "support/refunds", "norefund"]
+    assert await suggested(index, "refund", 1) == ["support/refund-decision"]
+    assert await suggested(index, "ref dec") == ["support/refund-decision"]
+    assert set(await suggested(index, "re")) == {"support/refund-decision", "support/refunds", "other/reply"}
+    for text in ("환불", "환부", "환ㅂ", "ㅎㅂ", unicodedata.normalize("NFD", "환불")):
+        assert await suggested(index, text) == ["고객/환불 안내"], text
+    assert set(await suggested(index, "ㄱ")) == {"고객/환불 안내", "고객/배송"}
+    assert await suggested(index, "decision missing") == []
+    assert await suggested(index, " ... ") == []
+    (one,) = await index.suggest("default", "환불", 5)
+    assert (one.description, [one.name[start:end] for start, end in one.ranges]) == ("refund 환불", ["환불"])
+
+
+async def test_templates_like_one_are_those_with_its_rare_words(index: CountedSearchIndex) -> None:
+    padding = [document(f"pad/{n:02}", f"common words of every template and {n}x filler{n}") for n in range(30)]
+    refund = "common words: refund voucher for a damaged parcel, courier and warehouse"
+    await index.put(
+        [
+            *padding,
+            document("a/refund", refund, tags=("support",)),
+            document("a/return", "common words: voucher or refund when the parcel is damaged by a courier"),
+            document("b/courier", "common words: the courier and the warehouse"),
+            document("b/korean", "환불 안내문: 파손된 상품", tags=("고객",)),
+            document("b/korean-too", "파손된 상품의 환불을 안내", tags=("고객",)),
+        ]
+    )
+    page = await index.search(Query("default", "", like="a/refund"))
+    assert [hit.name for hit in page.hits[:2]] == ["a/return", "b/courier"]
+    assert "a/refund" not in {hit.name for hit in page.hits}
+    assert page.total == len(page.hits)
+    assert dict(page.facets["folder"])["b"] == 1
+    inside = await index.search(Query("default", "", TemplateFilter(folder="b"), like="a/refund"))
+    assert [hit.name for hit in inside.hits] == ["b/courier"]
+    korean = await index.search(Query("default", "", like="b/korean"))
+    assert korean.hits[0].name == "b/korean-too"
+    first = await index.search(Query("default", "", like="a/refund", limit=1))
+    rest = await index.search(Query("default", "", like="a/refund", limit=9, cursor=first.next_cursor))
+    assert [hit.name for hit in (*first.hits, *rest.hits)] == [hit.name for hit in page.hits]
+    with pytest.raises(TemplateNotFound):
+        await index.search(Query("default", "", like="missing"))
+
+
 HOSTILE = [
     'a" OR "b', "name:refund", "{name} : x", "NEAR(a b)", "a*", "^a", "-a", "a AND", "(", "')--", '" NOT "', "\\", "\x01",
     "%", "_", "*", "🙂🙂🙂", "\U000f0000\U000f8000\U00100000", "\U00108000a\U00108000", "ㅎ" * 200, "가" * 500, "a " * 300,
@@ -376,6 +425,7 @@ async def test_nothing_typed_is_syntax(index: CountedSearchIndex, text: str) -> 
     await index.put([document("safe", "nothing to see")])
     page = await index.search(Query("default", text))
     assert page.total == len(page.hits)
+    assert await index.suggest("default", text, 5) == ()
     assert await found(index, "nothing") == ["safe"]
 
 

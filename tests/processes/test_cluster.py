@@ -1,12 +1,14 @@
 """Git node, indexers and API replicas as processes: what is asked of one is answered by the one who can."""
 
-import threading
+import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.backing import elasticsearch_url
 from tests.cluster import Cluster, make_cluster
 from tests.databases import address_of, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
@@ -14,11 +16,11 @@ from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 TAKEOVER_SECONDS = 5.0
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Git node, two indexers and two API replicas, with one template in main."""
     with migrated_database() as name:
-        made = make_cluster(tmp_path, address_of(name), indexers=2, replicas=2)
+        made = make_cluster(tmp_path_factory.mktemp("cluster"), address_of(name), indexers=2, replicas=2)
         try:
             started = made.git.command("init", "default")
             assert started.returncode == 0, started.stderr
@@ -27,6 +29,13 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture
+def cluster(whole: Cluster) -> Cluster:
+    """The same, with all processes running."""
+    whole.heal()
+    return whole
 
 
 def until(holds: Callable[[], bool], seconds: float, what: str) -> float:
@@ -93,26 +102,23 @@ def test_reads_go_on_without_the_git_node_and_writes_say_why_not(cluster: Cluste
 
 
 def test_a_replica_that_is_told_to_end_ends_what_it_began(cluster: Cluster) -> None:
-    replica, statuses = cluster.replicas[0], []
-    done = threading.Event()
-
-    def read() -> None:
-        while not done.is_set():
-            try:
-                statuses.append(replica.call("GET", "/api/v1/repositories/default/templates/support/triage")[0])
-            except NoAnswer as error:
-                statuses.append(0 if "refused" in str(error).lower() else -1)
-                return
-
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.5)
-    replica.stop()
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert set(statuses) <= {200, 0}
+    replica = cluster.replicas[0]
+    body = text_template("sent in two halves").encode()
+    with socket.create_connection(("127.0.0.1", replica.port), timeout=10) as connection:
+        head = (
+            f"PUT /api/v1/repositories/default/templates/a/slow HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n"
+            f"Authorization: Bearer {replica.key}\r\nContent-Type: application/yaml\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body[:20])
+        time.sleep(0.3)
+        assert replica.process is not None
+        replica.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        connection.sendall(body[20:])
+        assert connection.makefile("rb").readline().startswith(b"HTTP/1.1 201")
+    assert replica.process.wait(10) == 0
+    with pytest.raises(NoAnswer):
+        replica.call("GET", "/livez")
 
 
 def test_a_replica_needs_to_know_where_git_is(tmp_path: Path) -> None:
@@ -120,7 +126,10 @@ def test_a_replica_needs_to_know_where_git_is(tmp_path: Path) -> None:
         lost = Running(
             tmp_path / "data",
             tmp_path / "api.log",
-            settings={"PROMPTUARY_DATABASE_URL": address_of(name)},
+            settings={
+                "PROMPTUARY_DATABASE_URL": address_of(name),
+                "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
+            },
             command_line=("api",),
         )
         ended = lost.command("api")

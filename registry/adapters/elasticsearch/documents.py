@@ -38,8 +38,7 @@ def document_id(name: TemplateName) -> str:
 def source_of(document: SearchDocument) -> dict[str, Any]:
     """The fields of a document."""
     facts = document.facts
-    texts = (document.name, facts.description, " ".join(facts.tags), document.body)
-    words = {field: folded(text).strip() for field, text in zip(FIELDS, texts, strict=True)}
+    words = words_of(document.name, facts, document.body)
     unique = {field: set(text.split(" ")) for field, text in words.items()}
     kept = asdict(facts)
     del kept[_JOINED]
@@ -57,6 +56,12 @@ def source_of(document: SearchDocument) -> dict[str, Any]:
     }
 
 
+def words_of(name: TemplateName, facts: Facts, body: str) -> dict[str, str]:
+    """The folded words of each field."""
+    texts = (name, facts.description, " ".join(facts.tags), body)
+    return {field: folded(text).strip() for field, text in zip(FIELDS, texts, strict=True)}
+
+
 def kept_of(source: Mapping[str, Any]) -> Kept:
     """What an answer's ``_source`` says."""
     facts = source["kept"]["facts"]
@@ -66,7 +71,7 @@ def kept_of(source: Mapping[str, Any]) -> Kept:
         "tags": tuple(facts["tags"]),
         "variables": tuple(facts["variables"]),
     }
-    return Kept(TemplateName(source["name"]), Facts(**facts), tuple(source["kept"]["owners"]), source["body"])
+    return Kept(TemplateName(source["name"]), Facts(**facts), tuple(source["kept"]["owners"]), source.get("body", ""))
 
 
 def facet_value(value: str) -> str:

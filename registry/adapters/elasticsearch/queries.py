@@ -9,8 +9,9 @@ none outweighs a better place.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from registry.adapters.elasticsearch.documents import LONGEST_START, LONGEST_TAIL, facet_value
+from registry.adapters.elasticsearch.documents import LONGEST_START, LONGEST_TAIL, document_id, facet_value
 from registry.adapters.elasticsearch.mapping import FIELDS
+from registry.domain.ids import TemplateName
 from registry.domain.search import FACETS
 from registry.domain.search_terms import Form, Look, Term
 
@@ -30,13 +31,20 @@ Filters = Sequence[tuple[str, str]]
 Json = dict[str, Any]
 
 
-def search_body(
-    terms: Sequence[Term], filters: Filters, limit: int, after: list[Any] | None, *, any_term: bool
-) -> Json:
+_ALIKE_TERMS = 30
+_ALIKE_SHARE = "20%"
+_ALIKE_OFTEN = 4
+"""A word that more than this part of all documents have says nothing."""
+_ALIKE_TAG = 3.0
+_SHORTEST_ALIKE = 4
+_BEST_FIRST = [{"_score": "desc"}, {"sort_key": "asc"}]
+
+
+def search_body(wanted: Json | None, filters: Filters, limit: int, after: list[Any] | None) -> Json:
     """The request for a page; ``after`` are the sort values of the last hit of the page before."""
     body: Json = {
-        "query": _wanted(terms, any_term=any_term) if terms else {"match_all": {}},
-        "sort": [{"_score": "desc"}, {"sort_key": "asc"}] if terms else [{"sort_key": "asc"}],
+        "query": wanted or {"match_all": {}},
+        "sort": _BEST_FIRST if wanted else [{"sort_key": "asc"}],
         "size": limit,
         "track_total_hits": True,
         "aggs": facet_aggregations(filters),
@@ -46,6 +54,40 @@ def search_body(
     if after is not None:
         body["search_after"] = after
     return body
+
+
+def suggestions_body(terms: Sequence[Term], limit: int) -> Json:
+    """The request for the names that go on as typed."""
+    return {
+        "query": {"bool": {"must": [_best(_ways_of_name(term)) for term in terms]}},
+        "sort": _BEST_FIRST,
+        "size": limit,
+        "track_total_hits": False,
+        "_source": ["name", "kept"],
+    }
+
+
+def one_body(name: TemplateName) -> Json:
+    """The request for one document, and for how many there are."""
+    return {"query": {"ids": {"values": [document_id(name)]}}, "size": 1, "aggs": {"all": {"global": {}}}}
+
+
+def alike(name: TemplateName, text: Mapping[str, str], tags: Sequence[str], documents: int) -> Json:
+    """Documents with the rarest words of one, and with its tags, but not that one itself."""
+    words = {
+        "more_like_this": {
+            "fields": [f"words.{field}" for field in FIELDS],
+            "like": [f"{text[field]}" for field in FIELDS if text[field]],
+            "min_term_freq": 1,
+            "min_doc_freq": 2,
+            "max_doc_freq": max(2, documents // _ALIKE_OFTEN),
+            "min_word_length": _SHORTEST_ALIKE,
+            "max_query_terms": _ALIKE_TERMS,
+            "minimum_should_match": _ALIKE_SHARE,
+        }
+    }
+    tagged = [_constant({"term": {"facet.tag": facet_value(tag)}}, _ALIKE_TAG) for tag in tags]
+    return {"bool": {"must": [words], "should": tagged, "must_not": [{"ids": {"values": [document_id(name)]}}]}}
 
 
 def facet_aggregations(filters: Filters) -> Json:
@@ -77,31 +119,41 @@ def _all_of(filters: Filters) -> Json:
     return {"bool": {"filter": [{"term": {f"facet.{facet}": facet_value(value)}} for facet, value in filters]}}
 
 
-def _wanted(terms: Sequence[Term], *, any_term: bool) -> Json:
+def wanted(terms: Sequence[Term], *, any_term: bool) -> Json | None:
+    """Documents that have every term, or any; None without terms."""
+    if not terms:
+        return None
     found = [_term(term) for term in terms]
-    wanted: Json = {"should": found, "minimum_should_match": 1} if any_term else {"must": found}
+    query: Json = {"should": found, "minimum_should_match": 1} if any_term else {"must": found}
     phrase = " ".join(term.forms[0].text for term in terms)
     if len(terms) > 1:
         near = [_constant(_phrase(field, phrase), _ADJACENT * _WEIGHTS[field]) for field in FIELDS]
-        wanted = {"must": [{"bool": wanted}], "should": [{"dis_max": {"queries": near}}]}
-    return {"bool": wanted}
+        query = {"must": [{"bool": query}], "should": [{"dis_max": {"queries": near}}]}
+    return {"bool": query}
 
 
 def _term(term: Term) -> Json:
     """The best way to find a term; a term in two fields is a little better than in one."""
-    ways = [way for form in term.forms for way in _ways(form)]
-    found: Json = {"dis_max": {"queries": ways, "tie_breaker": _ELSEWHERE}}
+    found = _best([way for form in term.forms for way in _ways(form, _WEIGHTS)])
     often = term.forms[0].text
     if " " in often:
         return found
     return {"bool": {"must": [found], "should": [{"match": {"words.body": {"query": often, "boost": _OFTEN}}}]}}
 
 
-def _ways(form: Form) -> list[Json]:
+def _best(ways: Sequence[Json]) -> Json:
+    return {"dis_max": {"queries": ways, "tie_breaker": _ELSEWHERE}}
+
+
+def _ways_of_name(term: Term) -> list[Json]:
+    return [way for form in term.forms for way in _ways(form, {"name": _WEIGHTS["name"]})]
+
+
+def _ways(form: Form, weights: Mapping[str, float]) -> list[Json]:
     if form.look is Look.INITIALS:
         return [_constant(_begin("initials", form.text), _INITIALS * form.weight)]
     ways = []
-    for field, weight in _WEIGHTS.items():
+    for field, weight in weights.items():
         counts = weight * form.weight
         ways.append(_constant(_phrase(field, form.text), _WHOLE * counts))
         if len(form.text) <= LONGEST_START:

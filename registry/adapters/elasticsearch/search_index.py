@@ -7,16 +7,24 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere, encoded, kept_there
-from registry.adapters.elasticsearch.documents import document_id, kept_of, source_of
+from registry.adapters.elasticsearch.documents import document_id, kept_of, source_of, words_of
 from registry.adapters.elasticsearch.generations import Generations
-from registry.adapters.elasticsearch.queries import facets_of, no_facets, search_body
+from registry.adapters.elasticsearch.queries import (
+    alike,
+    facets_of,
+    no_facets,
+    one_body,
+    search_body,
+    suggestions_body,
+    wanted,
+)
 from registry.domain.catalogue import SearchDocument, TemplateEntry
 from registry.domain.cursors import make_cursor, read_cursor
-from registry.domain.errors import Unavailable
+from registry.domain.errors import TemplateNotFound, Unavailable
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Hit, Query, SearchPage, filter_values
-from registry.domain.search_terms import parse_terms
+from registry.domain.search import Hit, Query, SearchPage, Suggestion, filter_values
+from registry.domain.search_terms import Term, parse_terms
 from registry.ports.catalogue import TemplateIndex
 
 REFRESHED_AT_MOST = 100
@@ -48,25 +56,19 @@ class ElasticsearchSearchIndex:
         The page says ``degraded`` where the index is not there or was not filled with every document, and where the
         catalogue could not be asked for numbers, labels and tokens.
         """
-        request = ["elasticsearch", query.repository, query.text, asdict(query.filter)]
+        request = _request(query)
         terms = parse_terms(query.text)
+        scored = bool(terms) or query.like is not None
         after = None
         if query.cursor is not None:
-            after = read_cursor(request, query.cursor, (float, str) if terms else (str,))
+            after = read_cursor(request, query.cursor, (float, str) if scored else (str,))
         whole = await self._generations.is_whole(query.repository)
-        empty = SearchPage((), 0, no_facets(), degraded=not whole)
         if query.text.strip() and not terms:
-            return empty
-        filters = filter_values(query.filter)
-        found: Any = None
-        for any_term in (False, True) if len(terms) > 1 else (False,):
-            body = search_body(terms, filters, query.limit + 1, after, any_term=any_term)
-            try:
-                found = await self._ask(query.repository, body)
-            except NotThere:
-                return replace(empty, degraded=True)
-            if found["hits"]["total"]["value"]:
-                break
+            return SearchPage((), 0, no_facets(), degraded=not whole)
+        try:
+            found = await self._found(query, terms, after)
+        except NotThere:
+            return SearchPage((), 0, no_facets(), degraded=True)
         hits = found["hits"]["hits"]
         page = hits[: query.limit]
         more = make_cursor(request, page[-1]["sort"]) if len(hits) > query.limit else None
@@ -78,6 +80,48 @@ class ElasticsearchSearchIndex:
             facets=facets_of(found["aggregations"]),
             degraded=not whole or entries is None,
             next_cursor=more,
+        )
+
+    async def _found(self, query: Query, terms: Sequence[Term], after: list[Any] | None) -> Any:
+        """The answer. Where no document has all terms, those that have any are found."""
+        filters = filter_values(query.filter)
+        if query.like is not None:
+            like = await self._alike(query.repository, query.like)
+            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after))
+        every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after)
+        found = await self._ask(query.repository, every)
+        if len(terms) > 1 and not found["hits"]["total"]["value"]:
+            some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after)
+            found = await self._ask(query.repository, some)
+        return found
+
+    async def _alike(self, repository: RepositoryName, name: TemplateName) -> dict[str, Any]:
+        """What is like a template. Raises TemplateNotFound, NotThere where there is no index."""
+        found = await self._ask(repository, one_body(name))
+        hits = found["hits"]["hits"]
+        if not hits:
+            raise TemplateNotFound(f"The search index has no template {name}.")
+        kept = kept_of(hits[0]["_source"])
+        return alike(
+            kept.name,
+            words_of(kept.name, kept.facts, kept.body),
+            kept.facts.tags,
+            found["aggregations"]["all"]["doc_count"],
+        )
+
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+        """The templates whose names have every word that was typed. Raises Unavailable when away or without index."""
+        terms = parse_terms(text)
+        if not terms:
+            return ()
+        try:
+            found = await self._ask(repository, suggestions_body(terms, limit))
+        except NotThere as error:
+            raise Unavailable("The search engine has no index of the repository.") from error
+        highlighter = Highlighter(terms)
+        kept = (kept_of(hit["_source"]) for hit in found["hits"]["hits"])
+        return tuple(
+            Suggestion(each.name, each.facts.description, highlighter.ranges_of_name(each.name)) for each in kept
         )
 
     async def _ask(self, repository: RepositoryName, body: Mapping[str, Any]) -> Any:
@@ -170,6 +214,11 @@ class ElasticsearchSearchIndex:
         """Puts the index that was begun in the place of the old one, which is kept for a cycle. Raises Conflict."""
         with kept_there():
             await self._generations.swap(repository, at_least)
+
+
+def _request(query: Query) -> list[Any]:
+    """What a cursor belongs to."""
+    return ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like]
 
 
 def _hit(found: Mapping[str, Any], entries: Mapping[TemplateName, TemplateEntry], highlighter: Highlighter) -> Hit:

@@ -34,12 +34,13 @@ class KnownRepositories:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._branches: dict[RepositoryName, RefName] = {}
+        self._branches: dict[RepositoryName, RefName] | None = None
         self._projected = False
 
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
-        """Keeps the names up to date while the context is open."""
+        """Keeps the names up to date while the context is open; it opens with the names, if they can be read."""
+        await self._try()
         following = asyncio.create_task(self._follow())
         try:
             yield
@@ -50,11 +51,14 @@ class KnownRepositories:
 
     async def _follow(self) -> None:
         while True:
-            try:
-                await self.refresh()
-            except PromptuaryError as error:
-                log.debug("the names of the repositories are not renewed: %s", error.message)
             await asyncio.sleep(REFRESH_SECONDS)
+            await self._try()
+
+    async def _try(self) -> None:
+        try:
+            await self.refresh()
+        except PromptuaryError as error:
+            log.debug("the names of the repositories are not renewed: %s", error.message)
 
     async def refresh(self) -> None:
         """Reads the names. Raises Unavailable."""
@@ -67,12 +71,16 @@ class KnownRepositories:
         return self._projected
 
     def names(self) -> list[RepositoryName]:
-        """Every repository that the catalogue knows, sorted."""
+        """Every repository that the catalogue knows, sorted. Raises Unavailable where it could not be asked yet."""
+        if self._branches is None:
+            raise Unavailable(
+                "The repositories are not known yet: the catalogue has been away since this replica started."
+            )
         return sorted(self._branches)
 
     def default_branch(self, name: RepositoryName) -> RefName:
         """The default branch as it was projected."""
-        return self._branches.get(name, UNBORN)
+        return (self._branches or {}).get(name, UNBORN)
 
     def create(self, name: RepositoryName, *, default_branch: str = "main") -> None:  # noqa: ARG002 - the port's
         """Raises Unavailable: repositories are made on the Git node."""

@@ -10,7 +10,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from registry.adapters.sql import dialect, search_store
 from registry.adapters.sql.engine import Database, Deadline
+from registry.adapters.sql.search_likeness import find_alike
 from registry.adapters.sql.search_listing import list_everything
+from registry.adapters.sql.search_names import suggest_names
 from registry.adapters.sql.search_ranking import Search, facet_page
 from registry.adapters.sql.tables import search_bodies, search_documents, templates
 from registry.adapters.sql.template_index import live_build
@@ -19,7 +21,7 @@ from registry.domain.catalogue import SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Hit, Query, SearchPage, filter_values
+from registry.domain.search import Hit, Query, SearchPage, Suggestion, filter_values
 from registry.domain.search_terms import parse_terms
 
 _PAGE = (
@@ -48,6 +50,8 @@ class SqlSearchIndex:
     async def search(self, query: Query) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away."""
         request = ["search", query.repository, query.text, asdict(query.filter)]
+        if query.like is not None:
+            request.append(query.like)
         after = None
         if query.cursor is not None:
             rank, key = read_cursor(request, query.cursor, (float, str))
@@ -56,6 +60,16 @@ class SqlSearchIndex:
         def run(connection: Connection) -> SearchPage:
             index = search_store.find_index(connection, query.repository, "live")
             return _search(connection, index, query, request, after) if index is not None else _EMPTY
+
+        return await self._database.read(run)
+
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+        """The templates whose names have every word that was typed, the last maybe half typed; best first."""
+        terms = parse_terms(text)
+
+        def run(connection: Connection) -> tuple[Suggestion, ...]:
+            index = search_store.find_index(connection, repository, "live")
+            return suggest_names(connection, index, terms, limit) if index is not None and terms else ()
 
         return await self._database.read(run)
 
@@ -142,9 +156,11 @@ def _search(
     if query.text.strip() and not terms:
         return _EMPTY
     filters = filter_values(query.filter)
-    if terms or filters:
+    if query.like is not None:
+        found = find_alike(connection, index, query.like, filters)
+    elif terms or filters:
         found = Search(connection, index, terms, filters).run()
-    if not terms and (not filters or not found.exact):
+    if not terms and query.like is None and (not filters or not found.exact):
         known = found if filters else None
         found, ranked = list_everything(connection, index, filters, query.limit + 1, after, known)
     else:

@@ -74,21 +74,27 @@ class Found:
 class Search:
     """One query on one index within one transaction."""
 
-    def __init__(self, connection: Connection, index: int, terms: Sequence[Term], filters: Filters) -> None:
+    def __init__(
+        self, connection: Connection, index: int, terms: Sequence[Term], filters: Filters, *, any_term: bool = False
+    ) -> None:
         self._connection = connection
         self._index = index
         self._text = full_text(connection)
         self._terms = terms
         self._tokens = {facet: facet_token(facet, value) for facet, value in filters}
-        self._any_term = False
+        self._any_term = any_term
 
     def run(self) -> Found:
         """The hits, in no order, with facet counts. Where no document has all terms, those that have any are found."""
         found = self._find()
-        if not found.total and len(self._terms) > 1:
+        if not found.total and len(self._terms) > 1 and not self._any_term:
             self._any_term = True
             found = self._find()
         return found
+
+    def count_words(self, bound: int) -> int:
+        """How many documents have every term as a whole word, counted up to a bound."""
+        return len(self._text.whole_words(self._connection, self._index, self._wanted(()), bound))
 
     def _find(self) -> Found:
         tokens = list(self._tokens.values())
