@@ -5,9 +5,11 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from api.answers import Answer
 from api.background import running
+from registry.domain.errors import Unavailable
 from registry.domain.events import Event, EventsMissed
 from registry.domain.ids import RepositoryName
 from registry.ports.events import EventBus
@@ -17,6 +19,15 @@ Key = tuple[bytes, bytes, bytes]
 
 Stamp = Callable[[RepositoryName], Awaitable[Hashable]]
 """Says something that changes whenever the repository's projection does."""
+
+CACHED = b"cache"
+"""What a degraded answer is marked with that was made before the catalogue went away."""
+
+PATIENCE_SECONDS = 0.5
+"""How long somebody waits for the stamp before the catalogue is taken for being away."""
+
+AWAY_SECONDS = 0.5
+"""How often the stamp is asked for while the catalogue is away; no answer waits for it then."""
 
 BACKSTOP_SECONDS = 1.0
 """No answer is given that is older than this without asking for the repository's stamp: events may get lost."""
@@ -28,7 +39,7 @@ OVERHEAD_BYTES = 700
 class _State:
     """One repository: its generation counts the changes, and what was answered in an older one is forgotten."""
 
-    __slots__ = ("checking", "fresh_until", "generation", "name", "stamp", "stamped")
+    __slots__ = ("away_until", "checking", "fresh_until", "generation", "name", "stamp", "stamped")
 
     def __init__(self, name: RepositoryName) -> None:
         self.name = name
@@ -36,6 +47,8 @@ class _State:
         self.stamp: Hashable = None
         self.stamped = -1
         self.fresh_until = 0.0
+        self.away_until: float | None = None
+        """Until when it is not asked for the stamp, because the catalogue is away; None where that is there."""
         self.checking: asyncio.Task[None] | None = None
 
     def is_stamped(self) -> bool:
@@ -86,13 +99,35 @@ class AnswerCache:
     async def fetch(self, repository: RepositoryName, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer, made anew where needed; of many who ask for the same one only the first makes it.
 
-        What ``make`` raises, everybody who waited gets; only answers with status 200 are kept.
+        What ``make`` raises, everybody who waited gets; only answers with status 200 are kept. Without the catalogue
+        the last answer is given, marked, if the repository is not known to have changed since, or there is no other.
         """
         state = self._states.setdefault(repository, _State(repository))
         if state.fresh_until < time.monotonic():
-            await self._compare(state)
+            if not await self._refresh(state) and (last := self._last(key, state.generation)):
+                return last
             if found := self.find(key):
                 return found
+        return await self.guarded(key, partial(self._share, state, key, make))
+
+    async def guarded(self, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What ``make`` makes; where it raises Unavailable the last answer under the key, marked, if there is one."""
+        try:
+            return await make()
+        except Unavailable:
+            if last := self._last(key):
+                return last
+            raise
+
+    def _last(self, key: Key, generation: int | None = None) -> Answer | None:
+        """The answer that was given last, marked as such; only that of a generation where one is given."""
+        entry = self._entries.get(key)
+        if entry is None or generation not in {None, entry.generation}:
+            return None
+        self._entries.move_to_end(key)
+        return entry.answer.marked(CACHED)
+
+    async def _share(self, state: _State, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
         # Who asks after a change must not join somebody who asked before it, hence the generation.
         flight_key = (key, state.generation)
         flight = self._flights.get(flight_key)
@@ -103,12 +138,22 @@ class AnswerCache:
         return await asyncio.shield(flight)
 
     async def stamp(self, repository: RepositoryName) -> Hashable:
-        """The repository's stamp, asked for after every change that was told, and otherwise once a second."""
+        """The repository's stamp, asked for after every change that was told, and otherwise once a second.
+
+        Without the catalogue it is the last that is known. Raises Unavailable where none is.
+        """
         state = self._states.setdefault(repository, _State(repository))
-        if not state.is_stamped():
-            await self._compare(state)
+        if not state.is_stamped() and not await self._refresh(state):
+            if state.stamped < 0:
+                raise Unavailable
+            return state.stamp
         # A check that began before a change was told may not have seen it.
         return state.stamp if state.is_stamped() else await self._stamp(repository)
+
+    def is_away(self, repository: RepositoryName) -> bool:
+        """Whether the catalogue was away when it was asked for the repository's stamp last."""
+        state = self._states.get(repository)
+        return state is not None and state.away_until is not None
 
     def bump(self, repository: RepositoryName) -> None:
         """The repository changed: nothing that was answered before holds any longer."""
@@ -127,11 +172,30 @@ class AnswerCache:
             for repository in list(self._states) if isinstance(event, EventsMissed) else [event.repository]:
                 self.bump(repository)
 
-    async def _compare(self, state: _State) -> None:
+    async def _refresh(self, state: _State) -> bool:
+        """Whether the stamp could be compared. While the catalogue is away that is tried beside, nobody waits."""
+        if state.away_until is None:
+            checking = self._begin_check(state)
+            await asyncio.wait({checking}, timeout=PATIENCE_SECONDS)
+            if not checking.done():
+                state.away_until = time.monotonic() + AWAY_SECONDS
+            elif not isinstance(checking.exception(), Unavailable):
+                checking.result()
+        elif state.away_until < time.monotonic():
+            self._begin_check(state)
+        return state.away_until is None
+
+    def _begin_check(self, state: _State) -> "asyncio.Task[None]":
         if state.checking is None:
             state.checking = asyncio.create_task(self._check(state))
-            state.checking.add_done_callback(lambda _: setattr(state, "checking", None))
-        await asyncio.shield(state.checking)
+            state.checking.add_done_callback(lambda done: self._checked(state, done))
+        return state.checking
+
+    @staticmethod
+    def _checked(state: _State, done: "asyncio.Task[None]") -> None:
+        state.checking = None
+        if not done.cancelled() and isinstance(done.exception(), Unavailable):
+            state.away_until = time.monotonic() + AWAY_SECONDS
 
     async def _check(self, state: _State) -> None:
         started = time.monotonic()
@@ -143,12 +207,13 @@ class AnswerCache:
             state.generation += 1
         if untold:
             state.stamped = state.generation
+        state.away_until = None
         state.fresh_until = started + BACKSTOP_SECONDS
 
     async def _make(self, state: _State, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
         generation = state.generation
         answer = await make()
-        if answer.status == 200:
+        if answer.status == 200 and not answer.is_degraded:
             self._keep(key, _Entry(answer, state, generation, len(answer.body) + sum(map(len, key)) + OVERHEAD_BYTES))
         return answer
 

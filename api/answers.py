@@ -1,7 +1,7 @@
 """An answer as ready bytes: what the hot path keeps, what problems are made of, and what routes can return."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 from starlette.responses import Response
@@ -14,6 +14,9 @@ YAML = b"application/yaml"
 PROBLEM_JSON = b"application/problem+json"
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
+
+DEGRADED = b"promptuary-degraded"
+"""The header of an answer that was given while the catalogue was away; it says where the answer is from."""
 
 SAFE_HEADERS: RawHeaders = ((b"cache-control", b"private, no-cache"),)
 """Every answer: no shared caches, and a check with If-None-Match before a copy is used again. One header costs a
@@ -38,6 +41,15 @@ class Answer:
         headers = [*self.headers, *extra]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
+
+    def marked(self, source: bytes) -> "Answer":
+        """The same, marked as given without the catalogue: from the ``cache`` or from ``git``."""
+        return replace(self, headers=(*self.headers, (DEGRADED, source)))
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether it was given without the catalogue."""
+        return any(name == DEGRADED for name, _ in self.headers)
 
     def unchanged(self) -> "Answer":
         """The 304 that tells a caller who has this answer that it still holds."""

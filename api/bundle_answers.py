@@ -1,6 +1,7 @@
 """Bundles as ready bytes, made in slices and kept compressed, so that a thousand templates hold nobody up."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 from api.answer_cache import AnswerCache, Key
@@ -9,6 +10,7 @@ from api.content_codings import Coding, encode
 from api.indexed import commit_header
 from api.template_reads import template_body
 from registry.bootstrap import Registry
+from registry.domain.errors import Unavailable
 from registry.domain.ids import LabelName, RepositoryName
 from registry.services.bundles import Bundle
 
@@ -46,9 +48,10 @@ async def bundle_answer(
     if if_none_match:
         # Without the templates first: whoever asks again after a commit elsewhere has them already.
         key = _key(repository, label, folder, b"head")
-        known = answers.find(key) or await answers.fetch(repository, key, head)
-        if (matched := known.matched(if_none_match)).status == 304:
-            return matched
+        with suppress(Unavailable):  # the whole one may be known
+            known = answers.find(key) or await answers.fetch(repository, key, head)
+            if (matched := known.matched(if_none_match)).status == 304:
+                return matched
     key = _key(repository, label, folder, coding.encode())
     answer = answers.find(key) or await answers.fetch(repository, key, whole)
     return answer.matched(if_none_match)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answer_cache import AnswerCache
+from api.answer_cache import CACHED, AnswerCache
 from api.json_bodies import parse_json
 from api.observing import ACTOR, ROUTE
 from api.render_answers import render_answer
@@ -52,6 +52,8 @@ class HotRenders:
         scope[ROUTE] = TEMPLATE
         repository = RepositoryName(scope["path"][len(PREFIX) :].partition(NOUN)[0])
         answer = await render_answer(self._registry, repository, found, query, request, scope[ACTOR])
+        if self._answers.is_away(repository):
+            answer = answer.marked(CACHED)
         await answer.send(send)
 
     async def _find(self, scope: Scope, query: RenderQuery) -> Renderable | None:

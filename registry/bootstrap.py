@@ -182,7 +182,7 @@ def _compose(
 ) -> Registry:
     projected = _projected(tier, role)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
-    documents = TemplateDocuments()
+    documents, grace = TemplateDocuments(), settings.auth_grace
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
     indexing = Indexing(
@@ -231,7 +231,7 @@ def _compose(
         relay=Relay(signals=tier.signals, projection=projection, bus=tier.own_events) if tier.signals else None,
         event_streams=EventStreams(events=tier.event_log, bus=events),
         reads=Reads(ledger=tier.ledger, clock=clock),
-        accounts=Accounts(users=tier.users, keys=tier.keys, clock=clock, data=settings.data),
+        accounts=Accounts(users=tier.users, keys=tier.keys, clock=clock, data=settings.data, grace_seconds=grace),
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     elasticsearch_password: SecretStr | None = None
     elasticsearch_api_key: SecretStr | None = None
     elasticsearch_ca_file: Path | None = None
+    auth_grace: float = Field(default=300.0, ge=0)
     redis_url: SecretStr | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     database_url: SecretStr | None = None

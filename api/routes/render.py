@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from api.answer_cache import CACHED
 from api.dependencies import Answers, Reader, ReadName, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.freshness import FRESH
@@ -74,4 +75,5 @@ async def render_template(
     """Renders a template with values, in a process of its own with limits on time and memory."""
     selector = query.selector()
     found = await registry.templates.renderable(repository, name, selector, await answers.stamp(repository))
-    return (await render_answer(registry, repository, found, query, body, caller)).response()
+    answer = await render_answer(registry, repository, found, query, body, caller)
+    return (answer.marked(CACHED) if answers.is_away(repository) else answer).response()

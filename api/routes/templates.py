@@ -1,5 +1,6 @@
 """Templates: listing, reading, writing and deleting."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -30,6 +31,13 @@ router = APIRouter(tags=["templates"])
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 ETAG_HEADER = {"ETag": {"description": "Send it in If-Match to change this state.", "schema": {"type": "string"}}}
+DEGRADED_HEADER = {
+    "Promptuary-Degraded": {
+        "description": "Only while the catalogue is away: `cache` where the answer was made before, `git` where it was "
+        "read from Git. It may be older than the last commit.",
+        "schema": {"type": "string", "enum": ["cache", "git"]},
+    }
+}
 _PUT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -95,7 +103,7 @@ async def list_templates(
     dependencies=[FRESH],
     responses={
         200: {
-            "headers": ETAG_HEADER,
+            "headers": ETAG_HEADER | DEGRADED_HEADER,
             "content": {
                 "application/yaml": {
                     "schema": {"type": "string", "description": "The source alone."},
@@ -114,6 +122,7 @@ async def read_template(
     name: ReadName,
     query: Annotated[SelectorQuery, Query()],
     request: Request,
+    answers: Answers,
     if_none_match: Annotated[str | None, Header(description="ETags that you have; 304 if one still holds.")] = None,
 ) -> Response:
     """Reads a template by label, version or revision.
@@ -121,7 +130,12 @@ async def read_template(
     The answer comes from memory in most cases. `Accept: application/yaml` answers the source alone.
     """
     accept = request.headers.get("accept", "").encode("latin-1")
-    answer = await read_answer(registry, repository, name, query.selector(), accept)
+    key = (request.scope["raw_path"], request.scope["query_string"], accept)
+    make = partial(read_answer, registry, repository, name, selector := query.selector(), accept)
+    if selector.ref is None and selector.at is None and query.min_commit is None:
+        answer = await answers.fetch(repository, key, make)
+    else:  # other refs move without a projection, and what was waited for is asked for once
+        answer = await make()
     if not request.scope[HEAD_ONLY]:  # whoever asks for headers got no template
         registry.reads.count(answer.read, caller.key_id)
     return answer.matched((if_none_match or "").encode("latin-1")).response()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from registry.domain.errors import Denied
+from registry.domain.errors import Denied, Unavailable
 from registry.domain.ids import UserName
 
 
@@ -40,13 +40,17 @@ ROLE_OF_SCOPE = {Scope.READ: Role.READER, Scope.WRITE: Role.AUTHOR, Scope.ADMIN:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Someone who has been identified, by a key or by the operating system."""
+    """Someone who has been identified, by a key or by the operating system.
+
+    ``remembered``: by an earlier look-up, because the accounts cannot be asked just now. That is enough to read.
+    """
 
     user: UserName
     name: str
     email: str
     scope: Scope
     key_id: str | None = None
+    remembered: bool = False
 
     @property
     def role(self) -> Role:
@@ -54,11 +58,16 @@ class Actor:
         return ROLE_OF_SCOPE[self.scope]
 
     def require(self, scope: Scope) -> None:
-        """Raises Denied unless the actor's scope includes ``scope``."""
+        """Raises Denied unless the actor's scope includes ``scope``, Unavailable where that cannot be known now."""
         if not self.scope.includes(scope):
             raise Denied(
                 f"This needs a key of scope {scope}; yours has scope {self.scope}. "
                 f"Make one with: promptuary key create --scope {scope}"
+            )
+        if self.remembered and scope is not Scope.READ:
+            raise Unavailable(
+                "The catalogue is away, so your key cannot be checked: reads go on for a while, everything else has to "
+                "wait. Nothing was changed; try again later."
             )
 
 

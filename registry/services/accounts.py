@@ -1,11 +1,12 @@
 """Users and API keys: making, checking, listing and revoking them."""
 
+import asyncio
 import hashlib
 import os
 import secrets
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,12 @@ KEY_PREFIX = "pmt_"
 
 CACHE_SECONDS = 2.0
 """How long a checked key is trusted without asking SQL again: a revocation takes effect within this time."""
+
+REMEMBERED_SECONDS = 3_600.0
+"""A key that was looked up within this time is known while SQL is away, for as long as the grace is."""
+
+PATIENCE_SECONDS = 0.5
+"""How long a caller who is remembered waits for SQL."""
 
 CACHE_KEYS = 10_000
 ADMINISTRATOR = User(UserName("admin"), "Administrator", "admin@localhost")
@@ -45,8 +52,12 @@ def well_formed(secret: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Checked:
     actor: Actor
+    looked_up: float
     until: float
     expires: float | None
+
+    def has_expired(self, clock: Clock) -> bool:
+        return self.expires is not None and self.expires <= clock.now().timestamp()
 
 
 class Accounts:
@@ -55,43 +66,85 @@ class Accounts:
     A key is looked up by its hash, never compared with another secret, so no timing says how near a guess was.
     """
 
-    def __init__(self, *, users: Users, keys: Keys, clock: Clock, data: Path) -> None:
+    def __init__(self, *, users: Users, keys: Keys, clock: Clock, data: Path, grace_seconds: float) -> None:
+        """``grace_seconds`` is how long after SQL went away keys that were looked up before may still read."""
         self._users = users
         self._keys = keys
         self._clock = clock
         self._data = data
+        self._grace = grace_seconds
+        self._away_since: float | None = None
         self._checked: dict[str, _Checked] = {}
+        self._revoked: set[str] = set()
+        self._looking: dict[str, asyncio.Task[tuple[ApiKey, User] | None]] = {}
 
     def cached(self, secret: str) -> Actor | None:
         """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
         checked = self._checked.get(hash_secret(secret))
-        if checked is None or checked.until < time.monotonic():
-            return None
-        if checked.expires is not None and checked.expires <= self._clock.now().timestamp():
+        if checked is None or checked.until < time.monotonic() or checked.has_expired(self._clock):
             return None
         return checked.actor
 
     async def authenticate(self, secret: str) -> Actor:
-        """The actor of a key. Raises Unauthenticated for one that is malformed, unknown, expired or revoked."""
+        """The actor of a key; one who is remembered where SQL is away and looked the key up within the last hour.
+
+        Raises Unauthenticated for one that is malformed, unknown, expired or revoked, Unavailable where SQL is away.
+        """
         if actor := self.cached(secret):
             return actor
-        self._checked.pop(hash_secret(secret), None)
         if not secret.isascii() or not well_formed(secret):
             raise Unauthenticated("That is no API key: keys begin with pmt_ and carry a checksum. Was it cut off?")
-        found = await self._keys.find(hash_secret(secret))
+        looking = self._look_up(hash_secret(secret))
+        await asyncio.wait({looking}, timeout=PATIENCE_SECONDS)
+        is_away = not looking.done() or isinstance(looking.exception(), Unavailable)
+        if is_away and (actor := self._remembered(hash_secret(secret))):
+            return actor
+        found = await asyncio.shield(looking)
+        self._away_since = None
+        self._checked.pop(hash_secret(secret), None)
         if found is None:
             raise Unauthenticated("The API key is not known here. Make one with: promptuary key create")
         key, user = found
-        now = self._clock.now()
-        if key.revoked_at is not None:
+        if key.revoked_at is not None or key.id in self._revoked:
             raise Unauthenticated(f"The API key {key.id} was revoked.")
-        if key.expires_at is not None and key.expires_at <= now:
+        if key.expires_at is not None and key.expires_at <= self._clock.now():
             raise Unauthenticated(f"The API key {key.id} expired at {key.expires_at.isoformat(timespec='seconds')}.")
         actor = Actor(user.user, user.name, user.email, key.scope, key.id)
         if len(self._checked) >= CACHE_KEYS:
             self._checked.clear()
         expires = key.expires_at.timestamp() if key.expires_at else None
-        self._checked[key.hash] = _Checked(actor, time.monotonic() + CACHE_SECONDS, expires)
+        now = time.monotonic()
+        self._checked[key.hash] = _Checked(actor, now, now + CACHE_SECONDS, expires)
+        return actor
+
+    def _look_up(self, key_hash: str) -> "asyncio.Task[tuple[ApiKey, User] | None]":
+        """The look-up, which goes on when nobody waits for it any more; one for all who have the same key."""
+        looking = self._looking.get(key_hash)
+        if looking is None:
+            looking = self._looking[key_hash] = asyncio.create_task(self._find(key_hash))
+            looking.add_done_callback(lambda done: self._looked_up(key_hash, done))
+        return looking
+
+    async def _find(self, key_hash: str) -> tuple[ApiKey, User] | None:
+        return await self._keys.find(key_hash)
+
+    def _looked_up(self, key_hash: str, done: "asyncio.Task[tuple[ApiKey, User] | None]") -> None:
+        self._looking.pop(key_hash, None)
+        if not done.cancelled():
+            done.exception()  # looked at, so that nothing is said of a failure that nobody waited for
+
+    def _remembered(self, key_hash: str) -> Actor | None:
+        """Who had the key when it was looked up last, while that still counts. What was revoked here never does."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        checked = self._checked.get(key_hash)
+        if checked is None or checked.has_expired(self._clock):
+            return None
+        if now - self._away_since >= self._grace or now - checked.looked_up >= REMEMBERED_SECONDS:
+            return None
+        actor = replace(checked.actor, remembered=True)
+        self._checked[key_hash] = replace(checked, actor=actor, until=now + CACHE_SECONDS)
         return actor
 
     async def create_key(
@@ -131,6 +184,7 @@ class Accounts:
         """Revokes a key. Raises NotFound."""
         if not await self._keys.revoke(key_id, self._clock.now()):
             raise NotFound(f"There is no API key {key_id!r}. List them with: promptuary key list")
+        self._revoked.add(key_id)  # a look-up that is under way may not have seen it
         self._checked = {s: c for s, c in self._checked.items() if c.actor.key_id != key_id}
 
     @property

@@ -184,10 +184,9 @@ class Templates:
     ) -> tuple[TemplateEntry, VersionEntry, Loaded]:
         """The state that the selector names, all of it parsed (a ``number`` of 0: no version). Raises as ``read``."""
         if selector.ref is not None or selector.at is not None:
-            entry = await self._templates.find_template(repository, name)
             version, bodies = await self._revisions.read(repository, name, selector)
             loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
-            return entry or TemplateEntry(name, 0, None, None, None), version, loaded
+            return TemplateEntry(name, 0, None, None, None), version, loaded
         entry, version = await self._select(repository, name, selector)
         return entry, version, await self._load(repository, version)
 

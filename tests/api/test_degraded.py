@@ -1,0 +1,185 @@
+"""Reads while the catalogue is away: from memory, marked, by keys that were looked up before; writes have to wait."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from api.app import create_app
+from registry.bootstrap import Registry, open_registry
+from registry.domain.access import Scope
+from registry.services import accounts
+from registry.settings import Settings
+from tests.api.conftest import BASE, running
+from tests.own_services import own_postgres
+from tests.stock import TONE, TRIAGE, stock
+
+MARK = "promptuary-degraded"
+VARIABLES = {"variables": {"ticket": "My card"}}
+
+
+class Reader:
+    """A registry on a PostgreSQL of its own, and a client with a key that may write."""
+
+    def __init__(self, registry: Registry, client: httpx.AsyncClient, keys: dict[str, str]) -> None:
+        self.registry = registry
+        self.client = client
+        self.keys = keys
+
+    async def get(self, path: str, seconds: float = 1.5, **headers: str) -> httpx.Response:
+        """An answer, which has to come within about a second."""
+        started = time.monotonic()
+        answer = await self.client.get(path, headers=headers)
+        assert time.monotonic() - started < seconds, f"{path}: {time.monotonic() - started:.1f} s"
+        return answer
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Reader]:
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(open_registry(settings))
+        await stock(registry)
+        keys = {scope.value: (await registry.accounts.create_key(user="ada", scope=scope))[1] for scope in Scope}
+        app = create_app(registry)
+        await stack.enter_async_context(running(app))
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app),
+            base_url=f"http://test{BASE}",
+            headers={"Authorization": f"Bearer {keys['write']}"},
+        )
+        yield Reader(registry, await stack.enter_async_context(client), keys)
+
+
+@pytest.fixture
+async def postgres(tmp_path: Path) -> AsyncIterator[Any]:
+    async with own_postgres(tmp_path / "postgres") as server:
+        yield server
+
+
+def settings_of(postgres: Any, tmp_path: Path, **changes: Any) -> Settings:
+    url = SecretStr(postgres.url)
+    return Settings(data=tmp_path / "data", sample=False, render_workers=1, database_url=url, **changes)
+
+
+async def recovered(reader: Reader, path: str) -> httpx.Response:
+    """The first answer that is not marked any more."""
+    async with asyncio.timeout(20):
+        while True:
+            answer = await reader.client.get(path)
+            if answer.status_code == 200 and MARK not in answer.headers:
+                return answer
+            await asyncio.sleep(0.1)
+
+
+READ = (
+    "/templates/support/triage",
+    "/templates/support/triage?label=production",
+    "/templates/support/triage?version=1",
+)
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+async def test_what_was_read_before_goes_on_being_read(postgres: Any, tmp_path: Path, how: str) -> None:
+    async with opened(settings_of(postgres, tmp_path)) as reader:
+        before = {path: await reader.get(path, 10) for path in (*READ, "/bundle?label=latest")}
+        rendered = await reader.client.post("/render/support/triage", json=VARIABLES)
+        assert rendered.status_code == 200
+        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)  # the key has to be looked up again
+        await getattr(postgres, how)()
+        for _ in range(12):
+            for path, was in before.items():
+                now = await reader.get(path)
+                assert (now.status_code, now.headers.get(MARK)) == (200, "cache"), now.text
+                assert (now.content, now.headers["etag"]) == (was.content, was.headers["etag"])
+                again = await reader.get(path, **{"if-none-match": was.headers["etag"]})
+                assert (again.status_code, again.headers.get(MARK)) == (304, "cache")
+            now = await reader.client.post("/render/support/triage", json=VARIABLES)
+            assert (now.status_code, now.headers.get(MARK), now.json()) == (200, "cache", rendered.json())
+            await asyncio.sleep(0.2)
+        await (postgres.cont() if how == "stop" else postgres.restart())
+        for path, was in before.items():
+            assert (await recovered(reader, path)).content == was.content
+
+
+async def test_writes_and_unknown_keys_have_to_wait(postgres: Any, tmp_path: Path) -> None:
+    async with opened(settings_of(postgres, tmp_path)) as reader:
+        await reader.get(READ[0], 10)
+        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await postgres.kill()
+        put = await reader.client.put(
+            "/templates/partials/tone",
+            content=TONE.replace("brief", "terse").encode(),
+            headers={"content-type": "application/yaml", "if-match": "*"},
+        )
+        assert put.status_code == 503
+        assert put.headers["retry-after"]
+        label = await reader.client.put("/labels/production/support/triage", json={"version": 2})
+        assert label.status_code == 503
+        unknown = await reader.client.get(READ[0], headers={"Authorization": f"Bearer {reader.keys['read']}"})
+        assert unknown.status_code == 503, "whether it is a key cannot be known now"
+        assert (await reader.client.get(READ[0], headers={"Authorization": "Bearer nonsense"})).status_code == 401
+        await postgres.restart()
+        assert "terse" not in (await recovered(reader, "/templates/partials/tone")).text
+
+
+async def test_the_grace_ends(postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "CACHE_SECONDS", 0.1)
+    async with opened(settings_of(postgres, tmp_path, auth_grace=2.0)) as reader:
+        await reader.get(READ[0], 10)
+        await asyncio.sleep(0.2)
+        await postgres.kill()
+        assert (await reader.get(READ[0])).status_code == 200
+        await asyncio.sleep(2.5)
+        assert (await reader.get(READ[0])).status_code == 503
+        await postgres.restart()
+        assert (await recovered(reader, READ[0])).status_code == 200
+
+
+@pytest.mark.parametrize("auth_grace", [0.0, 300.0])
+async def test_keys_that_are_not_honoured(
+    postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth_grace: float
+) -> None:
+    """With the grace turned off, and where the key was looked up too long ago."""
+    monkeypatch.setattr(accounts, "CACHE_SECONDS", 0.1)
+    monkeypatch.setattr(accounts, "REMEMBERED_SECONDS", 0.5)
+    async with opened(settings_of(postgres, tmp_path, auth_grace=auth_grace)) as reader:
+        await reader.get(READ[0], 10)
+        await asyncio.sleep(0.6)
+        await postgres.kill()
+        assert (await reader.get(READ[0])).status_code == 503
+
+
+async def test_a_key_that_was_revoked_here_never_counts(postgres: Any, tmp_path: Path) -> None:
+    async with opened(settings_of(postgres, tmp_path)) as reader:
+        key, secret = await reader.registry.accounts.create_key(user="kim", scope=Scope.READ)
+        theirs = {"Authorization": f"Bearer {secret}"}
+        assert (await reader.client.get(READ[0], headers=theirs)).status_code == 200
+        await reader.registry.accounts.revoke_key(key.id)
+        await postgres.kill()
+        assert (await reader.client.get(READ[0], headers=theirs)).status_code == 503
+
+
+async def test_a_damaged_catalogue_of_one_process_is_read_around(tmp_path: Path) -> None:
+    async with opened(Settings(data=tmp_path / "data", sample=False, render_workers=1)) as reader:
+        before = {path: await reader.get(path, 10) for path in READ}
+        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        catalogue = reader.registry.settings.catalogue
+        kept = tmp_path / "kept"
+        shutil.copytree(catalogue.parent, kept)
+        for file in catalogue.parent.glob("catalogue.sqlite*"):
+            with file.open("r+b") as damaged:
+                damaged.write(b"\x00" * file.stat().st_size)
+        for path, was in before.items():
+            now = await reader.get(path)
+            assert (now.status_code, now.content, now.headers.get(MARK)) == (200, was.content, "cache"), now.text
+
+
+def test_the_stock_is_what_these_tests_think_it_is() -> None:
+    assert "partials/tone" in TRIAGE
