@@ -1,0 +1,57 @@
+"""A backup made on one tier is restored into the other, and back: on a real PostgreSQL."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from registry.domain.backups import RECORDS
+from tests.cli.conftest import Run
+from tests.databases import address_of, own_database
+from tests.running import git
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def postgres() -> Iterator[dict[str, str]]:
+    """The setting that names an empty database of the test's own."""
+    with own_database() as name:
+        yield {"PROMPTUARY_DATABASE_URL": address_of(name)}
+
+
+def refs(data: Path) -> str:
+    return git(data / "repositories/default.git", "for-each-ref", "--format=%(objectname) %(refname)")
+
+
+def test_from_sqlite_to_postgresql_and_back(
+    stocked_folder: Path, tmp_path: Path, run: Run, postgres: dict[str, str]
+) -> None:
+    data, there, back = tmp_path / "data", tmp_path / "there", tmp_path / "back"
+    shutil.copytree(stocked_folder, data)
+    run("key", "create", "--user", "bo", "--scope", "write", "--data", str(data))
+    keys = run("key", "list", "--data", str(data), "--json").json
+    first = run("backup", str(tmp_path / "one"), "--data", str(data), "--json")
+
+    restored = run("restore", str(tmp_path / "one"), "--data", str(there), "--json", **postgres)
+    assert restored.code == 0, restored.err
+    assert not (there / "catalogue.sqlite").exists()
+    assert (refs(there), run("key", "list", "--data", str(there), "--json", **postgres).json) == (refs(data), keys)
+    verified = run("index", "verify", "--data", str(there), "--json", **postgres)
+    assert verified.json == {"equal": True, "differences": {"default": []}}
+
+    taken = run("restore", str(tmp_path / "one"), "--data", str(tmp_path / "other"), **postgres)
+    assert (taken.code, "users and keys already" in taken.err) == (2, True), "a database is filled once"
+    assert run("index", "verify", "--data", str(there), "--json", **postgres).json["equal"] is True
+
+    second = run("backup", str(tmp_path / "two"), "--data", str(there), "--json", **postgres)
+    assert second.code == 0, second.err
+    assert run("restore", str(tmp_path / "two"), "--data", str(back)).code == 0
+    assert (refs(back), run("key", "list", "--data", str(back), "--json").json) == (refs(data), keys)
+    assert run("index", "verify", "--data", str(back), "--json").json["equal"] is True
+    records = [
+        (tmp_path / folder / made.json["archive"] / RECORDS).read_bytes()
+        for folder, made in (("one", first), ("two", second))
+    ]
+    assert records[0] == records[1]
