@@ -39,7 +39,8 @@ REQUEST_SECONDS = MetricFamily(
 )
 IN_FLIGHT = MetricFamily("http_requests_in_flight", Kind.GAUGE, "Requests under way, hot reads left out.")
 CACHE_LOOKUPS = MetricFamily(
-    "cache_lookups", Kind.COUNTER, "Look-ups of ready answers, by the layer that was asked: memory, redis.",
+    "cache_lookups", Kind.COUNTER,
+    "Look-ups by layer: answers (ready ones), memory (content by digest), redis (the same, of all processes).",
     ("layer", "outcome"),
 )  # fmt: skip
 CACHE_BYTES = MetricFamily("answer_cache_bytes", Kind.GAUGE, "Memory that ready answers take.")

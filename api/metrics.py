@@ -106,8 +106,10 @@ class _Numbers(Collector):
         yield _counter(families.REQUESTS, statuses)
         yield _histogram(families.REQUEST_SECONDS, requests.durations.items())
         yield _gauge(families.IN_FLIGHT, [((), requests.in_flight)])
-        found = [(("memory", "hit"), requests.cache_hits), (("memory", "miss"), requests.cache_misses)]
-        yield _counter(families.CACHE_LOOKUPS, found)
+        layers = {"answers": (requests.cache_hits, requests.cache_misses), **self._registry.cache.counts()}
+        found = [((layer, "hit"), hits) for layer, (hits, _) in layers.items()]
+        missed = [((layer, "miss"), misses) for layer, (_, misses) in layers.items()]
+        yield _counter(families.CACHE_LOOKUPS, [*found, *missed])
         yield _gauge(families.CACHE_BYTES, [((), self._answers.size)])
         yield _gauge(families.CACHE_ENTRIES, [((), len(self._answers))])
 
@@ -151,6 +153,12 @@ class _Numbers(Collector):
             for circuit in Circuit
         ]
         yield _gauge(families.CIRCUITS, states)
+        uses = [
+            ((use.name, state), float(count))
+            for use in self._registry.pools()
+            for state, count in (("in_use", use.in_use), ("idle", use.idle), ("limit", use.limit))
+        ]
+        yield _gauge(families.POOL, uses)
         yield _gauge(families.UNREAD, [((), self.asked.unread)])
 
 

@@ -1,6 +1,6 @@
 """THE composition root: settings in, a registry out. This, ``tiers``, ``disk`` and ``processes`` know the adapters."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.disk import archives_of, open_disk, repositories_of
+from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.ports.cache import Cache
 from registry.ports.events import EventBus
@@ -113,6 +114,7 @@ class Registry:
     readiness: Readiness
     meters: Meters
     backups: Backups
+    pools: Callable[[], Sequence[PoolUse]]
 
 
 @asynccontextmanager
@@ -277,6 +279,7 @@ def _compose(
         ),
         meters=meters,
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, clock=clock),
+        pools=tier.pools,
     )
 
 

@@ -1,6 +1,6 @@
 """Which adapters a set-up has: settings in, open ports out. ``bootstrap`` makes the services over them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
+from registry.domain.dependencies import PoolUse
 from registry.ports.accounts import Keys, Users
 from registry.ports.backups import KeptRecords
 from registry.ports.bundles import BundleIndex
@@ -74,6 +75,7 @@ class Tier:
     """None on SQLite, as the signals: one process projects, and has nobody to tell."""
     dependencies: tuple[Dependency, ...]
     """The services that are used, for who wants to know how they are."""
+    pools: Callable[[], Sequence[PoolUse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,4 +200,5 @@ def _over(
             *((engine.dependency,) if engine is not None else ()),
             *shared.dependencies,
         ),
+        pools=database.pools,
     )

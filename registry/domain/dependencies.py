@@ -14,6 +14,16 @@ class Circuit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolUse:
+    """A pool of connections: those that work, those that wait for work, and how many there may be."""
+
+    name: str
+    in_use: int
+    idle: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """How a dependency is doing. ``reason`` says what went wrong last; it is empty while the circuit is closed."""
 

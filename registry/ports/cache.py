@@ -1,6 +1,6 @@
 """What is kept because making it again takes longer than finding it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 
@@ -25,4 +25,8 @@ class Cache(Protocol):
         The others wait for that, but not long: then they make it themselves. What ``make`` raises, everybody of this
         process who waited gets.
         """
+        ...
+
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """How often each layer had what was asked of it, and how often it had not."""
         ...

@@ -75,6 +75,16 @@ async def test_what_was_put_is_found(ends: Ends) -> None:
     assert await ends.there.find("c") is None
 
 
+async def test_what_was_asked_is_counted_by_layer(ends: Ends) -> None:
+    await ends.there.find("nothing")
+    await ends.there.put("a", b"x", seconds=60)
+    before = ends.there.counts()
+    assert all(missed == 1 for _, missed in before.values())
+    assert next(iter(before)) == "memory"
+    assert await soon(ends.there, "a", b"x") == b"x"
+    assert sum(found for found, _ in ends.there.counts().values()) == sum(f for f, _ in before.values()) + 1
+
+
 async def test_many_values_at_once(ends: Ends) -> None:
     values = {f"key-{n}": b"%d" % n for n in range(250)}
     await asyncio.gather(*(ends.here.put(key, value, seconds=60) for key, value in values.items()))

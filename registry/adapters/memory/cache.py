@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from cachetools import TLRUCache
 
@@ -32,11 +32,21 @@ class MemoryCache:
             getsizeof=lambda kept: len(kept[0]) + OVERHEAD_BYTES,
         )
         self._flights: dict[str, asyncio.Task[bytes]] = {}
+        self._found = 0
+        self._missed = 0
+
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """How often it had what was asked, and how often it had not."""
+        return {"memory": (self._found, self._missed)}
 
     async def find(self, key: str) -> bytes | None:
         """What was put; None where it is not there."""
         kept = self._kept.get(key)
-        return None if kept is None else kept[0]
+        if kept is None:
+            self._missed += 1
+            return None
+        self._found += 1
+        return kept[0]
 
     async def put(self, key: str, value: bytes, *, seconds: float) -> None:
         """Keeps a value, for so long at most, where it is not too large."""

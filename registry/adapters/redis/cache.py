@@ -6,7 +6,7 @@ Keys carry a time to live; the memory that all of them may take is Redis's own `
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import cast
@@ -60,6 +60,12 @@ class RedisCache:
         self._waiting: dict[str, tuple[bytes, float]] = {}
         self._waiting_bytes = 0
         self._putting: asyncio.Task[None] | None = None
+        self._found = 0
+        self._missed = 0
+
+    def counts(self) -> Mapping[str, tuple[int, int]]:
+        """How often each layer had what was asked, and how often it had not; the front first."""
+        return {**self._front.counts(), "redis": (self._found, self._missed)}
 
     async def find(self, key: str) -> bytes | None:
         """What was put, by any process; None where it is not there, or not found in time."""
@@ -108,6 +114,8 @@ class RedisCache:
                         found = cast("list[bytes | None]", await redis.mget([self._name(key) for key in some]))
             finally:
                 for (key, asked), value in zip(some.items(), found, strict=True):
+                    self._found += value is not None
+                    self._missed += value is None
                     if value is not None:
                         await self._front.put(key, value, seconds=FRONT_SECONDS)
                     if not asked.done():

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select
+from sqlalchemy.pool import Pool, QueuePool
 
+from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.ports.dependencies import Dependency
 
@@ -67,6 +69,10 @@ class Database(ABC):
         return ()
 
     @abstractmethod
+    def pools(self) -> tuple[PoolUse, ...]:
+        """How its connections are used at the moment."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Lets running work end and closes; the database cannot be used after."""
 
@@ -94,6 +100,12 @@ class Database(ABC):
         ``work`` may be run again where another process was in the way, so it does nothing but write. Raises
         Unavailable.
         """
+
+
+def use_of(name: str, pool: Pool) -> PoolUse:
+    """How a pool of connections is used at the moment."""
+    assert isinstance(pool, QueuePool)
+    return PoolUse(name, pool.checkedout(), pool.checkedin(), pool.size())
 
 
 def in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:

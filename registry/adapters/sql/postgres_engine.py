@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry.adapters.breakers import Breaker
-from registry.adapters.sql.engine import REQUEST_SECONDS, Database, Deadline, Durability, closed, in_transaction
+from registry.adapters.sql.engine import REQUEST_SECONDS, Database, Deadline, Durability, closed, in_transaction, use_of
 from registry.adapters.sql.postgres_connect import connector
 from registry.adapters.sql.postgres_errors import (
     UNDEFINED_TABLE,
@@ -28,6 +28,7 @@ from registry.adapters.sql.postgres_errors import (
 )
 from registry.adapters.sql.postgres_hot import HotConnections
 from registry.adapters.sql.postgres_migrate import migrate_server
+from registry.domain.dependencies import PoolUse
 from registry.ports.dependencies import Dependency
 
 T = TypeVar("T")
@@ -72,6 +73,10 @@ class PostgresDatabase(Database):
     def dependencies(self) -> tuple[Dependency, ...]:
         """PostgreSQL, as the reads of this process find it."""
         return (self.breaker,)
+
+    def pools(self) -> tuple[PoolUse, ...]:
+        """How its connections are used at the moment."""
+        return (use_of("read", self._reading.pool), use_of("write", self._writing.pool))
 
     async def close(self) -> None:
         """Lets running work end and closes the connections; the database cannot be used after."""

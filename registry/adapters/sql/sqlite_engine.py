@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from registry.adapters.sql.dialect import OF_HEX
-from registry.adapters.sql.engine import Database, Deadline, Durability, in_transaction
+from registry.adapters.sql.engine import Database, Deadline, Durability, in_transaction, use_of
 from registry.adapters.sql.migrate import migrate
+from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 
 T = TypeVar("T")
@@ -113,6 +114,10 @@ class SqliteDatabase(Database):
 
         await asyncio.to_thread(prepare)
         return cls(path, readers=readers)
+
+    def pools(self) -> tuple[PoolUse, ...]:
+        """How its connections are used at the moment."""
+        return (use_of("read", self._reading.pool), use_of("write", self._writing.pool))
 
     async def close(self) -> None:
         """Lets running work end and closes the file; the database cannot be used after."""
