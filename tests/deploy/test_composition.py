@@ -1,0 +1,182 @@
+"""What ``docker compose up`` starts, started without containers by the same command lines, behind a real nginx."""
+
+import secrets
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.backing import elasticsearch_url, redis_url
+from tests.databases import address_of, own_database
+from tests.deploy.composed import image_check, image_settings, is_healthy, running_nginx, services
+from tests.running import REPOSITORY, NoAnswer, Running, commit, git, run_git, template_path, text_template
+
+pytestmark = pytest.mark.e2e
+
+
+@dataclass
+class Composition:
+    """The processes by the names of their services, and the way in that clients use."""
+
+    processes: dict[str, Running]
+    entrance: Running
+
+
+@pytest.fixture(scope="module")
+def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
+    folder = tmp_path_factory.mktemp("composed")
+    with own_database() as database:
+        addresses = {
+            "PROMPTUARY_DATABASE_URL": address_of(database),
+            "PROMPTUARY_REDIS_URL": redis_url(),
+            "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
+            "PROMPTUARY_NAMESPACE": f"composed-{secrets.token_hex(4)}",
+        }
+        processes = {name: composed_process(name, folder, addresses) for name in ("git", "api-1", "api-2")}
+        replicas = services()["indexer"]["deploy"]["replicas"]
+        for number in range(1, replicas + 1):
+            processes[f"indexer-{number}"] = composed_process("indexer", folder, addresses, f"indexer-{number}")
+        git_url = f"http://127.0.0.1:{processes['git'].port}"
+        for name in ("api-1", "api-2"):
+            processes[name].settings = {**processes[name].settings, "PROMPTUARY_GIT_URL": git_url}
+        try:
+            start(processes)
+            with running_nginx([processes["api-1"].port, processes["api-2"].port]) as port:
+                entrance = Running(folder / "none", folder / "none.log", port=port, key=processes["git"].key)
+                yield Composition(processes, entrance)
+        finally:
+            for each in reversed(processes.values()):
+                each.stop()
+
+
+def composed_process(name: str, folder: Path, addresses: dict[str, str], log: str = "") -> Running:
+    """A service of the composition: its command and its settings, with the addresses that servers have here."""
+    service = services()[name]
+    settings = {**image_settings(), **service["environment"]}
+    kept = {key: value for key, value in settings.items() if key.startswith("PROMPTUARY_") and key not in NOT_HERE}
+    has_disk = "git:/data" in service.get("volumes", [])
+    assert settings["PROMPTUARY_DATA"] == "/data"
+    data = folder / ("git" if has_disk else f"{name}-empty")
+    return Running(data, folder / f"{log or name}.log", settings=kept | addresses, command_line=service["command"])
+
+
+NOT_HERE = {"PROMPTUARY_PORT", "PROMPTUARY_DATA", "PROMPTUARY_HOST"}
+"""Each container has its own network and disk; processes of one machine need ports and folders that differ."""
+
+
+def start(processes: dict[str, Running]) -> None:
+    """As ``depends_on`` says: replicas wait until the Git node is healthy."""
+    assert list(services()["api-1"]["depends_on"]) == ["git"]
+    disk = [each for name, each in processes.items() if not name.startswith("api")]
+    for each in disk:
+        each.begin()
+    for each in disk:
+        each.wait_until_ready()
+    replicas = [each for name, each in processes.items() if name.startswith("api")]
+    for each in replicas:
+        each.begin()
+    for each in replicas:
+        each.wait_until_ready()
+    key = (processes["git"].data / "admin-key").read_text().strip()
+    for each in processes.values():
+        each.key = key
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def test_health_checks_tell_the_living_from_the_dead(composition: Composition) -> None:
+    for name, process in composition.processes.items():
+        check = services()[name.rstrip("-12") if name.startswith("indexer") else name]["healthcheck"]["test"]
+        assert is_healthy(check[1:], process.port), name
+        assert is_healthy(image_check(), process.port), name
+    nobody = Running(Path(), Path()).port
+    assert not is_healthy(check[1:], nobody)
+    assert not is_healthy(image_check(), nobody)
+
+
+def test_clients_write_read_search_and_push_through_nginx(composition: Composition, tmp_path: Path) -> None:
+    entrance = composition.entrance
+    status, _, answer = entrance.put("deploy/written", text_template("a heron in the reeds"), If_None_Match="*")
+    assert status == 201, answer
+    assert "heron" in entrance.read("deploy/written", min_commit=answer["commit"])["source"]
+    until(lambda: "deploy/written" in entrance.search("heron"), "it is found")
+
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--bare", entrance.git_url, str(clone))
+    tip = git(clone, "rev-parse", "main").strip()
+    made = commit(clone, tip, {"prompts/deploy/pushed.prompt.yaml": text_template("a kingfisher")})
+    pushed = run_git(clone, "push", entrance.git_url, f"{made}:refs/heads/main")
+    assert pushed.returncode == 0, pushed.stderr
+    assert "kingfisher" in entrance.read("deploy/pushed")["source"]
+    assert entrance.call("GET", "/metrics")[0] == 404
+
+
+def test_events_come_through_nginx_as_they_happen(composition: Composition, tmp_path: Path) -> None:
+    entrance, heard = composition.entrance, tmp_path / "heard"
+    address = f"http://127.0.0.1:{entrance.port}/api/v1/repositories/{REPOSITORY}/events"
+    config = tmp_path / "curl"
+    config.write_text(f'header = "Authorization: Bearer {entrance.key}"\nno-buffer\nsilent\nurl = "{address}"\n')
+    with heard.open("wb") as output, subprocess.Popen(["curl", "--config", config], stdout=output) as listener:
+        try:
+            until(lambda: heard.stat().st_size > 0, "the stream begins")
+            status, _, answer = entrance.put("deploy/heard", text_template("an owl"), If_None_Match="*")
+            assert status == 201, answer
+            until(lambda: "deploy/heard" in heard.read_text(), "the event arrives", 10)
+        finally:
+            listener.kill()
+
+
+def test_a_killed_replica_fails_no_read_and_both_killed_are_told_of(composition: Composition) -> None:
+    entrance, (one, other) = composition.entrance, (composition.processes["api-1"], composition.processes["api-2"])
+    assert entrance.put("deploy/steady", text_template("steady"), If_None_Match="*")[0] == 201
+    answers: list[int | str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                answers.append(entrance.call("GET", template_path("deploy/steady"))[0])
+            except NoAnswer as lost:
+                answers.append(str(lost))
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    try:
+        until(lambda: len(answers) > 100, "reads are answered")
+        one.kill()
+        before = len(answers)
+        until(lambda: len(answers) > before + 300, "reads go on")
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert {answer for answer in answers if answer != 200} == set()
+    assert entrance.put("deploy/written-meanwhile", text_template("b"), If_None_Match="*")[0] == 201
+
+    other.kill()
+    until(lambda: entrance.call("GET", "/livez")[0] == 503, "workers end with their parent")
+    status, headers, problem = entrance.call("GET", template_path("deploy/steady"))
+    assert (status, headers["content-type"], problem["type"]) == (
+        503,
+        "application/problem+json",
+        "/docs/errors#unavailable",
+    )
+    assert headers["retry-after"] == "1"
+    status, headers, problem = entrance.put("deploy/steady", text_template("c"), If_Match="*")
+    assert (status, "not known whether" in problem["detail"]) == (503, True)
+
+    for each in (one, other):
+        each.begin()
+        each.wait_until_ready()
+    until(lambda: entrance.call("GET", template_path("deploy/steady"))[0] == 200, "nginx finds them again", 10)
