@@ -1,12 +1,15 @@
 """uvicorn's HTTP protocol, which also takes addresses as people type them: ``curl …/search?q=환불``."""
 
+import asyncio
 import re
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import quote_from_bytes
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import HTTP_PROBLEMS, make_problem
+from api.joined_writes import JoinedWrites
 from api.request_ids import HEADER, RequestIds
 
 _KEPT = bytes(range(0x80)).decode()
@@ -40,6 +43,10 @@ class TypedUrlProtocol(HttpToolsProtocol):
 
     _awaits_line = True
     """Whether what comes next begins, or goes on with, a request line."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """The transport's callback at its beginning."""
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """The transport's callback with what has come."""

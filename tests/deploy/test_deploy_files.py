@@ -71,7 +71,7 @@ def test_nothing_runs_as_root_or_writes_into_its_image() -> None:
 def test_what_is_set_are_settings() -> None:
     known = {f"PROMPTUARY_{name.upper()}" for name in Settings.model_fields}
     names = set(image_settings()) | {name for each in PROCESSES for name in services()[each]["environment"]}
-    assert {name for name in names if name.startswith("PROMPTUARY_")} - known <= {"PROMPTUARY_REDIS_URL"}
+    assert {name for name in names if name.startswith("PROMPTUARY_")} - known == set()
 
 
 def test_processes_find_each_other_by_the_names_that_they_have() -> None:
