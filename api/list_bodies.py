@@ -70,6 +70,7 @@ def _hit(hit: Hit) -> Body:
         "name": hit.name,
         "score": hit.score + 0.0,  # -0.0 becomes 0.0
         "latest": hit.latest,
+        "version": hit.version,
         "type": facts.type.value,
         "description": facts.description,
         "tags": facts.tags,

@@ -35,6 +35,7 @@ Like = Annotated[
 def search(
     words: Words = None,
     like: Like = None,
+    all_versions: Annotated[bool, typer.Option("--all-versions", help="Look through older texts too.")] = False,
     folder: Annotated[str | None, typer.Option(help="Only in this folder.", show_default=False)] = None,
     tag: Tag = None,
     of_type: OfType = None,
@@ -64,6 +65,7 @@ def search(
     if bool(words) == bool(like):
         raise typer.BadParameter("Give words to look for, or --like with a template's name.")
     asked: dict[str, Any] = {"like": like} if like else {"q": " ".join(words or ())}
+    asked |= {"versions": "all"} if all_versions else {}
     filters: dict[str, Any] = {"folder": folder, "tag": tag, "type": of_type, "status": status}
     filters |= {"model": model, "owner": owner, "label": label}
     server = open_server(url, repository, key_file)
@@ -98,7 +100,8 @@ def _write_hit(out: "Console", hit: dict[str, Any]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    version = f" v{hit['latest']}" if hit["latest"] is not None else ""
+    old = hit.get("version")
+    version = f" v{old}, now v{hit['latest']}" if old else f" v{hit['latest']}" if hit["latest"] is not None else ""
     state = f"{version} {shown_labels(hit['labels'])}".rstrip()
     out.print(Text(plain(hit["name"]), style="bold cyan").append(state, style="not bold default"))
     fragments = {field: [_fragment(h) for h in hit["highlights"] if h["field"] == field] for field in SHOWN_FIELDS}

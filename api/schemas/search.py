@@ -1,6 +1,7 @@
 """Search over HTTP."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -18,6 +19,7 @@ HIT_EXAMPLE = {
     "name": NAME,
     "score": 7.41,
     "latest": 12,
+    "version": None,
     "type": "chat",
     "description": "Sorts one ticket into a queue.",
     "tags": ["support", "triage"],
@@ -42,13 +44,18 @@ class SearchQuery(FilterQuery):
     like: str | None = Field(
         None, description="Finds the templates that are most like this one, in the place of words; takes no `q`."
     )
+    versions: Literal["current", "all"] = Field(
+        "current",
+        description="`all` looks through texts that templates had, too. Filters but `folder` leave those out.",
+    )
     limit: QueryInt = Field(20, ge=1, le=100, description="How many hits a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
     def query(self, repository: RepositoryName) -> Query:
         """The domain's query. Raises BadRequest for a label or a name that is none."""
         like = parse_name(self.like) if self.like else None
-        return Query(repository, self.q.strip(), self.filter(), self.limit, self.cursor, like)
+        every = self.versions == "all"
+        return Query(repository, self.q.strip(), self.filter(), self.limit, self.cursor, like, every)
 
 
 class SuggestionsQuery(ReadQuery):
@@ -103,6 +110,7 @@ class Hit(Answered):
     name: str
     score: float = Field(description="Higher is better; comparable within one answer only.")
     latest: int | None
+    version: int | None = Field(description="Of an older text that was found: the newest version that has it.")
     type: str
     description: str
     tags: list[str]

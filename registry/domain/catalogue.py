@@ -223,9 +223,10 @@ class ProjectionBatch:
 
 
 class OutboxKind(StrEnum):
-    """What an outbox entry asks for: one document, or the begin and the end of a new search index."""
+    """What an outbox entry asks for: one document, an older text, or the begin and the end of a new search index."""
 
     DOCUMENT = "document"
+    TEXT = "text"
     RENEW = "renew"
     SWAP = "swap"
 
@@ -237,12 +238,17 @@ class Fed(StrEnum):
     ENGINE = "engine"
 
 
+def kind_of(fed: Fed, kind: OutboxKind) -> str:
+    """A kind with whose it is, as it is stored."""
+    return str(kind) if fed is Fed.OWN else f"{fed}-{kind}"
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A template whose search document has to be made anew (or removed).
 
     ``RENEW`` begins a new index for the repository, ``SWAP`` puts it in the old one's place; both have no name, and
-    what stands between them is every document of the new index.
+    what stands between them is every document of the new index. ``version`` is that of an older text.
     """
 
     sequence: int
@@ -250,6 +256,7 @@ class OutboxEntry:
     name: TemplateName
     ordinal: int
     kind: OutboxKind = OutboxKind.DOCUMENT
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +274,8 @@ class SearchDocument:
     body: str
     owners: tuple[str, ...] = ()
     labels: tuple[LabelName, ...] = ()
+    version: int | None = None
+    """Of a text that the template had: the newest version that had it."""
 
     @property
     def fingerprint(self) -> str:

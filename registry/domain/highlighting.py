@@ -59,6 +59,10 @@ class Highlighter:
             found += self._field("tags", tag, 1)
         return tuple(found + self._field("body", body, fragments))
 
+    def highlights_of_body(self, body: str, *, fragments: int = 2) -> tuple[Highlight, ...]:
+        """Fragments of a text alone."""
+        return tuple(self._field("body", body, fragments))
+
     def _field(self, field: str, text: str, fragments: int) -> list[Highlight]:
         if self._text is None:
             return []

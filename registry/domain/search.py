@@ -6,6 +6,9 @@ from functools import lru_cache
 
 from registry.domain.catalogue import Facts, TemplateFilter
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
+from registry.domain.korean import sort_key
+
+_MOST_VERSIONS = 10**9
 
 FACETS = ("tag", "folder", "type", "status", "model", "owner", "label")
 """Each facet is a filter of the same name and a count in the answer. ``folder`` counts the folder and all above it."""
@@ -39,6 +42,11 @@ def facet_values(
     return frozenset(values)
 
 
+def old_text_key(name: TemplateName, version: int) -> bytes:
+    """The sort key of a version's text: behind the template's own, newer ones first."""
+    return sort_key(name) + f"\x01{_MOST_VERSIONS - version:010}".encode()
+
+
 @lru_cache(maxsize=4096)
 def _folder_and_above(folder: str) -> tuple[str, ...]:
     """A folder and all that hold it, outermost first: of ``a/b`` these are ``a`` and ``a/b``."""
@@ -56,7 +64,9 @@ def filter_values(where: TemplateFilter) -> list[tuple[str, str]]:
 class Query:
     """What to look for. An empty ``text`` matches everything that passes the filter, sorted by name.
 
-    ``like`` names a template to which others are alike, most alike first; there is no text beside it.
+    ``like`` names a template to which others are alike, most alike first; there is no text beside it. With ``versions``
+    texts that templates had are looked through too; of the filters only the folder holds for them, others leave them
+    out.
     """
 
     repository: RepositoryName
@@ -65,6 +75,12 @@ class Query:
     limit: int = 20
     cursor: str | None = None
     like: TemplateName | None = None
+    versions: bool = False
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether there are words to look for in old texts."""
+        return self.versions and self.like is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,10 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One template that was found; ``latest`` is its newest valid version."""
+    """One template that was found; ``latest`` is its newest valid version.
+
+    ``version`` is set where an older text of it was found: the newest version that has that text.
+    """
 
     name: TemplateName
     score: float
@@ -87,6 +106,7 @@ class Hit:
     owners: tuple[str, ...] = ()
     labels: Mapping[LabelName, int] = field(default_factory=dict)
     highlights: tuple[Highlight, ...] = ()
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class SearchFeed:
     async def _feed(self, kind: OutboxKind, entries: list[OutboxEntry]) -> None:
         if kind is OutboxKind.DOCUMENT:
             await self._feed_documents(entries)
+        elif kind is OutboxKind.TEXT:
+            await self._index.put(await self._outbox.documents(entries))
         for entry in entries:
             if kind is OutboxKind.RENEW:
                 await self._index.renew(entry.repository)

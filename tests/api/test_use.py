@@ -163,6 +163,14 @@ async def test_templates_like_one(client: httpx.AsyncClient) -> None:
     assert (await client.get("/search?like=a//b")).status_code == 400
 
 
+async def test_old_texts(client: httpx.AsyncClient) -> None:
+    current = (await client.get("/search", params={"q": "ticket", "limit": 100})).json()
+    everything = (await client.get("/search", params={"q": "ticket", "versions": "all", "limit": 100})).json()
+    assert [hit for hit in everything["hits"] if hit["version"] is None] == current["hits"]
+    assert everything["total"] == len(everything["hits"])
+    assert (await client.get("/search?q=ticket&versions=some")).status_code == 400
+
+
 async def test_suggestions(client: httpx.AsyncClient) -> None:
     (one,) = (await client.get("/search/suggestions?q=tri")).json()["suggestions"]
     assert (one["name"], one["name"][slice(*one["ranges"][0])]) == ("support/triage", "tri")

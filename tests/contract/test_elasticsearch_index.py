@@ -23,7 +23,7 @@ class Engine(NamedTuple):
     namespace: str
 
     async def indexes(self) -> dict[str, set[str]]:
-        found = await self.cluster.call("GET", f"/{self.namespace}*/_alias")
+        found = await self.cluster.call("GET", f"/{self.namespace}@*/_alias")
         return {name: {alias.rpartition("@")[2] for alias in each["aliases"]} for name, each in found.items()}
 
     async def page(self, text: str = "word") -> tuple[list[str], bool]:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import unicodedata
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -17,12 +18,13 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.template_index import SqlTemplateIndex
-from registry.domain.catalogue import OutboxKind, SearchDocument, TemplateFilter
+from registry.domain.catalogue import Fed, OutboxKind, ProjectionBatch, SearchDocument, TemplateFilter
 from registry.domain.errors import BadRequest, Conflict, TemplateNotFound
 from registry.domain.search import FACETS, Query, SearchPage
 from registry.domain.search_text import folded
 from registry.domain.template import Status, TemplateType
 from registry.ports.search_index import CountedSearchIndex
+from registry.services.search_feed import SearchFeed
 from tests.indexes import elasticsearch
 from tests.projected import History, plain_facts
 
@@ -66,7 +68,7 @@ async def found(index: CountedSearchIndex, text: str, **where: object) -> list[s
 async def pages(index: CountedSearchIndex, query: Query) -> list[SearchPage]:
     all_pages = [await index.search(query)]
     while (cursor := all_pages[-1].next_cursor) is not None:
-        all_pages.append(await index.search(Query(query.repository, query.text, query.filter, query.limit, cursor)))
+        all_pages.append(await index.search(replace(query, cursor=cursor)))
     return all_pages
 
 
@@ -343,6 +345,58 @@ async def test_hits_know_version_and_labels_of_the_catalogue(engine: Engine) -> 
     await engine.index.put(await outbox.documents(entries))
     (hit,) = (await engine.index.search(Query("default", "word"))).hits
     assert (hit.latest, dict(hit.labels)) == (2, {"prod": 1})
+
+
+async def told(engine: Engine, batch: ProjectionBatch | None = None) -> None:
+    """The catalogue has a batch (else it asks for a whole new index), and the index what that made."""
+    beside = engine.index if isinstance(engine.index, SqlSearchIndex) else None
+    outbox = SqlOutbox(engine.database, fed=Fed.OWN if beside else Fed.ENGINE)
+    if batch is not None:
+        await SqlProjection(engine.database, index=beside, fed=(Fed.OWN, Fed.ENGINE)).apply(batch)
+    else:
+        await outbox.fill("default")
+    await SearchFeed(outbox=outbox, index=engine.index).drain()
+
+
+async def looked_back(engine: Engine, text: str, **where: object) -> list[tuple[str, int | None]]:
+    query = Query("default", text, TemplateFilter(**where), limit=100, versions=True)  # type: ignore[arg-type]
+    page = await engine.index.search(query)
+    assert page.total == len(page.hits)
+    return [(hit.name, hit.version) for hit in page.hits]
+
+
+async def test_old_texts_are_found_with_their_versions(engine: Engine) -> None:
+    history = History()
+    await told(engine, history.commit({"a": "text: apple 환불을 안내", "f/b": "text: apple pie", "p": "text: tone"}))
+    await told(engine, history.commit({"a": "text: banana", "x": 'text: {% include "p" %} cherry'}))
+    await told(engine, history.commit({"p": "text: louder", "f/b": None}))
+    await told(engine, history.commit({"x": "text: date"}))  # its first text had versions 1 and 2
+    for _ in range(2):
+        assert await found(engine.index, "apple") == []
+        for text in ("apple", "app", "APPLE"):
+            assert await looked_back(engine, text) == [("a", 1), ("f/b", 1)], text
+        assert await looked_back(engine, "환불") == [("a", 1)]
+        assert await looked_back(engine, "banana") == [("a", None)]
+        assert await looked_back(engine, "cherry") == [("x", 2)]
+        assert await looked_back(engine, "tone") == [("p", 1)]
+        assert await looked_back(engine, "apple pie") == [("f/b", 1)]
+        assert await looked_back(engine, "apple", folder="f") == [("f/b", 1)]
+        assert await looked_back(engine, "apple", type=TemplateType.CHAT) == []
+        assert await looked_back(engine, "") == [("a", None), ("p", None), ("x", None)]
+        (hit,) = (await engine.index.search(Query("default", "환불", versions=True))).hits
+        assert hit.latest == 2
+        assert [light.field for light in hit.highlights] == ["body"]
+        await told(engine)  # a whole new index has the same
+
+
+async def test_a_template_comes_before_its_old_texts_and_pages_hold_all(engine: Engine) -> None:
+    history = History()
+    for number in range(6):
+        await told(engine, history.commit({"a": f"text: word {number}", "b": f"text: word {number}"}))
+    everything = [("a", None), ("b", None), *(("a", n) for n in range(5, 0, -1)), *(("b", n) for n in range(5, 0, -1))]
+    assert await looked_back(engine, "word") == everything
+    cut = await pages(engine.index, Query("default", "word", limit=5, versions=True))
+    assert [(hit.name, hit.version) for page in cut for hit in page.hits] == everything
 
 
 async def test_pages_hold_every_hit_once_in_order(index: CountedSearchIndex) -> None:

@@ -34,8 +34,9 @@ class Cluster:
         password: str | None = None,
         api_key: str | None = None,
         ca_file: Path | None = None,
-        search_seconds: float = SEARCH_SECONDS,
+        search_seconds: float | None = None,
     ) -> None:
+        search_seconds = SEARCH_SECONDS if search_seconds is None else search_seconds
         self.breaker = Breaker("Elasticsearch", seconds=search_seconds)
         self.search_seconds = search_seconds
         more: dict[str, Any] = {}
@@ -52,12 +53,12 @@ class Cluster:
         """Closes the connections."""
         await self._client.close()
 
-    async def ask(self, method: str, path: str, body: object = None) -> Any:
+    async def ask(self, method: str, path: str, body: object = None, *, params: Mapping[str, Any] | None = None) -> Any:
         """The answer to a call that a reader waits for, in time or not at all. Raises NotThere, Unavailable."""
         missing: NotThere | None = None
         async with self.breaker.guard():
             try:
-                return await self.call(method, path, body, seconds=self.search_seconds)
+                return await self.call(method, path, body, seconds=self.search_seconds, params=params)
             except NotThere as error:
                 missing = error  # an answer too: the engine is there
         raise missing

@@ -11,7 +11,7 @@ from registry.adapters.elasticsearch.mapping import FIELDS
 from registry.domain.catalogue import Facts, SearchDocument
 from registry.domain.ids import TemplateName
 from registry.domain.korean import sort_key
-from registry.domain.search import facet_values
+from registry.domain.search import facet_values, old_text_key
 from registry.domain.search_text import folded, name_initials
 from registry.domain.template import Status, TemplateType
 
@@ -28,11 +28,13 @@ class Kept(NamedTuple):
     facts: Facts
     owners: tuple[str, ...]
     body: str
+    version: int | None = None
 
 
-def document_id(name: TemplateName) -> str:
-    """The id of a template's document: names are longer than an id may be."""
-    return blake2b(name.encode(), digest_size=16).hexdigest()
+def document_id(name: TemplateName, version: int | None = None) -> str:
+    """The id of a template's document, or of a version's text: names are longer than an id may be."""
+    digest = blake2b(name.encode(), digest_size=16).hexdigest()
+    return digest if version is None else f"{digest}-{version}"
 
 
 def source_of(document: SearchDocument) -> dict[str, Any]:
@@ -56,6 +58,21 @@ def source_of(document: SearchDocument) -> dict[str, Any]:
     }
 
 
+def old_source_of(document: SearchDocument) -> dict[str, Any]:
+    """The fields of a text that a template had: it is found by its words alone, and in its folder."""
+    source = source_of(document)
+    version = document.version or 0
+    for field in ("words", "tails", "starts"):
+        source[field] = {"body": source[field]["body"]}
+    del source["initials"]
+    folders = source["facet"].get("folder", [])
+    return source | {
+        "facet": {"folder": folders},
+        "version": version,
+        "sort_key": old_text_key(document.name, version).decode(),
+    }
+
+
 def words_of(name: TemplateName, facts: Facts, body: str) -> dict[str, str]:
     """The folded words of each field."""
     texts = (name, facts.description, " ".join(facts.tags), body)
@@ -71,7 +88,8 @@ def kept_of(source: Mapping[str, Any]) -> Kept:
         "tags": tuple(facts["tags"]),
         "variables": tuple(facts["variables"]),
     }
-    return Kept(TemplateName(source["name"]), Facts(**facts), tuple(source["kept"]["owners"]), source.get("body", ""))
+    owners, body = tuple(source["kept"]["owners"]), source.get("body", "")
+    return Kept(TemplateName(source["name"]), Facts(**facts), owners, body, source.get("version"))
 
 
 def facet_value(value: str) -> str:

@@ -30,6 +30,7 @@ def mappings(facets: tuple[str, ...], *, whole: bool) -> dict[str, Any]:
             "name": _KEPT,
             "sort_key": _KEYWORD,
             "fingerprint": {"type": "keyword", "index": False},
+            "version": {"type": "integer", "index": False, "doc_values": False},
             "kept": {"type": "object", "enabled": False},
             "body": _KEPT,
             "facet": {"properties": dict.fromkeys(facets, _KEYWORD)},

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere, encoded, kept_there
-from registry.adapters.elasticsearch.documents import document_id, kept_of, source_of, words_of
+from registry.adapters.elasticsearch.documents import Kept, document_id, kept_of, old_source_of, source_of, words_of
 from registry.adapters.elasticsearch.generations import Generations
 from registry.adapters.elasticsearch.queries import (
     alike,
@@ -18,12 +18,12 @@ from registry.adapters.elasticsearch.queries import (
     suggestions_body,
     wanted,
 )
-from registry.domain.catalogue import SearchDocument, TemplateEntry
+from registry.domain.catalogue import Facts, SearchDocument, TemplateEntry
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.errors import TemplateNotFound, Unavailable
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Hit, Query, SearchPage, Suggestion, filter_values
+from registry.domain.search import Highlight, Hit, Query, SearchPage, Suggestion, filter_values
 from registry.domain.search_terms import Term, parse_terms
 from registry.ports.catalogue import TemplateIndex
 
@@ -34,6 +34,7 @@ _ACTIONS_AT_ONCE = 250
 _PAGE = 5_000
 _OLDER = 409
 _YIELD = 50
+_OLD_TEXT = 0.9
 _GONE = 404
 _FINE = 300
 
@@ -48,6 +49,7 @@ class ElasticsearchSearchIndex:
     def __init__(self, cluster: Cluster, *, namespace: str, templates: TemplateIndex) -> None:
         self._cluster = cluster
         self._generations = Generations(cluster, namespace)
+        self._old = Generations(cluster, f"{namespace}-versions")
         self._templates = templates
 
     async def search(self, query: Query) -> SearchPage:
@@ -88,11 +90,12 @@ class ElasticsearchSearchIndex:
         if query.like is not None:
             like = await self._alike(query.repository, query.like)
             return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after))
+        back = query.looks_back and bool(terms)
         every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after)
-        found = await self._ask(query.repository, every)
+        found = await self._ask(query.repository, every, back=back)
         if len(terms) > 1 and not found["hits"]["total"]["value"]:
             some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after)
-            found = await self._ask(query.repository, some)
+            found = await self._ask(query.repository, some, back=back)
         return found
 
     async def _alike(self, repository: RepositoryName, name: TemplateName) -> dict[str, Any]:
@@ -124,9 +127,15 @@ class ElasticsearchSearchIndex:
             Suggestion(each.name, each.facts.description, highlighter.ranges_of_name(each.name)) for each in kept
         )
 
-    async def _ask(self, repository: RepositoryName, body: Mapping[str, Any]) -> Any:
-        path = f"/{self._generations.searched(repository)}/_search"
-        return await self._cluster.ask("POST", path, body)
+    async def _ask(self, repository: RepositoryName, body: Mapping[str, Any], *, back: bool = False) -> Any:
+        """The answer to a search, with ``back`` over old texts too; those are worth less."""
+        index = self._generations.searched(repository)
+        if not back:
+            return await self._cluster.ask("POST", f"/{index}/_search", body)
+        old = self._old.searched(repository)
+        body = {**body, "indices_boost": [{old: _OLD_TEXT}]}
+        params = {"ignore_unavailable": "true"}  # whether the index itself is there has been looked at
+        return await self._cluster.ask("POST", f"/{index},{old}/_search", body, params=params)
 
     async def _entries(
         self, repository: RepositoryName, page: Sequence[Mapping[str, Any]]
@@ -141,36 +150,38 @@ class ElasticsearchSearchIndex:
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
         """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
-        newest: dict[tuple[RepositoryName, TemplateName], SearchDocument] = {}
+        newest: dict[tuple[RepositoryName, TemplateName, int | None], SearchDocument] = {}
         for document in sorted(documents, key=lambda each: each.ordinal):
-            newest[document.repository, document.name] = document
-        actions: defaultdict[RepositoryName, list[bytes]] = defaultdict(list)
+            newest[document.repository, document.name, document.version] = document
+        actions: defaultdict[tuple[RepositoryName, bool], list[bytes]] = defaultdict(list)
         for number, document in enumerate(newest.values()):
-            target = self._target(document.repository, document.name, document.ordinal)
-            actions[document.repository].append(encoded({"index": target}) + b"\n" + encoded(source_of(document)))
+            old = document.version is not None
+            generations = self._old if old else self._generations
+            place = document_id(document.name, document.version)
+            target = _target(generations.written(document.repository), place, document.ordinal)
+            source = old_source_of(document) if old else source_of(document)
+            actions[document.repository, old].append(encoded({"index": target}) + b"\n" + encoded(source))
             if number % _YIELD == _YIELD - 1:
                 await asyncio.sleep(0)
-        for repository, lines in actions.items():
-            await self._write(repository, lines)
+        for (repository, old), lines in actions.items():
+            await self._write(repository, lines, self._old if old else self._generations)
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
         """Removes documents whose ordinal is not higher, and for an hour does not take older ones of these names."""
-        lines = [encoded({"delete": self._target(repository, name, ordinal)}) for name in dict.fromkeys(names)]
-        if lines:
-            await self._write(repository, lines)
-
-    def _target(self, repository: RepositoryName, name: TemplateName, ordinal: int) -> dict[str, Any]:
         index = self._generations.written(repository)
-        return {"_index": index, "_id": document_id(name), "version": ordinal, "version_type": "external_gte"}
+        places = (document_id(name) for name in dict.fromkeys(names))
+        lines = [encoded({"delete": _target(index, place, ordinal)}) for place in places]
+        if lines:
+            await self._write(repository, lines, self._generations)
 
-    async def _write(self, repository: RepositoryName, lines: Sequence[bytes]) -> None:
+    async def _write(self, repository: RepositoryName, lines: Sequence[bytes], generations: Generations) -> None:
         """Sends actions on several connections; makes the repository's index where it has none."""
         refresh = len(lines) <= REFRESHED_AT_MOST
         try:
             await self._send(lines, refresh=refresh)
         except NotThere:
             with kept_there():
-                await self._generations.begin_live(repository)
+                await generations.begin_live(repository)
                 await self._send(lines, refresh=refresh)
 
     async def _send(self, lines: Sequence[bytes], *, refresh: bool) -> None:
@@ -209,16 +220,22 @@ class ElasticsearchSearchIndex:
         """Begins an empty index beside the live one."""
         with kept_there():
             await self._generations.begin(repository)
+            await self._old.begin(repository)
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
         """Puts the index that was begun in the place of the old one, which is kept for a cycle. Raises Conflict."""
         with kept_there():
             await self._generations.swap(repository, at_least)
+            await self._old.swap(repository, 0)
 
 
 def _request(query: Query) -> list[Any]:
     """What a cursor belongs to."""
-    return ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like]
+    return ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like, query.versions]
+
+
+def _target(index: str, place: str, ordinal: int) -> dict[str, Any]:
+    return {"_index": index, "_id": place, "version": ordinal, "version_type": "external_gte"}
 
 
 def _hit(found: Mapping[str, Any], entries: Mapping[TemplateName, TemplateEntry], highlighter: Highlighter) -> Hit:
@@ -234,8 +251,16 @@ def _hit(found: Mapping[str, Any], entries: Mapping[TemplateName, TemplateEntry]
         facts=facts,
         owners=kept.owners,
         labels=entry.labels if entry is not None else {},
-        highlights=highlighter.highlights(kept.name, facts, kept.body),
+        highlights=_highlights(highlighter, kept, facts),
+        version=kept.version,
     )
+
+
+def _highlights(highlighter: Highlighter, kept: Kept, facts: Facts) -> tuple[Highlight, ...]:
+    """Of an old text that text alone: what else is known of it is not what was found."""
+    if kept.version is not None:
+        return highlighter.highlights_of_body(kept.body)
+    return highlighter.highlights(kept.name, facts, kept.body)
 
 
 def _check(result: Mapping[str, Any]) -> None:

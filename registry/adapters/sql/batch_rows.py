@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert
 from registry.adapters.sql.builds import Build, close_build, open_build
 from registry.adapters.sql.dialect import PROJECTED, tell
 from registry.adapters.sql.feeding import tell_search
+from registry.adapters.sql.old_texts import ask_old_texts
 from registry.adapters.sql.outbox_rows import fill
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
@@ -60,6 +61,9 @@ def write_batch(
     if build.staged:
         return False
     changed = sorted(name for name, state in states.items() if state.searched() != state.was_searched)
+    old = [(name, number) for name, state in states.items() for number in state.replaced]
+    if Fed.ENGINE in fed:
+        ask_old_texts(connection, build.repository_id, old, batch.ordinal)
     return tell_search(connection, index, batch.repository, build, changed, batch.ordinal, fed)
 
 

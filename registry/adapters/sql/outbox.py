@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD
 from registry.adapters.sql.engine import Database, Deadline
-from registry.adapters.sql.outbox_rows import count_fed, documents_of, fill, is_told, kinds_of, read_kind
+from registry.adapters.sql.old_texts import old_documents
+from registry.adapters.sql.outbox_rows import count_fed, documents_of, entry_of, fill, is_told, kinds_of
 from registry.adapters.sql.tables import outbox, repositories
 from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
@@ -39,26 +40,25 @@ class SqlOutbox:
         """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
 
         def read(connection: Connection) -> list[OutboxEntry]:
-            return [
-                OutboxEntry(row.sequence, row.repository, row.name, row.ordinal, read_kind(row.kind))
-                for row in connection.execute(_PENDING, {"limit": limit, "kinds": self._kinds})
-            ]
+            wanted = {"limit": limit, "kinds": self._kinds}
+            return [entry_of(row) for row in connection.execute(_PENDING, wanted)]
 
         return await self._database.read(read, deadline=Deadline.BATCH)
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
         """The documents of the entries' templates as the catalogue has them now; others are left out."""
         wanted: defaultdict[RepositoryName, dict[TemplateName, int]] = defaultdict(dict)
+        old: defaultdict[RepositoryName, list[OutboxEntry]] = defaultdict(list)
         for entry in entries:
             if entry.kind is OutboxKind.DOCUMENT:
                 wanted[entry.repository][entry.name] = entry.ordinal
+            elif entry.kind is OutboxKind.TEXT:
+                old[entry.repository].append(entry)
 
         def read(connection: Connection) -> list[SearchDocument]:
-            return [
-                document
-                for repository, ordinals in wanted.items()
-                for document in documents_of(connection, repository, ordinals)
-            ]
+            now = (documents_of(connection, repository, ordinals) for repository, ordinals in wanted.items())
+            texts = (old_documents(connection, repository, asked) for repository, asked in old.items())
+            return [document for documents in (*now, *texts) for document in documents]
 
         return await self._database.read(read, deadline=Deadline.BATCH)
 

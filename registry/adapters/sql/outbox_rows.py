@@ -5,15 +5,17 @@ commit it was told of everything: what is projected by a set-up without it is mi
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, insert, literal, select
 
 from registry.adapters.sql import dialect
+from registry.adapters.sql.old_texts import fill_old_texts
 from registry.adapters.sql.statements import write_rows
 from registry.adapters.sql.tables import bodies, outbox, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_facts, from_json
-from registry.domain.catalogue import Fed, OutboxKind, SearchDocument
+from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument, kind_of
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.search_text import searchable
 
@@ -48,19 +50,18 @@ _DOCUMENTS = (
 )
 
 
-def kind_of(fed: Fed, kind: OutboxKind) -> str:
-    """What the column says of an entry."""
-    return str(kind) if fed is Fed.OWN else f"{fed}-{kind}"
-
-
 def kinds_of(fed: Fed) -> list[str]:
     """All that the column says of entries of one index."""
     return [kind_of(fed, kind) for kind in OutboxKind]
 
 
-def read_kind(text: str) -> OutboxKind:
-    """What an entry asks for."""
-    return OutboxKind(text.rpartition("-")[2])
+def entry_of(row: Row[Any]) -> OutboxEntry:
+    """The entry of a row of the outbox with its ``repository``."""
+    kind = OutboxKind(row.kind.rpartition("-")[2])
+    if kind is not OutboxKind.TEXT:
+        return OutboxEntry(row.sequence, row.repository, row.name, row.ordinal, kind)
+    number, _, name = row.name.partition(":")
+    return OutboxEntry(row.sequence, row.repository, TemplateName(name), row.ordinal, kind, int(number))
 
 
 def mark(connection: Connection, repository_id: int, ordinal: int) -> None:
@@ -99,6 +100,8 @@ def fill(connection: Connection, repository_id: int, build: int, ordinal: int, f
     rows = select(literal(repository_id), kind, templates.c.name, literal(ordinal)).where(*shown)
     names = ["repository_id", "kind", "name", "ordinal"]
     connection.execute(insert(outbox).from_select(names, rows.order_by(templates.c.sort_key)))
+    if fed is Fed.ENGINE:
+        fill_old_texts(connection, repository_id, build, ordinal)
     connection.execute(_ADD, end | {"kind": kind_of(fed, OutboxKind.SWAP)})
     return _count_shown(connection, build)
 

@@ -1,8 +1,9 @@
 """Full-text search in the catalogue's own database (``registry.ports.search_index.SearchIndex``)."""
 
+import unicodedata
 import zlib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,10 +11,11 @@ from sqlalchemy import Connection, bindparam, select
 
 from registry.adapters.sql import dialect, search_store
 from registry.adapters.sql.engine import Database, Deadline
+from registry.adapters.sql.old_texts import OldText, find_old_texts
 from registry.adapters.sql.search_likeness import find_alike
 from registry.adapters.sql.search_listing import list_everything
 from registry.adapters.sql.search_names import suggest_names
-from registry.adapters.sql.search_ranking import Search, facet_page
+from registry.adapters.sql.search_ranking import Filters, Found, Search, facet_page
 from registry.adapters.sql.tables import search_bodies, search_documents, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_facts, from_json
@@ -21,8 +23,8 @@ from registry.domain.catalogue import SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Hit, Query, SearchPage, Suggestion, filter_values
-from registry.domain.search_terms import parse_terms
+from registry.domain.search import Hit, Query, SearchPage, Suggestion, facet_values, filter_values
+from registry.domain.search_terms import Term, parse_terms
 
 _PAGE = (
     select(search_documents.c.id, search_documents.c.name, search_bodies.c.document, search_bodies.c.body)
@@ -49,9 +51,9 @@ class SqlSearchIndex:
 
     async def search(self, query: Query) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away."""
-        request = ["search", query.repository, query.text, asdict(query.filter)]
-        if query.like is not None:
-            request.append(query.like)
+        request: list[Any] = ["search", query.repository, query.text, asdict(query.filter)]
+        if query.like is not None or query.versions:
+            request += [query.like, query.versions]
         after = None
         if query.cursor is not None:
             rank, key = read_cursor(request, query.cursor, (float, str))
@@ -156,6 +158,7 @@ def _search(
     if query.text.strip() and not terms:
         return _EMPTY
     filters = filter_values(query.filter)
+    old: Sequence[OldText] = ()
     if query.like is not None:
         found = find_alike(connection, index, query.like, filters)
     elif terms or filters:
@@ -164,25 +167,50 @@ def _search(
         known = found if filters else None
         found, ranked = list_everything(connection, index, filters, query.limit + 1, after, known)
     else:
-        ranked = sorted((-score, row.sort_key, row.id) for score, row in found.hits)
+        old = _old_texts(connection, query, terms, filters, found)
+        ranked = sorted(
+            [(-score, row.sort_key, row.id) for score, row in found.hits]
+            + [(-text.score, text.key, -place) for place, text in enumerate(old, 1)]
+        )
         if after is not None:
             ranked = [each for each in ranked if each[:2] > after]
     page = ranked[: query.limit]
     more = None
     if len(ranked) > query.limit:
         more = make_cursor(request, [float(page[-1][0]), page[-1][1].decode()])
-    hits = _hits(connection, query, page, Highlighter(terms)) if page else ()
+    hits = _hits(connection, query, page, old, Highlighter(terms)) if page else ()
     return SearchPage(hits, found.total, facet_page(found.counts), exact=found.exact, next_cursor=more)
 
 
-def _hits(connection: Connection, query: Query, page: Ranked, highlighter: Highlighter) -> tuple[Hit, ...]:
-    rows = connection.execute(_PAGE, {"ids": [number for _, _, number in page]})
+def _old_texts(
+    connection: Connection, query: Query, terms: Sequence[Term], filters: Filters, found: Found
+) -> Sequence[OldText]:
+    """The old texts that the query finds, counted with what was found."""
+    others = [facet for facet, _ in filters if facet != "folder"]
+    if not query.looks_back or not terms or others:
+        return ()
+    old, whole = find_old_texts(connection, query.repository, terms, dict(filters).get("folder"))
+    found.total += len(old)
+    found.exact = found.exact and whole
+    for text in old:
+        for facet, value in facet_values(text.name, None, (), ()):
+            found.counts.setdefault(facet, Counter())[value] += 1
+    return old
+
+
+def _hits(
+    connection: Connection, query: Query, page: Ranked, old: Sequence[OldText], highlighter: Highlighter
+) -> tuple[Hit, ...]:
+    rows = connection.execute(_PAGE, {"ids": [number for _, _, number in page if number > 0]})
     by_id: dict[int, Any] = {row.id: row for row in rows}
-    names = [row.name for row in by_id.values()]
+    names = [*(row.name for row in by_id.values()), *(text.name for text in old)]
     now = connection.execute(_NOW, {"repository": query.repository, "names": names})
     catalogue = {row.name: row for row in now}
     hits = []
     for rank, _, number in page:
+        if number < 0:
+            hits.append(_old_hit(old[-number - 1], catalogue, highlighter))
+            continue
         row = by_id[number]
         stored = search_store.stored_of(row.document)
         entry = catalogue.get(row.name)
@@ -202,3 +230,17 @@ def _hits(connection: Connection, query: Query, page: Ranked, highlighter: Highl
             )
         )
     return tuple(hits)
+
+
+def _old_hit(text: OldText, catalogue: Mapping[str, Any], highlighter: Highlighter) -> Hit:
+    entry = catalogue.get(text.name)
+    body = unicodedata.normalize("NFC", text.body)
+    return Hit(
+        name=text.name,
+        score=text.score,
+        latest=entry.latest if entry is not None else None,
+        facts=text.facts,
+        labels=(from_json(entry.labels) or {}) if entry is not None else {},
+        highlights=highlighter.highlights_of_body(body),
+        version=text.number,
+    )

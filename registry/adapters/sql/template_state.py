@@ -41,9 +41,13 @@ class TemplateState:
     diagnostics: str | None = None
     saved_values: frozenset[tuple[str, str]] = frozenset()
     was_searched: tuple[object, ...] | None = None
+    replaced: list[int] = field(default_factory=list)
+    """The versions whose texts have become old."""
 
     def add_version(self, row: VersionRow, commit: CommitRow) -> None:
         """The template has a new version."""
+        if row.facts is not None and self.latest_blob != bytes.fromhex(row.blob) and not self.deleted:
+            self._let_go()
         self.version = row.number
         self.deleted = False
         self.moved_to = None
@@ -58,12 +62,17 @@ class TemplateState:
 
     def remove(self, removal: Removal, commit: CommitRow) -> None:
         """The template was deleted or renamed."""
+        self._let_go()
         self.deleted = True
         self.moved_to = removal.moved_to
         self.blob = None
         self.includes = None
         self.diagnostics = None
         self._at(commit)
+
+    def _let_go(self) -> None:
+        if self.latest is not None:
+            self.replaced.append(self.latest)
 
     def _at(self, commit: CommitRow) -> None:
         self.commit = bytes.fromhex(commit.commit)
