@@ -36,6 +36,8 @@ NAMES_TABLE = "template_names"
 OF_HEX = "bytes_of_hex"
 """A function that SQLite's connections are given: its own ``unhex`` came with 3.41."""
 
+_NAMES_INDEX = f"ix_{NAMES_TABLE}_name"
+
 PROJECTED = "promptuary_projected"
 """The channel on which a transaction tells ``<repository> <commit>`` of a batch that readers can see then."""
 
@@ -66,6 +68,28 @@ def _in_postgres(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
 def one_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Whether a column of text, integers or bytes is in a list, which is one parameter however long it is."""
     return _OneOf(column, bindparam(parameter, type_=ListOf(column.type)))
+
+
+class _Following(FunctionElement[int]):
+    type = ID
+    inherit_cache = True
+
+
+@compiles(_Following)
+def _as_it_is(element: _Following, compiler: SQLCompiler, **how: Any) -> str:
+    (column,) = element.clauses
+    return compiler.process(column, **how)
+
+
+@compiles(_Following, "sqlite")
+def _without_index(element: _Following, compiler: SQLCompiler, **how: Any) -> str:
+    (column,) = element.clauses
+    return f"{compiler.process(column, **how)} + 0"
+
+
+def following(column: ColumnElement[int]) -> ColumnElement[int]:
+    """A column by which rows are not looked up, only looked at: SQLite, without statistics, would choose its index."""
+    return _Following(column)
 
 
 def next_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
@@ -133,6 +157,7 @@ def _key(table: Table) -> str:
 def look_over(connection: Connection, tables: Sequence[Table]) -> None:
     """Has PostgreSQL see what rows there are now, for its plans; it would by itself, a minute later."""
     if _is_postgres(connection):
+        connection.exec_driver_sql(f"SELECT gin_clean_pending_list('{_NAMES_INDEX}')")
         connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in tables)}")
 
 
@@ -151,7 +176,7 @@ def create_names(connection: Connection) -> None:
         connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
         columns = 'rowid BIGINT PRIMARY KEY, name TEXT COLLATE "C" NOT NULL'
         connection.execute(text(f"CREATE TABLE {NAMES_TABLE} ({columns})"))
-        index = f"CREATE INDEX ix_{NAMES_TABLE}_name ON {NAMES_TABLE} USING gin (name gin_trgm_ops)"
+        index = f"CREATE INDEX {_NAMES_INDEX} ON {NAMES_TABLE} USING gin (name gin_trgm_ops)"
         connection.execute(text(index))
         return
     fts5 = f"CREATE VIRTUAL TABLE {NAMES_TABLE} USING fts5(name, tokenize='trigram case_sensitive 1')"

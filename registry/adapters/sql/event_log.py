@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from registry.adapters.sql.builds import LIVE_BUILD
+from registry.adapters.sql.dialect import following
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.tables import commits, label_moves, removals, templates, versions
 from registry.adapters.sql.template_index import live_build
@@ -46,8 +47,8 @@ _VERSIONS = (
         versions.c.moved_from,
     )
     .join(templates, templates.c.id == versions.c.template_id)
-    # The sum keeps the database from going through all templates of the build: the versions' ordinals lead.
-    .where(templates.c.build_id + 0 == live_build, versions.c.ordinal >= bindparam("first"))
+    # Not through all templates of the build: the versions' ordinals lead.
+    .where(following(templates.c.build_id) == live_build, versions.c.ordinal >= bindparam("first"))
     .order_by(versions.c.ordinal)
     .limit(bindparam("limit"))
 )

@@ -57,7 +57,8 @@ class PostgresDatabase(Database):
         }
         reading = {"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on"}
         # Plain reads go over the hot connections; lists, searches and streams share half as many.
-        self._reading = _engine(connector(address, seconds=seconds, settings=reading), -(-readers // 2), seconds)
+        lists = {**reading, "plan_cache_mode": "force_custom_plan"}  # how many rows a page's filters have decides
+        self._reading = _engine(connector(address, seconds=seconds, settings=lists), -(-readers // 2), seconds)
         self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
         self._hot = HotConnections(connector(address, seconds=seconds, settings=reading), readers)
         self._running: set[asyncio.Task[Any]] = set()

@@ -1,0 +1,167 @@
+"""On PostgreSQL too no hot query walks a table: plans on some thousand templates, which ``docs/catalogue.md`` shows."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from registry.adapters.sql import postgres_hot
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.postgres_engine import PostgresDatabase
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.read_ledger import SqlReadLedger
+from registry.adapters.sql.search_index import SqlSearchIndex
+from registry.domain.catalogue import SearchDocument
+from registry.domain.ids import CommitId
+from registry.domain.reads import ReadState
+from tests.contract.test_query_plans import DAY, LATER, QUERIES, Hot
+from tests.databases import address_of, migrated_database
+from tests.projected import History, plain_facts
+
+PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
+MANY = 4_000
+STEP = 60
+OLDER_COMMITS = """
+INSERT INTO commits (build_id, ordinal, "commit", author_name, author_email, committed_at, subject)
+SELECT live_build, -n, decode(md5(n::text), 'hex'), 'Kim', 'kim@example.com', n, 'Change ' || n
+FROM repositories, generate_series(1, 20000) AS n
+"""
+OLDER_REMOVALS = """
+INSERT INTO removals (build_id, ordinal, name, version)
+SELECT live_build, -n, 'gone/' || n, 1 FROM repositories, generate_series(1, 20000) AS n
+"""
+TIP: list[tuple[CommitId | None, int]] = []
+SMALL = {"repositories", "builds", "search_indexes", "search_counts", "outbox", "users", "keys"}
+"""What may be walked: a row a repository, a line a facet value, a queue from its front, a few accounts."""
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[str]:
+    """The address of a database with many templates, documents and reads."""
+
+    async def fill(address: str) -> None:
+        database = await Database.open(address, seconds=60)
+        history, projection = History(), SqlProjection(database)
+        names = ["f/a", *(f"g{number % 40}/the-name-of-a-template-{number}" for number in range(MANY))]
+        facts = {name: plain_facts(tags=("t",) if at % 50 == 0 else ("u",)) for at, name in enumerate(names)}
+        for start in range(0, MANY + 1, STEP):
+            part = names[start : start + STEP]
+            files = {name: '{% include "p" %}' + name if at % 3 else f"text {name}" for at, name in enumerate(part)}
+            given = files | {"p": "part"} if start == 0 else files
+            labels = {("prod" if at % 9 == 0 else "next", name): 1 for at, name in enumerate(part)}
+            chosen = {name: facts[name] for name in part}
+            await projection.apply(history.commit(given, facts=chosen, labels=labels, replay=True, final=False))
+        await projection.apply(history.commit({"last": "1"}, replay=True))
+        TIP[:] = [(history.tip, history.ordinal)]
+        index = SqlSearchIndex(database)
+        documents = [
+            SearchDocument("default", name, 1, facts[name], f"some {'words' if at % 400 == 0 else 'text'} {name} " * 30)
+            for at, name in enumerate(names)
+        ]
+        await index.put(documents)
+        counted = {(ReadState("default", name, 1, None), "key"): 1 for name in names}
+        await SqlReadLedger(database).add(DAY, counted)
+
+        def enlarge(connection: Connection) -> None:
+            for statement in (OLDER_COMMITS, OLDER_REMOVALS, "ANALYZE"):
+                connection.exec_driver_sql(statement)
+
+        await database.write(enlarge)
+        await database.close()
+
+    with migrated_database() as name:
+        asyncio.run(fill(address_of(name)))
+        yield address_of(name)
+
+
+@pytest.fixture
+async def hot(filled: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hot]:
+    database = await Database.open(filled, seconds=60)
+    assert isinstance(database, PostgresDatabase)
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            statements.append((statement, tuple(parameters[0]) if many else parameters))
+
+    for engine in (database._reading, database._writing):
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+    asked = postgres_hot.HotConnections.fetch
+
+    async def fetch(self: Any, statement: Any, values: Mapping[str, Any], seconds: float) -> Any:
+        sql, names = postgres_hot._compiled(statement)
+        statements.append((sql, tuple(values[name] for name in names)))
+        return await asked(self, statement, values, seconds)
+
+    monkeypatch.setattr(postgres_hot.HotConnections, "fetch", fetch)
+    yield Hot(database, statements)
+    await database.close()
+
+
+def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The steps of a plan, from above."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+async def plan_of(hot: Hot, name: str) -> list[tuple[str, str, str]]:
+    """What everything that a query runs does with which table, by which index, each once."""
+    LATER.tip, LATER.ordinal = TIP[0]
+    hot.statements.clear()
+    if name in {"project a commit", "index a document"}:  # they are undone, so that the next test finds the same
+        await _run_undone(hot, name)
+    else:
+        await QUERIES[name](hot.database)
+    ran = list(hot.statements)
+
+    def explain(connection: Connection) -> list[tuple[str, str, str]]:
+        steps = []
+        for statement, parameters in ran:
+            found = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()  # type: ignore[arg-type]
+            plan = found[0]["Plan"]
+            steps += [
+                (node["Node Type"], node.get("Relation Name", ""), node.get("Index Name", "")) for node in nodes(plan)
+            ]
+        return list(dict.fromkeys(steps))
+
+    return await hot.database.read(explain)
+
+
+async def _run_undone(hot: Hot, name: str) -> None:
+    written = hot.database.write
+
+    class Undone(Exception):
+        pass
+
+    async def write(work: Any, **how: Any) -> Any:
+        def undone(connection: Connection) -> None:
+            work(connection)
+            raise Undone
+
+        return await written(undone, **how)
+
+    hot.database.write = write  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Undone):
+            await QUERIES[name](hot.database)
+    finally:
+        hot.database.write = written  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_hot_query_walks_no_table(hot: Hot, name: str) -> None:
+    steps = await plan_of(hot, name)
+    assert steps
+    assert [step for step in steps if step[0] == "Seq Scan" and step[1] not in SMALL] == []
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_the_page_names_the_indexes(hot: Hot, name: str) -> None:
+    """After a change of a query or an index, copy what the assertion says into the page."""
+    used = {index for _, table, index in await plan_of(hot, name) if index and table not in SMALL}
+    shown = ", ".join(f"`{index}`" for index in sorted(used - {f"pk_{table}" for table in SMALL})) or "–"
+    assert f"| {name} | {shown} |\n" in PAGE.read_text()
