@@ -45,7 +45,7 @@ from registry.services.health import Health
 from registry.services.imports import Imports
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
-from registry.services.maintenance import Maintenance
+from registry.services.maintenance import Maintenance, Schedule
 from registry.services.meters import Meters
 from registry.services.news import Journal
 from registry.services.promotions import Promotions
@@ -270,7 +270,7 @@ def _compose(
             checker=checker,
             stored=tier.stored,
         ),
-        maintenance=Maintenance(git=git, upkeep=git, projection=projection, meters=meters),
+        maintenance=_maintenance(settings, git, projection, meters),
         readiness=Readiness(
             role=role,
             indexing=indexing,
@@ -281,6 +281,13 @@ def _compose(
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, clock=clock),
         pools=tier.pools,
     )
+
+
+def _maintenance(
+    settings: Settings, git: LocalRepositories | KnownRepositories, projection: Projection, meters: Meters
+) -> Maintenance:
+    schedule = Schedule(seconds=settings.maintenance_hours * 3600, commits=settings.maintenance_commits)
+    return Maintenance(git=git, upkeep=git, projection=projection, schedule=schedule, meters=meters)
 
 
 def _search(tier: Tier) -> Search:

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     database_connections: int = Field(default=10, ge=2, le=200)
     database_seconds: float = Field(default=0.5, gt=0, le=60)
+    maintenance_hours: float = Field(default=24.0, ge=0)
+    maintenance_commits: int = Field(default=500, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
 

@@ -202,5 +202,8 @@ class Upkeep(Protocol):
         ...
 
     def maintain(self, name: RepositoryName) -> None:
-        """Packs loose objects and joins small packs; drops no object. Raises RepositoryNotFound, Unavailable."""
+        """Packs loose objects, joins small packs, and writes one index over all packs; drops no object.
+
+        Raises RepositoryNotFound, Unavailable.
+        """
         ...

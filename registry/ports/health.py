@@ -36,7 +36,7 @@ class RepositoryFacts:
     Promptuary sets them, with what stands there (None: nothing); ``hooks_path`` is where Git really looks for hooks if
     not in the repository, and ``hooks_path_file`` the configuration that says so. ``alternates`` are object folders
     that it borrows from, ``gone_alternates`` those that are not there. ``tip`` and ``tip_time`` are of the branch that
-    ``head`` names.
+    ``head`` names. ``loose`` estimates the objects that lie by themselves, in ``packs`` files are the others.
     """
 
     path: Path
@@ -53,6 +53,8 @@ class RepositoryFacts:
     locks: Sequence[str] = ()
     alternates: Sequence[str] = ()
     gone_alternates: Sequence[str] = ()
+    loose: int = 0
+    packs: int = 0
 
 
 class GitHealth(Protocol):

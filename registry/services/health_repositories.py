@@ -10,6 +10,11 @@ from registry.domain.wording import counted
 from registry.ports.health import HookState, RepositoryFacts
 from registry.services.health_folders import quoted
 
+LOOSE_LIMIT = 20_000
+"""What 500 commits bring to deep folders, twice: more has waited longer than the server lets it."""
+PACKS_LIMIT = 50
+"""As Git's own collection has it; joined geometrically there are a dozen."""
+
 FUTURE = timedelta(minutes=5)
 """How far a commit may be ahead of our clock: clocks differ."""
 
@@ -129,6 +134,17 @@ def alternates_finding(name: RepositoryName, facts: RepositoryFacts) -> Finding:
     found = f"it borrows objects from {', '.join(facts.alternates)}"
     why = "A backup of the data folder does not hold them, and whoever tidies up there takes them away."
     return Finding("alternates", Grade.WARNING, found, name, why, "Copy them over.", command)
+
+
+def upkeep_finding(name: RepositoryName, facts: RepositoryFacts) -> Finding:
+    """Whether its objects are packed, as the server does by itself."""
+    state = f"{counted(facts.packs, 'pack')}, about {counted(facts.loose, 'loose object')}"
+    if facts.loose <= LOOSE_LIMIT and facts.packs <= PACKS_LIMIT:
+        return well("upkeep", state, name)
+    why = "Clones, histories and rebuilds get slower with every pack and loose object."
+    remedy = "The server packs five minutes after its start and then daily; its log says where that fails. Or now:"
+    command = f"git --git-dir={quoted(facts.path)} repack --geometric=2 -d --write-midx"
+    return Finding("upkeep", Grade.WARNING, state, name, why, remedy, command)
 
 
 def commit_clock_finding(name: RepositoryName, facts: RepositoryFacts, now: datetime) -> Finding:

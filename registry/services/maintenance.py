@@ -18,9 +18,15 @@ LOOK_SECONDS = 10.0
 FIRST_SECONDS = 300.0
 """How long a server leaves its repositories alone after its start, when clients come back."""
 
-COMMITS_BETWEEN = 500
-SECONDS_BETWEEN = 24 * 3600.0
 RETRY_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often a repository is packed: after so many commits or seconds, whichever comes first; 0 seconds is never."""
+
+    seconds: float = 24 * 3600.0
+    commits: int = 500
 
 
 @dataclass(slots=True)
@@ -37,11 +43,18 @@ class Maintenance:
     """Looks what each repository needs and does it in a thread, one repository after the other."""
 
     def __init__(
-        self, *, git: Repositories, upkeep: Upkeep, projection: Projection, meters: Meters | None = None
+        self,
+        *,
+        git: Repositories,
+        upkeep: Upkeep,
+        projection: Projection,
+        schedule: Schedule | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self._git = git
         self._upkeep = upkeep
         self._projection = projection
+        self._schedule = schedule or Schedule()
         self._meters = meters or Meters()
         self._kept: dict[RepositoryName, _Kept] = {}
 
@@ -64,15 +77,20 @@ class Maintenance:
         kept = self._kept.get(repository)
         if kept is None:
             kept = self._kept[repository] = _Kept(ordinal, ordinal, now + FIRST_SECONDS, now + FIRST_SECONDS)
-        if now >= kept.not_before and (now >= kept.due or abs(ordinal - kept.packed) >= COMMITS_BETWEEN):
+        if self._is_due(kept, now, ordinal):
             kept.not_before = kept.due = now + RETRY_SECONDS  # holds where the next line fails
             with self._meters.timed(Work.MAINTENANCE, "pack", repository=repository) as timing:
                 await asyncio.to_thread(self._upkeep.maintain, repository)
                 timing.outcome = "done"
             kept.graphed = kept.packed = ordinal
-            kept.not_before, kept.due = now, now + SECONDS_BETWEEN
+            kept.not_before, kept.due = now, now + self._schedule.seconds
         elif ordinal != kept.graphed:
             kept.graphed = ordinal  # where it fails, the next commit or the next packing makes up for it
             with self._meters.timed(Work.MAINTENANCE, "commit-graph", repository=repository) as timing:
                 await asyncio.to_thread(self._upkeep.extend_commit_graph, repository)
                 timing.outcome = "done"
+
+    def _is_due(self, kept: _Kept, now: float, ordinal: int) -> bool:
+        if not self._schedule.seconds or now < kept.not_before:
+            return False
+        return now >= kept.due or abs(ordinal - kept.packed) >= self._schedule.commits

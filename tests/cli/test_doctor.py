@@ -127,7 +127,15 @@ class Case(NamedTuple):
     options: tuple[str, ...] = ()
 
 
+def scatter(data: Path) -> None:
+    """Sixty packs of one blob each."""
+    for number in range(60):
+        blob = git(bare(data), "hash-object", "-w", "--stdin", data=f"{number}".encode()).strip()
+        git(bare(data), "pack-objects", "-q", "objects/pack/pack", data=f"{blob}\n".encode())
+
+
 CASES = {
+    "waiting to be packed": Case(scatter, "upkeep", "warning", "6"),
     "folder open to others": Case(lambda d: d.chmod(0o755), "data-mode", "warning", "0755"),
     "folder writable by others": Case(lambda d: d.chmod(0o777), "data-mode", "problem", "0777"),
     "gates open": Case(lambda d: (d / "gates").chmod(0o755), "gates", "problem", "0755"),

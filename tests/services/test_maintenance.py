@@ -2,15 +2,16 @@
 
 import asyncio
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from registry.bootstrap import Registry
+from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.selectors import Selector
-from registry.services import maintenance
-from registry.services.maintenance import FIRST_SECONDS, RETRY_SECONDS, SECONDS_BETWEEN, Maintenance
+from registry.services.maintenance import FIRST_SECONDS, RETRY_SECONDS, Maintenance, Schedule
+from registry.settings import Settings
 from tests.pushing import REPOSITORY, Pusher, text_template
 
 T = "prompts/{}.prompt.yaml"
@@ -77,11 +78,15 @@ async def test_loose_objects_become_packed_and_reads_go_on(registry: Registry, p
     assert git(registry, "fsck", "--strict", "--no-dangling") == ""
     assert git(registry, "cat-file", "-t", unreachable).strip() == "commit"
     assert git(registry, "commit-graph", "verify") == ""
+    assert git(registry, "multi-pack-index", "verify", "--no-progress") == ""
     assert await registry.verifying.verify(REPOSITORY) == []
 
 
 async def test_a_pack_is_durable_with_its_index_before_loose_objects_go(registry: Registry) -> None:
     assert "pack-metadata" in git(registry, "config", "core.fsync").strip().split(",")
+
+
+SECONDS_BETWEEN = Schedule().seconds
 
 
 async def test_once_some_minutes_after_the_start_then_daily(look: Maintenance, upkeep: Noted) -> None:
@@ -93,10 +98,22 @@ async def test_once_some_minutes_after_the_start_then_daily(look: Maintenance, u
     assert done == [[], [], ["pack"], [], ["pack"]]
 
 
-async def test_after_many_commits(
-    look: Maintenance, upkeep: Noted, pusher: Pusher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(maintenance, "COMMITS_BETWEEN", 2)
+async def test_never_where_that_is_set(look: Maintenance, upkeep: Noted, pusher: Pusher) -> None:
+    look._schedule = Schedule(seconds=0, commits=1)
+    await look.look(0)
+    await pusher.land({T.format("a"): text_template("1 {{ name }}")})
+    await look.look(FIRST_SECONDS * 1000)
+    assert upkeep.taken() == ["graph"], "the commit graph grows all the same"
+
+
+async def test_the_schedule_is_set(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", maintenance_hours=2, maintenance_commits=7)
+    async with open_registry(settings) as opened:
+        assert opened.maintenance._schedule == Schedule(seconds=7200, commits=7)
+
+
+async def test_after_many_commits(look: Maintenance, upkeep: Noted, pusher: Pusher) -> None:
+    look._schedule = Schedule(commits=2)
     await look.look(0)
     await look.look(FIRST_SECONDS)
     assert upkeep.taken() == ["pack"]
@@ -122,3 +139,48 @@ async def test_what_fails_is_logged_and_tried_again_later(
     await look.look(FIRST_SECONDS + RETRY_SECONDS)
     await look.look(FIRST_SECONDS + RETRY_SECONDS + 10)
     assert upkeep.taken() == ["pack"]
+
+
+async def test_packing_again_and_again_while_many_read_and_write(registry: Registry, pusher: Pusher) -> None:
+    """Packs come and go under open handles, with the index over all of them; nothing is missed, nothing lost."""
+    await pusher.land({T.format("a"): text_template("0 {{ name }}")})
+    ended = asyncio.Event()
+    packed = 0
+
+    async def pack() -> None:
+        nonlocal packed
+        while not ended.is_set():
+            await asyncio.to_thread(registry.git.maintain, REPOSITORY)  # type: ignore[attr-defined]
+            packed += 1
+
+    async def read() -> None:
+        while not ended.is_set():
+            found = await registry.templates.read(REPOSITORY, A, Selector(ref="main"))
+            assert "{{ name }}" in found.source
+            with registry.git.open(REPOSITORY) as store:
+                tip = store.resolve("main")
+                assert tip is not None
+                await asyncio.to_thread(store.log, tip, T.format("a"), 5)
+                assert [content for _, content in store.read([e.id for e in store.entries(tip, "prompts/")])]
+
+    working = [asyncio.create_task(each()) for each in (pack, read, read)]
+    for number in range(30):
+        await pusher.land(
+            {T.format("a"): text_template(f"{number} {{{{ name }}}}"), T.format(f"n{number}"): text_template()}
+        )
+    ended.set()
+    await asyncio.gather(*working)
+    assert packed >= 3
+    await asyncio.to_thread(registry.git.maintain, REPOSITORY)  # type: ignore[attr-defined]
+    assert git(registry, "fsck", "--strict", "--no-dangling") == ""
+    assert git(registry, "multi-pack-index", "verify", "--no-progress") == ""
+    assert int(git(registry, "rev-list", "--count", "main")) == 31
+    assert await registry.verifying.verify(REPOSITORY) == []
+
+
+async def test_a_collection_by_hand_leaves_young_objects(registry: Registry, pusher: Pusher) -> None:
+    assert git(registry, "config", "gc.pruneExpire").strip() == "2.weeks.ago"
+    unreachable = pusher.commit({T.format("a"): text_template("never pushed {{ name }}")})
+    await pusher.land({T.format("a"): text_template("1 {{ name }}")})
+    git(registry, "-c", "gc.pruneExpire=2.weeks.ago", "gc", "-q")
+    assert git(registry, "cat-file", "-t", unreachable).strip() == "commit"

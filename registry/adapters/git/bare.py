@@ -16,6 +16,7 @@ SETTINGS = {
     "receive.denyDeleteCurrent": "refuse",
     "uploadpack.allowFilter": "true",  # partial clones
     "gc.auto": "0",
+    "gc.pruneExpire": "2.weeks.ago",  # a collection by hand leaves what a job under way may want: that of a day
     "maintenance.auto": "false",
     "repack.writeBitmaps": "false",
 }

@@ -102,6 +102,8 @@ def _look(repo: pygit2.Repository, path: Path) -> RepositoryFacts:
         command=_value(config, "promptuary.command") or "",
         locks=_locks(path),
         alternates=alternates,
+        loose=_loose(path),
+        packs=len(list((path / "objects/pack").glob("*.pack"))),
         gone_alternates=[each for each in alternates if not (path / "objects" / each).is_dir()],
     )
 
@@ -154,6 +156,11 @@ def _is_old(place: Path) -> bool:
         return abs(time.time() - place.stat().st_mtime) > _OLD_SECONDS
     except OSError:
         return False
+
+
+def _loose(path: Path) -> int:
+    """Loose objects by one of the 256 folders that they are spread over evenly, as Git itself estimates."""
+    return 256 * len([each for each in (path / "objects/17").glob("*") if len(each.name) == 38])
 
 
 def _alternates(path: Path) -> list[str]:

@@ -25,6 +25,9 @@ _NEW = ".new-"
 _LEFT_BEHIND_SECONDS = 24 * 3600
 _STALE_LOCK_SECONDS = 5
 
+LONG_SECONDS = 6 * 3600.0
+"""How long the upkeep of one repository may take: on a slow disk the first packing after an import takes its time."""
+
 
 class LocalRepositories:
     """Repositories at ``<root>/<name>.git``.
@@ -169,8 +172,11 @@ class LocalRepositories:
         )
 
     def maintain(self, name: RepositoryName) -> None:
-        """Packs loose objects and joins small packs; safe beside readers and writers, drops nothing. Long."""
-        run_git(self.path(name), ["repack", "--geometric=2", "-d", "-q"])
+        """Packs loose objects, joins small packs and writes one index over all; drops nothing. Long.
+
+        Safe beside readers and writers: who has opened a pack that goes keeps it, who has not looks for the new one.
+        """
+        run_git(self.path(name), ["repack", "--geometric=2", "-d", "-q", "--write-midx"], timeout=LONG_SECONDS)
         self.extend_commit_graph(name)
 
 
