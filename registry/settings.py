@@ -4,12 +4,15 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _REDIS = re.compile(r"rediss?://([^/@]*@)?[^/@:?]+(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?|unix://([^/@]*@)?/.+")
+
+
+PATIENT_SECONDS = 60.0
 
 
 class Settings(BaseSettings):
@@ -34,6 +37,7 @@ class Settings(BaseSettings):
     elasticsearch_password: SecretStr | None = None
     elasticsearch_api_key: SecretStr | None = None
     elasticsearch_ca_file: Path | None = None
+    elasticsearch_seconds: float = Field(default=0.8, gt=0, le=60)
     auth_grace: float = Field(default=300.0, ge=0)
     redis_url: SecretStr | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
@@ -58,6 +62,10 @@ class Settings(BaseSettings):
         if url and not _REDIS.fullmatch(url.get_secret_value()):
             raise ValueError("must be an address of Redis: redis://user:password@host:6379/0, or rediss:// with TLS")
         return url
+
+    def patient(self) -> Self:
+        """The same for a command that nobody's request waits for: a minute for each call."""
+        return self.model_copy(update={"database_seconds": PATIENT_SECONDS, "elasticsearch_seconds": PATIENT_SECONDS})
 
     @property
     def repositories(self) -> Path:

@@ -134,6 +134,7 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Data
         password=_secret(settings.elasticsearch_password),
         api_key=_secret(settings.elasticsearch_api_key),
         ca_file=settings.elasticsearch_ca_file,
+        search_seconds=settings.elasticsearch_seconds,
     )
     stack.push_async_callback(cluster.close)
     index = ElasticsearchSearchIndex(cluster, namespace=settings.namespace, templates=SqlTemplateIndex(database))

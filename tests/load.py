@@ -21,6 +21,8 @@ class Load:
     server: Running
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
+    pausing: threading.Event = field(default_factory=threading.Event)
+    """While it is set nobody begins another write."""
     promised: dict[str, int] = field(default_factory=dict)
     """Template name -> the highest count in it that was acknowledged."""
     commits: list[str] = field(default_factory=list)
@@ -49,6 +51,8 @@ class Load:
     def _write(self, name: str) -> None:
         count = 0
         while not self.stopping.is_set():
+            if self.pausing.wait(0.001) and not self.stopping.wait(0.05):
+                continue
             count += 1
             # Without a pause the branch never stands still for as long as a push takes.
             time.sleep(random.uniform(0.1, 0.6))
@@ -75,6 +79,8 @@ class Load:
         count = 0
         path = f"prompts/{name}.prompt.yaml"
         while not self.stopping.is_set():
+            if self.pausing.wait(0.001) and not self.stopping.wait(0.05):
+                continue
             fetched = run_git(clone, "fetch", "-q", self.server.git_url, "+refs/heads/main:refs/heads/main")
             if fetched.returncode and b"couldn't find remote ref" not in fetched.stderr:
                 time.sleep(0.05)

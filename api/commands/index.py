@@ -97,7 +97,7 @@ async def _opened(
     from registry.bootstrap import open_registry
 
     collector.look_seldom()
-    async with open_registry(settings) as registry:
+    async with open_registry(settings.patient()) as registry:
         names = [registry.repositories.require(repository)] if repository else registry.repositories.names()
         yield registry, names
 

@@ -1,0 +1,193 @@
+"""Everything that the server tier stands on, each part of it to be killed, stopped and brought back."""
+
+import asyncio
+import json
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.services.service import Service
+from tests.cluster import Cluster, make_cluster
+from tests.deploy.composed import running_nginx
+from tests.load import Load, assert_kept
+from tests.own_services import own_elasticsearch, own_postgres, own_redis
+from tests.running import NoAnswer, Running, template_path, text_template
+
+READ = "always/there"
+LONGEST_READ_SECONDS = 10.0
+RECOVERY_SECONDS = 10.0
+
+Mend = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Readers:
+    """Reads a template by name, again and again, and keeps what did not come."""
+
+    front: Running
+    stopping: threading.Event = field(default_factory=threading.Event)
+    answers: int = 0
+    slowest: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Until it is told to stop."""
+        while not self.stopping.is_set():
+            started = time.monotonic()
+            try:
+                status, _, answer = self.front.call("GET", template_path(READ), timeout=LONGEST_READ_SECONDS)
+            except NoAnswer as error:
+                self.failures.append(f"after {time.monotonic() - started:.1f} s: {error}")
+            else:
+                self.answers += 1
+                if status != 200:
+                    self.failures.append(f"{status} {answer}")
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            time.sleep(0.02)
+
+
+@dataclass
+class Weather:
+    """A whole server tier behind nginx, under a load of reads, writes and pushes."""
+
+    cluster: Cluster
+    front: Running
+    services: dict[str, Service]
+    load: Load
+    readers: Readers
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Begins the load."""
+        reading = [threading.Thread(target=self.readers.read, daemon=True) for _ in range(2)]
+        for thread in reading:
+            thread.start()
+        self.threads = [*self.load.start(), *reading]
+
+    def end(self) -> None:
+        """Ends the load."""
+        self.load.stopping.set()
+        self.readers.stopping.set()
+        for thread in self.threads:
+            thread.join(90)
+            assert not thread.is_alive()
+
+    async def break_(self, part: str, how: str) -> Mend:
+        """Kills or stops a part; what is given mends it."""
+        if part in self.services:
+            return await _break_service(self.services[part], how)
+        process = {
+            "indexer": next((each for each in self.cluster.indexers if leads(each)), self.cluster.indexers[0]),
+            "git": self.cluster.git,
+            "api": self.cluster.replicas[0],
+        }[part]
+        return await _break_process(process, how)
+
+    async def verified(self) -> None:
+        """Waits until the projections are equal to Git, ten seconds at most beside what the comparison itself takes."""
+        self.load.pausing.set()
+        try:
+            await self._verified()
+        finally:
+            self.load.pausing.clear()
+
+    async def _verified(self) -> None:
+        until = time.monotonic() + RECOVERY_SECONDS
+        while True:
+            done = await asyncio.to_thread(self.cluster.git.command, "index", "verify", "--json")
+            if done.returncode == 0:
+                assert json.loads(done.stdout)["equal"] is True
+                return
+            assert time.monotonic() < until, f"{done.stdout}\n{done.stderr}\n{self.tails()}"
+            await asyncio.sleep(0.3)
+
+    async def writes_again(self) -> None:
+        """Waits until a write is taken."""
+        before = len(self.load.commits)
+        until = time.monotonic() + RECOVERY_SECONDS
+        while len(self.load.commits) == before:
+            assert time.monotonic() < until, f"no write was taken\n{self.load.faults}\n{self.tails()}"
+            await asyncio.sleep(0.1)
+
+    def assert_kept(self) -> None:
+        """Nothing acknowledged is lost, no read failed, and nobody was answered what they should not be."""
+        assert_kept(self.cluster.git, self.load)
+        assert not self.load.faults, "\n".join(self.load.faults)[:3000]
+        assert not self.readers.failures, f"{len(self.readers.failures)} reads failed: {self.readers.failures[:5]}"
+
+    def tails(self) -> str:
+        """The ends of the logs."""
+        processes = (self.cluster.git, *self.cluster.indexers, *self.cluster.replicas)
+        return "\n".join(f"--- {each.log.name}\n{each.tail()[-1500:]}" for each in processes)
+
+
+def leads(indexer: Running) -> bool:
+    """Whether an indexer led when it last said so."""
+    said = indexer.log.read_text("utf-8", "replace")
+    return said.rfind("leading the projection") > said.rfind("waiting to lead")
+
+
+async def _break_service(service: Service, how: str) -> Mend:
+    if how == "stopped":
+        await service.stop()
+        return service.cont
+    await service.kill()
+
+    async def start() -> None:
+        await service.start()
+
+    return start
+
+
+async def _break_process(process: Running, how: str) -> Mend:
+    assert process.process is not None
+    if how == "stopped":
+        process.process.send_signal(signal.SIGSTOP)
+
+        async def cont() -> None:
+            assert process.process is not None
+            process.process.send_signal(signal.SIGCONT)
+
+        return cont
+    process.kill()
+
+    async def start() -> None:
+        process.begin()
+        await asyncio.to_thread(process.wait_until_ready)
+
+    return start
+
+
+@asynccontextmanager
+async def fair_weather(folder: Path) -> AsyncIterator[Weather]:
+    """All of it, running, with services of its own."""
+    async with (
+        own_postgres(folder, max_connections="200") as postgres,
+        own_elasticsearch(folder) as elasticsearch,
+        own_redis(folder) as redis,
+    ):
+        addresses = {
+            "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch.url,
+            "PROMPTUARY_REDIS_URL": redis.url,
+            "PROMPTUARY_RECONCILE_SECONDS": "2",
+        }
+        cluster = make_cluster(folder, postgres.url, indexers=2, replicas=2, settings=addresses)
+        try:
+            made = cluster.git.command("init", "default")
+            assert made.returncode == 0, made.stderr
+            await asyncio.to_thread(cluster.start)
+            assert cluster.git.put(READ, text_template("always"), If_None_Match="*")[0] == 201
+            with running_nginx([each.port for each in cluster.replicas]) as port:
+                front = Running(folder / "data", folder / "nginx.log", port=port, key=cluster.git.key)
+                services: dict[str, Service] = {
+                    "postgres": postgres,
+                    "elasticsearch": elasticsearch,
+                    "redis": redis,
+                }
+                yield Weather(cluster, front, services, Load(front, folder), Readers(front))
+        finally:
+            cluster.stop()

@@ -1,0 +1,74 @@
+"""Bad weather: each part of the server tier killed and stopped under load, one at a time and several at once.
+
+Reads by name go on, writes are done durably or refused with 503, and soon afterwards the projections are Git's.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.weather.conditions import Weather, fair_weather
+
+PARTS = ("postgres", "elasticsearch", "redis", "indexer", "git", "api")
+WAYS = ("killed", "stopped")
+BROKEN_SECONDS = 3.0
+
+# A service that is asked whether it answers, and does not, leaves its driver's socket to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+ONE_AT_A_TIME = [((part, how),) for part in PARTS for how in WAYS]
+ALL_STORES = (("postgres", "killed"), ("elasticsearch", "killed"), ("redis", "killed"))
+SHORT = [
+    (("postgres", "killed"),),
+    (("postgres", "stopped"),),
+    (("elasticsearch", "stopped"), ("redis", "stopped")),
+    (("indexer", "stopped"),),
+    (("git", "killed"),),
+    (("api", "stopped"),),
+    ALL_STORES,
+]
+Condition = Sequence[tuple[str, str]]
+
+
+async def endure(weather: Weather, condition: Condition) -> None:
+    """Breaks what the condition names, waits, mends it, and looks whether all is well."""
+    mends = [await weather.break_(part, how) for part, how in condition]
+    await asyncio.sleep(BROKEN_SECONDS)
+    for mend in reversed(mends):
+        await mend()
+    await weather.writes_again()
+    await weather.verified()
+    weather.assert_kept()
+
+
+async def run_through(folder: Path, conditions: Sequence[Condition]) -> None:
+    async with fair_weather(folder) as weather:
+        weather.begin()
+        try:
+            await weather.writes_again()
+            for condition in conditions:
+                print(condition, flush=True)  # noqa: T201 - a failure names where it was
+                await endure(weather, condition)
+        finally:
+            weather.end()
+        weather.assert_kept()
+        assert weather.readers.answers > 100
+        print(f"{weather.readers.answers} reads, the slowest took {weather.readers.slowest:.2f} s")  # noqa: T201
+        weather.cluster.git.assert_sound()
+
+
+@pytest.mark.crash
+async def test_reads_go_on_and_nothing_is_lost_whatever_is_away(tmp_path: Path) -> None:
+    await run_through(tmp_path, SHORT)
+
+
+@pytest.mark.soak
+@pytest.mark.crash
+async def test_reads_go_on_and_nothing_is_lost_in_all_kinds_of_weather(tmp_path: Path) -> None:
+    pairs = [
+        ((one, how), (other, also)) for one, other in itertools.combinations(PARTS, 2) for how in WAYS for also in WAYS
+    ]
+    await run_through(tmp_path, [*ONE_AT_A_TIME, *pairs, ALL_STORES])
