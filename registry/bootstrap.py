@@ -58,7 +58,7 @@ from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
 from registry.services.search import Search
-from registry.services.search_feed import Feed, SearchFeed
+from registry.services.search_feed import ENGINE_ENTRIES_AT_ONCE, ENTRIES_AT_ONCE, Feed, SearchFeed
 from registry.services.seeding import Seeding
 from registry.services.shown_states import ShownStates
 from registry.services.states import States
@@ -158,7 +158,9 @@ class _Projected:
 def _projected(tier: Tier, role: Role) -> _Projected:
     """Raises Unavailable where another process has to project and the catalogue is none that processes can share."""
     if role.projects:
-        return _Projected(tier.projection, tuple(SearchFeed(outbox=o, index=i) for o, i in _fed(tier)), tier.events)
+        sizes = (ENTRIES_AT_ONCE, ENGINE_ENTRIES_AT_ONCE)
+        feeds = (SearchFeed(outbox=o, index=i, at_once=n) for (o, i), n in zip(_fed(tier), sizes, strict=False))
+        return _Projected(tier.projection, tuple(feeds), tier.events)
     if tier.signals is None:
         raise Unavailable(
             "Several processes share a catalogue in PostgreSQL: set PROMPTUARY_DATABASE_URL, or run promptuary serve, "

@@ -14,6 +14,8 @@ from registry.ports.search_index import CountedSearchIndex
 log = logging.getLogger(__name__)
 
 ENTRIES_AT_ONCE = 500
+ENGINE_ENTRIES_AT_ONCE = 2_000
+"""The same for a search engine, which takes them on several connections and holds up nobody who writes."""
 
 
 class Feed(Protocol):
@@ -35,18 +37,19 @@ class Feed(Protocol):
 class SearchFeed:
     """Carries what the outbox names to the search index."""
 
-    def __init__(self, *, outbox: Outbox, index: CountedSearchIndex) -> None:
+    def __init__(self, *, outbox: Outbox, index: CountedSearchIndex, at_once: int = ENTRIES_AT_ONCE) -> None:
         self._outbox = outbox
         self._index = index
+        self._at_once = at_once
 
     async def drain(self) -> int:
         """Feeds until the outbox is empty; says how many templates it fed. Raises Unavailable."""
         fed = 0
-        while entries := await self._outbox.pending(ENTRIES_AT_ONCE):
+        while entries := await self._outbox.pending(self._at_once):
             for kind, run in groupby(entries, key=lambda entry: entry.kind):
                 await self._feed(kind, list(run))
             fed += len(entries)
-            if len(entries) < ENTRIES_AT_ONCE:
+            if len(entries) < self._at_once:
                 break  # what came meanwhile is fed by whoever asked for it
         return fed
 

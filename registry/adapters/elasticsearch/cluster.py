@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 from elastic_transport import ConnectionTimeout, TransportError
-from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, OrjsonSerializer
 
 from registry.adapters.breakers import Breaker
 from registry.domain.errors import Unavailable
@@ -47,7 +48,10 @@ class Cluster:
         if ca_file:
             more["ca_certs"] = str(ca_file)
         # Retries would outlive the deadline; whoever feeds tries again by itself.
-        self._client = AsyncElasticsearch(url, max_retries=0, connections_per_node=_CONNECTIONS, **more)
+        more |= {"serializer": OrjsonSerializer(), "connections_per_node": _CONNECTIONS, "max_retries": 0}
+        self._client = AsyncElasticsearch(url, **more)
+        # Another deadline is another client over the same connections, and making one takes a millisecond.
+        self._with_deadline = lru_cache(maxsize=8)(lambda seconds: self._client.options(request_timeout=seconds))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -73,7 +77,7 @@ class Cluster:
         params: Mapping[str, Any] | None = None,
     ) -> Any:
         """The parsed answer. Raises NotThere for a 404, Unavailable for everything else that fails."""
-        client = self._client.options(request_timeout=seconds)
+        client = self._with_deadline(seconds)
         headers = _NDJSON if isinstance(body, bytes) else _JSON
         try:
             answer = await client.perform_request(method, path, params=params, headers=headers, body=body)

@@ -3,7 +3,8 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ from registry.domain.template import Status, TemplateType
 SHORTEST_TAIL = 3
 LONGEST_TAIL = 100
 LONGEST_START = 2
-_JOINED = "tokens"
+_FIRST_VOWEL, _LAST_FINAL = "\u1160", "\u11ff"
+_SHOWN = tuple(field.name for field in fields(Facts) if field.name != "tokens")
 
 
 class Kept(NamedTuple):
@@ -42,13 +44,11 @@ def source_of(document: SearchDocument) -> dict[str, Any]:
     facts = document.facts
     words = words_of(document.name, facts, document.body)
     unique = {field: set(text.split(" ")) for field, text in words.items()}
-    kept = asdict(facts)
-    del kept[_JOINED]
     return {
         "name": document.name,
         "sort_key": sort_key(document.name).decode(),
         "fingerprint": document.fingerprint,
-        "kept": {"facts": kept, "owners": document.owners},
+        "kept": {"facts": {name: getattr(facts, name) for name in _SHOWN}, "owners": document.owners},
         "body": unicodedata.normalize("NFC", document.body),
         "facet": _facets(document),
         "words": words,
@@ -104,10 +104,19 @@ def _facets(document: SearchDocument) -> dict[str, list[str]]:
     return {facet: sorted(set(values)) for facet, values in found.items()}
 
 
+@lru_cache(maxsize=65_536)
+def _tails_of(word: str) -> tuple[str, ...]:
+    """The ends of a word that are not the whole of it; of an endless one only the beginning of each.
+
+    None begins within a syllable: nobody types half of one first.
+    """
+    places = (at for at in range(1, len(word) - SHORTEST_TAIL + 1) if not _FIRST_VOWEL <= word[at] <= _LAST_FINAL)
+    return tuple(word[at : at + LONGEST_TAIL] for at in places)
+
+
 def _tails(words: set[str]) -> list[str]:
-    """The ends of words that are no whole words; of an endless one only the beginning of each."""
-    return sorted({word[at : at + LONGEST_TAIL] for word in words for at in range(1, len(word) - SHORTEST_TAIL + 1)})
+    return list(set().union(*map(_tails_of, words)))
 
 
 def _starts(words: set[str]) -> list[str]:
-    return sorted({word[:length] for word in words if word for length in range(1, LONGEST_START + 1)})
+    return list({word[:1] for word in words if word} | {word[:LONGEST_START] for word in words if word})

@@ -1,13 +1,11 @@
 """Full-text search in Elasticsearch (``registry.ports.search_index.SearchIndex``)."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from registry.adapters.elasticsearch.cluster import Cluster, NotThere, encoded, kept_there
-from registry.adapters.elasticsearch.documents import Kept, document_id, kept_of, old_source_of, source_of, words_of
+from registry.adapters.elasticsearch.cluster import Cluster, NotThere, kept_there
+from registry.adapters.elasticsearch.documents import Kept, kept_of, words_of
 from registry.adapters.elasticsearch.generations import Generations
 from registry.adapters.elasticsearch.queries import (
     alike,
@@ -18,6 +16,7 @@ from registry.adapters.elasticsearch.queries import (
     suggestions_body,
     wanted,
 )
+from registry.adapters.elasticsearch.writing import Writing
 from registry.domain.catalogue import Facts, SearchDocument, TemplateEntry
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.errors import TemplateNotFound, Unavailable
@@ -27,16 +26,8 @@ from registry.domain.search import Highlight, Hit, Query, SearchPage, Suggestion
 from registry.domain.search_terms import Term, parse_terms
 from registry.ports.catalogue import TemplateIndex
 
-REFRESHED_AT_MOST = 100
-"""Documents that are searchable when ``put`` returns; more of them within a second."""
-
-_ACTIONS_AT_ONCE = 250
 _PAGE = 5_000
-_OLDER = 409
-_YIELD = 50
 _OLD_TEXT = 0.9
-_GONE = 404
-_FINE = 300
 
 
 class ElasticsearchSearchIndex:
@@ -51,6 +42,7 @@ class ElasticsearchSearchIndex:
         self._generations = Generations(cluster, namespace)
         self._old = Generations(cluster, f"{namespace}-versions")
         self._templates = templates
+        self._writing = Writing(cluster, now=self._generations, old=self._old)
 
     async def search(self, query: Query) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
@@ -150,45 +142,11 @@ class ElasticsearchSearchIndex:
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
         """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
-        newest: dict[tuple[RepositoryName, TemplateName, int | None], SearchDocument] = {}
-        for document in sorted(documents, key=lambda each: each.ordinal):
-            newest[document.repository, document.name, document.version] = document
-        actions: defaultdict[tuple[RepositoryName, bool], list[bytes]] = defaultdict(list)
-        for number, document in enumerate(newest.values()):
-            old = document.version is not None
-            generations = self._old if old else self._generations
-            place = document_id(document.name, document.version)
-            target = _target(generations.written(document.repository), place, document.ordinal)
-            source = old_source_of(document) if old else source_of(document)
-            actions[document.repository, old].append(encoded({"index": target}) + b"\n" + encoded(source))
-            if number % _YIELD == _YIELD - 1:
-                await asyncio.sleep(0)
-        for (repository, old), lines in actions.items():
-            await self._write(repository, lines, self._old if old else self._generations)
+        await self._writing.put(documents)
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
         """Removes documents whose ordinal is not higher, and for an hour does not take older ones of these names."""
-        index = self._generations.written(repository)
-        places = (document_id(name) for name in dict.fromkeys(names))
-        lines = [encoded({"delete": _target(index, place, ordinal)}) for place in places]
-        if lines:
-            await self._write(repository, lines, self._generations)
-
-    async def _write(self, repository: RepositoryName, lines: Sequence[bytes], generations: Generations) -> None:
-        """Sends actions on several connections; makes the repository's index where it has none."""
-        refresh = len(lines) <= REFRESHED_AT_MOST
-        try:
-            await self._send(lines, refresh=refresh)
-        except NotThere:
-            with kept_there():
-                await generations.begin_live(repository)
-                await self._send(lines, refresh=refresh)
-
-    async def _send(self, lines: Sequence[bytes], *, refresh: bool) -> None:
-        parts = [lines[start : start + _ACTIONS_AT_ONCE] for start in range(0, len(lines), _ACTIONS_AT_ONCE)]
-        for results in await asyncio.gather(*(self._cluster.bulk(part, refresh=refresh) for part in parts)):
-            for result in results:
-                _check(result)
+        await self._writing.delete(repository, names, ordinal)
 
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
@@ -234,10 +192,6 @@ def _request(query: Query) -> list[Any]:
     return ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like, query.versions]
 
 
-def _target(index: str, place: str, ordinal: int) -> dict[str, Any]:
-    return {"_index": index, "_id": place, "version": ordinal, "version_type": "external_gte"}
-
-
 def _hit(found: Mapping[str, Any], entries: Mapping[TemplateName, TemplateEntry], highlighter: Highlighter) -> Hit:
     kept = kept_of(found["_source"])
     entry = entries.get(kept.name)
@@ -261,16 +215,3 @@ def _highlights(highlighter: Highlighter, kept: Kept, facts: Facts) -> tuple[Hig
     if kept.version is not None:
         return highlighter.highlights_of_body(kept.body)
     return highlighter.highlights(kept.name, facts, kept.body)
-
-
-def _check(result: Mapping[str, Any]) -> None:
-    """Raises NotThere where there is no index, Unavailable for what was not done; older documents are let go."""
-    status = result["status"]
-    if status < _FINE or status == _OLDER:
-        return
-    error = result.get("error")
-    if status == _GONE:
-        if error is None:
-            return  # a document that was to be deleted was not there
-        raise NotThere
-    raise Unavailable(f"The search engine refused a document: {status} {(error or {}).get('type')}.")
