@@ -19,6 +19,7 @@ from api.errors import error_answer
 from api.observing import ID, LEFT, ROUTE, STATUS
 from api.request_ids import HEADER as REQUEST_ID
 from api.seen_commits import SeenCommits
+from api.traces import traceparent
 from registry.domain.dependencies import Circuit, Condition
 from registry.domain.errors import BadRequest, Unavailable
 
@@ -186,6 +187,8 @@ def _passed_on(scope: Scope, request_id: bytes) -> CIMultiDict[str]:
         for name, value in scope["headers"]
         if name not in _OF_A_CONNECTION and name not in {b"expect", REQUEST_ID}
     ]
+    if (joined := traceparent()) is not None:
+        kept = [*((name, value) for name, value in kept if name != "traceparent"), ("traceparent", joined)]
     return CIMultiDict([*kept, (REQUEST_ID.decode(), request_id.decode()), (FORWARDED.decode(), "1")])
 
 

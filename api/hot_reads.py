@@ -21,6 +21,7 @@ from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import SLOW_SECONDS, Served, tell
 from api.request_meters import HOT_ROUTE, RequestMeters
 from api.template_reads import read_answer
+from api.traces import name_request, request_span
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
 from registry.domain.selectors import parse_selector
@@ -82,7 +83,7 @@ class HotReads:
             self._meters.cache_hits += 1
         else:
             self._meters.cache_misses += 1
-            answer = await self._missed(key, request_id)
+            answer = await self._missed(scope, key, request_id)
             if answer is None:
                 scope[ID] = request_id.decode()
                 await self._app(scope, receive, send)
@@ -97,10 +98,13 @@ class HotReads:
             served = Served("GET", scope["path"], HOT_ROUTE, answer.status, waited, perf_counter() - began, actor.user)
             tell(served, request_id)
 
-    async def _missed(self, key: Key, request_id: bytes) -> Answer | None:
+    async def _missed(self, scope: Scope, key: Key, request_id: bytes) -> Answer | None:
         token = CURRENT.set(request_id.decode())
         try:
-            return await self._fetch(key)
+            with request_span(scope) as span:
+                answer = await self._fetch(key)
+                name_request(span, "GET", HOT_ROUTE, answer.status if answer is not None else 0)
+                return answer
         except PromptuaryError:
             return None  # the documented route says what is wrong
         finally:

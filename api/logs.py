@@ -18,6 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from api.redaction import Redaction
 from api.request_ids import CURRENT
+from api.traces import trace_ids
 from registry.settings import Settings
 
 OWN = ("api", "hooks", "indexer", "registry")
@@ -100,6 +101,8 @@ def _described(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     event["logger"] = record.name
     if (request := CURRENT.get()) is not None:
         event["request"] = request
+    if (ids := trace_ids()) is not None:
+        event["trace.id"], event["span.id"] = ids
     return event
 
 

@@ -8,6 +8,7 @@ from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import Served, tell
 from api.request_meters import RequestMeters
+from api.traces import name_request, request_span
 
 ACTOR = "promptuary.actor"
 """Where in the ASGI scope the identified caller stands."""
@@ -36,20 +37,27 @@ class Observed:
             return
         if ID not in scope:
             scope[ID] = self._request_ids.take(dict(scope["headers"]).get(REQUEST_ID)).decode()
-        method, reply = scope["method"], _Reply(send)
         token = CURRENT.set(scope[ID])
         self._meters.in_flight += 1
+        try:
+            with request_span(scope) as span:
+                await self._follow(scope, receive, send, span)
+        finally:
+            self._meters.in_flight -= 1
+            CURRENT.reset(token)
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send, span: object) -> None:
+        method, reply = scope["method"], _Reply(send)
         try:
             await self._app(scope, receive, reply)
         except Exception:
             scope[STATUS] = 500
             raise
         finally:
-            self._meters.in_flight -= 1
             served = reply.served(method, scope)
             self._meters.add(served)
+            name_request(span, method, served.route, served.status)
             tell(served)
-            CURRENT.reset(token)
 
 
 class _Reply:

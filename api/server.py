@@ -19,10 +19,11 @@ from api.duties import on_duty
 from api.http_protocol import TypedUrlProtocol
 from api.listening import bind
 from api.logs import say, set_up_logs
+from api.traces import tracing
 from registry.bootstrap import Registry, open_registry
 from registry.roles import Role
 from registry.services.events import EventStreams
-from registry.settings import Settings
+from registry.settings import Settings, TraceSettings
 
 if TYPE_CHECKING:
     from api.forwarding import GitNode
@@ -39,6 +40,7 @@ def run_server(settings: Settings, role: Role = Role.SERVE, listener: socket.soc
     set_up_logs(settings)
     alone = listener is None
     with (
+        tracing(TraceSettings(), role),
         held(settings.data) if role.takes_writes else nullcontext(),
         closing(listener or bind(settings.host, settings.port)) as listening,
     ):

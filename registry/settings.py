@@ -78,6 +78,21 @@ class Settings(BaseSettings):
         return self.data.resolve() / "catalogue.sqlite"
 
 
+class TraceSettings(BaseSettings):
+    """Where traces go (``OTEL_EXPORTER_OTLP_ENDPOINT``), by the names that OpenTelemetry has; nowhere where unset."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_", frozen=True)
+
+    exporter_otlp_endpoint: str = ""
+    exporter_otlp_traces_endpoint: str = ""
+    sdk_disabled: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is somewhere that they can go."""
+        return bool(self.exporter_otlp_endpoint or self.exporter_otlp_traces_endpoint) and not self.sdk_disabled
+
+
 class ClientSettings(BaseSettings):
     """Where the command line finds a server: ``PROMPTUARY_URL`` and ``PROMPTUARY_KEY``."""
 

@@ -2,10 +2,12 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from time import perf_counter
+
+from registry.ports.tracing import span
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """The upper bounds of the classes that durations are counted in; the last class has none."""
@@ -52,33 +54,24 @@ class Timing:
         self.outcome = FAILED
 
 
-Spans = Callable[[str, Mapping[str, str]], AbstractContextManager[object]]
-"""Opens a span of a trace, by the name of the work and its attributes."""
-
-
-def _no_span(_name: str, _attributes: Mapping[str, str]) -> AbstractContextManager[object]:
-    return nullcontext()
-
-
 class Meters:
-    """The numbers of one process. ``spans`` is replaced where traces are wanted."""
+    """The numbers of one process."""
 
     def __init__(self) -> None:
         self.durations: defaultdict[tuple[Work, Labels], Durations] = defaultdict(Durations)
         self.projected_commits = 0
         self.projected_versions = 0
-        self.spans: Spans = _no_span
 
     @contextmanager
     def timed(self, work: Work, *labels: str, **attributes: str) -> Iterator[Timing]:
         """Times what happens in the context; ``failed`` is the outcome of what sets no other.
 
-        ``attributes`` are for the span alone: there may be any number of different ones.
+        ``attributes`` are for its span in a trace alone: there may be any number of different ones.
         """
         timing = Timing()
         started = perf_counter()
         try:
-            with self.spans(work, attributes):
+            with span(work, **attributes):
                 yield timing
         finally:
             self.durations[work, (*labels, timing.outcome)].add(perf_counter() - started)

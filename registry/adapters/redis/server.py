@@ -11,6 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from registry.adapters.breakers import Breaker
 from registry.domain.errors import Unavailable
+from registry.ports.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,12 @@ class RedisServer:
         A Redis that refuses something (its memory is full, a user may not do it) has answered: the circuit stays
         closed, and the log has it once.
         """
+        with span("Redis"):
+            async with self._guard(seconds) as client:
+                yield client
+
+    @asynccontextmanager
+    async def _guard(self, seconds: float | None) -> AsyncIterator["Redis"]:
         refusal: ResponseError | None = None
         async with self.breaker.guard(seconds):
             try:

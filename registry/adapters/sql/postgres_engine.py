@@ -30,6 +30,7 @@ from registry.adapters.sql.postgres_hot import HotConnections
 from registry.adapters.sql.postgres_migrate import migrate_server
 from registry.domain.dependencies import PoolUse
 from registry.ports.dependencies import Dependency
+from registry.ports.tracing import span
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ class PostgresDatabase(Database):
         """The rows of one statement, for a request: a statement by itself is a transaction and sees one state."""
         if self._closed:
             raise closed()
-        with server_errors(), self._counted(self.breaker.admit()):
+        with span("PostgreSQL fetch"), server_errors(), self._counted(self.breaker.admit()):
             rows: Sequence[Row[Any]] = await self._hot.fetch(statement, values, self._seconds)
             return rows
 
@@ -109,10 +110,11 @@ class PostgresDatabase(Database):
                 _set(connection, statement_timeout=f"{BATCH_SECONDS * 1000:.0f}")
             return work(connection)
 
-        if deadline is not Deadline.REQUEST:
-            return await self._within(seconds, self._read(limited), stops=True)
-        era = self.breaker.admit()
-        return await self._within(seconds, self._read(limited), stops=True, era=era)
+        with span("PostgreSQL read"):
+            if deadline is not Deadline.REQUEST:
+                return await self._within(seconds, self._read(limited), stops=True)
+            era = self.breaker.admit()
+            return await self._within(seconds, self._read(limited), stops=True, era=era)
 
     async def write(
         self,
@@ -131,7 +133,8 @@ class PostgresDatabase(Database):
                 _set(connection, statement_timeout=f"{seconds * 1000:.0f}")
             return work(connection)
 
-        return await self._within(seconds, self._write(limited), stops=False)
+        with span("PostgreSQL write"):
+            return await self._within(seconds, self._write(limited), stops=False)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         for last in (False, True):

@@ -22,6 +22,7 @@ from registry.adapters.sql.engine import Database, Deadline, Durability, in_tran
 from registry.adapters.sql.migrate import migrate
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
+from registry.ports.tracing import span
 
 T = TypeVar("T")
 
@@ -135,7 +136,8 @@ class SqliteDatabase(Database):
         self._check_open()
         query = _Query()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read, work, query)
+            with span("SQLite read"):
+                return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read, work, query)
         except asyncio.CancelledError:
             query.stop()
             raise
@@ -153,7 +155,8 @@ class SqliteDatabase(Database):
         reconciler projects again. Raises Unavailable.
         """
         self._check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._write, work, durability)
+        with span("SQLite write"):
+            return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._write, work, durability)
 
     def _check_open(self) -> None:
         if self._closed:
