@@ -79,15 +79,14 @@ class HotReads:
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
         request_id = self._request_ids.take(request_id)
-        if answer is not None:
-            self._meters.cache_hits += 1
-        else:
-            self._meters.cache_misses += 1
+        if answer is None:
             answer = await self._missed(scope, key, request_id)
             if answer is None:
                 scope[ID] = request_id.decode()
+                self._meters.hot_handed_on += 1
                 await self._app(scope, receive, send)
                 return
+            self._meters.hot_made += 1
         self._reads.count(answer.read, actor.key_id)
         answer = answer.matched(etags)
         waited = perf_counter() - began

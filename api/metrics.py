@@ -106,7 +106,7 @@ class _Numbers(Collector):
         yield _counter(families.REQUESTS, statuses)
         yield _histogram(families.REQUEST_SECONDS, requests.durations.items())
         yield _gauge(families.IN_FLIGHT, [((), requests.in_flight)])
-        layers = {"answers": (requests.cache_hits, requests.cache_misses), **self._registry.cache.counts()}
+        layers = {"answers": requests.hot_lookups(), **self._registry.cache.counts()}
         found = [((layer, "hit"), hits) for layer, (hits, _) in layers.items()]
         missed = [((layer, "miss"), misses) for layer, (_, misses) in layers.items()]
         yield _counter(families.CACHE_LOOKUPS, [*found, *missed])

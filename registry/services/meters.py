@@ -12,6 +12,8 @@ from registry.ports.tracing import span
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """The upper bounds of the classes that durations are counted in; the last class has none."""
 
+_FIRST = SECONDS[0]
+
 FAILED = "failed"
 
 Labels = tuple[str, ...]
@@ -36,7 +38,7 @@ class Durations:
 
     def add(self, seconds: float) -> None:
         """Counts one."""
-        self.classes[bisect_left(SECONDS, seconds)] += 1
+        self.classes[bisect_left(SECONDS, seconds) if seconds > _FIRST else 0] += 1
         self.total += seconds
 
     @property
