@@ -117,10 +117,11 @@ class Product:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Product]:
-    """Starts the server on a data folder and waits until it is ready."""
+def serving(data: Path, more: Mapping[str, str] | None = None) -> Iterator[Product]:
+    """Starts the server on a data folder, with ``more`` settings, and waits until it is ready."""
     port = free_port()
     settings = {"PROMPTUARY_PORT": str(port), "PROMPTUARY_DATA": str(data), "PROMPTUARY_SAMPLE": "false"}
+    settings |= more or {}
     log = data.with_name(f"{data.name}.log")
     with log.open("ab") as output:
         started = time.perf_counter()

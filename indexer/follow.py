@@ -13,6 +13,9 @@ from registry.services.maintenance import LOOK_SECONDS
 
 log = logging.getLogger(__name__)
 
+FED_LOOK_SECONDS = 5.0
+"""How often a search engine is asked whether it still has everything."""
+
 
 async def run(registry: Registry) -> None:
     """Reconciles at once and on a timer, until cancelled.
@@ -20,7 +23,7 @@ async def run(registry: Registry) -> None:
     Whoever projects also watches refs, whoever takes the writes keeps repositories packed.
     """
     beside = [
-        *([asyncio.create_task(_watch(registry))] if registry.role.projects else []),
+        *([asyncio.create_task(each(registry)) for each in (_watch, _keep_fed)] if registry.role.projects else []),
         *([asyncio.create_task(_maintain(registry))] if registry.role.takes_writes else []),
     ]
     try:
@@ -32,6 +35,15 @@ async def run(registry: Registry) -> None:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*beside)
+
+
+async def _keep_fed(registry: Registry) -> None:
+    while True:
+        await asyncio.sleep(FED_LOOK_SECONDS)
+        try:
+            await registry.indexing.keep_fed()
+        except Exception:
+            log.exception("the search indexes could not be looked at, which is tried again")
 
 
 async def _maintain(registry: Registry) -> None:

@@ -54,6 +54,11 @@ class Feeding:
         done = await asyncio.gather(*(runner.catch_up(names) for runner in self._runners))
         return done[0]
 
+    @property
+    def reaches_out(self) -> bool:
+        """Whether one of the indexes lies elsewhere, where it can get lost while this process runs."""
+        return len(self._runners) > 1
+
     async def depth(self) -> int:
         """How many templates wait to be fed into any index."""
         return sum([await runner.feed.depth() for runner in self._runners])
@@ -95,7 +100,7 @@ class _Runner:
         try:
             healing = [await self.feed.heal(repository) for repository in repositories]
         except PromptuaryError as error:
-            log.warning("the search index cannot be looked at: %s", error.message)
+            self._tell_late(error)
             self._try_again()
             return False
         return await self._run() if any(healing) else True
@@ -105,11 +110,15 @@ class _Runner:
         try:
             await self.drain()
         except PromptuaryError as error:
-            log.warning("the search index is late: %s", error.message)
-            self.late = True
+            self._tell_late(error)
             self._try_again()
             return False
         return True
+
+    def _tell_late(self, error: PromptuaryError) -> None:
+        """A line for each time that it begins to be late."""
+        log.log(logging.INFO if self.late else logging.WARNING, "the search index is late: %s", error.message)
+        self.late = True
 
     def _try_again(self) -> None:
         if self._retry is None or self._retry.done():

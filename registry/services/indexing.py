@@ -125,6 +125,11 @@ class Indexing:
         fed = await self._feeding.catch_up(self._git.names())
         self._ready = self._ready or (fed and not failed)
 
+    async def keep_fed(self) -> None:
+        """Feeds what is late, and has an index made anew that got lost elsewhere. Does nothing where all is here."""
+        if self._feeding.reaches_out and self._ready:
+            await self._feeding.catch_up(self._git.names())
+
     async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
         """Makes catalogue and search index of a repository anew from Git alone; reads go on meanwhile."""
         started = time.perf_counter()

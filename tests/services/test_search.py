@@ -126,9 +126,14 @@ async def test_an_index_that_was_lost_is_known_and_made_anew(
     await until(registry, "apple", (["a"], True))
     await pusher.land({T.format("b"): text_template("apple")})
     await until(registry, "apple", (["a", "b"], True))
+    await registry.indexing.keep_fed()
+    assert (await names(registry, "apple"))[1], "nothing is looked at before everything was projected once"
     await registry.indexing.reconcile()
     await until(registry, "apple", (["a", "b"], False))
     assert await registry.verifying.verify(REPOSITORY) == []
+    await delete_indexes(*space)
+    await registry.indexing.keep_fed()
+    await until(registry, "apple", (["a", "b"], False))
 
 
 async def test_an_index_that_lacks_documents_is_made_anew(

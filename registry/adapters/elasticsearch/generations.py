@@ -43,6 +43,8 @@ class Generations:
         known = self._whole.get(repository)
         if known is not None and known[0] > time.monotonic():
             return known[1]
+        if known is not None:  # who asks meanwhile does not wait for this answer
+            self._whole[repository] = (time.monotonic() + _FRESH_SECONDS, known[1])
         try:
             found = await self._cluster.ask("GET", f"/{self.searched(repository)}/_mapping")
             whole = all(each["mappings"].get("_meta", {}).get("whole") is True for each in found.values())
