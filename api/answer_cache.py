@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-from api.answers import Answer
+from api.answers import FROM_CACHE, Answer
 from api.background import running
 from registry.domain.errors import Unavailable
 from registry.domain.events import Event, EventsMissed
@@ -17,11 +17,11 @@ from registry.ports.events import EventBus
 Key = tuple[bytes, bytes, bytes]
 """Raw path, raw query string, Accept header: what a read's answer depends on besides the repository's state."""
 
+Make = Callable[[], Awaitable[Answer]]
+"""Makes an answer anew."""
+
 Stamp = Callable[[RepositoryName], Awaitable[Hashable]]
 """Says something that changes whenever the repository's projection does."""
-
-CACHED = b"cache"
-"""What a degraded answer is marked with that was made before the catalogue went away."""
 
 PATIENCE_SECONDS = 0.5
 """How long somebody waits for the stamp before the catalogue is taken for being away."""
@@ -96,28 +96,37 @@ class AnswerCache:
         self._entries.move_to_end(key)
         return entry.answer
 
-    async def fetch(self, repository: RepositoryName, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def fetch(self, repository: RepositoryName, key: Key, make: Make, *, instead: Make | None = None) -> Answer:
         """The answer, made anew where needed; of many who ask for the same one only the first makes it.
 
         What ``make`` raises, everybody who waited gets; only answers with status 200 are kept. Without the catalogue
-        the last answer is given, marked, if the repository is not known to have changed since, or there is no other.
+        the last answer is given, marked, if the repository is not known to have changed since; else what ``instead``
+        makes, which does not ask the catalogue; else the last answer all the same.
         """
         state = self._states.setdefault(repository, _State(repository))
+        ways: list[Make] = [partial(self._share, state, key, make)]
+        if instead is not None:
+            ways.append(instead)
         if state.fresh_until < time.monotonic():
-            if not await self._refresh(state) and (last := self._last(key, state.generation)):
-                return last
-            if found := self.find(key):
+            if not await self._refresh(state):
+                if last := self._last(key, state.generation):
+                    return last
+                ways = ways[-1:]  # nobody waits for what is away
+            elif found := self.find(key):
                 return found
-        return await self.guarded(key, partial(self._share, state, key, make))
+        return await self._first(ways, key)
 
-    async def guarded(self, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What ``make`` makes; where it raises Unavailable the last answer under the key, marked, if there is one."""
-        try:
-            return await make()
-        except Unavailable:
-            if last := self._last(key):
-                return last
-            raise
+    async def _first(self, ways: Sequence[Make], key: Key) -> Answer:
+        """What the first way makes that can; else the last answer. Raises Unavailable where there is none."""
+        problem = Unavailable()
+        for make in ways:
+            try:
+                return await make()
+            except Unavailable as error:
+                problem = error
+        if last := self._last(key):
+            return last
+        raise problem
 
     def _last(self, key: Key, generation: int | None = None) -> Answer | None:
         """The answer that was given last, marked as such; only that of a generation where one is given."""
@@ -125,9 +134,9 @@ class AnswerCache:
         if entry is None or generation not in {None, entry.generation}:
             return None
         self._entries.move_to_end(key)
-        return entry.answer.marked(CACHED)
+        return entry.answer.marked(FROM_CACHE)
 
-    async def _share(self, state: _State, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _share(self, state: _State, key: Key, make: Make) -> Answer:
         # Who asks after a change must not join somebody who asked before it, hence the generation.
         flight_key = (key, state.generation)
         flight = self._flights.get(flight_key)
@@ -210,7 +219,7 @@ class AnswerCache:
         state.away_until = None
         state.fresh_until = started + BACKSTOP_SECONDS
 
-    async def _make(self, state: _State, key: Key, make: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _make(self, state: _State, key: Key, make: Make) -> Answer:
         generation = state.generation
         answer = await make()
         if answer.status == 200 and not answer.is_degraded:

@@ -18,6 +18,11 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 DEGRADED = b"promptuary-degraded"
 """The header of an answer that was given while the catalogue was away; it says where the answer is from."""
 
+FROM_CACHE = b"cache"
+"""It was made before the catalogue went away."""
+FROM_GIT = b"git"
+"""It was read from Git."""
+
 SAFE_HEADERS: RawHeaders = ((b"cache-control", b"private, no-cache"),)
 """Every answer: no shared caches, and a check with If-None-Match before a copy is used again. One header costs a
 microsecond in uvicorn, a fiftieth of a hot read, so there are no more of them."""

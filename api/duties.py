@@ -18,4 +18,6 @@ async def on_duty(registry: Registry) -> AsyncIterator[None]:
             await duties.enter_async_context(running(follow.run(registry)))
         if registry.relay is not None and not registry.role.projects:
             await duties.enter_async_context(running(registry.relay.run()))
+        if registry.snapshots is not None:
+            await duties.enter_async_context(running(registry.snapshots.run()))
         yield

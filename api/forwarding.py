@@ -131,10 +131,17 @@ class Forwarding:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers here, or there."""
-        if scope["type"] != "http" or await self._is_answered_here(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-        else:
+        elif not await self._is_answered_here(scope):
             await self._forward(scope, receive, send)
+        elif _is_read(scope):
+            held = _Held(send)
+            await self._app(scope, receive, held)
+            if held.is_unavailable:  # without the catalogue, but the Git node may have it on its disk
+                await self._forward(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     async def _is_answered_here(self, scope: Scope) -> bool:
         path, method = scope["path"], scope["method"]
@@ -174,6 +181,28 @@ class Forwarding:
                 log.warning("request %s: the Git node left in the middle of its answer", request_id.decode())
                 return
             await _refuse(error, scope, request_id, send)
+
+
+class _Held:
+    """Sends on, but holds back an answer that says that something is away."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_unavailable = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.is_unavailable = message["status"] == 503
+        if not self.is_unavailable:
+            await self._send(message)
+
+
+def _is_read(scope: Scope) -> bool:
+    """Whether one template is read, which Git alone can answer too, and nobody has passed it on."""
+    noun, _, name = scope["path"].removeprefix(_REPOSITORIES).partition("/")[2].partition("/")
+    if scope["method"] not in {"GET", "HEAD"} or noun != "templates" or not name:
+        return False
+    return {FORWARDED, b"content-length", b"transfer-encoding"}.isdisjoint(key for key, _ in scope["headers"])
 
 
 async def _refuse(error: Unavailable, scope: Scope, request_id: bytes, send: Send) -> None:

@@ -20,7 +20,7 @@ from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import SLOW_SECONDS, Served, tell
 from api.request_meters import HOT_ROUTE, RequestMeters
-from api.template_reads import read_answer
+from api.template_reads import git_answer, read_answer
 from api.traces import name_request, request_span
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
@@ -116,8 +116,10 @@ class HotReads:
         repository, name, query = wanted
         known = self._registry.repositories.require(repository)
         selector = parse_selector(label=query.get("label"), version=query.get("version"))
-        read = partial(read_answer, self._registry, known, name, selector, key[2])
-        return await self._cache.fetch(known, key, read)
+        read, instead = (
+            partial(way, self._registry, known, name, selector, key[2]) for way in (read_answer, git_answer)
+        )
+        return await self._cache.fetch(known, key, read, instead=instead)
 
 
 def _wanted(key: Key) -> tuple[str, str, Mapping[str, str]] | None:

@@ -10,17 +10,16 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answer_cache import CACHED, AnswerCache
+from api.answer_cache import AnswerCache
 from api.json_bodies import parse_json
 from api.observing import ACTOR, ROUTE
-from api.render_answers import render_answer
+from api.render_answers import Found, find_renderable, render_answer
 from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
 from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
-from registry.services.templates import Renderable
 
 PREFIX = "/api/v1/repositories/"
 NOUN = "/render/"
@@ -52,18 +51,16 @@ class HotRenders:
         scope[ROUTE] = TEMPLATE
         repository = RepositoryName(scope["path"][len(PREFIX) :].partition(NOUN)[0])
         answer = await render_answer(self._registry, repository, found, query, request, scope[ACTOR])
-        if self._answers.is_away(repository):
-            answer = answer.marked(CACHED)
         await answer.send(send)
 
-    async def _find(self, scope: Scope, query: RenderQuery) -> Renderable | None:
+    async def _find(self, scope: Scope, query: RenderQuery) -> Found | None:
         """The state to render; None where there is none, which the documented route explains."""
         repository, _, name = scope["path"][len(PREFIX) :].partition(NOUN)
         try:
             scope[ACTOR].require(KeyScope.READ)
             known = self._registry.repositories.require(repository)
-            stamp = await self._answers.stamp(known)
-            return await self._registry.templates.renderable(known, parse_name(name), query.selector(), stamp)
+            wanted, selector = parse_name(name), query.selector()
+            return await find_renderable(self._registry, self._answers, known, wanted, selector)
         except PromptuaryError:
             return None
 

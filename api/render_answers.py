@@ -1,25 +1,51 @@
 """Rendering: the one function behind the documented route and the hot path."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from api.answers import Answer, make_answer
+from api.answer_cache import AnswerCache
+from api.answers import FROM_CACHE, FROM_GIT, Answer, make_answer
 from api.indexed import commit_header
 from api.schemas.render import Format, Rendering, RenderQuery, RenderRequest
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
-from registry.domain.ids import RepositoryName
+from registry.domain.errors import Unavailable
+from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.reads import ReadState
 from registry.domain.request_bodies import anthropic_body, openai_body
+from registry.domain.selectors import Selector
 from registry.services.templates import Renderable
 
 _BODIES = {Format.OPENAI: openai_body, Format.ANTHROPIC: anthropic_body}
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is rendered; ``source`` says where it is from where the catalogue is away."""
+
+    renderable: Renderable
+    source: bytes | None = None
+
+
+async def find_renderable(
+    registry: Registry, answers: AnswerCache, repository: RepositoryName, name: TemplateName, selector: Selector
+) -> Found:
+    """What a selector names; without the catalogue what it named last, else what Git has. Raises as reads do."""
+    try:
+        stamp = await answers.stamp(repository)
+        found = await registry.templates.renderable(repository, name, selector, stamp)
+    except Unavailable:
+        if registry.git_reads is None or selector.ref is not None or selector.at is not None:
+            raise
+        return Found(await registry.git_reads.renderable(repository, name, selector), FROM_GIT)
+    return Found(found, FROM_CACHE if answers.is_away(repository) else None)
+
+
 async def render_answer(
     registry: Registry,
     repository: RepositoryName,
-    found: Renderable,
+    rendered_from: Found,
     query: RenderQuery,
     request: RenderRequest,
     caller: Actor,
@@ -28,6 +54,7 @@ async def render_answer(
 
     Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable.
     """
+    found = rendered_from.renderable
     rendered = await registry.templates.render(found, request.variables, strict=query.strict)
     read = found.read
     registry.reads.count(ReadState(repository, read.name, read.version, query.selector().label), caller.key_id)
@@ -38,4 +65,5 @@ async def render_answer(
         body = _BODIES[query.format](found.template, rendered)
     # Not orjson: what a template holds may have integers beyond 64 bits.
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return make_answer(text.encode(), headers=commit_header(found.indexed))
+    answer = make_answer(text.encode(), headers=commit_header(found.indexed))
+    return answer.marked(rendered_from.source) if rendered_from.source is not None else answer

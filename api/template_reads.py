@@ -2,9 +2,10 @@
 
 import re
 
-from api.answers import JSON, YAML, Answer, json_bytes, make_answer
+from api.answers import FROM_GIT, JSON, YAML, Answer, json_bytes, make_answer
 from api.indexed import commit_header, indexed_commit
 from registry.bootstrap import Registry
+from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
 from registry.domain.reads import ReadState
@@ -27,7 +28,25 @@ async def read_answer(
     """
     # Before the read, so that the header never promises a commit that the body has not seen.
     headers = commit_header(await indexed_commit(registry, repository))
-    read = await registry.templates.read(repository, parse_name(name), selector)
+    return _answer_of(
+        repository, await registry.templates.read(repository, parse_name(name), selector), selector, accept, headers
+    )
+
+
+async def git_answer(
+    registry: Registry, repository: RepositoryName, name: str, selector: Selector, accept: bytes = b""
+) -> Answer:
+    """The same from Git, without the catalogue, and marked so. Raises as ``read_answer``; Unavailable off the disk."""
+    if registry.git_reads is None:
+        raise Unavailable
+    headers = commit_header(await registry.git_reads.commit(repository))
+    read = await registry.git_reads.read(repository, parse_name(name), selector)
+    return _answer_of(repository, read, selector, accept, headers).marked(FROM_GIT)
+
+
+def _answer_of(
+    repository: RepositoryName, read: TemplateRead, selector: Selector, accept: bytes, headers: dict[str, str]
+) -> Answer:
     state = ReadState(repository, read.name, read.version, selector.label)
     if wants_yaml(accept):
         headers["x-content-type-options"] = "nosniff"

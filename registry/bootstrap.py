@@ -5,13 +5,10 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from registry.adapters.git import LocalRepositories
-from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
-from registry.adapters.local.places import LocalPlaces
-from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.known_repositories import KnownRepositories
-from registry.disk import archives_of, open_disk, repositories_of
+from registry.disk import archives_of, open_disk, snapshot_of
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.ports.cache import Cache
@@ -23,6 +20,7 @@ from registry.ports.projection import Outbox, Projection
 from registry.ports.renderer import Renderer
 from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
+from registry.ports.snapshots import VersionSnapshot
 from registry.processes import open_judges, open_renderer
 from registry.roles import Role
 from registry.services.accounts import Accounts
@@ -41,7 +39,7 @@ from registry.services.gate import Gate
 from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
-from registry.services.health import Health
+from registry.services.git_reads import GitReads
 from registry.services.imports import Imports
 from registry.services.indexing import Indexing
 from registry.services.labels import Labels
@@ -61,6 +59,7 @@ from registry.services.search import Search
 from registry.services.search_feed import ENGINE_ENTRIES_AT_ONCE, ENTRIES_AT_ONCE, Feed, SearchFeed
 from registry.services.seeding import Seeding
 from registry.services.shown_states import ShownStates
+from registry.services.snapshots import Snapshots
 from registry.services.states import States
 from registry.services.template_documents import TemplateDocuments
 from registry.services.template_edits import TemplateEdits
@@ -115,6 +114,9 @@ class Registry:
     meters: Meters
     backups: Backups
     pools: Callable[[], Sequence[PoolUse]]
+    snapshots: Snapshots | None
+    git_reads: GitReads | None
+    """Both where writes come to: the repositories are on the disk, and one process at a time is there for them."""
 
 
 @asynccontextmanager
@@ -127,23 +129,12 @@ async def open_registry(settings: Settings, role: Role = Role.SERVE) -> AsyncIte
     async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
         known = tier.known_repositories
         git = disk or known
-        registry = _compose(settings, role, git, renderer, judges, tier)
-        async with nullcontext() if role.has_disk else known.followed():
+        snapshot = snapshot_of(settings) if role.takes_writes else None
+        registry = _compose(settings, role, git, renderer, judges, tier, snapshot)
+        async with nullcontext() if role.has_disk else known.followed(), snapshot or nullcontext():
             yield registry
         await registry.writes.close()
         await registry.indexing.close()
-
-
-def health_of(settings: Settings) -> Health:
-    """What looks a set-up over; it opens nothing before it is asked, and makes nothing."""
-    return Health(
-        data=settings.data,
-        git=repositories_of(settings),
-        git_health=LocalGitHealth(settings.repositories),
-        catalogue_health=SqliteHealth(settings.catalogue),
-        places=LocalPlaces(),
-        clock=SystemClock(),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +174,7 @@ def _compose(
     renderer: Renderer,
     judges: Judges,
     tier: Tier,
+    snapshot: VersionSnapshot | None,
 ) -> Registry:
     projected = _projected(tier, role)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
@@ -281,6 +273,8 @@ def _compose(
         ),
         meters=meters,
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, clock=clock),
+        snapshots=_snapshots(tier, git, snapshot) if snapshot is not None else None,
+        git_reads=GitReads(git=git, snapshot=snapshot, source=source) if snapshot is not None else None,
         pools=tier.pools,
     )
 
@@ -290,6 +284,13 @@ def _maintenance(
 ) -> Maintenance:
     schedule = Schedule(seconds=settings.maintenance_hours * 3600, commits=settings.maintenance_commits)
     return Maintenance(git=git, upkeep=git, projection=projection, schedule=schedule, meters=meters)
+
+
+def _snapshots(tier: Tier, git: Repositories, snapshot: VersionSnapshot) -> Snapshots:
+    source, stored = tier.event_log, tier.stored
+    return Snapshots(
+        git=git, snapshot=snapshot, events=source, bus=tier.events, templates=tier.templates, stored=stored
+    )
 
 
 def _search(tier: Tier) -> Search:

@@ -7,9 +7,15 @@ from pathlib import Path
 from registry.adapters.blobs.folder import FolderBlobStore
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.archives import GitArchives
+from registry.adapters.git.health import LocalGitHealth
+from registry.adapters.local.clock import SystemClock
+from registry.adapters.local.places import LocalPlaces
+from registry.adapters.sql.health import SqliteHealth
+from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
 from registry.domain.errors import Unavailable
 from registry.ports.backups import BlobStore, RepositoryArchives
 from registry.ports.git import Repositories
+from registry.services.health import Health
 from registry.settings import Settings
 
 
@@ -42,3 +48,20 @@ def hook_command() -> str:
     """The promptuary program beside this Python, which hooks run for a push that no server receives."""
     beside = Path(sys.executable).with_name("promptuary")
     return str(beside) if beside.exists() else shutil.which("promptuary") or "promptuary"
+
+
+def snapshot_of(settings: Settings) -> SqliteVersionSnapshot:
+    """The numbers of versions, for when the catalogue is away; the file is opened once it is needed."""
+    return SqliteVersionSnapshot(settings.data.resolve() / "snapshot.sqlite")
+
+
+def health_of(settings: Settings) -> Health:
+    """What looks a set-up over; it opens nothing before it is asked, and makes nothing."""
+    return Health(
+        data=settings.data,
+        git=repositories_of(settings),
+        git_health=LocalGitHealth(settings.repositories),
+        catalogue_health=SqliteHealth(settings.catalogue),
+        places=LocalPlaces(),
+        clock=SystemClock(),
+    )

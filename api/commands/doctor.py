@@ -75,7 +75,7 @@ def _findings(
 ) -> "Iterator[Finding]":
     """Everything, in the order in which one would look; ``named`` says that somebody asked for this data folder."""
     from api.commands.doctor_server import holder_of, served_finding, server_findings
-    from registry.bootstrap import health_of
+    from registry.disk import health_of
     from registry.domain.health import Grade
 
     health = health_of(settings)

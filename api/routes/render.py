@@ -4,12 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.answer_cache import CACHED
 from api.dependencies import Answers, Reader, ReadName, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.freshness import FRESH
 from api.json_bodies import JsonRoute
-from api.render_answers import render_answer
+from api.render_answers import find_renderable, render_answer
 from api.schemas.render import RENDERING_EXAMPLE, RenderQuery, RenderRequest
 from registry.domain import errors as domain
 
@@ -73,7 +72,5 @@ async def render_template(
     answers: Answers,
 ) -> Response:
     """Renders a template with values, in a process of its own with limits on time and memory."""
-    selector = query.selector()
-    found = await registry.templates.renderable(repository, name, selector, await answers.stamp(repository))
-    answer = await render_answer(registry, repository, found, query, body, caller)
-    return (answer.marked(CACHED) if answers.is_away(repository) else answer).response()
+    found = await find_renderable(registry, answers, repository, name, query.selector())
+    return (await render_answer(registry, repository, found, query, body, caller)).response()

@@ -22,7 +22,7 @@ from api.schemas.templates import (
     TemplateList,
     TemplateWritten,
 )
-from api.template_reads import read_answer
+from api.template_reads import git_answer, read_answer
 from registry.domain import errors as domain
 from registry.domain.errors import BadRequest
 
@@ -131,9 +131,10 @@ async def read_template(
     """
     accept = request.headers.get("accept", "").encode("latin-1")
     key = (request.scope["raw_path"], request.scope["query_string"], accept)
-    make = partial(read_answer, registry, repository, name, selector := query.selector(), accept)
+    selector = query.selector()
+    make, instead = (partial(way, registry, repository, name, selector, accept) for way in (read_answer, git_answer))
     if selector.ref is None and selector.at is None and query.min_commit is None:
-        answer = await answers.fetch(repository, key, make)
+        answer = answers.find(key) or await answers.fetch(repository, key, make, instead=instead)
     else:  # other refs move without a projection, and what was waited for is asked for once
         answer = await make()
     if not request.scope[HEAD_ONLY]:  # whoever asks for headers got no template

@@ -43,7 +43,7 @@ class Revisions:
         with self._git.open(repository) as store:
             commit = await self._commit(repository, store, selector)
             if selector.ref is not None and selector.label is None:
-                return _state(store, store.commit(commit), name)
+                return state_at(store, store.commit(commit), name)
             label = selector.label or read_registry_file(read_file(store, commit, RULES_PATH)).rules.default_label
             if label is not None and label != "latest":
                 return await self._labelled(repository, store, commit, name, label)
@@ -129,7 +129,8 @@ def _last_until(store: GitStore, tip: CommitId, moment: datetime) -> CommitId | 
     return found
 
 
-def _state(store: GitStore, commit: Commit, name: TemplateName) -> tuple[VersionEntry, dict[BlobId, str]]:
+def state_at(store: GitStore, commit: Commit, name: TemplateName) -> tuple[VersionEntry, dict[BlobId, str]]:
+    """A template as a commit has it, with a number of 0, and its files. Raises TemplateNotFound."""
     closure, bodies = _closure(store, commit.id, name)
     blob = dict(closure)[name]
     if blob is None:

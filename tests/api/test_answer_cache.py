@@ -8,6 +8,7 @@ import pytest
 from api import answer_cache
 from api.answer_cache import AnswerCache
 from api.answers import Answer, make_answer
+from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
 
 R, OTHER = RepositoryName("default"), RepositoryName("other")
@@ -171,3 +172,106 @@ async def test_a_stamp_that_was_asked_for_before_a_change_is_not_given_after_it(
     assert await after == 2
     await before
     assert await cache.stamp(R) == 2
+
+
+class Away:
+    """A catalogue that can go away, or answer never."""
+
+    def __init__(self) -> None:
+        self.away = self.silent = False
+        self.asked = 0
+
+    async def stamp_of(self, _: RepositoryName) -> Hashable:
+        self.asked += 1
+        if self.silent:
+            await asyncio.sleep(60)
+        if self.away:
+            raise Unavailable("away")
+        return 1
+
+
+@pytest.fixture
+def catalogue() -> Away:
+    return Away()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer_cache, "BACKSTOP_SECONDS", 0.02)
+    monkeypatch.setattr(answer_cache, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(answer_cache, "AWAY_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize("how", ["away", "silent"])
+@pytest.mark.usefixtures("impatient")
+async def test_without_the_catalogue_the_last_answer_is_given_and_marked(
+    catalogue: Away, source: Source, how: str
+) -> None:
+    cache = AnswerCache(max_bytes=10_000, stamp=catalogue.stamp_of)
+    first = await cache.fetch(R, KEY, source.make)
+    setattr(catalogue, how, True)
+    await asyncio.sleep(0.03)
+    for _ in range(3):
+        last = await cache.fetch(R, KEY, source.make)
+        assert (last.body, last.is_degraded) == (first.body, True)
+        assert cache.is_away(R)
+    setattr(catalogue, how, False)
+    await asyncio.sleep(0.06)
+    if how == "away":
+        async with asyncio.timeout(2):
+            while (answer := cache.find(KEY) or await cache.fetch(R, KEY, source.make)).is_degraded:
+                await asyncio.sleep(0.01)
+        assert answer is first
+        assert source.made == 1
+        assert not cache.is_away(R)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_nobody_waits_for_a_catalogue_that_is_known_to_be_silent(catalogue: Away, source: Source) -> None:
+    cache = AnswerCache(max_bytes=10_000, stamp=catalogue.stamp_of)
+    await cache.fetch(R, KEY, source.make)
+    catalogue.silent = True
+    await asyncio.sleep(0.03)
+    await cache.fetch(R, KEY, source.make)
+    asked = catalogue.asked
+    async with asyncio.timeout(0.5):
+        for _ in range(200):
+            assert (await cache.fetch(R, KEY, source.make)).is_degraded
+    assert catalogue.asked <= asked + 1, "it is asked once at a time"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_is_known_to_be_old_is_given_only_where_there_is_nothing_else(
+    catalogue: Away, source: Source
+) -> None:
+    cache = AnswerCache(max_bytes=10_000, stamp=catalogue.stamp_of)
+    await cache.fetch(R, KEY, source.make)
+    cache.bump(R)
+    catalogue.away = True
+    await asyncio.sleep(0.03)
+
+    async def from_git() -> Answer:
+        return make_answer(b"from Git").marked(b"git")
+
+    async def nowhere() -> Answer:
+        raise Unavailable("nowhere")
+
+    for _ in range(2):
+        assert (await cache.fetch(R, KEY, source.make, instead=from_git)).body == b"from Git", "and it is not kept"
+    last = await cache.fetch(R, KEY, source.make, instead=nowhere)
+    assert (last.body, last.is_degraded) == (b"1", True)
+    with pytest.raises(Unavailable, match="nowhere"):
+        await cache.fetch(R, (b"/other", b"", b""), nowhere, instead=nowhere)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_catalogue_that_goes_between_question_and_answer(catalogue: Away, source: Source) -> None:
+    async def gone() -> Answer:
+        raise Unavailable("gone")
+
+    async def from_git() -> Answer:
+        return make_answer(b"from Git").marked(b"git")
+
+    cache = AnswerCache(max_bytes=10_000, stamp=catalogue.stamp_of)
+    assert (await cache.fetch(R, KEY, gone, instead=from_git)).body == b"from Git"
+    assert (await cache.fetch(R, KEY, source.make)).body == b"1"

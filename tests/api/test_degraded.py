@@ -19,7 +19,7 @@ from registry.services import accounts
 from registry.settings import Settings
 from tests.api.conftest import BASE, running
 from tests.own_services import own_postgres
-from tests.stock import TONE, TRIAGE, stock
+from tests.stock import DEFAULT, TONE, TRIAGE, stock, write_files
 
 MARK = "promptuary-degraded"
 VARIABLES = {"variables": {"ticket": "My card"}}
@@ -108,6 +108,56 @@ async def test_what_was_read_before_goes_on_being_read(postgres: Any, tmp_path: 
             assert (await recovered(reader, path)).content == was.content
 
 
+UNREAD = (
+    "/templates/support/triage",
+    "/templates/support/triage?label=production",
+    "/templates/support/triage?label=latest",
+    "/templates/support/triage?version=1",
+    "/templates/partials/tone",
+)
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+async def test_what_was_never_read_comes_from_git(postgres: Any, tmp_path: Path, how: str) -> None:
+    async with opened(settings_of(postgres, tmp_path)) as reader:
+        assert reader.registry.snapshots is not None
+        await reader.registry.snapshots.catch_up(DEFAULT)
+        await reader.get("/templates/고객지원/환불", 10)  # the key is looked up
+        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await getattr(postgres, how)()
+        answers = {}
+        for path in UNREAD:
+            answers[path] = answer = await reader.get(path)
+            assert (answer.status_code, answer.headers.get(MARK)) == (200, "git"), answer.text
+            again = await reader.get(path, **{"if-none-match": answer.headers["etag"]})
+            assert (again.status_code, again.headers.get(MARK)) == (304, "git")
+        yaml = await reader.get(UNREAD[0], accept="application/yaml")
+        assert (yaml.status_code, yaml.headers.get(MARK), yaml.text) == (200, "git", TRIAGE)
+        rendered = await reader.client.post("/render/support/triage?version=1", json=VARIABLES)
+        assert (rendered.status_code, rendered.headers.get(MARK)) == (200, "git")
+        assert (await reader.get("/templates/support/tirage")).status_code == 404
+        assert (await reader.get("/templates/support/triage?label=staging")).status_code == 404
+        assert (await reader.get("/templates/support/triage?version=9")).status_code == 404
+        await (postgres.cont() if how == "stop" else postgres.restart())
+        for path, degraded in answers.items():
+            healthy = await recovered(reader, path)
+            assert (healthy.content, healthy.headers["etag"]) == (degraded.content, degraded.headers["etag"])
+            assert healthy.headers["promptuary-commit"] == degraded.headers["promptuary-commit"]
+
+
+async def test_a_promotion_that_was_not_read_yet_is_read_from_git(postgres: Any, tmp_path: Path) -> None:
+    """What is known to be old is not given while Git can tell what is true."""
+    async with opened(settings_of(postgres, tmp_path)) as reader:
+        path = "/templates/support/triage?label=production"
+        assert (await reader.get(path, 10)).json()["version"] == 1
+        await write_files(reader.registry, {"labels/production/support.yaml": "triage: 2\n"}, "Promote")
+        assert reader.registry.snapshots is not None
+        await reader.registry.snapshots.catch_up(DEFAULT)
+        await postgres.kill()
+        answer = await reader.get(path)
+        assert (answer.json()["version"], answer.headers[MARK]) == (2, "git")
+
+
 async def test_writes_and_unknown_keys_have_to_wait(postgres: Any, tmp_path: Path) -> None:
     async with opened(settings_of(postgres, tmp_path)) as reader:
         await reader.get(READ[0], 10)
@@ -179,7 +229,3 @@ async def test_a_damaged_catalogue_of_one_process_is_read_around(tmp_path: Path)
         for path, was in before.items():
             now = await reader.get(path)
             assert (now.status_code, now.content, now.headers.get(MARK)) == (200, was.content, "cache"), now.text
-
-
-def test_the_stock_is_what_these_tests_think_it_is() -> None:
-    assert "partials/tone" in TRIAGE
