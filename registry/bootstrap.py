@@ -70,6 +70,7 @@ from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
 from registry.tiers import Tier, open_tier
+from registry.tiers import forget_elsewhere as forget_elsewhere  # noqa: PLC0414  (the command line may not ask tiers)
 
 
 @dataclass(frozen=True, slots=True)

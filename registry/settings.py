@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _REDIS = re.compile(r"rediss?://([^/@]*@)?[^/@:?]+(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?|unix://([^/@]*@)?/.+")
 
 
 PATIENT_SECONDS = 60.0
+
+
+def _pair(word: str, setting: str, form: str) -> tuple[str, str]:
+    name, sign, value = word.partition("=")
+    if not name or not sign or not value:
+        raise ValueError(f"{setting} is a list of {form}, with spaces between")
+    return name, value
 
 
 class Settings(BaseSettings):
@@ -42,6 +49,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     answer_cache_bytes: int = Field(default=67_108_864, ge=0)
     database_url: SecretStr | None = None
+    database_shards: SecretStr | None = None
+    database_places: str | None = None
     database_connections: int = Field(default=10, ge=2, le=200)
     database_seconds: float = Field(default=0.5, gt=0, le=60)
     maintenance_hours: float = Field(default=24.0, ge=0)
@@ -66,6 +75,27 @@ class Settings(BaseSettings):
     def patient(self) -> Self:
         """The same for a command that nobody's request waits for: a minute for each call."""
         return self.model_copy(update={"database_seconds": PATIENT_SECONDS, "elasticsearch_seconds": PATIENT_SECONDS})
+
+    @model_validator(mode="after")
+    def _places_are_there(self) -> Self:
+        if self.shards and not self.database_url:
+            raise ValueError("PROMPTUARY_DATABASE_SHARDS needs PROMPTUARY_DATABASE_URL for all other repositories")
+        for repository, shard in self.places.items():
+            if shard not in self.shards:
+                raise ValueError(f"PROMPTUARY_DATABASE_PLACES puts {repository} in {shard}, which is no shard")
+        return self
+
+    @property
+    def shards(self) -> dict[str, str]:
+        """The addresses of further databases by their names."""
+        text = self.database_shards.get_secret_value() if self.database_shards else ""
+        return dict(_pair(word, "PROMPTUARY_DATABASE_SHARDS", "name=postgresql://…") for word in text.split())
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The names of the databases that repositories are in; the main one has the others."""
+        words = (self.database_places or "").split()
+        return dict(_pair(word, "PROMPTUARY_DATABASE_PLACES", "repository=name") for word in words)
 
     @property
     def repositories(self) -> Path:

@@ -19,12 +19,14 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import SqlSearchIndex
+from registry.adapters.sql.sharding import ShardedDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
 from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
 from registry.domain.dependencies import PoolUse
+from registry.domain.ids import RepositoryName
 from registry.ports.accounts import Keys, Users
 from registry.ports.backups import KeptRecords
 from registry.ports.bundles import BundleIndex
@@ -111,13 +113,41 @@ async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
         from registry.adapters.sql.leadership import PostgresLeadership  # noqa: PLC0415
         from registry.adapters.sql.signals import PostgresSignals  # noqa: PLC0415
 
-        readers, seconds = settings.database_connections, settings.database_seconds
-        database = await Database.open(url, readers=readers, seconds=seconds)
-        stack.push_async_callback(database.close)
+        database = await _open_databases(stack, settings, url)
         signals = PostgresSignals(url)
         await stack.enter_async_context(signals.connected())
         engine, shared = await _open_engine(stack, settings, database), await _open_shared(stack, settings)
         yield _over(database, engine, shared, signals, PostgresLeadership(url))
+
+
+async def _open_databases(stack: AsyncExitStack, settings: Settings, url: str) -> Database:
+    """PostgreSQL, with its shards where there are some."""
+    opened = {}
+    for name, address in {"": url, **settings.shards}.items():
+        opened[name] = await Database.open(
+            address, readers=settings.database_connections, seconds=settings.database_seconds
+        )
+        stack.push_async_callback(opened[name].close)
+    main = opened.pop("")
+    places = {RepositoryName(repository): shard for repository, shard in settings.places.items()}
+    return ShardedDatabase(main, opened, places) if opened else main
+
+
+async def forget_elsewhere(settings: Settings, repository: RepositoryName) -> int:
+    """Forgets what is projected of a repository in databases that are not its own; says in how many of them.
+
+    Raises Unavailable.
+    """
+    async with AsyncExitStack() as stack:
+        database = await _open_databases(stack, settings, _secret(settings.database_url) or "")
+        others = [each for each in database.every() if each is not database.of(repository)]
+        found = 0
+        for each in others:
+            projection = SqlProjection(each)
+            found += await projection.checkpoint(repository) is not None
+            await projection.drop(repository)
+            await SqlSearchIndex(each).forget(repository)
+        return found
 
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Database) -> Engine | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.output import REFUSED, Data, Json, console, existing_data, run, write_json, write_table
+from api.commands.output import REFUSED, Data, Json, console, existing_data, fail, run, write_json, write_table
 
 if TYPE_CHECKING:
     from registry.bootstrap import Registry
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from registry.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show, rebuild and verify the indexes.")
+
+MAIN = "main"
+"""The database of PROMPTUARY_DATABASE_URL."""
 
 Repository = Annotated[str | None, typer.Argument(help="One repository. [default: all]", show_default=False)]
 
@@ -87,6 +90,52 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
             typer.echo("Make the indexes anew with: promptuary index rebuild")
     if differ:
         raise typer.Exit(REFUSED)
+
+
+@app.command("move")
+def move(
+    repository: Annotated[str, typer.Argument(help="The repository that gets another database.")],
+    shard: Annotated[str, typer.Argument(help="A name of PROMPTUARY_DATABASE_SHARDS, or main.")],
+    tidy: Annotated[
+        bool, typer.Option("--tidy", help="After the servers know the new place: forget it in all others.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Move a repository's part of the catalogue to another PostgreSQL database, from Git, while the server runs.
+
+    \b
+    promptuary index move team-a two          # fills the database; servers go on with the old one
+    # set PROMPTUARY_DATABASE_PLACES as it says, restart the servers, then
+    promptuary index move team-a two --tidy
+    """
+    settings = existing_data(data)
+    places = {name: place for name, place in settings.places.items() if name != repository}
+    if shard != MAIN:
+        places[repository] = shard
+    if shard not in {MAIN, *settings.shards} or settings.database_url is None:
+        fail(f"there is no database {shard}: PROMPTUARY_DATABASE_SHARDS names {', '.join(settings.shards) or 'none'}")
+    if tidy:
+        if settings.places.get(repository, MAIN) != shard:
+            fail(f"{repository} is not in {shard} yet: set PROMPTUARY_DATABASE_PLACES={_written(places)} first")
+        forgotten = run(_tidy(settings, repository))
+        typer.echo(f"{repository} is in {shard} alone." + (" It was still elsewhere." if forgotten else ""))
+        return
+    there = settings.model_copy(update={"database_places": " ".join(f"{n}={p}" for n, p in places.items())})
+    (report,) = run(_rebuild(there, repository, quiet=False))
+    typer.echo(f"{repository} is in {shard} up to {str(report['commit'])[:10]}.")
+    typer.echo(f"Now set PROMPTUARY_DATABASE_PLACES={_written(places)}, restart the servers, and run")
+    typer.echo(f"  promptuary index move {repository} {shard} --tidy")
+
+
+def _written(places: dict[str, str]) -> str:
+    return f"'{' '.join(f'{name}={place}' for name, place in places.items())}'"
+
+
+async def _tidy(settings: "Settings", repository: str) -> int:
+    from registry.bootstrap import forget_elsewhere
+    from registry.domain.ids import RepositoryName
+
+    return await forget_elsewhere(settings, RepositoryName(repository))
 
 
 @asynccontextmanager

@@ -73,7 +73,7 @@ def settings_of(data: Path | None = None, **changes: Any) -> "Settings":
     try:
         return Settings(**given)
     except ValidationError as error:
-        problems = "; ".join(f"{_setting(e['loc'], given)} {field_words(e)}" for e in error.errors())
+        problems = "; ".join(f"{_setting(e['loc'], given)} {field_words(e)}".strip() for e in error.errors())
         fail(f"settings that cannot be used: {problems}", UNUSABLE)
 
 
@@ -207,5 +207,7 @@ def _escape(sign: str) -> str:
 
 
 def _setting(location: Sequence[int | str], given: dict[str, Any]) -> str:
-    name = str(location[0]) if location else "settings"
+    if not location:  # of several together, which say themselves which they are
+        return ""
+    name = str(location[0])
     return f"--{name.replace('_', '-')}" if name in given else f"PROMPTUARY_{name.upper()}"

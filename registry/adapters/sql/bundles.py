@@ -56,7 +56,7 @@ class SqlBundleIndex:
         def read(connection: Connection) -> BundleRows:
             return _rows(connection, repository, statement, wanted)
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
 
 def _rows(

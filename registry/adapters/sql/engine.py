@@ -15,6 +15,7 @@ from sqlalchemy.pool import Pool, QueuePool
 
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
+from registry.domain.ids import RepositoryName
 from registry.ports.dependencies import Dependency
 
 T = TypeVar("T")
@@ -63,6 +64,17 @@ class Database(ABC):
 
         options = {} if readers is None else {"readers": readers}
         return await PostgresDatabase.open_server(where, seconds=seconds, **options)
+
+    def of(self, _repository: RepositoryName) -> "Database":
+        """The database that has the rows of a repository: one of several where there are several."""
+        return self
+
+    def every(self) -> tuple["Database", ...]:
+        """All of them; the first has what belongs to no repository: accounts, and counts of reads."""
+        return (self,)
+
+    async def told(self, _repository: RepositoryName, _message: str) -> None:  # noqa: B027  (nothing to do for one)
+        """Says where everybody listens what a batch's transaction said in a database where nobody does."""
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """The service that it is, for who wants to know how it is doing; none where it is a file."""

@@ -76,7 +76,7 @@ class SqlEventLog:
             row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
             return Position(row.ordinal, commit=row.commit) if row is not None else BEGINNING
 
-        return await self._database.read(read)
+        return await self._database.of(repository).read(read)
 
     async def since(self, repository: RepositoryName, position: Position, limit: int) -> list[PlacedEvent] | None:
         """The events behind a position; None where there is no such position, or more than ``limit`` follow."""
@@ -92,7 +92,7 @@ class SqlEventLog:
             found = [each for each in placed if each.position > position]
             return found if len(found) <= limit else None
 
-        return await self._database.read(read)
+        return await self._database.of(repository).read(read)
 
 
 def _is_there(connection: Connection, repository: RepositoryName, position: Position) -> bool:

@@ -62,7 +62,11 @@ class KnownRepositories:
 
     async def refresh(self) -> None:
         """Reads the names. Raises Unavailable."""
-        rows = await self._database.read(lambda connection: connection.execute(_NAMES).all())
+        found = [
+            (each, await each.read(lambda connection: connection.execute(_NAMES).all()))
+            for each in self._database.every()
+        ]
+        rows = [row for each, rows in found for row in rows if self._database.of(row.name) is each]
         self._branches = {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
         self._projected = bool(rows) and all(row.ref is not None or not row.has_refs for row in rows)
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
@@ -25,6 +26,10 @@ _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
 _DEPTH = select(func.count()).select_from(outbox).where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
 
 
+def _drop(connection: Connection, sequences: Sequence[int]) -> None:
+    connection.execute(_DONE, {"sequences": sequences})
+
+
 class SqlOutbox:
     """The outbox beside the rows that it speaks of, so that a batch and what it asks for are committed as one.
 
@@ -43,7 +48,9 @@ class SqlOutbox:
             wanted = {"limit": limit, "kinds": self._kinds}
             return [entry_of(row) for row in connection.execute(_PENDING, wanted)]
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        found = [(each, await each.read(read, deadline=Deadline.BATCH)) for each in self._database.every()]
+        # What a repository left behind that has been moved elsewhere is nobody's.
+        return [entry for each, entries in found for entry in entries if self._database.of(entry.repository) is each]
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
         """The documents of the entries' templates as the catalogue has them now; others are left out."""
@@ -55,23 +62,33 @@ class SqlOutbox:
             elif entry.kind is OutboxKind.TEXT:
                 old[entry.repository].append(entry)
 
-        def read(connection: Connection) -> list[SearchDocument]:
-            now = (documents_of(connection, repository, ordinals) for repository, ordinals in wanted.items())
-            texts = (old_documents(connection, repository, asked) for repository, asked in old.items())
-            return [document for documents in (*now, *texts) for document in documents]
+        found: list[SearchDocument] = []
+        for each in self._database.every():
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+            def read(connection: Connection, mine: Database = each) -> list[SearchDocument]:
+                here = self._database.of
+                now = (documents_of(connection, r, ordinals) for r, ordinals in wanted.items() if here(r) is mine)
+                texts = (old_documents(connection, r, asked) for r, asked in old.items() if here(r) is mine)
+                return [document for documents in (*now, *texts) for document in documents]
+
+            found += await each.read(read, deadline=Deadline.BATCH)
+        return found
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
         """Drops entries after the search index has them; newer ones of the same templates stay."""
-        sequences = sorted(entry.sequence for entry in entries)
-        await self._database.write(lambda connection: connection.execute(_DONE, {"sequences": sequences}))
+        sequences: defaultdict[Database, list[int]] = defaultdict(list)
+        for entry in entries:
+            sequences[self._database.of(entry.repository)].append(entry.sequence)
+        for database, own in sequences.items():
+            await database.write(partial(_drop, sequences=sorted(own)))
 
     async def depth(self) -> int:
         """How many entries wait."""
-        return await self._database.read(
-            lambda connection: int(connection.execute(_DEPTH, {"kinds": self._kinds}).scalar_one())
-        )
+
+        def read(connection: Connection) -> int:
+            return int(connection.execute(_DEPTH, {"kinds": self._kinds}).scalar_one())
+
+        return sum([await each.read(read) for each in self._database.every()])
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:
         """How many documents an index must hold that got all entries so far: those shown, without those that wait.
@@ -87,7 +104,7 @@ class SqlOutbox:
                 return None
             return count_fed(connection, row.repository_id, row.id, self._fed)
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def fill(self, repository: RepositoryName) -> int:
         """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates."""
@@ -96,4 +113,4 @@ class SqlOutbox:
             row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
             return fill(connection, row.repository_id, row.id, row.ordinal, self._fed) if row is not None else 0
 
-        return await self._database.write(write)
+        return await self._database.of(repository).write(write)

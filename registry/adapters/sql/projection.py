@@ -42,7 +42,7 @@ class SqlProjection:
 
     async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
         """How far the default branch has been projected; None where it never was."""
-        rows = await self._database.fetch(LIVE_BUILD, {"repository": repository})
+        rows = await self._database.of(repository).fetch(LIVE_BUILD, {"repository": repository})
         if not rows:
             return None
         (row,) = rows
@@ -62,20 +62,16 @@ class SqlProjection:
         Unavailable.
         """
         # A replay that lost its last batches begins again; its end waits for the disk, and what went before with it.
-        staged = batch.expected is None or batch.replay
+        database, staged = self._database.of(batch.repository), batch.expected is None or batch.replay
         lasting = Durability.PASSING if staged and not batch.final else Durability.USUAL
-        waits = await self._database.write(
-            lambda on: write_batch(on, batch, self._index, self._fed), durability=lasting
-        )
+        waits = await database.write(lambda on: write_batch(on, batch, self._index, self._fed), durability=lasting)
+        if batch.final:
+            await self._database.told(batch.repository, f"{batch.repository} {batch.commit}")
         if batch.expected is not None and batch.replay and batch.final:
-            await self._database.write(lambda on: look_over(on, REPLAYED), durability=Durability.PASSING)
+            await database.write(lambda on: look_over(on, REPLAYED), durability=Durability.PASSING)
         if batch.expected is None or (batch.replay and batch.final):
-            await self._sweep()
+            await _sweep(database)
         return waits
-
-    async def _sweep(self) -> None:
-        while await self._database.write(sweep_some, durability=Durability.PASSING):
-            pass
 
     async def load_state(self, repository: RepositoryName) -> VersionState:
         """What numbering needs to go on from the checkpoint of the live rows."""
@@ -91,7 +87,7 @@ class SqlProjection:
 
             return VersionState(TemplateGraph(changes()), {name: version for name, _, _, version in rows})
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def put_refs(self, repository: RepositoryName, refs_now: dict[RefName, CommitId]) -> None:
         """Records the tips of all refs: new ones, moved ones and those that are gone."""
@@ -110,11 +106,11 @@ class SqlProjection:
             write_rows(connection, _PUT_REF, moved)
             write_rows(connection, _DROP_REF, gone)
 
-        await self._database.write(write)
+        await self._database.of(repository).write(write)
 
     async def rules(self, repository: RepositoryName) -> object:
         """The parsed ``.registry.yaml`` of the checkpoint as the last batch gave it, or None."""
-        rows = await self._database.fetch(LIVE_BUILD, {"repository": repository})
+        rows = await self._database.of(repository).fetch(LIVE_BUILD, {"repository": repository})
         return from_json(rows[0].rules) if rows else None
 
     async def drop(self, repository: RepositoryName) -> None:
@@ -132,6 +128,11 @@ class SqlProjection:
             kept = select(builds.c.id).where(builds.c.repository_id == number).exists()
             connection.execute(delete(repositories).where(mine, unused, ~kept))
 
-        await self._database.write(hide)
-        await self._sweep()
-        await self._database.write(forget)
+        await self._database.of(repository).write(hide)
+        await _sweep(self._database.of(repository))
+        await self._database.of(repository).write(forget)
+
+
+async def _sweep(database: Database) -> None:
+    while await database.write(sweep_some, durability=Durability.PASSING):
+        pass

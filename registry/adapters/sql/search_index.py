@@ -5,6 +5,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -63,7 +64,7 @@ class SqlSearchIndex:
             index = search_store.find_index(connection, query.repository, "live")
             return _search(connection, index, query, request, after) if index is not None else _EMPTY
 
-        return await self._database.read(run)
+        return await self._database.of(query.repository).read(run)
 
     async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
         """The templates whose names have every word that was typed, the last maybe half typed; best first."""
@@ -73,7 +74,7 @@ class SqlSearchIndex:
             index = search_store.find_index(connection, repository, "live")
             return suggest_names(connection, index, terms, limit) if index is not None and terms else ()
 
-        return await self._database.read(run)
+        return await self._database.of(repository).read(run)
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
         """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
@@ -81,17 +82,14 @@ class SqlSearchIndex:
         for document in sorted(documents, key=lambda each: each.ordinal):
             newest[document.repository][document.name] = document
 
-        def write(connection: Connection) -> None:
-            for repository, named in newest.items():
-                search_store.put_documents(connection, repository, list(named.values()))
-
-        if newest:
-            await self._database.write(write)
+        for repository, named in newest.items():
+            put = partial(search_store.put_documents, repository=repository, documents=list(named.values()))
+            await self._database.of(repository).write(put)
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
         """Removes documents whose ordinal is not higher."""
         if names:
-            await self._database.write(
+            await self._database.of(repository).write(
                 lambda connection: search_store.delete_documents(connection, repository, names, ordinal)
             )
 
@@ -117,7 +115,7 @@ class SqlSearchIndex:
             rows = connection.execute(_FINGERPRINTS, {"index": index}) if index is not None else ()
             return {row.name: row.fingerprint for row in rows}
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def whole(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where there is no index."""
@@ -126,12 +124,12 @@ class SqlSearchIndex:
             index = search_store.find_index(connection, repository, "live")
             return search_store.count_documents(connection, index) if index is not None else None
 
-        return await self._database.read(read)
+        return await self._database.of(repository).read(read)
 
     async def renew(self, repository: RepositoryName) -> None:
         """Begins an empty index beside the live one; where there is none, puts go to the live one from the start."""
-        await self._database.write(lambda connection: search_store.renew_index(connection, repository))
-        await self._sweep()
+        await self._database.of(repository).write(lambda connection: search_store.renew_index(connection, repository))
+        await self._sweep(repository)
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
         """Puts the index that was begun in the place of the old one. Nothing where none was begun.
@@ -139,15 +137,22 @@ class SqlSearchIndex:
         Raises Conflict where it holds fewer documents than ``at_least``: then the old one stays and is searched.
         What bulk writing left undone is done first.
         """
-        while await self._database.write(
+        while await self._database.of(repository).write(
             lambda connection: search_store.finish_some(connection, repository), deadline=Deadline.INDEX
         ):
             pass
-        await self._database.write(lambda connection: search_store.swap_index(connection, repository, at_least))
-        await self._sweep()
+        await self._database.of(repository).write(
+            lambda connection: search_store.swap_index(connection, repository, at_least)
+        )
+        await self._sweep(repository)
 
-    async def _sweep(self) -> None:
-        while await self._database.write(search_store.sweep_some):
+    async def forget(self, repository: RepositoryName) -> None:
+        """Drops the indexes of a repository, whose documents are searched elsewhere from now on."""
+        await self._database.of(repository).write(lambda on: search_store.retire_all(on, repository))
+        await self._sweep(repository)
+
+    async def _sweep(self, repository: RepositoryName) -> None:
+        while await self._database.of(repository).write(search_store.sweep_some):
             pass
 
 

@@ -256,6 +256,13 @@ def finish_some(connection: Connection, repository: RepositoryName) -> bool:
     return index is not None and full_text(connection).finish_some(connection, index)
 
 
+def retire_all(connection: Connection, repository: RepositoryName) -> None:
+    """No index of the repository is searched or filled from now on."""
+    dialect.wait_turn(connection, f"search {repository}")
+    for role in ("live", "next"):
+        _retire(connection, repository, role)
+
+
 def _retire(connection: Connection, repository: RepositoryName, role: str) -> None:
     mine = search_indexes.c.repository == repository, search_indexes.c.role == role
     connection.execute(update(search_indexes).where(*mine).values(role="dead"))

@@ -68,7 +68,7 @@ class SqlTemplateIndex:
 
     async def find_template(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry | None:
         """The template, deleted ones included; None where there never was one of that name."""
-        rows = await self._database.fetch(_FIND, {"repository": repository, "name": name})
+        rows = await self._database.of(repository).fetch(_FIND, {"repository": repository, "name": name})
         return entry_of(rows[0]) if rows else None
 
     async def find_templates(
@@ -81,7 +81,7 @@ class SqlTemplateIndex:
             entries = (entry_of(row) for row in connection.execute(_FIND_SOME, wanted))
             return {entry.name: entry for entry in entries}
 
-        return await self._database.read(find)
+        return await self._database.of(repository).read(find)
 
     async def list_templates(
         self,
@@ -103,7 +103,7 @@ class SqlTemplateIndex:
                 return ()
             return listing.page_rows(connection, build, filters, sort, after, limit + 1)
 
-        found = await self._database.read(rows)
+        found = await self._database.of(repository).read(rows)
         page = found[:limit]
         more = make_cursor(request, listing.place_of(page[-1], sort)) if len(found) > limit else None
         return Page(tuple(entry_of(row) for row in page), more)
@@ -117,7 +117,7 @@ class SqlTemplateIndex:
             wanted = {"repository": repository, "after": after or "", "limit": limit}
             return [entry_of(row) for row in connection.execute(_EVERY, wanted)]
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def nearest_names(self, repository: RepositoryName, name: str, limit: int = 3) -> list[TemplateName]:
         """The names most like a misspelt one, best first; empty where none is like it."""
@@ -138,10 +138,10 @@ class SqlTemplateIndex:
                 found += connection.execute(_AROUND, around).scalars()
             return found
 
-        return rank_near(name, await self._database.read(candidates), limit)
+        return rank_near(name, await self._database.of(repository).read(candidates), limit)
 
     async def read_bodies(self, repository: RepositoryName, blobs: Sequence[BlobId]) -> dict[BlobId, str]:
         """The source texts of blobs that versions use; absent ids are left out."""
         wanted = {"repository": repository, "blobs": [bytes.fromhex(blob) for blob in dict.fromkeys(blobs)]}
-        rows = await self._database.fetch(_BODIES, wanted)
+        rows = await self._database.of(repository).fetch(_BODIES, wanted)
         return {BlobId(row.blob.hex()): row.body for row in rows}

@@ -52,7 +52,7 @@ class SqlStoredRows:
                 for row in connection.execute(_KEYS, {"repository": repository})
             }
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def filter_values(self, repository: RepositoryName) -> dict[TemplateName, set[tuple[str, str]]]:
         """The facets and values by template; under the empty name what leads to none."""
@@ -63,7 +63,7 @@ class SqlStoredRows:
                 found.setdefault(name or TemplateName(""), set()).add((facet, value))
             return found
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def versions_of(self, repository: RepositoryName, names: Sequence[TemplateName]) -> list[VersionEntry]:
         """All versions of some templates, in no order."""
@@ -72,7 +72,7 @@ class SqlStoredRows:
             wanted = {"repository": repository, "names": names}
             return [version_of(row) for row in connection.execute(_VERSIONS_OF, wanted)]
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def removals(self, repository: RepositoryName) -> dict[Removal, int]:
         """Every removal, and the last version that the template had until then."""
@@ -81,7 +81,7 @@ class SqlStoredRows:
             rows = connection.execute(_REMOVALS, {"repository": repository})
             return {Removal(row.name, row.ordinal, row.moved_to): row.version for row in rows}
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def refs(self, repository: RepositoryName) -> dict[RefName, CommitId]:
         """The tips of all refs as they were recorded."""
@@ -90,4 +90,4 @@ class SqlStoredRows:
             rows = connection.execute(_REFS.where(repositories.c.name == repository))
             return {RefName(row.ref): CommitId(row.commit) for row in rows}
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)

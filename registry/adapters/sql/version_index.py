@@ -116,7 +116,9 @@ class SqlVersionIndex:
         if not 0 < number < _ABOVE_ALL:
             return None
 
-        rows = await self._database.fetch(_FIND, {"repository": repository, "name": name, "number": number})
+        rows = await self._database.of(repository).fetch(
+            _FIND, {"repository": repository, "name": name, "number": number}
+        )
         return version_of(rows[0]) if rows else None
 
     async def list_versions(
@@ -130,7 +132,7 @@ class SqlVersionIndex:
             wanted = {"repository": repository, "name": name, "before": before, "limit": limit + 1}
             return [version_of(row) for row in connection.execute(_PAGE, wanted)]
 
-        found = await self._database.read(page)
+        found = await self._database.of(repository).read(page)
         more = make_cursor(request, [found[limit - 1].number]) if len(found) > limit else None
         return Page(tuple(found[:limit]), more)
 
@@ -147,7 +149,7 @@ class SqlVersionIndex:
                 found.setdefault(row.label, {})[row.name] = row.version
             return found
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def label_history(
         self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50
@@ -158,7 +160,7 @@ class SqlVersionIndex:
             wanted = {"repository": repository, "label": label, "name": name, "limit": limit}
             return [_move_of(row) for row in connection.execute(_MOVES, wanted)]
 
-        return await self._database.read(read)
+        return await self._database.of(repository).read(read)
 
     async def every_move(
         self, repository: RepositoryName, after: LabelMove | None = None, limit: int = 500
@@ -171,4 +173,4 @@ class SqlVersionIndex:
             rows = connection.execute(_EVERY_MOVE, {"repository": repository, "limit": limit, **wanted})
             return [_move_of(row) for row in rows]
 
-        return await self._database.read(read, deadline=Deadline.BATCH)
+        return await self._database.of(repository).read(read, deadline=Deadline.BATCH)

@@ -38,7 +38,7 @@ class SqlVersionOrigins:
             of_names = {"repository": repository, "names": names}
             return [version_of(row) for row in connection.execute(_MADE_BY, {**of_names, "commits": wanted})]
 
-        return await self._database.read(read)
+        return await self._database.of(repository).read(read)
 
     async def with_digest(self, repository: RepositoryName, prefix: str, limit: int = 100) -> list[VersionEntry]:
         """The versions whose digest begins with 8 to 64 lower-case hexadecimal digits, newest first."""
@@ -48,4 +48,4 @@ class SqlVersionOrigins:
             wanted = {"repository": repository, "head": low[:4], "low": low, "high": high, "limit": limit}
             return [version_of(row) for row in connection.execute(_WITH_DIGEST, wanted)]
 
-        return await self._database.read(read)
+        return await self._database.of(repository).read(read)

@@ -1,0 +1,76 @@
+"""Several databases of one kind as one: each repository has its rows in one of them.
+
+Nothing spans two databases but what is asked of all. What belongs to no repository, and the counts of reads, which no
+rebuild gives back, is in the main one; so are leadership and signals.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, Select
+
+from registry.adapters.sql.dialect import PROJECTED, tell
+from registry.adapters.sql.engine import Database, Deadline, Durability
+from registry.domain.dependencies import PoolUse
+from registry.domain.errors import PromptuaryError
+from registry.domain.ids import RepositoryName
+from registry.ports.dependencies import Dependency
+
+T = TypeVar("T")
+
+
+class ShardedDatabase(Database):
+    """A main database, others by name, and which repositories have their rows in one of those."""
+
+    def __init__(self, main: Database, shards: Mapping[str, Database], places: Mapping[RepositoryName, str]) -> None:
+        self._main = main
+        self._shards = shards
+        self._places = {repository: shards[shard] for repository, shard in places.items()}
+
+    def of(self, repository: RepositoryName) -> Database:
+        """The shard that a repository was mapped to, else the main database."""
+        return self._places.get(repository, self._main)
+
+    def every(self) -> tuple[Database, ...]:
+        """The main database and the shards."""
+        return (self._main, *self._shards.values())
+
+    async def told(self, repository: RepositoryName, message: str) -> None:
+        """Tells the main database's listeners what a shard's transaction wrote. Nobody depends on hearing it."""
+        if self.of(repository) is self._main:
+            return
+        try:
+            await self._main.write(lambda on: tell(on, PROJECTED, message), durability=Durability.PASSING)
+        except PromptuaryError:
+            return
+
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """Each of them."""
+        return tuple(found for each in self.every() for found in each.dependencies())
+
+    def pools(self) -> tuple[PoolUse, ...]:
+        """The main database's."""
+        return self._main.pools()
+
+    async def close(self) -> None:
+        """Closes all of them."""
+        for each in self.every():
+            await each.close()
+
+    async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
+        """Reads in the main database."""
+        return await self._main.read(work, deadline=deadline)
+
+    async def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """Reads in the main database."""
+        return await self._main.fetch(statement, values)
+
+    async def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        durability: Durability = Durability.USUAL,
+        deadline: Deadline = Deadline.BATCH,
+    ) -> T:
+        """Writes to the main database."""
+        return await self._main.write(work, durability=durability, deadline=deadline)

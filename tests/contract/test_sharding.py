@@ -1,0 +1,138 @@
+"""Repositories in two databases: each has its rows in one, everybody sees both, and one can be moved."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from pydantic import ValidationError
+
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.known_repositories import KnownRepositories
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.read_ledger import SqlReadLedger
+from registry.adapters.sql.search_index import SqlSearchIndex
+from registry.adapters.sql.sharding import ShardedDatabase
+from registry.adapters.sql.template_index import SqlTemplateIndex
+from registry.bootstrap import open_registry
+from registry.domain.ids import RepositoryName
+from registry.domain.reads import ReadState
+from registry.domain.search import Query
+from registry.domain.selectors import Selector
+from registry.services.search_feed import SearchFeed
+from registry.settings import Settings
+from tests.contract.test_read_ledger import FRIDAY
+from tests.databases import address_of, fetch_sql, migrated_database
+from tests.projected import History
+from tests.stock import DEFAULT, stock, write_files
+
+ONE, TWO = RepositoryName("one"), RepositoryName("two")
+PROMPTUARY = Path(sys.executable).with_name("promptuary")
+
+
+class Two(NamedTuple):
+    database: Database
+    main: str
+    shard: str
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[tuple[str, str]]:
+    with migrated_database() as main, migrated_database() as shard:
+        yield address_of(main), address_of(shard)
+
+
+@pytest.fixture
+async def two(addresses: tuple[str, str]) -> AsyncIterator[Two]:
+    """A main database, and a shard with the repository ``two``."""
+    main, shard = [await Database.open(address, seconds=10) for address in addresses]
+    database = ShardedDatabase(main, {"b": shard}, {TWO: "b"})
+    yield Two(database, *addresses)
+    await database.close()
+
+
+def names_in(address: str) -> list[str]:
+    return [row[0] for row in fetch_sql("SELECT name FROM repositories ORDER BY name", address=address)]
+
+
+async def test_each_repository_lies_in_its_own_database_and_both_are_served(two: Two) -> None:
+    index = SqlSearchIndex(two.database)
+    projection, outbox = SqlProjection(two.database, index=index), SqlOutbox(two.database)
+    histories = {ONE: History(ONE), TWO: History(TWO)}
+    for name, history in histories.items():
+        await projection.apply(history.commit({"a": f"text: word {name}", f"of-{name}": "text: more"}))
+    assert await outbox.depth() == 8
+    await SearchFeed(outbox=outbox, index=index).drain()
+    assert await outbox.depth() == 0
+    assert (names_in(two.main), names_in(two.shard)) == (["one"], ["two"])
+    for name, history in histories.items():
+        assert await SqlTemplateIndex(two.database).find_template(name, f"of-{name}") is not None
+        assert [hit.name for hit in (await index.search(Query(name, str(name)))).hits] == [f"of-{name}", "a"]
+        assert not await projection.apply(history.commit({"a": "text: changed"}))
+        checkpoint = await projection.checkpoint(name)
+        assert checkpoint is not None
+        assert checkpoint.ordinal == 2
+    known = KnownRepositories(two.database)
+    await known.refresh()
+    assert known.names() == [ONE, TWO]
+    await SqlReadLedger(two.database).add(FRIDAY, {(ReadState(TWO, "a", 1, None), None): 3})
+    assert (await SqlReadLedger(two.database).counts(TWO, FRIDAY, FRIDAY, by=[])).total == 3
+    assert fetch_sql("SELECT count(*) FROM read_counts", address=two.shard)[0][0] == 0
+    await projection.drop(TWO)
+    assert (names_in(two.main), names_in(two.shard)) == (["one"], [])
+
+
+def test_a_place_that_is_none_is_told() -> None:
+    url = "postgresql://db/promptuary"
+    for given, said in [
+        ({"database_places": "team=two"}, "team in two, which is no shard"),
+        ({"database_shards": "two=postgresql://db/two"}, "needs PROMPTUARY_DATABASE_URL"),
+        ({"database_url": url, "database_places": "team"}, "a list of repository=name"),
+    ]:
+        with pytest.raises(ValidationError, match=said):
+            Settings(**given)
+
+
+async def test_a_repository_is_moved_and_then_lies_there_alone(addresses: tuple[str, str], tmp_path: Path) -> None:
+    main, shard = addresses
+    given = {"data": tmp_path / "data", "sample": False, "render_workers": 1, "database_seconds": 10}
+    before = Settings(**given, database_url=main, database_shards=f"b={shard}")
+    async with open_registry(before) as registry:
+        await stock(registry)
+        moved = run_move(before, "default", "b")
+        assert moved.returncode == 0, moved.stderr
+        assert "PROMPTUARY_DATABASE_PLACES='default=b'" in moved.stdout
+        # Who still has the old settings goes on with the old place.
+        await write_files(registry, {"prompts/late.prompt.yaml": "schema: prompt/v1\ntype: text\ntext: late\n"}, "Late")
+        assert (await registry.templates.read(DEFAULT, "late", Selector())).version == 1
+    early = run_move(before, "default", "b", "--tidy")
+    assert early.returncode == 1
+    assert "is not in b yet" in early.stderr
+    after = Settings(**given, database_url=main, database_shards=f"b={shard}", database_places="default=b")
+    async with open_registry(after) as registry:
+        await registry.indexing.reconcile()
+        assert (await registry.templates.read(DEFAULT, "late", Selector())).version == 1
+        assert await registry.verifying.verify(DEFAULT) == []
+        tidied = run_move(after, "default", "b", "--tidy")
+        assert tidied.returncode == 0, tidied.stderr
+        assert await registry.verifying.verify(DEFAULT) == []
+    assert ("default" in names_in(main), "default" in names_in(shard)) == (False, True)
+    assert fetch_sql("SELECT 1 FROM search_indexes WHERE repository = 'default'", address=main) == []
+
+
+def run_move(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    assert settings.database_url is not None
+    assert settings.database_shards is not None
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PROMPTUARY_DATA": str(settings.data),
+        "PROMPTUARY_DATABASE_URL": settings.database_url.get_secret_value(),
+        "PROMPTUARY_DATABASE_SHARDS": settings.database_shards.get_secret_value(),
+        "PROMPTUARY_DATABASE_PLACES": settings.database_places or "",
+        "PROMPTUARY_DATABASE_SECONDS": "10",
+    }
+    command = [str(PROMPTUARY), "index", "move", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
