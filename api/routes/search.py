@@ -10,6 +10,7 @@ from api.freshness import FRESH, FRESH_READ
 from api.indexed import indexed_commit
 from api.list_bodies import json_response, search_body
 from api.schemas.search import SearchAnswer, SearchQuery, Suggestions, SuggestionsQuery
+from registry.domain.errors import Unavailable
 
 router = APIRouter(tags=["search"])
 
@@ -20,7 +21,10 @@ async def search(registry: RegistryDep, repository: Repository, query: Annotated
 
     With highlights and facets.
     """
-    commit = await indexed_commit(registry, repository)
+    try:
+        commit = await indexed_commit(registry, repository)
+    except Unavailable:
+        commit = None  # a search engine answers without the catalogue, as far as it knows
     return json_response(search_body(await registry.search.search(query.query(repository), commit)), commit)
 
 

@@ -80,11 +80,15 @@ class SearchFeed:
         elif kind is OutboxKind.TEXT:
             await self._index.put(await self._outbox.documents(entries))
         for entry in entries:
-            if kind is OutboxKind.RENEW:
+            if kind is OutboxKind.RENEW and await self._still_waits(entry):
                 await self._index.renew(entry.repository)
             elif kind is OutboxKind.SWAP:
                 await self._swap(entry.repository)
         await self._outbox.done(entries)
+
+    async def _still_waits(self, entry: OutboxEntry) -> bool:
+        """Whether no other process has begun the new index by now: begun twice, it would lose what the other put."""
+        return entry in await self._outbox.pending(self._at_once)
 
     async def _swap(self, repository: RepositoryName) -> None:
         """Raises Unavailable where the new index is short; all of it waits in the outbox again then."""

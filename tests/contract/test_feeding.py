@@ -119,6 +119,21 @@ async def test_a_short_index_never_takes_the_place_of_the_old_one_and_is_filled_
     assert (await found(store, ""), await store.outbox.depth()) == (["a", "b"], 0)
 
 
+async def test_two_who_feed_begin_one_new_index(store: Store, history: History) -> None:
+    """A rebuild by command beside a server: both read the same entries, and one is done before the other begins."""
+    await store.outbox.fill("default")
+    read, *_ = await store.outbox.pending()
+    feed = SearchFeed(outbox=store.outbox, index=store.index)
+    await store.index.renew("default")
+    await store.outbox.done([read])
+    (a,) = [entry for entry in await store.outbox.pending() if entry.name == "a"]
+    await store.index.put(await store.outbox.documents([a]))
+    await store.outbox.done([a])
+    await feed._feed(read.kind, [read])
+    await drain(store)
+    assert await found(store, "") == ["a", "b"]
+
+
 async def test_what_still_waits_is_not_missed_in_a_new_index(store: Store, history: History) -> None:
     await store.outbox.fill("default")
     assert await store.projection.apply(history.commit({"a": "text: cherry", "c": "text: date"}))

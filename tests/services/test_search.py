@@ -166,6 +166,14 @@ async def test_an_engine_that_is_set_later_gets_everything(with_engine: Settings
         assert await registry.verifying.verify(REPOSITORY) == []
 
 
+async def test_the_engine_answers_while_the_catalogue_is_away(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land({T.format("a"): text_template("apple")})
+    await until(registry, "apple", (["a"], False))
+    await registry.search._fallback._database.close()  # type: ignore[union-attr]
+    page = await search(registry, "apple")
+    assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
+
+
 async def test_pages_go_on_where_they_began(registry: Registry, pusher: Pusher, line: Line) -> None:
     await pusher.land({T.format(f"t{n}"): text_template("apple") for n in range(4)})
     await until(registry, "apple", ([f"t{n}" for n in range(4)], False))
