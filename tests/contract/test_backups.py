@@ -7,10 +7,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Table
 
 from registry.adapters.blobs.folder import FolderBlobStore
 from registry.adapters.git.archives import GitArchives
 from registry.adapters.git.repositories import LocalRepositories
+from registry.adapters.sql import kept_records, kept_tables
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.kept_records import SqlKeptRecords
@@ -256,6 +258,11 @@ async def test_records_take_the_place_of_what_there_is_or_nothing_does(database:
         assert await copied(database) == before
     await kept.load(before[:1])
     assert await copied(database) == before[:1]
+
+
+def test_every_table_that_git_cannot_give_back_is_in_a_backup() -> None:
+    kept = {value for value in vars(kept_tables).values() if isinstance(value, Table)}
+    assert set(kept_records._TABLES.values()) == kept
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"kind": "wing"}', b"\xff"])
