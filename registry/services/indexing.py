@@ -113,8 +113,8 @@ class Indexing:
         """Compares every repository's refs with what has been projected and catches up."""
         failed = False
         for repository in self._git.names():
-            self._seen.pop(repository, None)  # the catalogue may have been changed by another process
             try:
+                await self._doubt(repository)
                 await self.poke(repository)
             except PromptuaryError as error:
                 failed = True
@@ -129,6 +129,12 @@ class Indexing:
         """Feeds what is late, and has an index made anew that got lost elsewhere. Does nothing where all is here."""
         if self._feeding.reaches_out and self._ready:
             await self._feeding.catch_up(self._git.names())
+
+    async def _doubt(self, repository: RepositoryName) -> None:
+        """Forgets what is held of a repository where the catalogue was changed by somebody else."""
+        async with self._locks[repository]:
+            self._seen.pop(repository, None)
+            await self._states.compare(repository)
 
     async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
         """Makes catalogue and search index of a repository anew from Git alone; reads go on meanwhile."""

@@ -58,6 +58,15 @@ class States:
         """Keeps the state that a finished batch has reached."""
         self._held[repository] = state
 
+    async def compare(self, repository: RepositoryName) -> None:
+        """Drops what is held where the catalogue does not say the same: somebody emptied it, or put it back."""
+        held = self._held.get(repository)
+        if held is None:
+            return
+        checkpoint = await self._projection.checkpoint(repository)
+        if checkpoint is None or (checkpoint.commit, checkpoint.schema) != (held.commit, PROJECTION_SCHEMA):
+            self.forget(repository)
+
     def forget(self, repository: RepositoryName) -> None:
         """Drops what is held, because a batch that had changed it was not written."""
         self._held.pop(repository, None)

@@ -131,7 +131,7 @@ async def test_verify_sees_differences(registry: Registry, pusher: Pusher) -> No
 
 async def test_another_process_may_project_too(registry: Registry, pusher: Pusher) -> None:
     await pusher.land({T.format("a"): text_template()})
-    async with open_registry(Settings(data=registry.settings.data, render_workers=1)) as other:
+    async with open_registry(registry.settings) as other:
         await Pusher(other).land({T.format("b"): text_template("b {{ name }}")})
     await pusher.land({T.format("c"): text_template("c {{ name }}")})
     assert await names(registry) == ["a", "b", "c"]
@@ -224,7 +224,7 @@ async def test_a_rebuild_beside_a_writing_server_loses_nothing(
     for n in range(20):
         await pusher.land({T.format(f"t{n}"): text_template(f"{n} {{{{ name }}}}")})
     monkeypatch.setattr(projecting, "COMMITS_AT_ONCE", 1)
-    async with open_registry(Settings(data=registry.settings.data, render_workers=1)) as other:
+    async with open_registry(registry.settings) as other:
         rebuilding = asyncio.create_task(other.indexing.rebuild(REPOSITORY))
         written = 0
         while not rebuilding.done():
@@ -242,7 +242,7 @@ async def test_a_rebuild_beside_a_writing_server_loses_nothing(
 
 async def test_two_rebuilds_at_once_and_one_that_is_killed(registry: Registry, pusher: Pusher) -> None:
     await pusher.land({T.format(f"t{n}"): text_template(f"{n} {{{{ name }}}}") for n in range(40)})
-    async with open_registry(Settings(data=registry.settings.data, render_workers=1)) as other:
+    async with open_registry(registry.settings) as other:
         killed = asyncio.create_task(other.indexing.rebuild(REPOSITORY))
         await asyncio.sleep(0.01)
         killed.cancel()

@@ -41,7 +41,8 @@ class Trigrams:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_table(index)}")
 
     def finish_some(self, connection: Connection, index: int) -> bool:
-        """Makes one of the indexes that are missing; False where none is."""
+        """Makes one of the indexes that are missing; False where none is. Of two processes at it one waits."""
+        connection.exec_driver_sql(f"LOCK TABLE {_table(index)} IN SHARE ROW EXCLUSIVE MODE")
         known = connection.exec_driver_sql(
             "SELECT indexname FROM pg_indexes WHERE tablename = $1 AND schemaname = current_schema()", (_table(index),)
         )

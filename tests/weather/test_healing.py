@@ -1,0 +1,141 @@
+"""What was lost, emptied, or put back to an older state: the reconciler, which runs by itself, makes it whole again."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+import redis.asyncio
+
+from registry.bootstrap import Registry, open_registry
+from registry.domain.search import Query
+from registry.domain.selectors import Selector
+from registry.settings import Settings
+from tests.backing import elasticsearch_url, postgres_url, redis_url
+from tests.databases import address_of, empty, migrated_database, run_sql
+from tests.pushing import REPOSITORY, Pusher, text_template
+from tests.services.test_indexing import (  # noqa: F401 - they run here on the server tier
+    test_a_rebuild_beside_a_writing_server_loses_nothing,
+    test_rebuild_gives_the_same_projection,
+    test_two_rebuilds_at_once_and_one_that_is_killed,
+)
+
+T = "prompts/{}.prompt.yaml"
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The address of a database that the tests use one after the other."""
+    with migrated_database() as name:
+        yield address_of(name)
+
+
+@pytest.fixture
+async def registry(tmp_path: Path, database: str) -> AsyncIterator[Registry]:
+    """A registry on PostgreSQL, Elasticsearch and Redis, with nothing in it but an empty repository."""
+    assert postgres_url()
+    empty(database)
+    settings = Settings(
+        data=tmp_path / "data",
+        render_workers=1,
+        database_url=database,
+        elasticsearch_url=elasticsearch_url(),
+        redis_url=redis_url(),
+        namespace=f"heal-{uuid4().hex[:8]}",
+    ).patient()
+    async with open_registry(settings) as opened:
+        opened.git.create(REPOSITORY)
+        yield opened
+    async with httpx.AsyncClient(base_url=elasticsearch_url()) as client:
+        await _delete_indexes(client, settings.namespace)
+
+
+@pytest.fixture
+def pusher(registry: Registry) -> Pusher:
+    return Pusher(registry)
+
+
+async def _delete_indexes(client: httpx.AsyncClient, namespace: str) -> int:
+    """Deletes the indexes of a namespace: how many there were."""
+    named = (await client.get(f"/_cat/indices/{namespace}*?format=json&expand_wildcards=all")).json()
+    for each in named:
+        assert (await client.delete(f"/{each['index']}")).status_code == 200
+    return len(named)
+
+
+async def assert_whole(registry: Registry) -> None:
+    """After what happens by itself on a timer everything is as Git says, and search is Elasticsearch's again."""
+    for _ in range(4):  # connections that were lost are noticed; what is missing is asked for, and then there
+        await registry.indexing.reconcile()
+    assert await registry.verifying.verify(REPOSITORY) == []
+    page = await registry.search.search(Query(REPOSITORY, "refund"))
+    assert ([hit.name for hit in page.hits], page.degraded) == (["a"], False)
+
+
+async def some_history(pusher: Pusher) -> None:
+    await pusher.land({T.format("a"): text_template("refund {{ name }}"), T.format("b"): text_template("b {{ name }}")})
+    await pusher.land({T.format("b"): text_template("second {{ name }}")})
+
+
+async def test_an_elasticsearch_that_lost_its_index(registry: Registry, pusher: Pusher) -> None:
+    await some_history(pusher)
+    await assert_whole(registry)
+    async with httpx.AsyncClient(base_url=elasticsearch_url()) as client:
+        assert await _delete_indexes(client, registry.settings.namespace)
+    page = await registry.search.search(Query(REPOSITORY, "refund b"))
+    assert page.degraded
+    assert {hit.name for hit in page.hits}
+    await assert_whole(registry)
+
+
+async def test_an_empty_postgresql(registry: Registry, pusher: Pusher, database: str) -> None:
+    await some_history(pusher)
+    key = await registry.accounts.ensure_administrator()
+    before = key.read_text()
+    empty(database)
+    await assert_whole(registry)
+    assert (await registry.accounts.ensure_administrator()).read_text() != before, "the old key is not known any more"
+
+
+async def test_a_flushed_redis(registry: Registry, pusher: Pusher) -> None:
+    await some_history(pusher)
+    assert (await registry.templates.read(REPOSITORY, "a", Selector())).version == 1
+    async with redis.asyncio.from_url(redis_url()) as client:
+        async for key in client.scan_iter(f"{registry.settings.namespace}*"):
+            await client.delete(key)
+    assert (await registry.templates.read(REPOSITORY, "a", Selector())).version == 1
+    await assert_whole(registry)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE builds SET schema = 1",
+        f"UPDATE builds SET commit = '{'f' * 40}'",
+        "UPDATE repositories SET live_build = NULL",
+        "DELETE FROM outbox",
+    ],
+)
+async def test_a_checkpoint_that_does_not_fit(registry: Registry, pusher: Pusher, database: str, damage: str) -> None:
+    await some_history(pusher)
+    run_sql(damage, address=database)
+    await assert_whole(registry)
+
+
+async def test_a_repository_that_was_restored_from_an_older_backup(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land({T.format("a"): text_template("refund {{ name }}"), T.format("b"): text_template("b {{ name }}")})
+    bare = registry.git.path(REPOSITORY)
+    backup = shutil.copytree(bare, bare.parents[1] / "last-week.git")
+    for number in range(3):
+        await pusher.land({T.format("b"): text_template(f"lost {number} {{{{ name }}}}")})
+    await assert_whole(registry)
+    shutil.rmtree(bare)
+    backup.rename(bare)
+    await assert_whole(registry)
+    assert (await registry.templates.read(REPOSITORY, "b", Selector())).version == 1
+    again = Pusher(registry)
+    await again.land({T.format("b"): text_template("another second {{ name }}")})
+    await assert_whole(registry)
+    assert "another second" in (await registry.templates.read(REPOSITORY, "b", Selector(version=2))).source
