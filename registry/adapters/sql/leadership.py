@@ -19,7 +19,7 @@ SESSION_MILLISECONDS = 2_500
 """A session that is silent for longer is ended by PostgreSQL: that of a process that was stopped, or whose machine is
 gone. (A killed process's ends at once.)"""
 
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 
@@ -81,7 +81,7 @@ async def _beat(connection: _Connection, lost: asyncio.Event) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             await connection.execute("SELECT 1")
-    except _AWAY as error:
+    except Exception as error:  # noqa: BLE001 - whatever a broken connection does, the lock is not held for certain
         log.warning("leadership is lost: %s", type(error).__name__)
         lost.set()
 
@@ -90,5 +90,5 @@ async def _end(connection: _Connection) -> None:
     """Ends the session, so that another process can lead at once."""
     try:
         await connection.close(timeout=CALL_SECONDS)
-    except _AWAY:
+    except Exception:  # noqa: BLE001 - as above
         connection.terminate()

@@ -22,7 +22,7 @@ ALIVE_SECONDS = 1.0
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0)
 QUEUE_LENGTH = 1_000
 
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _Queue = asyncio.Queue[RepositoryName | None]
 
 
@@ -89,7 +89,7 @@ class PostgresSignals:
                 finally:
                     self._connection = None
                     connection.terminate()
-            except _AWAY as error:
+            except Exception as error:  # noqa: BLE001 - whatever a broken connection does, another one is made
                 if failures == 0:
                     log.warning("signals between processes are away, timers go on: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
