@@ -20,7 +20,7 @@ from registry.bootstrap import Registry
 from registry.domain.dependencies import Circuit
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import CommitId, RefName, RepositoryName
-from registry.services.indexing import IndexStatus
+from registry.services.index_status import IndexStatus
 from registry.services.meters import SECONDS, Durations, Work
 
 ASKING_SECONDS = 2.0

@@ -11,7 +11,7 @@ from api.commands.output import REFUSED, Data, Json, console, existing_data, fai
 if TYPE_CHECKING:
     from registry.bootstrap import Registry
     from registry.domain.ids import RepositoryName
-    from registry.services.indexing import IndexStatus
+    from registry.services.index_status import IndexStatus
     from registry.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show, rebuild and verify the indexes.")

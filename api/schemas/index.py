@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from api.schemas.fields import COMMIT, TIME, Answered, Time, example
-from registry.services.indexing import IndexStatus
+from registry.services.index_status import IndexStatus
 
 STATE_EXAMPLE = {
     "repository": "default",

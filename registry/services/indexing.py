@@ -5,8 +5,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from registry.domain.catalogue import PROJECTION_SCHEMA, Checkpoint, ProjectionBatch
@@ -18,6 +16,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
 from registry.services.feeding import Feeding
+from registry.services.index_status import IndexStatus, ProjectionReport
 from registry.services.meters import Meters, Work
 from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed, Walk
@@ -32,29 +31,6 @@ Progress = Callable[[int, int], None]
 
 def no_progress(_done: int, _total: int) -> None:
     """Shows nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectionReport:
-    """What a projection did: the commit it reached (None where there was nothing to do)."""
-
-    commit: CommitId | None
-    milliseconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
-    """How far a repository's projection is. ``behind`` counts commits; None where the branch was rewritten."""
-
-    repository: RepositoryName
-    ref: RefName
-    tip: CommitId | None
-    indexed: CommitId | None
-    ordinal: int
-    behind: int | None
-    outbox: int
-    schema: int
-    updated_at: datetime | None
 
 
 class Indexing:
