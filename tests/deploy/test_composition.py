@@ -1,10 +1,12 @@
 """What ``docker compose up`` starts, started without containers by the same command lines, behind a real nginx."""
 
 import secrets
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,31 +138,56 @@ def test_events_come_through_nginx_as_they_happen(composition: Composition, tmp_
             listener.kill()
 
 
-def test_a_killed_replica_fails_no_read_and_both_killed_are_told_of(composition: Composition) -> None:
-    entrance, (one, other) = composition.entrance, (composition.processes["api-1"], composition.processes["api-2"])
-    assert entrance.put("deploy/steady", text_template("steady"), If_None_Match="*")[0] == 201
+@contextmanager
+def reading(entrance: Running) -> Iterator[list[int | str]]:
+    """Four clients that read one template or render it all the time: what each of these came to."""
     answers: list[int | str] = []
     done = threading.Event()
 
-    def read() -> None:
+    rendering = f"/api/v1/repositories/{REPOSITORY}/render/deploy/steady"
+
+    def read(turn: int) -> None:
         while not done.is_set():
             try:
-                answers.append(entrance.call("GET", template_path("deploy/steady"))[0])
+                if turn % 2:
+                    answers.append(entrance.call("GET", template_path("deploy/steady"))[0])
+                else:
+                    answers.append(entrance.call("POST", rendering, "{}", {"Content-Type": "application/json"})[0])
             except NoAnswer as lost:
                 answers.append(str(lost))
 
-    readers = [threading.Thread(target=read) for _ in range(4)]
+    entrance.put("deploy/steady", text_template("steady"), If_None_Match="*")
+    readers = [threading.Thread(target=read, args=(turn,)) for turn in range(4)]
     for reader in readers:
         reader.start()
     try:
         until(lambda: len(answers) > 100, "reads are answered")
-        one.kill()
-        before = len(answers)
-        until(lambda: len(answers) > before + 300, "reads go on")
+        yield answers
     finally:
         done.set()
         for reader in readers:
             reader.join()
+
+
+def test_a_replica_that_hangs_fails_no_read(composition: Composition) -> None:
+    process = composition.processes["api-1"].process
+    assert process is not None
+    with reading(composition.entrance) as answers:
+        process.send_signal(signal.SIGSTOP)
+        try:
+            before = len(answers)
+            until(lambda: len(answers) > before + 200, "reads go on")
+        finally:
+            process.send_signal(signal.SIGCONT)
+    assert {answer for answer in answers if answer != 200} == set()
+
+
+def test_a_killed_replica_fails_no_read_and_both_killed_are_told_of(composition: Composition) -> None:
+    entrance, (one, other) = composition.entrance, (composition.processes["api-1"], composition.processes["api-2"])
+    with reading(entrance) as answers:
+        one.kill()
+        before = len(answers)
+        until(lambda: len(answers) > before + 300, "reads go on")
     assert {answer for answer in answers if answer != 200} == set()
     assert entrance.put("deploy/written-meanwhile", text_template("b"), If_None_Match="*")[0] == 201
 
