@@ -5,7 +5,12 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+from pydantic import SecretStr
 
 from bench.bench import Bench
 from bench.judged import TEMPLATES, Judged, judged_generated, judged_sample, ndcg
@@ -18,6 +23,7 @@ from registry.settings import Settings
 
 _MUST, _AIM = 0.7, 0.85
 _GENERATED = RepositoryName("generated")
+_DATABASE = "promptuary_judged"
 _SAMPLE = RepositoryName("default")
 
 
@@ -32,13 +38,35 @@ def measure(bench: Bench) -> list[Row]:
 def _set_ups(folder: Path) -> Iterator[tuple[str, Settings]]:
     """What searches, and the settings that make it search."""
     given = Settings()
-    alone = given.model_copy(update={"data": folder, "render_workers": 1, "elasticsearch_url": None})
-    yield "SQLite", alone.model_copy(update={"database_url": None})
-    if getattr(given, "database_url", None):
-        yield "PostgreSQL", alone
-    if given.elasticsearch_url:
-        more = {"elasticsearch_url": given.elasticsearch_url, "namespace": "bench-judged", "database_url": None}
+    alone = given.model_copy(
+        update={"data": folder, "render_workers": 1, "elasticsearch_url": None, "database_url": None, "redis_url": None}
+    )
+    yield "SQLite", alone
+    if given.database_url is not None:
+        with _own_database(given.database_url.get_secret_value()) as address:
+            yield "PostgreSQL", alone.model_copy(update={"database_url": SecretStr(address)})
+    if given.elasticsearch_url is not None:
+        more = {"elasticsearch_url": given.elasticsearch_url, "namespace": "bench-judged"}
         yield "Elasticsearch", alone.model_copy(update=more)
+
+
+@contextmanager
+def _own_database(address: str) -> Iterator[str]:
+    """A database beside the one that is set, dropped afterwards."""
+    asyncio.run(_execute(address, f"DROP DATABASE IF EXISTS {_DATABASE}", f"CREATE DATABASE {_DATABASE}"))
+    try:
+        yield urlsplit(address)._replace(path=f"/{_DATABASE}").geturl()
+    finally:
+        asyncio.run(_execute(address, f"DROP DATABASE IF EXISTS {_DATABASE} WITH (FORCE)"))
+
+
+async def _execute(address: str, *statements: str) -> None:
+    connection = await asyncpg.connect(address)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def _rows(bench: Bench, name: str, settings: Settings, source: Path) -> Iterator[Row]:
