@@ -98,7 +98,7 @@ class PostgresDatabase(Database):
         if self._closed:
             raise closed()
         with span("PostgreSQL fetch"), server_errors(), self._counted(self.breaker.admit()):
-            rows: Sequence[Row[Any]] = await self._hot.fetch(statement, values, self._seconds)
+            rows: Sequence[Row[Any]] = await self._hot.fetch(statement, values, _with_grace(self._seconds))
             return rows
 
     async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
@@ -171,7 +171,7 @@ class PostgresDatabase(Database):
         self._running.add(task)
         task.add_done_callback(self._ended)
         try:
-            done, _ = await asyncio.wait((task,), timeout=seconds + min(seconds, _GRACE_SECONDS))
+            done, _ = await asyncio.wait((task,), timeout=_with_grace(seconds))
         except asyncio.CancelledError:
             if stops:
                 task.cancel()
@@ -207,6 +207,10 @@ class PostgresDatabase(Database):
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that nothing is said of a failure that nobody waited for
+
+
+def _with_grace(seconds: float) -> float:
+    return seconds + min(seconds, _GRACE_SECONDS)
 
 
 def _set(connection: Connection, **settings: str) -> None:
