@@ -15,6 +15,7 @@ from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
 from registry.domain.errors import Unavailable
 from registry.ports.backups import BlobStore, RepositoryArchives
 from registry.ports.git import Repositories
+from registry.ports.health import CatalogueHealth
 from registry.services.health import Health
 from registry.settings import Settings
 
@@ -55,13 +56,21 @@ def snapshot_of(settings: Settings) -> SqliteVersionSnapshot:
     return SqliteVersionSnapshot(settings.data.resolve() / "snapshot.sqlite")
 
 
+def _catalogue_health(settings: Settings) -> CatalogueHealth:
+    if not settings.database_url:
+        return SqliteHealth(settings.catalogue)
+    from registry.adapters.sql.postgres_health import PostgresHealth  # noqa: PLC0415 - of the extra ``server``
+
+    return PostgresHealth(settings.database_url.get_secret_value())
+
+
 def health_of(settings: Settings) -> Health:
     """What looks a set-up over; it opens nothing before it is asked, and makes nothing."""
     return Health(
         data=settings.data,
         git=repositories_of(settings),
         git_health=LocalGitHealth(settings.repositories),
-        catalogue_health=SqliteHealth(settings.catalogue),
+        catalogue_health=_catalogue_health(settings),
         places=LocalPlaces(),
         clock=SystemClock(),
     )

@@ -88,7 +88,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFacts:
-    """The catalogue's file. ``unusable`` says why it cannot be read; then only what stands before it holds.
+    """The catalogue's file or database. ``unusable`` says why it cannot be read; then only what stands before it holds.
 
     ``revision`` is the schema's (None where it holds none), ``newest`` the one that this version writes. ``unfinished``
     counts rebuilds that have been started and not ended.
@@ -106,6 +106,10 @@ class CatalogueFacts:
 
 class CatalogueHealth(Protocol):
     """The catalogue and the database under it."""
+
+    def engine(self) -> str:
+        """What the catalogue is kept by: ``SQLite`` or ``PostgreSQL``."""
+        ...
 
     def version(self) -> str:
         """The database's version."""

@@ -20,6 +20,8 @@ from registry.services import health_repositories as repositories
 from registry.services.accounts import hash_secret
 from registry.services.tree_changes import chain_after
 
+SQLITE = "SQLite"
+
 
 class Health:
     """The findings of one data folder. Everything is looked at anew for each finding that is asked for."""
@@ -51,7 +53,11 @@ class Health:
         yield programs.python_finding()
         yield programs.git_finding(versions)
         yield programs.libgit2_finding(versions)
-        yield programs.sqlite_finding(self._catalogue.version(), self._catalogue.missing_features())
+        version, missing = self._catalogue.version(), self._catalogue.missing_features()
+        if self._catalogue.engine() == SQLITE:
+            yield programs.sqlite_finding(version, missing)
+        else:
+            yield programs.postgres_finding(version, missing)
         yield programs.shell_finding(self._places.shell())
         temporary = Path(tempfile.gettempdir())
         yield folders.temporary_finding(temporary, self._places.try_out(temporary))
@@ -79,17 +85,20 @@ class Health:
     def of_catalogue(self, *, serving: bool, deep: bool) -> Iterator[Finding]:
         """The catalogue's file, and the key that opens the server."""
         file, facts, data = self._data / "catalogue.sqlite", self._catalogue.look(), folders.quoted(self._data)
-        yield catalogue.catalogue_finding(file, facts)
+        in_file = self._catalogue.engine() == SQLITE
+        yield catalogue.catalogue_finding(file, facts) if in_file else catalogue.database_finding(facts)
         key = self._places.look(self._data / "admin-key")
         text = _text(key.path)
         scope = self._catalogue.scope_of_key(hash_secret(text.strip())) if text is not None else None
         yield folders.key_file_finding(key, scope, text)
         if facts.reached is not None:
-            yield catalogue.log_finding(facts)
+            if in_file:
+                yield catalogue.log_finding(facts)
             yield catalogue.search_finding(facts, serving, data)
             yield catalogue.rebuild_finding(facts, serving, data)
         if deep and facts.exists and facts.unusable is None:
-            yield catalogue.damage_finding(self._catalogue.damage(), file)
+            damage = self._catalogue.damage()
+            yield catalogue.damage_finding(damage, file) if in_file else catalogue.rows_finding(damage, data)
 
     def of_repositories(self, *, deep: bool) -> Iterator[Finding]:
         """Every repository, and how far the catalogue is behind it."""

@@ -37,6 +37,34 @@ def catalogue_finding(file: Path, facts: CatalogueFacts) -> Finding:
     return Finding("catalogue", Grade.PROBLEM, found, why=why, remedy=remedy)
 
 
+def database_finding(facts: CatalogueFacts) -> Finding:
+    """Whether the database can be used and is of this version's schema."""
+    if facts.unusable is not None:
+        why = "The server does not start; a running one answers what it has in memory or in Git."
+        remedy = "Mind what the reason says, and PROMPTUARY_DATABASE_URL. What is projected is filled from Git again."
+        return Finding("catalogue", Grade.PROBLEM, facts.unusable, why=why, remedy=remedy)
+    if facts.revision == facts.newest:
+        return well("catalogue", f"schema {facts.revision} in PostgreSQL")
+    found = f"the database has schema {facts.revision or 'none'}, this version has {facts.newest}"
+    if facts.revision is None or facts.revision < facts.newest:
+        why = "Nothing or an older Promptuary wrote it; users and keys of another database are not in it."
+        remedy = "Start the server with this version: it makes the tables and fills them from Git."
+        return Finding("catalogue", Grade.WARNING, found, why=why, remedy=remedy)
+    why = "A newer Promptuary wrote it; this version does not start on it."
+    remedy = "Install that version again, or name another database."
+    return Finding("catalogue", Grade.PROBLEM, found, why=why, remedy=remedy)
+
+
+def rows_finding(damage: Sequence[str], data: str) -> Finding:
+    """Whether all rows of the database lead somewhere."""
+    if not damage:
+        return well("catalogue-pages", "every row leads somewhere")
+    why = "Reads of what lies there fail or answer wrongly."
+    remedy = "Make what is projected anew from Git."
+    command = f"promptuary index rebuild --data {data}"
+    return Finding("catalogue-pages", Grade.PROBLEM, "; ".join(damage), "", why, remedy, command)
+
+
 def log_finding(facts: CatalogueFacts) -> Finding:
     """Whether SQLite's log is folded into its file in time."""
     if facts.log_bytes <= MOST_LOG_BYTES:

@@ -14,6 +14,9 @@ LEAST_PYGIT2 = (1, 21)
 LEAST_SQLITE = (3, 35)
 """The first with RETURNING; FTS5's trigrams are one older."""
 
+LEAST_POSTGRES = (15,)
+
+_SEE_CATALOGUE = "See the finding of the catalogue for the reason."
 _INSTALL = "Install the package git in a newer version, or put a newer git first on the server's PATH."
 
 
@@ -65,6 +68,19 @@ def sqlite_finding(version: str, missing: Sequence[str]) -> Finding:
         f"Use a Python with SQLite {'.'.join(map(str, LEAST_SQLITE))} or newer and FTS5 (Debian's and python.org's)."
     )
     return Finding("sqlite", Grade.PROBLEM, found, why=why, remedy=remedy)
+
+
+def postgres_finding(version: str, missing: Sequence[str]) -> Finding:
+    """The PostgreSQL that PROMPTUARY_DATABASE_URL names."""
+    if not version:
+        why = "The catalogue is in it: the server does not start."
+        return Finding("postgresql", Grade.PROBLEM, "PostgreSQL does not answer", why=why, remedy=_SEE_CATALOGUE)
+    if numbers(version) >= LEAST_POSTGRES and not missing:
+        return well("postgresql", f"PostgreSQL {version} with trigrams")
+    found = f"PostgreSQL {version}" + (f" lacks: {', '.join(missing)}" if missing else " is too old")
+    why = "The catalogue and its full text need it: the server does not start, or finds Korean words slowly."
+    remedy = f"Use PostgreSQL {LEAST_POSTGRES[0]} or newer, and make the database as it says; it is filled from Git."
+    return Finding("postgresql", Grade.PROBLEM, found, why=why, remedy=remedy)
 
 
 def shell_finding(wrong: str | None) -> Finding:

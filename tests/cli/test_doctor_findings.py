@@ -10,7 +10,7 @@ from registry.adapters.local.places import LocalPlaces
 from registry.domain.health import Finding, Grade
 from registry.ports.health import GitVersions, Trial
 from registry.services.health_disks import disk_clock_finding, file_system_finding
-from registry.services.health_programs import libgit2_finding, numbers, shell_finding, sqlite_finding
+from registry.services.health_programs import libgit2_finding, numbers, postgres_finding, shell_finding, sqlite_finding
 from tests.cli.conftest import ROOT, Run
 from tests.cli.test_doctor import CASES
 
@@ -26,6 +26,9 @@ def test_programs_that_this_machine_has_in_order() -> None:
     assert numbers("2.39.5 (Apple Git-154)") == (2, 39, 5)
     assert graded(sqlite_finding("3.40.1", [])) == ("ok", True)
     assert graded(sqlite_finding("3.34.0", [])) == ("problem", True)
+    assert graded(postgres_finding("15.18", [])) == ("ok", True)
+    assert graded(postgres_finding("14.9", [])) == graded(postgres_finding("", [])) == ("problem", True)
+    assert "pg_trgm" in postgres_finding("16.1", ["the extension pg_trgm"]).found
     assert "full text" in sqlite_finding("3.40.1", ["full text on trigrams (FTS5)"]).found
     assert graded(libgit2_finding(GitVersions("2.39", "1.5.0", "1.11.1"))) == ("problem", True)
     assert graded(shell_finding("No such file or directory")) == ("problem", True)

@@ -6,9 +6,13 @@ import pytest
 
 from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.places import LocalPlaces
+from registry.adapters.sql.engine import Database
 from registry.adapters.sql.health import SqliteHealth
+from registry.adapters.sql.postgres_health import PostgresHealth
+from registry.adapters.sql.projection import SqlProjection
 from registry.domain.ids import RepositoryName
 from registry.ports.health import CatalogueHealth, GitHealth, HookState, PlaceHealth
+from tests.projected import History
 
 DEFAULT = RepositoryName("default")
 
@@ -70,3 +74,33 @@ def test_places(places: PlaceHealth, tmp_path: Path) -> None:
     (tmp_path / "objects" / "ab" / "cdef").touch()
     assert tmp_path / "objects" / "ab" / "cdef" not in places.strangers(tmp_path, facts.owner + 1)
     assert (places.shell(), places.user(0), places.user(54321)) == (None, "root", "54321")
+
+
+async def test_a_catalogue_in_postgresql(catalogue_url: str, tmp_path: Path) -> None:
+    health = PostgresHealth(catalogue_url)
+    assert (health.engine(), int(health.version().split(".")[0]) >= 15, health.missing_features()) == (
+        "PostgreSQL",
+        True,
+        [],
+    )
+    history = History()
+    database = await Database.open(catalogue_url, seconds=10)
+    await SqlProjection(database).apply(history.commit({"a": "1"}))
+    facts = health.look()
+    assert (facts.exists, facts.unusable, facts.revision == facts.newest, facts.outbox) == (True, None, True, 3)
+    assert facts.reached is not None
+    assert facts.reached[DEFAULT].commit == history.tip
+    assert (health.damage(), health.scope_of_key("0" * 64)) == ([], None)
+    await database.write(lambda connection: connection.exec_driver_sql("DELETE FROM templates").close())
+    assert health.damage() == ["1 versions lead to no template"]
+    await database.close()
+
+
+def test_a_postgresql_that_is_not_there_is_told_without_its_address() -> None:
+    nowhere = PostgresHealth("postgresql://kim:hush-hush@127.0.0.1:1/none")
+    facts = nowhere.look()
+    assert facts.unusable is not None
+    assert "cannot be reached" in facts.unusable
+    assert "hush" not in facts.unusable
+    assert (nowhere.version(), nowhere.missing_features(), nowhere.scope_of_key("0" * 64)) == ("", [], None)
+    assert nowhere.damage() == [facts.unusable]

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from registry.adapters.sql.migrate import HEAD
+from registry.adapters.sql.outbox_rows import MARK
 from registry.adapters.sql.sqlite_engine import driver_errors
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
@@ -30,6 +31,10 @@ class SqliteHealth:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def engine(self) -> str:
+        """What the catalogue is kept by."""
+        return "SQLite"
 
     def version(self) -> str:
         """SQLite's version."""
@@ -69,7 +74,7 @@ class SqliteHealth:
             newest=HEAD,
             revision=HEAD,
             log_bytes=log.stat().st_size if log.exists() else 0,
-            outbox=connection.execute("SELECT count(*) FROM outbox").fetchone()[0],
+            outbox=connection.execute("SELECT count(*) FROM outbox WHERE kind <> ?", (MARK,)).fetchone()[0],
             unfinished=connection.execute("SELECT count(staged_build) FROM repositories").fetchone()[0],
             reached={
                 RepositoryName(name): Reached(RefName(ref), CommitId(commit), schema)

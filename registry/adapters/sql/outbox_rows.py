@@ -30,9 +30,9 @@ _WAITS = select(
         outbox.c.repository_id == bindparam("repository"), outbox.c.kind.in_(bindparam("kinds", expanding=True))
     )
 )
-_MARK = "engine-told"
-_UNMARK = delete(outbox).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == _MARK)
-_TOLD = select(outbox.c.ordinal).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == _MARK)
+MARK = "engine-told"
+_UNMARK = delete(outbox).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == MARK)
+_TOLD = select(outbox.c.ordinal).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == MARK)
 _DOCUMENTS = (
     select(
         templates.c.name,
@@ -67,7 +67,7 @@ def entry_of(row: Row[Any]) -> OutboxEntry:
 def mark(connection: Connection, repository_id: int, ordinal: int) -> None:
     """The search engine is told of everything up to a commit."""
     connection.execute(_UNMARK, {"repository": repository_id})
-    connection.execute(_ADD, {"repository_id": repository_id, "kind": _MARK, "name": "", "ordinal": ordinal})
+    connection.execute(_ADD, {"repository_id": repository_id, "kind": MARK, "name": "", "ordinal": ordinal})
 
 
 def is_told(connection: Connection, repository_id: int, ordinal: int) -> bool:
