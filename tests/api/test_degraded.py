@@ -15,10 +15,11 @@ from pydantic import SecretStr
 from api.app import create_app
 from registry.bootstrap import Registry, open_registry
 from registry.domain.access import Scope
+from registry.domain.dependencies import Circuit
 from registry.services import accounts
 from registry.settings import Settings
 from tests.api.conftest import BASE, running
-from tests.own_services import own_postgres
+from tests.own_services import own_postgres, own_redis
 from tests.stock import DEFAULT, TONE, TRIAGE, stock, write_files
 
 MARK = "promptuary-degraded"
@@ -76,6 +77,10 @@ async def recovered(reader: Reader, path: str) -> httpx.Response:
             if answer.status_code == 200 and MARK not in answer.headers:
                 return answer
             await asyncio.sleep(0.1)
+
+
+def away_of(reader: Reader) -> set[str]:
+    return {each.name for each in reader.registry.readiness.conditions() if each.circuit is not Circuit.CLOSED}
 
 
 READ = (
@@ -179,41 +184,27 @@ async def test_writes_and_unknown_keys_have_to_wait(postgres: Any, tmp_path: Pat
         assert "terse" not in (await recovered(reader, "/templates/partials/tone")).text
 
 
-async def test_the_grace_ends(postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "CACHE_SECONDS", 0.1)
-    async with opened(settings_of(postgres, tmp_path, auth_grace=2.0)) as reader:
-        await reader.get(READ[0], 10)
-        await asyncio.sleep(0.2)
-        await postgres.kill()
-        assert (await reader.get(READ[0])).status_code == 200
-        await asyncio.sleep(2.5)
-        assert (await reader.get(READ[0])).status_code == 503
-        await postgres.restart()
-        assert (await recovered(reader, READ[0])).status_code == 200
-
-
-@pytest.mark.parametrize("auth_grace", [0.0, 300.0])
-async def test_keys_that_are_not_honoured(
-    postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth_grace: float
-) -> None:
-    """With the grace turned off, and where the key was looked up too long ago."""
-    monkeypatch.setattr(accounts, "CACHE_SECONDS", 0.1)
-    monkeypatch.setattr(accounts, "REMEMBERED_SECONDS", 0.5)
-    async with opened(settings_of(postgres, tmp_path, auth_grace=auth_grace)) as reader:
-        await reader.get(READ[0], 10)
-        await asyncio.sleep(0.6)
-        await postgres.kill()
-        assert (await reader.get(READ[0])).status_code == 503
-
-
-async def test_a_key_that_was_revoked_here_never_counts(postgres: Any, tmp_path: Path) -> None:
-    async with opened(settings_of(postgres, tmp_path)) as reader:
-        key, secret = await reader.registry.accounts.create_key(user="kim", scope=Scope.READ)
-        theirs = {"Authorization": f"Bearer {secret}"}
-        assert (await reader.client.get(READ[0], headers=theirs)).status_code == 200
-        await reader.registry.accounts.revoke_key(key.id)
-        await postgres.kill()
-        assert (await reader.client.get(READ[0], headers=theirs)).status_code == 503
+async def test_all_services_away_at_once(postgres: Any, tmp_path: Path) -> None:
+    async with own_redis(tmp_path / "redis") as redis:
+        settings = settings_of(postgres, tmp_path, redis_url=SecretStr(redis.url))
+        async with opened(settings) as reader:
+            assert reader.registry.snapshots is not None
+            await reader.registry.snapshots.catch_up(DEFAULT)
+            before = await reader.get(READ[0], 10)
+            await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+            await postgres.stop()
+            await redis.kill()
+            for _ in range(5):
+                again, new = await reader.get(READ[0]), await reader.get("/templates/partials/tone")
+                assert (again.content, again.headers[MARK]) == (before.content, "cache")
+                assert (new.status_code, new.headers[MARK]) == (200, "git")
+                await asyncio.sleep(0.3)
+            async with asyncio.timeout(15):
+                while away_of(reader) != {"PostgreSQL", "Redis"}:
+                    await asyncio.sleep(0.1)
+            await postgres.cont()
+            await redis.restart()
+            await recovered(reader, "/templates/partials/tone")
 
 
 async def test_a_damaged_catalogue_of_one_process_is_read_around(tmp_path: Path) -> None:

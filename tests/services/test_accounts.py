@@ -1,13 +1,18 @@
 """API keys: shown once, stored hashed, with scope and expiry; the administrator's key file."""
 
+import asyncio
 import stat
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from registry.bootstrap import Registry
-from registry.domain.access import Scope
-from registry.domain.errors import BadRequest, NotFound, Unauthenticated
+from registry.domain.access import ApiKey, Scope, User
+from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
+from registry.ports.accounts import Keys
+from registry.services import accounts
 
 
 async def test_a_key_identifies_its_user(registry: Registry) -> None:
@@ -69,3 +74,119 @@ async def test_the_administrators_key_file(registry: Registry) -> None:
     path.write_text("lost\n")
     again = await registry.accounts.ensure_administrator()
     assert (await registry.accounts.authenticate(again.read_text().strip())).scope is Scope.ADMIN
+
+
+class Switched:
+    """The keys of a registry, which can be away, or say nothing for a while."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.away = False
+        self.silent = 0.0
+
+    async def find(self, key_hash: str) -> tuple[ApiKey, User] | None:
+        await asyncio.sleep(self.silent)
+        if self.away:
+            raise Unavailable("away")
+        return await self._keys.find(key_hash)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._keys, name)
+
+
+@pytest.fixture
+def switched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Switched:
+    monkeypatch.setattr(accounts, "CACHE_SECONDS", 0.0)
+    keys = Switched(registry.accounts._keys)
+    monkeypatch.setattr(registry.accounts, "_keys", keys)
+    return keys
+
+
+async def test_without_sql_a_key_that_was_looked_up_reads_and_does_no_more(
+    registry: Registry, switched: Switched
+) -> None:
+    _, secret = await registry.accounts.create_key(user="kim", scope=Scope.ADMIN)
+    known = await registry.accounts.authenticate(secret)
+    switched.away = True
+    remembered = await registry.accounts.authenticate(secret)
+    assert remembered == replace(known, remembered=True)
+    remembered.require(Scope.READ)
+    for scope in (Scope.WRITE, Scope.ADMIN):
+        with pytest.raises(Unavailable, match="reads go on"):
+            remembered.require(scope)
+    switched.away = False
+    assert await registry.accounts.authenticate(secret) == known
+
+
+async def test_without_sql_nobody_waits_long_for_a_key_that_is_remembered(
+    registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "PATIENCE_SECONDS", 0.02)
+    _, secret = await registry.accounts.create_key(user="kim")
+    await registry.accounts.authenticate(secret)
+    switched.silent = 0.3
+    async with asyncio.timeout(0.2):
+        assert (await registry.accounts.authenticate(secret)).remembered
+    _, other = await registry.accounts.create_key(user="kim")
+    assert not (await registry.accounts.authenticate(other)).remembered, "who is not remembered waits"
+
+
+async def test_the_grace_ends_and_begins_anew_after_an_answer(
+    registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.accounts, "_grace", 0.1)
+    _, secret = await registry.accounts.create_key(user="kim")
+    for _ in range(2):
+        switched.away = False
+        assert not (await registry.accounts.authenticate(secret)).remembered
+        switched.away = True
+        assert (await registry.accounts.authenticate(secret)).remembered
+        await asyncio.sleep(0.15)
+        with pytest.raises(Unavailable):
+            await registry.accounts.authenticate(secret)
+
+
+async def test_keys_that_do_not_count_without_sql(
+    registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoked, old = await registry.accounts.create_key(user="kim")
+    _, known = await registry.accounts.create_key(user="kim")
+    _, unseen = await registry.accounts.create_key(user="kim")
+    _, short = await registry.accounts.create_key(user="kim", expires_in=timedelta(seconds=0.2))
+    for secret in (old, known, short):
+        await registry.accounts.authenticate(secret)
+    await registry.accounts.revoke_key(revoked.id)
+    await asyncio.sleep(0.25)
+    switched.away = True
+    assert (await registry.accounts.authenticate(known)).remembered
+    for secret in (old, unseen, short):
+        with pytest.raises(Unavailable):
+            await registry.accounts.authenticate(secret)
+    with pytest.raises(Unauthenticated):
+        await registry.accounts.authenticate("nonsense")
+    monkeypatch.setattr(accounts, "REMEMBERED_SECONDS", 0.1)
+    with pytest.raises(Unavailable):
+        await registry.accounts.authenticate(known)
+    monkeypatch.setattr(accounts, "REMEMBERED_SECONDS", 3600.0)
+    monkeypatch.setattr(registry.accounts, "_grace", 0.0)
+    with pytest.raises(Unavailable):
+        await registry.accounts.authenticate(known)
+
+
+async def test_a_look_up_that_began_before_a_revocation_does_not_outlast_it(
+    registry: Registry, switched: Switched
+) -> None:
+    key, secret = await registry.accounts.create_key(user="kim")
+
+    class Late(Switched):
+        async def find(self, key_hash: str) -> tuple[ApiKey, User] | None:
+            found = await super().find(key_hash)
+            await asyncio.sleep(0.1)
+            return found
+
+    registry.accounts._keys = Late(switched)
+    looking = asyncio.create_task(registry.accounts.authenticate(secret))
+    await asyncio.sleep(0.05)
+    await registry.accounts.revoke_key(key.id)
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await looking

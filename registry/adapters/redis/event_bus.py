@@ -119,7 +119,7 @@ class RedisEventBus:
         while True:
             try:
                 await self._hear()
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, Unavailable) as error:
                 tries = 1 if self.connected.is_set() else tries + 1
                 self.connected.clear()
                 if tries == 1:
@@ -130,9 +130,10 @@ class RedisEventBus:
             await asyncio.sleep(_pause(tries))
 
     async def _hear(self) -> None:
-        """Hands on what arrives until the connection ends. Raises RedisError, OSError."""
+        """Hands on what arrives until the connection ends. Raises RedisError, OSError, Unavailable."""
         async with self._server.client.pubsub() as pubsub:
-            async with asyncio.timeout(SILENCE_SECONDS):
+            # Through the circuit breaker, so that a Redis that nobody asks anything is known to be away.
+            async with self._server.guard(SILENCE_SECONDS):
                 await pubsub.subscribe(self._channel)
             asked = True  # the subscription is to be confirmed, as a question is to be answered
             while True:
