@@ -12,12 +12,12 @@ from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
-from registry.domain.errors import Unavailable
+from registry.domain.errors import BadRequest, Unavailable
 from registry.ports.backups import BlobStore, RepositoryArchives
 from registry.ports.git import Repositories
 from registry.ports.health import CatalogueHealth
 from registry.services.health import Health
-from registry.settings import Settings
+from registry.settings import S3Settings, Settings
 
 
 def open_disk(settings: Settings) -> LocalRepositories:
@@ -40,9 +40,28 @@ def archives_of(repositories: Repositories) -> RepositoryArchives:
     return GitArchives(repositories)
 
 
-def open_blob_store(address: str) -> BlobStore:
-    """A place for backups: a folder of this machine."""
-    return FolderBlobStore(Path(address))
+def open_blob_store(address: str, settings: S3Settings | None = None) -> BlobStore:
+    """A place for backups: a folder of this machine, or ``s3://bucket/prefix``. Raises BadRequest, Unavailable."""
+    scheme, found, rest = address.partition("://")
+    if not found:
+        return FolderBlobStore(Path(address))
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise BadRequest(f"Backups go to a folder or to s3://BUCKET/PREFIX, not to {scheme}://{bucket}.")
+    try:
+        from registry.adapters.blobs.bucket import BucketBlobStore  # noqa: PLC0415 - of the extra ``server``
+    except ImportError as error:
+        raise Unavailable("What reads and writes s3:// is not installed: it comes with promptuary[server].") from error
+    aws = settings or S3Settings()
+    return BucketBlobStore(
+        bucket,
+        prefix,
+        region=aws.region or aws.default_region,
+        endpoint=aws.endpoint_url,
+        key_id=aws.access_key_id,
+        secret=aws.secret_access_key.get_secret_value() if aws.secret_access_key else "",
+        token=aws.session_token.get_secret_value() if aws.session_token else "",
+    )
 
 
 def hook_command() -> str:

@@ -108,6 +108,19 @@ class Settings(BaseSettings):
         return self.data.resolve() / "catalogue.sqlite"
 
 
+class S3Settings(BaseSettings):
+    """How a bucket that backups go to is reached, named as AWS's own programs name it (``AWS_ENDPOINT_URL`` …)."""
+
+    model_config = SettingsConfigDict(env_prefix="AWS_", frozen=True)
+
+    endpoint_url: str = ""
+    region: str = ""
+    default_region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+
+
 class TraceSettings(BaseSettings):
     """Where traces go (``OTEL_EXPORTER_OTLP_ENDPOINT``), by the names that OpenTelemetry has; nowhere where unset."""
 

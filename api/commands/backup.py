@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from registry.domain.backups import ArchiveManifest
     from registry.settings import Settings
 
-Place = Annotated[str, typer.Argument(help="The folder that archives lie in.", metavar="FOLDER")]
+Place = Annotated[str, typer.Argument(help="Where archives lie: a folder, or s3://BUCKET/PREFIX.", metavar="PLACE")]
 
 
 def backup(
-    folder: Place,
+    place: Place,
     keep: Annotated[
         int | None,
         typer.Option(min=1, help="Delete all archives but so many of the newest afterwards.", show_default=False),
@@ -31,19 +31,20 @@ def backup(
     \b
     promptuary backup /backups
     promptuary backup /backups --keep 7 --json
+    promptuary backup s3://our-backups/promptuary --keep 30
     """
     settings = existing_data(data)
-    made, gone = run(_backup(settings, folder, keep, quiet=as_json))
+    made, gone = run(_backup(settings, place, keep, quiet=as_json))
     if as_json:
-        write_json({**_body(made), "folder": folder, "deleted": gone})
+        write_json({**_body(made), "place": place, "deleted": gone})
         return
-    typer.echo(f"Made {made.id} in {folder}: {_summary(made)}.")
+    typer.echo(f"Made {made.id} in {place}: {_summary(made)}.")
     for each in gone:
         typer.echo(f"Deleted {each}.")
 
 
 def restore(
-    folder: Place,
+    place: Place,
     archive: Annotated[
         str | None, typer.Option(help="Which archive. [default: the newest that is whole]", show_default=False)
     ] = None,
@@ -62,13 +63,13 @@ def restore(
     promptuary restore /backups --archive 20261128T205901Z-3f9ac1d2
     """
     if check:
-        found = run(_check(folder, archive, quiet=as_json))
+        found = run(_check(place, archive, quiet=as_json))
         done = "is whole"
     else:
-        found = run(_restore(settings_of(data), folder, archive, quiet=as_json))
+        found = run(_restore(settings_of(data), place, archive, quiet=as_json))
         done = f"is restored to {settings_of(data).data.resolve()}"
     if as_json:
-        write_json({**_body(found), "folder": folder, "restored": not check})
+        write_json({**_body(found), "place": place, "restored": not check})
         return
     typer.echo(f"{found.id}, made {found.made_at:%Y-%m-%d %H:%M} UTC, {done}: {_summary(found)}.")
     if not check:
@@ -76,32 +77,32 @@ def restore(
 
 
 async def _backup(
-    settings: "Settings", folder: str, keep: int | None, *, quiet: bool
+    settings: "Settings", place: str, keep: int | None, *, quiet: bool
 ) -> "tuple[ArchiveManifest, list[str]]":
     from registry.bootstrap import open_registry
     from registry.disk import open_blob_store
 
-    store = open_blob_store(folder)
+    store = open_blob_store(place)
     async with open_registry(settings) as registry:
         with _progress("Backing up", quiet=quiet) as progress:
             made = await registry.backups.make(store, progress)
         return made, await registry.backups.sweep(store, keep)
 
 
-async def _check(folder: str, archive: str | None, *, quiet: bool) -> "ArchiveManifest":
+async def _check(place: str, archive: str | None, *, quiet: bool) -> "ArchiveManifest":
     from api.restoring import check_archive
     from registry.disk import open_blob_store
 
     with _progress("Checking", quiet=quiet) as progress:
-        return check_archive(open_blob_store(folder), archive, progress)
+        return check_archive(open_blob_store(place), archive, progress)
 
 
-async def _restore(settings: "Settings", folder: str, archive: str | None, *, quiet: bool) -> "ArchiveManifest":
+async def _restore(settings: "Settings", place: str, archive: str | None, *, quiet: bool) -> "ArchiveManifest":
     from api.restoring import restore as bring_back
     from registry.disk import open_blob_store
 
     with _progress("Restoring", quiet=quiet) as progress:
-        return await bring_back(settings, open_blob_store(folder), archive, progress)
+        return await bring_back(settings, open_blob_store(place), archive, progress)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from api.data_folder import restoring_folder
 from registry.domain.backups import MANIFEST, RECORDS
+from tests.buckets import s3_server
 from tests.cli.conftest import Run
 from tests.running import PROGRAM, Running, git, text_template
 
@@ -113,6 +114,22 @@ def test_a_backup_under_writes_is_of_one_moment(tmp_path: Path, store: Path, run
         assert git(back / "repositories/default.git", "fsck", "--full", "--strict", "--no-dangling") == ""
         verified = run("index", "verify", "--data", str(back), "--json")
         assert verified.json["equal"] is True
+
+
+def test_to_a_bucket_and_back(data: Path, tmp_path: Path, run: Run) -> None:
+    run("key", "create", "--user", "bo", "--data", str(data))
+    with s3_server() as s3:
+        place = f"s3://{s3.make()}/registry"
+        aws = {"AWS_ENDPOINT_URL": s3.address, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        made = run("backup", place, "--data", str(data), "--json", **aws)
+        assert made.code == 0, made.err
+        assert run("restore", place, "--check", **aws).code == 0
+        restored = run("restore", place, "--data", str(tmp_path / "back"), **aws)
+        assert restored.code == 0, restored.err
+    assert state_of(tmp_path / "back", run) == state_of(data, run)
+    assert run("index", "verify", "--data", str(tmp_path / "back")).code == 0
+    nowhere = run("backup", "gs://x", "--data", str(data))
+    assert (nowhere.code, "s3://BUCKET/PREFIX" in nowhere.err) == (2, True)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What every place for backups, every form of a repository in one, and every database's records promise."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table
 
+from registry.adapters.blobs.bucket import BucketBlobStore
 from registry.adapters.blobs.folder import FolderBlobStore
 from registry.adapters.git.archives import GitArchives
 from registry.adapters.git.repositories import LocalRepositories
@@ -17,21 +18,42 @@ from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.read_ledger import SqlReadLedger
+from registry.disk import open_blob_store
 from registry.domain.access import ApiKey, Scope, User
 from registry.domain.backups import KeptRecord, PinnedRepository, RecordKind, read_record, write_record
 from registry.domain.errors import BadRequest, NotFound, RepositoryNotFound, Unavailable
 from registry.domain.ids import RefName, RepositoryName, UserName
 from registry.domain.reads import ReadsBy, ReadState
 from registry.ports.backups import BlobStore
+from tests.buckets import Bucket, s3_server
 from tests.running import commit, git, run_git, text_template
 
 NAME = RepositoryName("default")
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Bucket]:
+    with s3_server() as server:
+        yield server
+
+
 MAIN = RefName("refs/heads/main")
 
 
-@pytest.fixture(params=["folder"])
+@pytest.fixture(params=["folder", "bucket", "whole bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return FolderBlobStore(tmp_path / "not" / "there yet")
+    if request.param == "folder":
+        return FolderBlobStore(tmp_path / "not" / "there yet")
+    s3: Bucket = request.getfixturevalue("s3")
+    bucket = s3.make()
+    return BucketBlobStore(
+        bucket,
+        "a/b" if request.param == "bucket" else "",
+        region="us-east-1",
+        endpoint=s3.address,
+        key_id="a",
+        secret="b",
+    )
 
 
 def put(store: BlobStore, name: str, content: bytes) -> None:
@@ -53,6 +75,34 @@ def test_what_is_written_is_there_whole(store: BlobStore) -> None:
     assert (get(store, "a/한글.json"), get(store, "b/two.bundle")) == (b"", b"second" * 1000)
     put(store, "b/two.bundle", b"anew")
     assert get(store, "b/two.bundle") == b"anew"
+
+
+def test_a_large_file_goes_up_in_pieces(store: BlobStore) -> None:
+    content = bytes(range(256)) * 80_000
+    with store.writing("large") as file:
+        for start in range(0, len(content), 1 << 20):
+            file.write(content[start : start + (1 << 20)])
+    with store.reading("large") as file:
+        assert (file.read(10), file.read(5)) == (content[:10], content[10:15])
+        assert file.read() == content[15:]
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_bucket_that_is_not_there(s3: Bucket, *, away: bool) -> None:
+    endpoint = "http://127.0.0.1:9" if away else s3.address
+    missing = BucketBlobStore("not-there", "", region="us-east-1", endpoint=endpoint, key_id="a", secret="s3cr3t")
+    assert missing.describe() == "s3://not-there"
+    with pytest.raises(Unavailable, match="s3://not-there cannot be read") as raised:
+        missing.names()
+    assert "s3cr3t" not in raised.value.message
+    with pytest.raises(Unavailable, match="s3://not-there cannot be written"):
+        put(missing, "a", b"x")
+
+
+@pytest.mark.parametrize("address", ["gs://x/y", "s3://", "https://x", "file:///x"])
+def test_places_that_are_none(address: str) -> None:
+    with pytest.raises(BadRequest, match="s3://BUCKET"):
+        open_blob_store(address)
 
 
 def cut_off(store: BlobStore, name: str) -> None:
