@@ -11,6 +11,9 @@ from typing import ClassVar
 from scripts.services.ports import free_port
 from scripts.services.processes import Process, spawn
 
+DEAF_SECONDS = 10.0
+"""One that does not answer for so long is taken for hung; on a busy machine a single answer may take its time."""
+
 
 class ServiceMissing(Exception):
     """Such a server cannot be had on this machine; the message says what would help."""
@@ -83,16 +86,23 @@ class Service(ABC):
         """Ask it something through its own protocol and give its version. Raises what the driver raises."""
 
     async def answers(self, seconds: float = 5.0) -> bool:
-        """Whether our process runs and answers a ping within this time."""
+        """Whether our process runs and answers a ping within this time; it is asked again and again."""
         process = self.process
-        return process is not None and process.is_alive() and await self._answers(seconds)
+        until = time.monotonic() + seconds
+        while process is not None and process.is_alive():
+            if await self._answers(min(2.0, seconds)):
+                return True
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(0.1)
+        return False
 
     async def start(self) -> bool:
         """Start it unless it answers, and wait until it does: whether it had to be started.
 
         One that runs and does not answer is killed first. Raises ServiceMissing, ServiceFailed.
         """
-        if await self.answers():
+        if await self.answers(DEAF_SECONDS):
             return False
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self.kill()
