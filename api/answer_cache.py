@@ -222,7 +222,7 @@ class AnswerCache:
     async def _make(self, state: _State, key: Key, make: Make) -> Answer:
         generation = state.generation
         answer = await make()
-        if answer.status == 200 and not answer.is_degraded:
+        if answer.status == 200:
             self._keep(key, _Entry(answer, state, generation, len(answer.body) + sum(map(len, key)) + OVERHEAD_BYTES))
         return answer
 

@@ -51,11 +51,6 @@ class Answer:
         """The same, marked as given without the catalogue: from the ``cache`` or from ``git``."""
         return replace(self, headers=(*self.headers, (DEGRADED, source)))
 
-    @property
-    def is_degraded(self) -> bool:
-        """Whether it was given without the catalogue."""
-        return any(name == DEGRADED for name, _ in self.headers)
-
     def unchanged(self) -> "Answer":
         """The 304 that tells a caller who has this answer that it still holds."""
         kept = tuple(pair for pair in self.headers if pair[0] not in {b"content-type", b"content-length"})

@@ -91,6 +91,8 @@ class Snapshots:
                 await self._snapshot.put(repository, _versions_told(found), found[-1].position)
         except PromptuaryError as error:
             log.warning("the snapshot of %s is late: %s", repository, error.message)
+        except Exception:
+            log.exception("the snapshot of %s is late", repository)  # following goes on, for this repository too
 
     async def _begin(self, repository: RepositoryName) -> None:
         """Reads all of it from the catalogue, a few templates at a time; what happens meanwhile is followed after."""

@@ -98,7 +98,7 @@ async def test_what_was_read_before_goes_on_being_read(postgres: Any, tmp_path: 
         assert rendered.status_code == 200
         await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)  # the key has to be looked up again
         await getattr(postgres, how)()
-        for _ in range(12):
+        for _ in range(6):
             for path, was in before.items():
                 now = await reader.get(path)
                 assert (now.status_code, now.headers.get(MARK)) == (200, "cache"), now.text

@@ -9,6 +9,7 @@ import pytest
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import LabelNotFound, TemplateNotFound, Unavailable, VersionNotFound
 from registry.domain.selectors import Selector
+from registry.ports.snapshots import NumberedCommit
 from registry.services import snapshots
 from registry.services.git_reads import GitReads
 from registry.settings import Settings
@@ -81,6 +82,15 @@ async def test_broken_and_draft_versions_are_passed_over_as_always(filled: Regis
         assert await reads(filled).read(DEFAULT, "support/triage", selector) == expected
     assert (await reads(filled).read(DEFAULT, "support/triage", Selector())).version == 2
     assert (await reads(filled).read(DEFAULT, "support/triage", Selector(label="latest"))).version == 3
+
+
+async def test_an_invalid_version_is_never_served(filled: Registry) -> None:
+    newest = await reads(filled).read(DEFAULT, "support/triage", Selector())
+    broken = NumberedCommit("support/triage", 3, 4, newest.commit, valid=False)
+    await reads(filled)._snapshot.put(DEFAULT, [broken])
+    assert await reads(filled).read(DEFAULT, "support/triage", Selector()) == newest
+    with pytest.raises(VersionNotFound, match="invalid"):
+        await reads(filled).read(DEFAULT, "support/triage", Selector(version=3))
 
 
 async def test_the_default_label_of_the_repository_counts(filled: Registry) -> None:
