@@ -15,6 +15,9 @@ from registry.domain.errors import Conflict
 from registry.domain.ids import RepositoryName
 from registry.domain.search import FACETS
 
+_MERGED_FROM = 1_000
+"""Documents of an index that is worth making one piece of."""
+
 _FRESH_SECONDS = 1.0
 """How long it is believed that an index is there and whole."""
 
@@ -105,6 +108,10 @@ class Generations:
         await self._alias(moves)
         self._whole.pop(repository, None)
         await self._sweep(repository)
+        if documents > _MERGED_FROM:
+            # Goes on by itself: what bulk writing left in pieces costs a search of parts of words a look at each piece.
+            merge = {"max_num_segments": 1, "wait_for_completion": "false"}
+            await self._cluster.call("POST", f"/{index}/_forcemerge", params=merge)
 
     async def _make(self, repository: RepositoryName, *, whole: bool) -> str:
         index = f"{self.searched(repository)}@{time.time_ns():x}{secrets.token_hex(2)}"

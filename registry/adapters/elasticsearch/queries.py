@@ -24,7 +24,7 @@ _WHOLE, _BEGIN, _PART = 1.0, 0.8, 0.6
 _ADJACENT = 0.5
 _ELSEWHERE = 0.01
 _OFTEN = 0.2
-_EXPANSIONS = 1000
+_EXPANSIONS = 300
 """Words that the half-typed end of a phrase may stand for."""
 
 Filters = Sequence[tuple[str, str]]
