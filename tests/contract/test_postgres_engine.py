@@ -1,6 +1,7 @@
 """The database on PostgreSQL where something is in the way: servers away or hanging, locks, deadlines, other writers."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -285,3 +286,8 @@ async def test_who_listens_is_told_once_readers_can_see_it(postgres: Database, c
         assert [await told.get(), await told.get()] == [f"default {last.commit}", f"default {next_one.commit}"]
     assert told.empty()
     await listening.close()
+
+
+async def test_work_never_holds_up_the_loop_that_answers_requests(postgres: Database) -> None:
+    assert await postgres.read(lambda _: threading.get_ident()) != threading.get_ident()
+    assert await postgres.write(lambda _: threading.get_ident()) != threading.get_ident()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ INSERT INTO removals (build_id, ordinal, name, version)
 SELECT live_build, -n, 'gone/' || n, 1 FROM repositories, generate_series(1, 20000) AS n
 """
 TIP: list[tuple[CommitId | None, int]] = []
+TURNS = count()
 SMALL = {"repositories", "builds", "search_indexes", "search_counts", "outbox", "users", "keys"}
 """What may be walked: a row a repository, a line a facet value, a queue from its front, a few accounts."""
 
@@ -110,7 +112,8 @@ def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 async def plan_of(hot: Hot, name: str) -> list[tuple[str, str, str]]:
     """What everything that a query runs does with which table, by which index, each once."""
-    LATER.tip, LATER.ordinal = TIP[0]
+    tip, ordinal = TIP[0]
+    LATER.tip, LATER.ordinal = tip, ordinal + next(TURNS)  # another text each time, so that there is a version
     hot.statements.clear()
     if name in {"project a commit", "index a document"}:  # they are undone, so that the next test finds the same
         await _run_undone(hot, name)

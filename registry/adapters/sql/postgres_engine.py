@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry.adapters.breakers import Breaker
 from registry.adapters.sql.engine import REQUEST_SECONDS, Database, Deadline, Durability, closed, in_transaction, use_of
+from registry.adapters.sql.loop_thread import LoopThread
 from registry.adapters.sql.postgres_connect import connector
 from registry.adapters.sql.postgres_errors import (
     UNDEFINED_TABLE,
@@ -62,7 +63,9 @@ class PostgresDatabase(Database):
         self._reading = _engine(connector(address, seconds=seconds, settings=lists), -(-readers // 2), seconds)
         self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
         self._hot = HotConnections(connector(address, seconds=seconds, settings=reading), readers)
-        self._running: set[asyncio.Task[Any]] = set()
+        # The hot reads stay where requests are answered.
+        self._read_loop, self._write_loop = LoopThread("sql-read"), LoopThread("sql-write")
+        self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
 
     @classmethod
@@ -82,16 +85,20 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """Lets running work end and closes the connections; the database cannot be used after."""
+        if self._closed:
+            return
         self._closed = True
         if self._running:
             await asyncio.wait(self._running, timeout=BATCH_SECONDS)
         try:
             async with asyncio.timeout(_GRACE_SECONDS):
                 await self._hot.close()
-                await self._reading.dispose()
-                await self._writing.dispose()
+                await self._read_loop.start(self._reading.dispose())
+                await self._write_loop.start(self._writing.dispose())
         except TimeoutError:
-            return  # a server that hangs takes no leave; the connections end with the process
+            pass  # a server that hangs takes no leave; the connections end with the process
+        await self._read_loop.close()
+        await self._write_loop.close()
 
     async def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """The rows of one statement, for a request: a statement by itself is a transaction and sees one state."""
@@ -112,9 +119,9 @@ class PostgresDatabase(Database):
 
         with span("PostgreSQL read"):
             if deadline is not Deadline.REQUEST:
-                return await self._within(seconds, self._read(limited), stops=True)
+                return await self._within(self._read_loop, seconds, self._read(limited), stops=True)
             era = self.breaker.admit()
-            return await self._within(seconds, self._read(limited), stops=True, era=era)
+            return await self._within(self._read_loop, seconds, self._read(limited), stops=True, era=era)
 
     async def write(
         self,
@@ -134,7 +141,7 @@ class PostgresDatabase(Database):
             return work(connection)
 
         with span("PostgreSQL write"):
-            return await self._within(seconds, self._write(limited), stops=False)
+            return await self._within(self._write_loop, seconds, self._write(limited), stops=False)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         for last in (False, True):
@@ -158,16 +165,18 @@ class PostgresDatabase(Database):
             await asyncio.sleep(random.uniform(0.0, 0.02 * 2**turn))  # noqa: S311  (nothing secret)
         raise AssertionError
 
-    async def _within(self, seconds: float, work: Coroutine[Any, Any, T], *, stops: bool, era: int | None = None) -> T:
+    async def _within(
+        self, loop: LoopThread, seconds: float, work: Coroutine[Any, Any, T], *, stops: bool, era: int | None = None
+    ) -> T:
         """Waits so long for the work, and a little for the server to say itself that it is over.
 
-        The work is a task of its own, so that nobody waits for the end of a connection to a server that hangs.
+        The work goes on in its own loop, so that nobody waits for the end of a connection to a server that hangs.
         ``era`` is what the breaker said of a call that it admitted.
         """
         if self._closed:
             work.close()
             raise closed()
-        task = asyncio.create_task(work)
+        task = loop.start(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
         try:
@@ -203,7 +212,7 @@ class PostgresDatabase(Database):
         if era is not None:
             self.breaker.answered(era)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _ended(self, task: asyncio.Future[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # looked at, so that nothing is said of a failure that nobody waited for
