@@ -8,13 +8,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+import httpx
+import redis.asyncio
 
 from scripts.services.service import Service
 from tests.cluster import Cluster, make_cluster
 from tests.deploy.composed import running_nginx
 from tests.load import Load, assert_kept
-from tests.own_services import own_elasticsearch, own_postgres, own_redis
+from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk
 from tests.running import NoAnswer, Running, template_path, text_template
 
 READ = "always/there"
@@ -80,6 +84,8 @@ class Weather:
         """Kills or stops a part; what is given mends it."""
         if part in self.services:
             return await _break_service(self.services[part], how)
+        if (part, how) == ("git", "filled"):
+            return await _fill_disk(self.cluster.git.data)
         process = {
             "indexer": next((each for each in self.cluster.indexers if leads(each)), self.cluster.indexers[0]),
             "git": self.cluster.git,
@@ -131,7 +137,49 @@ def leads(indexer: Running) -> bool:
     return said.rfind("leading the projection") > said.rfind("waiting to lead")
 
 
+async def _fill(service: Service) -> Mend:
+    """Leaves no room: on PostgreSQL's disk, in Redis's memory, and, as its watermark does it, in Elasticsearch."""
+    if service.name == "postgres":
+        ballast = fill_up(service.folder)
+
+        async def unlink() -> None:
+            ballast.unlink()
+            await service.start()  # where it gave up meanwhile
+
+        return unlink
+    if service.name == "redis":
+        await _configure_redis(service.url, maxmemory="1", maxmemory_policy="noeviction")
+        return partial(_configure_redis, service.url, maxmemory="0", maxmemory_policy="noeviction")
+    await _block_elasticsearch(service.url, block=True)
+    return partial(_block_elasticsearch, service.url, block=None)
+
+
+async def _configure_redis(url: str, **settings: str) -> None:
+    async with redis.asyncio.from_url(url) as client:
+        for name, value in settings.items():
+            await client.config_set(name.replace("_", "-"), value)
+
+
+async def _block_elasticsearch(url: str, *, block: bool | None) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        answer = await client.put(
+            "/_all/_settings?expand_wildcards=all", json={"index.blocks.read_only_allow_delete": block}
+        )
+        assert answer.status_code == 200, answer.text
+
+
+async def _fill_disk(folder: Path) -> Mend:
+    ballast = fill_up(folder)
+
+    async def unlink() -> None:
+        ballast.unlink()
+
+    return unlink
+
+
 async def _break_service(service: Service, how: str) -> Mend:
+    if how == "filled":
+        return await _fill(service)
     if how == "stopped":
         await service.stop()
         return service.cont
@@ -164,7 +212,14 @@ async def _break_process(process: Running, how: str) -> Mend:
 
 @asynccontextmanager
 async def fair_weather(folder: Path) -> AsyncIterator[Weather]:
-    """All of it, running, with services of its own."""
+    """All of it, running, with services of its own, and with small disks for PostgreSQL and Git."""
+    with small_disk(folder / "postgres", 300), small_disk(folder / "data", 64):
+        async with _whole(folder) as weather:
+            yield weather
+
+
+@asynccontextmanager
+async def _whole(folder: Path) -> AsyncIterator[Weather]:
     async with (
         own_postgres(folder, max_connections="200") as postgres,
         own_elasticsearch(folder) as elasticsearch,

@@ -20,6 +20,7 @@ BROKEN_SECONDS = 3.0
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 ONE_AT_A_TIME = [((part, how),) for part in PARTS for how in WAYS]
+FILLED = [((part, "filled"),) for part in ("postgres", "elasticsearch", "redis", "git")]
 ALL_STORES = (("postgres", "killed"), ("elasticsearch", "killed"), ("redis", "killed"))
 SHORT = [
     (("postgres", "killed"),),
@@ -28,6 +29,9 @@ SHORT = [
     (("indexer", "stopped"),),
     (("git", "killed"),),
     (("api", "stopped"),),
+    (("postgres", "filled"),),
+    (("elasticsearch", "filled"), ("redis", "filled")),
+    (("git", "filled"),),
     ALL_STORES,
 ]
 Condition = Sequence[tuple[str, str]]
@@ -71,4 +75,4 @@ async def test_reads_go_on_and_nothing_is_lost_in_all_kinds_of_weather(tmp_path:
     pairs = [
         ((one, how), (other, also)) for one, other in itertools.combinations(PARTS, 2) for how in WAYS for also in WAYS
     ]
-    await run_through(tmp_path, [*ONE_AT_A_TIME, *pairs, ALL_STORES])
+    await run_through(tmp_path, [*ONE_AT_A_TIME, *FILLED, *pairs, ALL_STORES])
