@@ -19,11 +19,14 @@ class SearchIndex(Protocol):
         ...
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
-        """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
+        """Adds or replaces documents, found from then on; one with a lower ordinal than what is there is ignored."""
         ...
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
-        """Removes documents whose ordinal is not higher. A later ``put`` of an older one may be ignored, too."""
+        """Removes documents whose ordinal is not higher; a later ``put`` of an older one may be ignored, too.
+
+        They are found no more from then on.
+        """
         ...
 
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:

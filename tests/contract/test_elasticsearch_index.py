@@ -8,6 +8,7 @@ import pytest
 
 from registry.adapters.elasticsearch.cluster import Cluster
 from registry.adapters.elasticsearch.search_index import ElasticsearchSearchIndex
+from registry.adapters.elasticsearch.writing import REFRESHED_AT_MOST
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.domain.catalogue import SearchDocument
@@ -57,6 +58,18 @@ async def test_a_late_writer_loses_against_a_delete(engine: Engine) -> None:
     assert await engine.page() == (["b"], True)
     await engine.index.put([document("a", ordinal=5)])
     assert await engine.page() == (["a", "b"], True)
+
+
+async def test_many_documents_too_are_found_and_gone_when_they_were_put_and_deleted(engine: Engine) -> None:
+    await fill(engine)
+    (name,) = await engine.indexes()
+    never = {"index": {"refresh_interval": "-1"}}  # else a busy machine's second would do it
+    await engine.cluster.call("PUT", f"/{name}/_settings", never)
+    names = [f"t{number}" for number in range(REFRESHED_AT_MOST + 50)]
+    await engine.index.put([document(name) for name in names])
+    assert (await engine.index.search(Query("default", "word"))).total == len(names)
+    await engine.index.delete("default", names[1:], 2)
+    assert await engine.page() == (["t0"], False)
 
 
 async def test_the_index_before_is_kept_for_a_cycle_and_strays_are_swept(engine: Engine) -> None:

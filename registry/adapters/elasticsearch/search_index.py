@@ -141,7 +141,7 @@ class ElasticsearchSearchIndex:
             return None
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
-        """Adds or replaces documents; one with a lower ordinal than what is there is ignored."""
+        """Adds or replaces documents, found from then on; one with a lower ordinal than what is there is ignored."""
         await self._writing.put(documents)
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:

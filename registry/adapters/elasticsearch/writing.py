@@ -13,7 +13,7 @@ from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName, TemplateName
 
 REFRESHED_AT_MOST = 100
-"""Documents that are searchable when they are put; more of them within a second."""
+"""Documents that are made searchable by the request that puts them; more of them by one request behind all."""
 
 _ACTIONS_AT_ONCE = 250
 _AT_ONCE = 3
@@ -37,7 +37,10 @@ class Writing:
         self._making = asyncio.Lock()
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
-        """Adds or replaces documents; one with a lower ordinal than what is there is ignored. Raises Unavailable."""
+        """Adds or replaces documents; one with a lower ordinal than what is there is ignored. Raises Unavailable.
+
+        Where they go to what is searched they are found from then on: whoever feeds tells others that all is there.
+        """
         newest: dict[Versioned, SearchDocument] = {}
         for document in sorted(documents, key=lambda each: each.ordinal):
             newest[document.repository, document.name, document.version] = document
@@ -60,14 +63,27 @@ class Writing:
             for task in sending:
                 task.cancel()
             await asyncio.gather(*sending, return_exceptions=True)
+        if not refresh:
+            for repository, old in groups:
+                await self._show(self._old if old else self._now, repository)
 
     async def delete(self, repository: RepositoryName, names: Sequence[TemplateName], ordinal: int) -> None:
         """Removes documents whose ordinal is not higher. Raises Unavailable."""
         index = self._now.written(repository)
         places = [document_id(name) for name in dict.fromkeys(names)]
+        refresh = len(places) <= REFRESHED_AT_MOST
         for part in _parts(places):
             lines = [encoded({"delete": _target(index, place, ordinal)}) for place in part]
-            await self._write(repository, lines, self._now, refresh=len(places) <= REFRESHED_AT_MOST)
+            await self._write(repository, lines, self._now, refresh=refresh)
+        if not refresh:
+            await self._show(self._now, repository)
+
+    async def _show(self, generations: Generations, repository: RepositoryName) -> None:
+        """Makes searchable what is searched; an index that is being filled is left alone until it is."""
+        try:
+            await self._cluster.call("POST", f"/{generations.searched(repository)}/_refresh")
+        except NotThere:
+            return  # the first one is being filled
 
     async def _write(
         self, repository: RepositoryName, lines: Sequence[bytes], generations: Generations, *, refresh: bool
