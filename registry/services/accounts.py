@@ -76,7 +76,7 @@ class Accounts:
         self._away_since: float | None = None
         self._checked: dict[str, _Checked] = {}
         self._revoked: set[str] = set()
-        self._looking: dict[str, asyncio.Task[tuple[ApiKey, User] | None]] = {}
+        self._looking: dict[str, asyncio.Task[Actor]] = {}
 
     def cached(self, secret: str) -> Actor | None:
         """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
@@ -99,9 +99,21 @@ class Accounts:
         is_away = not looking.done() or isinstance(looking.exception(), Unavailable)
         if is_away and (actor := self._remembered(hash_secret(secret))):
             return actor
-        found = await asyncio.shield(looking)
+        return await asyncio.shield(looking)
+
+    def _look_up(self, key_hash: str) -> "asyncio.Task[Actor]":
+        """The look-up, which goes on when nobody waits for it any more; one for all who have the same key."""
+        looking = self._looking.get(key_hash)
+        if looking is None:
+            looking = self._looking[key_hash] = asyncio.create_task(self._find(key_hash))
+            looking.add_done_callback(lambda done: self._looked_up(key_hash, done))
+        return looking
+
+    async def _find(self, key_hash: str) -> Actor:
+        """Asks SQL, and keeps what it says: that counts also where it came too late for those who asked."""
+        found = await self._keys.find(key_hash)
         self._away_since = None
-        self._checked.pop(hash_secret(secret), None)
+        self._checked.pop(key_hash, None)
         if found is None:
             raise Unauthenticated("The API key is not known here. Make one with: promptuary key create")
         key, user = found
@@ -114,21 +126,10 @@ class Accounts:
             self._checked.clear()
         expires = key.expires_at.timestamp() if key.expires_at else None
         now = time.monotonic()
-        self._checked[key.hash] = _Checked(actor, now, now + CACHE_SECONDS, expires)
+        self._checked[key_hash] = _Checked(actor, now, now + CACHE_SECONDS, expires)
         return actor
 
-    def _look_up(self, key_hash: str) -> "asyncio.Task[tuple[ApiKey, User] | None]":
-        """The look-up, which goes on when nobody waits for it any more; one for all who have the same key."""
-        looking = self._looking.get(key_hash)
-        if looking is None:
-            looking = self._looking[key_hash] = asyncio.create_task(self._find(key_hash))
-            looking.add_done_callback(lambda done: self._looked_up(key_hash, done))
-        return looking
-
-    async def _find(self, key_hash: str) -> tuple[ApiKey, User] | None:
-        return await self._keys.find(key_hash)
-
-    def _looked_up(self, key_hash: str, done: "asyncio.Task[tuple[ApiKey, User] | None]") -> None:
+    def _looked_up(self, key_hash: str, done: "asyncio.Task[Actor]") -> None:
         self._looking.pop(key_hash, None)
         if not done.cancelled():
             done.exception()  # looked at, so that nothing is said of a failure that nobody waited for

@@ -131,6 +131,48 @@ async def test_without_sql_nobody_waits_long_for_a_key_that_is_remembered(
     assert not (await registry.accounts.authenticate(other)).remembered, "who is not remembered waits"
 
 
+@pytest.mark.parametrize("change", ["revoked", "deleted"])
+async def test_what_a_slow_look_up_says_counts_although_nobody_waited_for_it(
+    registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(accounts, "PATIENCE_SECONDS", 0.02)
+    key, secret = await registry.accounts.create_key(user="kim")
+    await registry.accounts.authenticate(secret)
+
+    class Elsewhere(Switched):
+        async def find(self, key_hash: str) -> tuple[ApiKey, User] | None:
+            found = await super().find(key_hash)
+            assert found is not None
+            return (replace(found[0], revoked_at=key.created_at), found[1]) if change == "revoked" else None
+
+    registry.accounts._keys = Elsewhere(switched)
+    switched.silent = 0.1
+    assert (await registry.accounts.authenticate(secret)).remembered, "nobody knows better yet"
+    await asyncio.sleep(0.15)
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await registry.accounts.authenticate(secret)
+
+
+async def test_a_slow_look_up_that_finds_the_key_ends_the_grace_and_the_caution(
+    registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(registry.accounts, "_grace", 0.25)
+    _, secret = await registry.accounts.create_key(user="kim")
+    await registry.accounts.authenticate(secret)
+    switched.silent = 0.1
+    for _ in range(3):  # longer than the grace, which begins anew after each answer
+        assert (await registry.accounts.authenticate(secret)).remembered
+        await asyncio.sleep(0.15)
+    monkeypatch.setattr(accounts, "CACHE_SECONDS", 60.0)
+    await registry.accounts.authenticate(secret)
+    await asyncio.sleep(0.15)
+    known = registry.accounts.cached(secret)
+    assert known is not None
+    assert not known.remembered, "what came late is as good"
+
+
 async def test_the_grace_ends_and_begins_anew_after_an_answer(
     registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
