@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import Answer
 from api.errors import INTERNAL, error_answer, make_problem
-from api.observing import ACTOR, ID, LEFT, STATUS
+from api.observing import ACTOR, ID, LEFT, STATUS, tell_back
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import loggable
 from registry.domain.access import Actor
@@ -70,10 +70,11 @@ class Gateway:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        scope[HEAD_ONLY] = scope["method"] == "HEAD"
-        reply = _Reply(send, scope[ID].encode(), head=scope[HEAD_ONLY])
-        scope["method"] = "GET" if scope[HEAD_ONLY] else scope["method"]
+        headers, outer = dict(scope["headers"]), scope
+        head = scope["method"] == "HEAD"
+        # The server looks at its own scope while it sends: there a HEAD has to stay one.
+        scope = {**scope, "method": "GET" if head else scope["method"], HEAD_ONLY: head}
+        reply = _Reply(send, scope[ID].encode(), head=head)
         try:
             _check_path(scope)
             if not is_public(scope["path"]):
@@ -86,11 +87,13 @@ class Gateway:
         except ClientDisconnect:
             scope[STATUS] = LEFT  # in the middle of the body; nobody is left to be answered
         except Exception:
-            log.exception("request %s failed: %s %s", scope[ID], scope["method"], loggable(scope["path"]))
+            log.exception("request %s failed: %s %s", scope[ID], outer["method"], loggable(scope["path"]))
             if reply.started:
                 return  # the answer of the innermost handler is on its way; a second one cannot be given
             detail = "An unexpected error; the server's log has it under this request's id."
             await reply.answer(make_problem(INTERNAL, detail, instance=scope["path"], request_id=scope[ID]))
+        finally:
+            tell_back(scope, outer)
 
     async def _identify(self, authorization: bytes) -> Actor:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")

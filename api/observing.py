@@ -18,6 +18,8 @@ ROUTE = "promptuary.route"
 STATUS = "promptuary.status"
 """How it went, where that is not what was answered."""
 
+_NOTICED = (ACTOR, ROUTE, STATUS, "fastapi", "route")
+
 LEFT = 499
 """What stands for the status of a request whose caller went before it was answered, as nginx has it."""
 
@@ -88,6 +90,11 @@ class _Reply:
             seconds=ended - self._began,
             user=actor.user if actor is not None else "",
         )
+
+
+def tell_back(scope: Scope, outer: Scope) -> None:
+    """Carries what is noticed of a request from a copy of its scope to the one that the copy was made of."""
+    outer.update({key: scope[key] for key in _NOTICED if key in scope})
 
 
 def route_of(scope: Scope) -> str:

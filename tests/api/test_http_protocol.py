@@ -3,15 +3,13 @@
 import asyncio
 import json
 import re
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from api.answers import make_answer
-from api.http_protocol import TypedUrlProtocol
+from tests.serving import served
 
 FIRST = "POST /one HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
 SECOND = "GET /고객지원?q=환불 HTTP/1.1\r\nX-Team: 환불팀\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -32,14 +30,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """Where a server with the protocol listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(echo, http=TypedUrlProtocol, lifespan="off", log_config=None, ws="none")
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        yield int(listener.getsockname()[1])
-        server.should_exit = True
-        await serving
+    async with served(echo) as found:
+        yield found
 
 
 async def told(port: int, *packets: bytes) -> list[list[str]]:

@@ -1,0 +1,113 @@
+"""What a replica passes on to the Git node, over real sockets on both sides."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from api.forwarding import Forwarding, GitNode, open_git_node
+from api.gateway import BodyLimits, Gateway
+from api.observing import Observed
+from api.request_ids import RequestIds
+from api.request_meters import RequestMeters
+from api.seen_commits import SeenCommits
+from registry.domain.access import Actor
+from registry.domain.access import Scope as KeyScope
+from registry.domain.errors import Unavailable
+from registry.domain.ids import UserName
+from registry.services.accounts import Accounts
+from tests.serving import served
+
+TEMPLATE = "/api/v1/repositories/default/templates/a/b"
+
+
+@dataclass
+class GitSide:
+    """A Git node of the tests: notes what it is asked, and answers it."""
+
+    asked: list[str] = field(default_factory=list)
+    answer: Callable[[Request], Awaitable[Response]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers."""
+        request = Request(scope, receive)
+        self.asked.append(f"{request.method} {request.url.path}")
+        made = await self.answer(request) if self.answer is not None else PlainTextResponse("from Git")
+        await made(scope, receive, send)
+
+
+class Anyone:
+    """Knows every key."""
+
+    async def authenticate(self, _secret: str) -> Actor:
+        """The same writer for each."""
+        return Actor(user=UserName("ada"), name="Ada", email="ada@example.com", scope=KeyScope.WRITE)
+
+
+class Nowhere:
+    """Has seen no commit."""
+
+    async def includes(self, _repository: str, _commit: str) -> bool:
+        """Never."""
+        return False
+
+
+async def away(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Answers as routes do whose catalogue is away."""
+    raise Unavailable("The catalogue is away.")
+
+
+@dataclass
+class Setting:
+    """A replica without its catalogue, and its Git node."""
+
+    git: GitSide
+    node: GitNode
+    port: int
+    meters: RequestMeters
+
+    async def say(self, *packets: bytes) -> bytes:
+        """What the replica answers on one connection, until it ends."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.timeout(10):
+                for packet in packets:
+                    writer.write(packet)
+                    await writer.drain()
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def setting() -> AsyncIterator[Setting]:
+    """All of it, running."""
+    async with AsyncExitStack() as stack:
+        git, meters = GitSide(), RequestMeters()
+        node = await stack.enter_async_context(
+            open_git_node(f"http://127.0.0.1:{await stack.enter_async_context(served(git))}")
+        )
+        gateway = Gateway(away, git=away, accounts=cast("Accounts", Anyone()), limits=BodyLimits(1000, 1000))
+        replica = Forwarding(gateway, node=node, seen=cast("SeenCommits", Nowhere()))
+        observed = Observed(replica, request_ids=RequestIds(), meters=meters)
+        yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)
+
+
+def request(method: str, path: str, *headers: str) -> bytes:
+    """The head of a request with a key."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", "Authorization: Bearer k", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def test_a_head_that_git_has_to_answer_stays_one(setting: Setting) -> None:
+    answer = await setting.say(request("HEAD", TEMPLATE) + request("GET", TEMPLATE, "Connection: close"))
+    assert setting.git.asked == [f"HEAD {TEMPLATE}", f"GET {TEMPLATE}"]
+    first, second, body = answer.split(b"\r\n\r\n")
+    assert (first[:12], second[:12], body) == (b"HTTP/1.1 200", b"HTTP/1.1 200", b"from Git")
+    assert setting.meters.statuses["HEAD", "forwarded", 200] == 1
