@@ -1,10 +1,10 @@
 """Following Git while the server runs: watch events are hints, the reconciler on a timer is the promise."""
 
 import asyncio
-import contextlib
 import logging
 import time
 
+from indexer.lasting import lasting
 from indexer.watch import watch_refs
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
@@ -23,18 +23,17 @@ async def run(registry: Registry) -> None:
     Whoever projects also watches refs, whoever takes the writes keeps repositories packed.
     """
     beside = [
-        *([asyncio.create_task(each(registry)) for each in (_watch, _keep_fed)] if registry.role.projects else []),
+        *([asyncio.create_task(each(registry)) for each in (_watch_on, _keep_fed)] if registry.role.projects else []),
         *([asyncio.create_task(_maintain(registry))] if registry.role.takes_writes else []),
     ]
     try:
         while True:
-            await _try(registry, None)
+            await attempt(registry, None)
             await asyncio.sleep(registry.settings.reconcile_seconds)
     finally:
         for task in beside:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*beside)
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def _keep_fed(registry: Registry) -> None:
@@ -55,19 +54,23 @@ async def _maintain(registry: Registry) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _watch_on(registry: Registry) -> None:
+    await lasting("watching refs", lambda: _watch(registry))
+
+
 async def _watch(registry: Registry) -> None:
     """Where watching fails the timer alone remains."""
     try:
         while True:
             async for touched in watch_refs(registry.settings.repositories, registry.git.names()):
                 for repository in sorted(touched & set(registry.git.names())):
-                    await _try(registry, repository)
+                    await attempt(registry, repository)
     except OSError as error:
         log.warning("cannot watch refs (%s); they are compared every %s s", error, registry.settings.reconcile_seconds)
 
 
-async def _try(registry: Registry, repository: RepositoryName | None) -> None:
-    """One attempt; what fails is tried again by the next."""
+async def attempt(registry: Registry, repository: RepositoryName | None) -> None:
+    """Projects a repository, or all of them, once; what fails is logged and tried again by the next attempt."""
     try:
         if repository is None:
             await registry.indexing.reconcile()

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from indexer import follow
+from indexer.lasting import lasting
 from registry.bootstrap import Registry
-from registry.domain.errors import PromptuaryError
 from registry.ports.leadership import Leadership
 from registry.ports.signals import Signals
 
@@ -25,24 +24,22 @@ async def run(registry: Registry, leadership: Leadership, signals: Signals) -> N
             waiting.cancel()
             log.info("leading the projection")
             leading = [
-                asyncio.create_task(follow.run(registry)),
-                asyncio.create_task(_follow_hints(registry, signals)),
-                asyncio.create_task(lost.wait()),
+                asyncio.create_task(lasting("following Git", lambda: follow.run(registry))),
+                asyncio.create_task(lasting("following hints", lambda: _follow_hints(registry, signals))),
             ]
             try:
-                await asyncio.wait(leading, return_when=asyncio.FIRST_COMPLETED)
+                await lost.wait()
             finally:
                 for task in leading:
                     task.cancel()
-                await asyncio.gather(*leading, return_exceptions=True)
+                ends = await asyncio.gather(*leading, return_exceptions=True)
+            for error in ends:
+                if isinstance(error, Exception):
+                    log.error("what the leader did ended badly", exc_info=error)
 
 
 async def _follow_hints(registry: Registry, signals: Signals) -> None:
     """Projects what other processes hint at."""
     async with signals.hints() as told:
         async for repository in told:
-            with suppress(PromptuaryError):  # tried again by the next hint, and by the timer
-                if repository is not None:
-                    await registry.indexing.poke(repository)
-                else:
-                    await registry.indexing.reconcile()
+            await follow.attempt(registry, repository)

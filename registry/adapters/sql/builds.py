@@ -6,9 +6,9 @@ unfinished or replaced replay left. Sweeping goes in small transactions, so that
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.statements import insert_new
@@ -68,6 +68,13 @@ def repository_id(connection: Connection, repository: RepositoryName) -> int:
         connection.execute(_ADD_REPOSITORY, {"name": repository})
         row = connection.execute(_LOCK, {"repository": repository}).one()
     return int(row.id)
+
+
+def find_locked_build(connection: Connection, repository: RepositoryName) -> Row[Any] | None:
+    """The row of the build that readers see, for this transaction to write what goes with it."""
+    if connection.execute(_LOCK, {"repository": repository}).one_or_none() is None:
+        return None
+    return connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
 
 
 def open_build(connection: Connection, batch: ProjectionBatch) -> Build:

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from registry.adapters.sql import dialect
-from registry.adapters.sql.builds import LIVE_BUILD
+from registry.adapters.sql.builds import LIVE_BUILD, find_locked_build
 from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.old_texts import old_documents
 from registry.adapters.sql.outbox_rows import count_fed, documents_of, entry_of, fill, is_told, kinds_of
@@ -107,10 +107,13 @@ class SqlOutbox:
         return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
     async def fill(self, repository: RepositoryName) -> int:
-        """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates."""
+        """Asks for a new search index: RENEW, an entry for every template, SWAP. Says how many templates.
+
+        Whoever projects the repository waits meanwhile: both write the same entries anew.
+        """
 
         def write(connection: Connection) -> int:
-            row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
+            row = find_locked_build(connection, repository)
             return fill(connection, row.repository_id, row.id, row.ordinal, self._fed) if row is not None else 0
 
         return await self._database.of(repository).write(write)
