@@ -85,6 +85,19 @@ async def test_each_repository_lies_in_its_own_database_and_both_are_served(two:
     assert (names_in(two.main), names_in(two.shard)) == (["one"], [])
 
 
+async def test_what_a_moved_repository_left_in_the_outbox_is_nobodys(two: Two) -> None:
+    main, shard = two.database.every()
+    for left_in, name in ((shard, "back"), (main, TWO)):
+        await SqlProjection(left_in).apply(History(name).commit({"x": "text: x", "y": "text: y"}))
+    outbox = SqlOutbox(two.database)
+    assert (await outbox.depth(), await outbox.pending()) == (0, [])
+    await SqlProjection(two.database).apply(History(TWO).commit({"a": "text: a"}))
+    assert await outbox.depth() == 3, "RENEW, the document, SWAP"
+    assert [(entry.repository, entry.kind.value) for entry in await outbox.pending(1)] == [(TWO, "renew")]
+    for database, name in ((shard, "back"), (main, TWO), (shard, TWO)):
+        await SqlProjection(database).drop(RepositoryName(name))
+
+
 def test_a_place_that_is_none_is_told() -> None:
     url = "postgresql://db/promptuary"
     for given, said in [

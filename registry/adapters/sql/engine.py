@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection, Row, Select, true
 from sqlalchemy.pool import Pool, QueuePool
 
 from registry.domain.dependencies import PoolUse
@@ -72,6 +72,10 @@ class Database(ABC):
     def every(self) -> tuple["Database", ...]:
         """All of them; the first has what belongs to no repository: accounts, and counts of reads."""
         return (self,)
+
+    def counts_in(self, _each: "Database", _repository: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether a repository's rows in one of them count: what one left behind that was moved away is nobody's."""
+        return true()
 
     async def told(self, _repository: RepositoryName, _message: str) -> None:  # noqa: B027  (nothing to do for one)
         """Says where everybody listens what a batch's transaction said in a database where nobody does."""

@@ -23,7 +23,11 @@ _PENDING = (
     .limit(bindparam("limit"))
 )
 _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
-_DEPTH = select(func.count()).select_from(outbox).where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
+_DEPTH = (
+    select(func.count())
+    .select_from(outbox.join(repositories, repositories.c.id == outbox.c.repository_id))
+    .where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
+)
 
 
 def _drop(connection: Connection, sequences: Sequence[int]) -> None:
@@ -43,14 +47,14 @@ class SqlOutbox:
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
+        found: list[OutboxEntry] = []
+        for each in self._database.every():
+            found += await each.read(partial(self._pending, each, limit), deadline=Deadline.BATCH)
+        return found
 
-        def read(connection: Connection) -> list[OutboxEntry]:
-            wanted = {"limit": limit, "kinds": self._kinds}
-            return [entry_of(row) for row in connection.execute(_PENDING, wanted)]
-
-        found = [(each, await each.read(read, deadline=Deadline.BATCH)) for each in self._database.every()]
-        # What a repository left behind that has been moved elsewhere is nobody's.
-        return [entry for each, entries in found for entry in entries if self._database.of(entry.repository) is each]
+    def _pending(self, each: Database, limit: int, connection: Connection) -> list[OutboxEntry]:
+        statement = _PENDING.where(self._database.counts_in(each, repositories.c.name))
+        return [entry_of(row) for row in connection.execute(statement, {"limit": limit, "kinds": self._kinds})]
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
         """The documents of the entries' templates as the catalogue has them now; others are left out."""
@@ -84,11 +88,11 @@ class SqlOutbox:
 
     async def depth(self) -> int:
         """How many entries wait."""
+        return sum([await each.read(partial(self._depth, each)) for each in self._database.every()])
 
-        def read(connection: Connection) -> int:
-            return int(connection.execute(_DEPTH, {"kinds": self._kinds}).scalar_one())
-
-        return sum([await each.read(read) for each in self._database.every()])
+    def _depth(self, each: Database, connection: Connection) -> int:
+        statement = _DEPTH.where(self._database.counts_in(each, repositories.c.name))
+        return int(connection.execute(statement, {"kinds": self._kinds}).scalar_one())
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:
         """How many documents an index must hold that got all entries so far: those shown, without those that wait.

@@ -7,7 +7,7 @@ rebuild gives back, is in the main one; so are leadership and signals.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection, Row, Select
 
 from registry.adapters.sql.dialect import PROJECTED, tell
 from registry.adapters.sql.engine import Database, Deadline, Durability
@@ -34,6 +34,12 @@ class ShardedDatabase(Database):
     def every(self) -> tuple[Database, ...]:
         """The main database and the shards."""
         return (self._main, *self._shards.values())
+
+    def counts_in(self, each: Database, repository: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether a repository was mapped to that shard; in the main database, to none."""
+        if each is self._main:
+            return repository.not_in(list(self._places))
+        return repository.in_([name for name, place in self._places.items() if place is each])
 
     async def told(self, repository: RepositoryName, message: str) -> None:
         """Tells the main database's listeners what a shard's transaction wrote. Nobody depends on hearing it."""
