@@ -87,12 +87,10 @@ def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
 
 
 def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry) -> ASGIApp:
-    # What it stands on is installed with the server tier only.
-    from api.forwarding import Forwarding  # noqa: PLC0415
-    from api.seen_commits import SeenCommits  # noqa: PLC0415
+    from api.forwarding import Forwarding  # noqa: PLC0415 - installed with the server tier only
 
     registry.readiness.depend_on(node)
-    return Forwarding(app, node=node, seen=SeenCommits(registry.indexing))
+    return Forwarding(app, node=node, freshness=registry.freshness)
 
 
 def _git_of(registry: Registry) -> GitHttp:

@@ -18,10 +18,12 @@ from yarl import URL
 from api.errors import error_answer
 from api.observing import ID, LEFT, ROUTE, STATUS
 from api.request_ids import HEADER as REQUEST_ID
-from api.seen_commits import SeenCommits
+from api.schemas.fields import COMMIT_ID
 from api.traces import traceparent
 from registry.domain.dependencies import Circuit, Condition
 from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.ids import CommitId, RepositoryName
+from registry.services.freshness import Freshness
 
 log = logging.getLogger(__name__)
 
@@ -124,10 +126,10 @@ async def open_git_node(address: str | None) -> AsyncIterator[GitNode]:
 class Forwarding:
     """An ASGI application in front of another one: hands over what the Git node has to answer."""
 
-    def __init__(self, app: ASGIApp, *, node: GitNode, seen: SeenCommits) -> None:
+    def __init__(self, app: ASGIApp, *, node: GitNode, freshness: Freshness) -> None:
         self._app = app
         self._node = node
-        self._seen = seen
+        self._freshness = freshness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers here, or there."""
@@ -156,7 +158,10 @@ class Forwarding:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if not _OF_GIT.isdisjoint(query):
             return False
-        return "min_commit" not in query or await self._seen.includes(repository, query["min_commit"])
+        commit = query.get("min_commit")
+        if commit is None or not COMMIT_ID.fullmatch(commit):
+            return True
+        return await self._freshness.has_seen(RepositoryName(repository), CommitId(commit))
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])

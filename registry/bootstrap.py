@@ -238,7 +238,7 @@ def _compose(
         blames=Blames(git=git, templates=reading, origins=tier.origins),
         digests=Digests(origins=tier.origins),
         bundles=Bundles(index=tier.bundles, projection=projection, templates=templates, documents=documents),
-        freshness=Freshness(git=git, indexing=indexing),
+        freshness=Freshness(git=git if role.has_disk else None, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
         imports=Imports(

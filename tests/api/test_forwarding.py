@@ -16,12 +16,12 @@ from api.gateway import BodyLimits, Gateway
 from api.observing import Observed
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
-from api.seen_commits import SeenCommits
 from registry.domain.access import Actor
 from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import Unavailable
 from registry.domain.ids import UserName
 from registry.services.accounts import Accounts
+from registry.services.freshness import Freshness
 from tests.serving import served
 
 TEMPLATE = "/api/v1/repositories/default/templates/a/b"
@@ -53,7 +53,7 @@ class Anyone:
 class Nowhere:
     """Has seen no commit."""
 
-    async def includes(self, _repository: str, _commit: str) -> bool:
+    async def has_seen(self, _repository: str, _commit: str) -> bool:
         """Never."""
         return False
 
@@ -94,7 +94,7 @@ async def setting() -> AsyncIterator[Setting]:
             open_git_node(f"http://127.0.0.1:{await stack.enter_async_context(served(git))}")
         )
         gateway = Gateway(away, git=away, accounts=cast("Accounts", Anyone()), limits=BodyLimits(1000, 1000))
-        replica = Forwarding(gateway, node=node, seen=cast("SeenCommits", Nowhere()))
+        replica = Forwarding(gateway, node=node, freshness=cast("Freshness", Nowhere()))
         observed = Observed(replica, request_ids=RequestIds(), meters=meters)
         yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)
 

@@ -14,6 +14,7 @@ from tests.databases import address_of, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
 TAKEOVER_SECONDS = 5.0
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,26 @@ def test_a_write_to_one_replica_is_read_from_the_other(cluster: Cluster) -> None
     assert "second" in other.read("support/reply", ref="main")["source"]
     status, _, diffed = other.call("GET", "/api/v1/repositories/default/diff/support/reply?from=1&to=latest")
     assert status in {200, 400, 422}, diffed
+
+
+def test_every_read_on_a_replica_sees_a_commit_that_others_came_after(cluster: Cluster) -> None:
+    saw, came_late = cluster.replicas
+    base, name = "/api/v1/repositories/default", "seen/first"
+    status, _, made = saw.put(name, text_template("seen"), If_None_Match="*")
+    assert status == 201, made
+    commit, digest = made["commit"], saw.read(name, min_commit=made["commit"])["digest"]
+    assert saw.put("seen/second", text_template("after it"), If_None_Match="*")[0] == 201
+    nouns = (f"templates/{name}?label=latest&", "templates?", "search?q=seen&", "search/suggestions?q=seen&")
+    nouns += (f"versions/{name}?", f"versions/{name}/1?", "labels?", "bundle?", f"resolve/{digest}?")
+
+    def read(replica: Running) -> dict[str, int]:
+        found = {noun: replica.call("GET", f"{base}/{noun}min_commit={commit}")[0] for noun in nouns}
+        return found | {"render": replica.call("POST", f"{base}/render/{name}?min_commit={commit}", "{}", JSON)[0]}
+
+    assert set(read(came_late).values()) == {200}, "passed on to the Git node"
+    cluster.git.kill()
+    assert set((found := read(saw)).values()) == {200}, found
+    assert saw.call("GET", f"{base}/templates?min_commit=nonsense")[0] == 400
 
 
 def test_git_works_through_a_replica(cluster: Cluster, tmp_path: Path) -> None:

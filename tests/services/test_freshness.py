@@ -9,6 +9,7 @@ from registry.domain.errors import RevisionNotFound, Unavailable
 from registry.domain.ids import CommitId, RefName
 from registry.domain.refs import RefUpdate
 from registry.services import freshness
+from registry.services.freshness import Freshness
 from tests.pushing import MAIN, REPOSITORY, Pusher, text_template
 from tests.running import git
 
@@ -71,3 +72,18 @@ async def test_the_wait_ends(registry: Registry, pusher: Pusher, monkeypatch: py
         with pytest.raises(Unavailable, match=f"up to {seen}"):
             await registry.freshness.require(REPOSITORY, commit)
     assert (await registry.freshness.require(REPOSITORY, commit)).commit == commit
+
+
+async def test_without_git_what_was_passed_is_known(registry: Registry, pusher: Pusher) -> None:
+    seeing, late = (Freshness(git=None, indexing=registry.indexing) for _ in range(2))
+    first = await pusher.land({PATH: text_template("one {{ name }}")})
+    assert await seeing.has_seen(REPOSITORY, first)
+    second = await pusher.land({PATH: text_template("two {{ name }}")})
+    for each in (first, second):
+        assert await seeing.has_seen(REPOSITORY, each)
+        assert (await seeing.require(REPOSITORY, each)).commit == second
+    assert not await late.has_seen(REPOSITORY, first)
+    with pytest.raises(Unavailable, match="Git node"):
+        await late.require(REPOSITORY, first)
+    await registry.indexing._projection.drop(REPOSITORY)
+    assert not await seeing.has_seen(REPOSITORY, first)
