@@ -21,6 +21,7 @@ from bench.figures import (
     events,
     followers,
     gates,
+    growth,
     imports,
     lists,
     pushes,
@@ -30,6 +31,13 @@ from bench.figures import (
     search_quality,
     searches,
     servers,
+    tier_memory,
+    tier_pushes,
+    tier_reads,
+    tier_rebuild,
+    tier_takeover,
+    tier_writers,
+    tier_writes,
     writes,
 )
 from bench.machine import describe, other_load
@@ -55,8 +63,17 @@ FIGURES: dict[str, Figure] = {
     "imports": imports.measure,
     "memory": servers.measure_memory,
     "start": servers.measure_start,
+    "tier-reads": tier_reads.measure,
+    "tier-writes": tier_writes.measure,
+    "tier-writers": tier_writers.measure,
+    "tier-pushes": tier_pushes.measure,
+    "tier-rebuild": tier_rebuild.measure,
+    "tier-takeover": tier_takeover.measure,
+    "tier-memory": tier_memory.measure,
     "help": commands.measure,
 }
+ON_DEMAND: dict[str, Figure] = {"growth": growth.measure}
+"""What is measured only when it is named."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         started = time.monotonic()
         console.print(f"{name} …")
         try:
-            rows += FIGURES[name](bench)
+            rows += (FIGURES | ON_DEMAND)[name](bench)
         except (WrkMissing, RuntimeError) as error:
             failed = True
             console.print(f"[red]{name} could not be measured:[/red] {error}", highlight=False)
@@ -91,7 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("figures", nargs="*", choices=[*FIGURES, []], metavar="figure", help=", ".join(FIGURES))
+    words = [*FIGURES, *ON_DEMAND]
+    parser.add_argument("figures", nargs="*", choices=[*words, []], metavar="figure", help=", ".join(words))
     parser.add_argument("--size", type=int, default=10_000, help="templates of the smaller repository (10000)")
     parser.add_argument("--large", type=int, default=0, help="templates of the larger one (ten times the smaller)")
     parser.add_argument("--runs", type=int, default=5, help="runs of which the median counts (5)")

@@ -20,7 +20,7 @@ from registry.settings import Settings
 
 SEED = 1
 _STAMP = "bench.json"
-_SCHEMA_SOURCES = Path(__file__).parent.parent / "registry" / "adapters" / "sql"
+_ADAPTERS = Path(__file__).parent.parent / "registry" / "adapters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Data:
         facts = read_facts(source)
         assert facts is not None
         target = self.out / f"data-{source.stem}"
-        stamp = {"tip": facts.tip, "schema": _schema()}
+        stamp = {"tip": facts.tip, "schema": schema_stamp("sql")}
         if _read_stamp(target) != stamp:
             self.console.print(f"preparing {target.name}: {facts.templates} templates, {facts.versions} versions …")
             shutil.rmtree(target, ignore_errors=True)
-            asyncio.run(_fill(target, source))
+            asyncio.run(fill(Settings(data=target, sample=False), source))
             (target / _STAMP).write_text(json.dumps(stamp), "utf-8")
         return target
 
@@ -76,9 +76,9 @@ class Data:
             shutil.rmtree(target, ignore_errors=True)
 
 
-async def _fill(target: Path, source: Path) -> None:
+async def fill(settings: Settings, source: Path) -> None:
     """Makes the repository by the product's own means, puts the generated objects into it, and projects them."""
-    async with open_registry(Settings(data=target, sample=False)) as registry:
+    async with open_registry(settings) as registry:
         repository = registry.repositories.create(REPOSITORY)
         await registry.accounts.ensure_administrator()
         await asyncio.to_thread(
@@ -100,9 +100,9 @@ def repository_name() -> RepositoryName:
     return RepositoryName(REPOSITORY)
 
 
-def _schema() -> str:
-    """Changes with the code that writes the catalogue, so that no figure is measured on an older one."""
-    sources = sorted(_SCHEMA_SOURCES.rglob("*.py"))
+def schema_stamp(*adapters: str) -> str:
+    """Changes with the code that writes catalogue or index, so that no figure is measured on an older one."""
+    sources = [source for adapter in adapters for source in sorted((_ADAPTERS / adapter).rglob("*.py"))]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 

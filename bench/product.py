@@ -119,21 +119,38 @@ class Product:
 @contextmanager
 def serving(data: Path, more: Mapping[str, str] | None = None) -> Iterator[Product]:
     """Starts the server on a data folder, with ``more`` settings, and waits until it is ready."""
+    settings = {"PROMPTUARY_DATA": str(data), "PROMPTUARY_SAMPLE": "false", **(more or {})}
+    with begun("serve", settings, data.with_name(f"{data.name}.log")) as started:
+        started.wait()
+        yield Product(started.port, data, started.process, (time.perf_counter() - started.began) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process of the program that was begun at a time (``time.perf_counter``), whether it is ready or not."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    began: float
+
+    def wait(self) -> None:
+        """Until it is ready."""
+        wait_until_ready(f"http://127.0.0.1:{self.port}/readyz", self.process, self.log)
+
+
+@contextmanager
+def begun(command: str, settings: Mapping[str, str], log: Path) -> Iterator[Started]:
+    """Starts a process of the program on a port of its own, and ends it afterwards."""
     port = free_port()
-    settings = {"PROMPTUARY_PORT": str(port), "PROMPTUARY_DATA": str(data), "PROMPTUARY_SAMPLE": "false"}
-    settings |= more or {}
-    log = data.with_name(f"{data.name}.log")
+    environment = clean_environment() | dict(settings) | {"PROMPTUARY_PORT": str(port)}
     with log.open("ab") as output:
-        started = time.perf_counter()
+        began = time.perf_counter()
         process = subprocess.Popen(
-            [*PROGRAM, "serve"],
-            env=clean_environment() | settings,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            [*PROGRAM, *command.split()], env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}/readyz", process, log)
-        yield Product(port, data, process, (time.perf_counter() - started) * 1000)
+        yield Started(port, process, log, began)
     finally:
         stop(process)
 

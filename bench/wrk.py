@@ -1,9 +1,12 @@
 """Load by wrk, which takes less of the machine than any client in Python would."""
 
+import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _TO_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -21,16 +24,25 @@ class Load:
     p99_ms: float
 
 
-def run_wrk(url: str, *, key: str, connections: int = 64, seconds: float = 2) -> Load:
-    """Loads a URL. Raises WrkMissing, and RuntimeError where answers are no success."""
+def run_wrk(url: str, *, key: str, connections: int = 64, seconds: float = 2, script: Path | None = None) -> Load:
+    """Loads a URL, or what a script asks. Raises WrkMissing, and RuntimeError where answers are no success."""
     program = shutil.which("wrk")
     if program is None:
         raise WrkMissing("wrk is not installed: apt install wrk (Debian, Ubuntu), brew install wrk (macOS).")
     command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-H", f"Authorization: Bearer {key}"]
+    command += ["-s", str(script)] if script else []
     text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in text or "Socket errors" in text:
         raise RuntimeError(f"wrk {url}:\n{text}")
     return Load(_number(r"Requests/sec:\s+([\d.]+)", text), _time("50%", text), _time("99%", text))
+
+
+def write_paths(target: Path, paths: Sequence[str]) -> Path:
+    """A script that asks for one path after the other, and begins again."""
+    lines = ",\n".join(json.dumps(path, ensure_ascii=False) for path in paths)
+    asked = "at = at % #paths + 1\n  return wrk.format('GET', paths[at])"
+    target.write_text(f"local paths = {{\n{lines}\n}}\nlocal at = 0\nfunction request()\n  {asked}\nend\n", "utf-8")
+    return target
 
 
 def _number(pattern: str, text: str) -> float:

@@ -18,7 +18,7 @@ from registry.settings import Settings
 
 RUNS = 3
 """At most so many: a run takes half a minute."""
-_AT_ONCE = 500
+FILES_AT_ONCE = 500
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -63,12 +63,12 @@ def _floor(bare: Path, database: Path) -> int:
     table = PlainTable.make(database)
     waiting: list[Values] = []
     count = 0
-    for path, blob, data in _blobs(bare):
+    for path, blob, data in read_blobs(bare):
         file = read_template(data, path)
         facts = template_facts(file.template) if file.template is not None else None
         waiting.append(row_of(path, count, blob, facts, data))
         count += 1
-        if len(waiting) == _AT_ONCE:
+        if len(waiting) == FILES_AT_ONCE:
             table.insert(waiting)
             waiting = []
     table.insert(waiting)
@@ -76,7 +76,7 @@ def _floor(bare: Path, database: Path) -> int:
     return count
 
 
-def _blobs(bare: Path) -> Iterator[tuple[str, str, bytes]]:
+def read_blobs(bare: Path) -> Iterator[tuple[str, str, bytes]]:
     """Path, id and bytes of every template file, read as fast as Git can."""
     environment = clean_environment()
     listed = subprocess.run(
@@ -95,10 +95,10 @@ def _blobs(bare: Path) -> Iterator[tuple[str, str, bytes]]:
     )
     assert reader.stdin is not None
     assert reader.stdout is not None
-    for start in range(0, len(files), _AT_ONCE):
-        part = files[start : start + _AT_ONCE]
+    for start in range(0, len(files), FILES_AT_ONCE):
+        part = files[start : start + FILES_AT_ONCE]
         reader.stdin.write("".join(f"{blob}\n" for blob, _ in part).encode())
-        if start + _AT_ONCE >= len(files):
+        if start + FILES_AT_ONCE >= len(files):
             reader.stdin.close()
         else:
             reader.stdin.flush()

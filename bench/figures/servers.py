@@ -24,7 +24,7 @@ def measure_memory(bench: Bench) -> list[Row]:
         (bench.sizes.large, bench.sizes.large, 600, 300),
     ):
         with bench.data.copy(templates, versions) as data, serving(data) as product:
-            _use(product, bench.data.repository(templates, versions))
+            use(product, bench.data.repository(templates, versions))
             proportional, resident = memory_mib(product.process.pid)
         rows.append(
             Row(
@@ -69,7 +69,7 @@ def measure_start(bench: Bench) -> list[Row]:
     ]
 
 
-def _use(product: Product, repository: Path) -> None:
+def use(product: Product, repository: Path) -> None:
     """Reads, lists and searches as a day's work would."""
     client = product.client()
     names: list[str] = []

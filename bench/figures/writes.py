@@ -84,14 +84,20 @@ def some_names(client: Client, count: int) -> list[str]:
         names += [each["name"] for each in page["templates"] if not each["name"].startswith("partials/")]
         cursor = page["next_cursor"]
         if cursor is None:
-            raise RuntimeError(f"there are only {len(names)} templates")
+            break
+    if len(names) < count:
+        raise RuntimeError(f"there are only {len(names)} templates")
     return names[:count]
 
 
 def write(client: Client, name: str, word: str) -> tuple[bytes, float]:
     """Writes a template's present text with one more word in its description: the bytes, and the milliseconds."""
-    source = client.get(api("templates", name))["source"]
-    lines = [f"{line} {word}" if line.startswith("description:") else line for line in source.split("\n")]
-    data = "\n".join(lines).encode()
+    data = changed(client.get(api("templates", name))["source"], word)
     headers = {"Content_Type": "application/yaml", "If_Match": "*"}
     return data, client.timed("PUT", api("templates", name), data, **headers)
+
+
+def changed(source: str, word: str) -> bytes:
+    """A template's text with one more word in its description."""
+    lines = [f"{line} {word}" if line.startswith("description:") else line for line in source.split("\n")]
+    return "\n".join(lines).encode()

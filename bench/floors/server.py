@@ -1,6 +1,8 @@
 """Servers to compare with, as processes of their own, with the server settings of ``promptuary serve``.
 
-``python -m bench.floors.server route PORT FILE``: a plain Starlette route that answers the bytes of a file.
+``python -m bench.floors.server route PORT FILE [WORKERS]``: a plain Starlette route that answers the bytes of a file.
+``python -m bench.floors.server select PORT FILE [WORKERS]``: one that selects its answer from the PostgreSQL whose
+address stands in the file, by a prepared statement.
 ``python -m bench.floors.server git PORT FOLDER``: the product's Git application over a folder of repositories whose
 hooks are not run, with a gate and an indexer that do nothing.
 ``python -m bench.floors.server langfuse PORT FILE``: what is imported from, no floor itself.
@@ -8,9 +10,11 @@ hooks are not run, with a gate and an indexer that do nothing.
 
 import gc
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import uvicorn
@@ -24,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.git_http import GitHttp
 from api.git_requests import GitRequest
 from api.http_protocol import TypedUrlProtocol
+from bench.floors.answers import select_app
 from bench.langfuse import langfuse_app
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
@@ -101,19 +106,27 @@ def git_app(folder: Path) -> ASGIApp:
 
 
 def main(arguments: list[str]) -> None:
-    """Serves until it is stopped."""
-    kind, port, what = arguments
+    """Serves until it is stopped; further workers share the socket and end with this process."""
+    kind, port, what, *workers = arguments
+    with socket.create_server(("127.0.0.1", int(port)), backlog=2048) as listener:
+        for _ in range(int(workers[0]) - 1 if workers else 0):
+            get_context("fork").Process(target=_serve, args=(kind, what, listener), daemon=True).start()
+        _serve(kind, what, listener)
+
+
+def _serve(kind: str, what: str, listener: socket.socket) -> None:
     app: ASGIApp
     match kind:
         case "route":
             app = route_app(Path(what).read_bytes())
+        case "select":
+            app = select_app(Path(what).read_text("utf-8"))
         case "langfuse":
             app = langfuse_app(Path(what))
         case _:
             app = git_app(Path(what))
     config = uvicorn.Config(
         app,
-        port=int(port),
         http=TypedUrlProtocol,
         lifespan="off",
         access_log=False,
@@ -122,7 +135,7 @@ def main(arguments: list[str]) -> None:
     )
     gc.collect()
     gc.freeze()
-    uvloop.run(uvicorn.Server(config).serve())
+    uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":
