@@ -59,6 +59,7 @@ class Place:
             database_url=SecretStr(servers.database(self.database)),
             elasticsearch_url=SecretStr(servers.elasticsearch_url),
             namespace=self.namespace,
+            redis_url=None,
         ).patient()
 
 

@@ -31,10 +31,9 @@ _PARTIAL = "partials/bench/shared"
 def measure(bench: Bench) -> list[Row]:
     """Search and partial at the larger size, ten templates at both."""
     small, large = bench.sizes.small, bench.sizes.large
-    with _pushing(bench, small) as (product, pusher):
-        few = _ten(bench, product, pusher)
     with _pushing(bench, large) as (product, pusher):
-        many = _ten(bench, product, pusher)
+        with _pushing(bench, small) as smaller:
+            few, many = _ten(bench, smaller, (product, pusher))
         found = _found(bench, product, pusher)
         shared = _partial(bench, product, pusher)
     grown = [after / before for before, after in zip(few, many, strict=True)]
@@ -95,12 +94,13 @@ def _found(bench: Bench, product: Tier, pusher: Pusher) -> Row:
     )
 
 
-def _ten(bench: Bench, product: Tier, pusher: Pusher) -> list[float]:
-    """A value for each run."""
-    runs = []
+def _ten(bench: Bench, *sizes: tuple[Tier, Pusher]) -> list[list[float]]:
+    """For each size a value for each run; in turns, because one is divided by the other."""
+    runs: list[list[float]] = [[] for _ in sizes]
     for run in range(bench.runs):
-        wait_for_quiet()
-        runs.append(push_together(product, pusher, run))
+        for measured, (product, pusher) in zip(runs, sizes, strict=True):
+            wait_for_quiet()
+            measured.append(push_together(product, pusher, run))
     return runs
 
 

@@ -18,6 +18,10 @@ from bench.wrk import Load, run_wrk, write_paths
 NAMES = 10_000
 """Templates that are read in turns where no cache may know them."""
 
+LABEL = "production"
+LABELLED = 5
+"""At least one template in so many has the label."""
+
 _COLD = {"PROMPTUARY_ANSWER_CACHE_BYTES": "0", "PROMPTUARY_REDIS_URL": ""}
 
 
@@ -30,8 +34,8 @@ def _cached(bench: Bench) -> Row:
     size = bench.sizes.large
     with tier(bench, size) as product:
         client = product.client()
-        listed = client.get(api("templates", label="production", limit=50))["templates"]
-        path = api("templates", listed[len(listed) // 2]["name"], label="production")
+        listed = client.get(api("templates", label=LABEL, limit=50))["templates"]
+        path = api("templates", listed[len(listed) // 2]["name"], label=LABEL)
         body = client.call("GET", path)[1]
         file = product.data / "answer.json"
         file.write_bytes(body)
@@ -50,19 +54,19 @@ def _cold(bench: Bench) -> Row:
     size = bench.sizes.large
     with tier(bench, size, replica=_COLD) as product:
         client = product.client()
-        names = some_names(client, min(NAMES, size // 2))
+        names = some_names(client, min(NAMES, size // LABELLED), label=LABEL)
         put_answers(
             product.servers.database(product.place.database),
-            ((name, client.call("GET", api("templates", name))[1]) for name in names),
+            ((name, client.call("GET", api("templates", name, label=LABEL))[1]) for name in names),
         )
         address = product.data / "address"
         address.write_text(product.servers.database(product.place.database), "utf-8")
-        ours = write_paths(product.data / "ours.lua", [api("templates", name) for name in names])
+        ours = write_paths(product.data / "ours.lua", [api("templates", name, label=LABEL) for name in names])
         plain = write_paths(product.data / "floor.lua", [f"{ROUTE}/{quote(name)}" for name in names])
         with floor_server("select", address, str(WORKERS)) as port:
             loads = _in_turns(bench, f"http://127.0.0.1:{port}", product.url, product.key, scripts=(plain, ours))
     return _row(
-        f"read of {len(names)} templates in turns, no cache (PostgreSQL), {CONNECTIONS} connections, {WORKERS} workers",
+        f"read by label of {len(names)} templates, no cache (PostgreSQL), {CONNECTIONS} connections, {WORKERS} workers",
         size,
         loads,
         f"Starlette and a prepared select of the answer by asyncpg, {WORKERS} workers",

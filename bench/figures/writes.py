@@ -75,12 +75,13 @@ def _measure_size(bench: Bench, templates: int, versions: int) -> Row:
     )
 
 
-def some_names(client: Client, count: int) -> list[str]:
-    """Templates that include nothing and that nothing includes, spread over the whole list."""
+def some_names(client: Client, count: int, **where: str) -> list[str]:
+    """The first templates that are no partials, of those of a filter (default: those in use)."""
+    where = where or {"status": "active"}
     names: list[str] = []
     cursor = None
     while len(names) < count:
-        page = client.get(api("templates", status="active", limit=100, **({"cursor": cursor} if cursor else {})))
+        page = client.get(api("templates", limit=100, **where, **({"cursor": cursor} if cursor else {})))
         names += [each["name"] for each in page["templates"] if not each["name"].startswith("partials/")]
         cursor = page["next_cursor"]
         if cursor is None:
