@@ -117,6 +117,36 @@ async def test_an_index_that_was_lost_says_that_it_is_not_whole_until_it_is_fill
     assert await engine.page() == (["a", "b", "c"], False)
 
 
+async def test_an_index_of_old_texts_that_was_lost_is_missed_too(engine: Engine) -> None:
+    back = Query("default", "word", versions=True)
+    old = SearchDocument("default", "a", 1, plain_facts(), "word", version=1)
+    await engine.index.renew("default")
+    await engine.index.put([document("a", "now"), old])
+    await engine.index.swap("default", 1)
+    page = await engine.index.search(back)
+    assert ([(hit.name, hit.version) for hit in page.hits], page.degraded) == ([("a", 1)], False)
+    for index in await engine.cluster.call("GET", f"/{engine.namespace}~*/_alias"):
+        await engine.cluster.call("DELETE", f"/{index}")
+    assert await engine.index.whole("default") is None
+    page = await engine.index.search(back)
+    assert (page.hits, page.degraded) == ((), True)
+    assert not (await engine.index.search(Query("default", "now"))).degraded, "of templates as they are nothing is lost"
+    await engine.index.put([old])
+    assert (await engine.index.search(back)).degraded, "others may be missing"
+    assert await engine.index.whole("default") is None
+
+
+async def test_no_namespace_has_what_another_keeps_old_texts_in(engine: Engine) -> None:
+    other = ElasticsearchSearchIndex(
+        engine.cluster, namespace=f"{engine.namespace}-versions", templates=engine.index._templates
+    )
+    await engine.index.renew("default")
+    await engine.index.put([document("a"), SearchDocument("default", "a", 1, plain_facts(), "word", version=1)])
+    await engine.index.swap("default", 1)
+    page = await other.search(Query("default", "word"))
+    assert (page.hits, page.degraded) == ((), True)
+
+
 async def test_repositories_whose_names_begin_alike_keep_apart(engine: Engine) -> None:
     for repository in ("a", "a.b", "a-b", "a_b"):
         await engine.index.renew(repository)

@@ -136,6 +136,33 @@ async def test_an_index_that_was_lost_is_known_and_made_anew(
     await until(registry, "apple", (["a", "b"], False))
 
 
+async def test_an_index_of_old_texts_that_was_lost_is_known_and_made_anew(
+    registry: Registry, pusher: Pusher, space: tuple[Cluster, str]
+) -> None:
+    cluster, name = space
+    await pusher.land({T.format("a"): text_template("apple")})
+    await pusher.land({T.format("a"): text_template("cherry")})
+    await until(registry, "cherry", (["a"], False))
+
+    async def old() -> tuple[list[int | None], bool]:
+        page = await search(registry, "apple", versions=True)
+        return [hit.version for hit in page.hits], page.degraded
+
+    await registry.indexing.reconcile()
+    assert await old() == ([1], False)
+    for index in await cluster.call("GET", f"/{name}~*/_alias"):
+        await cluster.call("DELETE", f"/{index}")
+    end = time.monotonic() + PATIENCE
+    while (found := await old()) != ([1], True):
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.05)
+    assert await names(registry, "cherry") == (["a"], False)
+    await registry.indexing.keep_fed()
+    while (found := await old()) != ([1], False):
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.05)
+
+
 async def test_an_index_that_lacks_documents_is_made_anew(
     registry: Registry, pusher: Pusher, space: tuple[Cluster, str]
 ) -> None:

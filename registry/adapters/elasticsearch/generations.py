@@ -56,10 +56,14 @@ class Generations:
         self._whole[repository] = (time.monotonic() + _FRESH_SECONDS, whole)
         return whole
 
+    async def is_filled(self, repository: RepositoryName) -> bool:
+        """The same, as it is now."""
+        self._whole.pop(repository, None)
+        return await self.is_whole(repository)
+
     async def documents(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where they are not known to be all that were put."""
-        self._whole.pop(repository, None)
-        if not await self.is_whole(repository):
+        if not await self.is_filled(repository):
             return None
         try:
             await self._cluster.call("POST", f"/{self.searched(repository)}/_refresh")

@@ -28,6 +28,8 @@ from registry.ports.catalogue import TemplateIndex
 
 _PAGE = 5_000
 _OLD_TEXT = 0.9
+_OLD = "~versions"
+"""Behind a namespace: what old texts are found by. No namespace can end so, and nothing of another's is swept."""
 
 
 class ElasticsearchSearchIndex:
@@ -40,15 +42,15 @@ class ElasticsearchSearchIndex:
     def __init__(self, cluster: Cluster, *, namespace: str, templates: TemplateIndex) -> None:
         self._cluster = cluster
         self._generations = Generations(cluster, namespace)
-        self._old = Generations(cluster, f"{namespace}-versions")
+        self._old = Generations(cluster, f"{namespace}{_OLD}")
         self._templates = templates
         self._writing = Writing(cluster, now=self._generations, old=self._old)
 
     async def search(self, query: Query) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
 
-        The page says ``degraded`` where the index is not there or was not filled with every document, and where the
-        catalogue could not be asked for numbers, labels and tokens.
+        The page says ``degraded`` where the index (or that of old texts, if it is asked) is not there or was not filled
+        with every document, and where the catalogue could not be asked for numbers, labels and tokens.
         """
         request = _request(query)
         terms = parse_terms(query.text)
@@ -57,6 +59,8 @@ class ElasticsearchSearchIndex:
         if query.cursor is not None:
             after = read_cursor(request, query.cursor, (float, str) if scored else (str,))
         whole = await self._generations.is_whole(query.repository)
+        if query.looks_back and terms:
+            whole = whole and await self._old.is_whole(query.repository)
         if query.text.strip() and not terms:
             return SearchPage((), 0, no_facets(), degraded=not whole)
         try:
@@ -160,8 +164,12 @@ class ElasticsearchSearchIndex:
         return found
 
     async def whole(self, repository: RepositoryName) -> int | None:
-        """How many documents are searched; None where the index is not there or was not filled with every document."""
-        return await self._generations.documents(repository)
+        """How many documents are searched, old texts not counted.
+
+        None where the index, or that of old texts, is not there or was not filled with every document.
+        """
+        documents = await self._generations.documents(repository)
+        return documents if documents is None or await self._old.is_filled(repository) else None
 
     async def _every(self, repository: RepositoryName) -> AsyncIterator[Mapping[str, Any]]:
         body: dict[str, Any] = {"sort": [{"sort_key": "asc"}], "size": _PAGE, "_source": ["name", "fingerprint"]}
