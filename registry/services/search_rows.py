@@ -9,6 +9,7 @@ from registry.domain.korean import sort_key
 from registry.domain.search import Hit, Query, SearchPage, facet_values
 from registry.domain.wording import counted
 from registry.ports.search_index import SearchIndex
+from registry.services.replaying import Replay
 
 HITS_AT_ONCE = 500
 Entries = Mapping[TemplateName, TemplateEntry]
@@ -32,6 +33,29 @@ async def search_differences(index: SearchIndex, repository: RepositoryName, wan
     place = next((name for name, right in zip(order, sorted(order, key=sort_key), strict=True) if name != right), None)
     found += [f"{place}: search shows it at the wrong place."] if place is not None else []
     return found
+
+
+async def old_text_differences(index: SearchIndex, replay: Replay, entries: Entries) -> list[str]:
+    """The old texts that are not there, and what is there of no version; a text counts once a template.
+
+    A text that its template has again may stay as an old one.
+    """
+    there = await index.old_texts(replay.repository)
+    if there is None:
+        return []
+    versions = {(name, number): each for name, known in replay.versions.items() for number, each in known.items()}
+    has = {(name, versions[name, number].blob) for name, number in there if (name, number) in versions}
+    wanted = {
+        (name, version.blob): number
+        for (name, number), version in versions.items()
+        if version.valid and (entries[name].deleted or version.blob != replay.latest_blob(name))
+    }
+    missing = sorted((name, wanted[name, blob]) for name, blob in wanted.keys() - has)
+    found = [f"The old text of {name} v{number} is missing in the search index." for name, number in missing]
+    strange = sorted(there - versions.keys())
+    return found + [
+        f"An old text of {name} v{number} is in the search index but not in Git." for name, number in strange
+    ]
 
 
 def _hit_differences(entry: TemplateEntry | None, hit: Hit) -> Iterator[str]:

@@ -18,7 +18,7 @@ from registry.services.derived_rows import filter_differences, key_differences, 
 from registry.services.indexing import Progress, no_progress
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.replaying import Replay, document_of
-from registry.services.search_rows import search_differences
+from registry.services.search_rows import old_text_differences, search_differences
 
 PAGE = 500
 TEMPLATES_AT_ONCE = 200
@@ -268,6 +268,7 @@ class Verifying:
             for name in sorted(fingerprints.keys() & there.keys())
             if fingerprints[name] != there[name]
         ]
+        found += await old_text_differences(index, replay, wanted)
         indexed = {name: wanted[name] for name in fingerprints}
         return found + await search_differences(index, replay.repository, indexed)
 

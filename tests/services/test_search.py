@@ -85,6 +85,21 @@ async def test_what_is_pushed_is_found_by_the_engine_and_verify_looks_at_both(
     assert "a is missing in the search index." in await registry.verifying.verify(REPOSITORY)
 
 
+async def test_verify_looks_at_old_texts_too(registry: Registry, pusher: Pusher, space: tuple[Cluster, str]) -> None:
+    for text in ("apple", "banana", "apple", "cherry"):
+        await pusher.land({T.format("a"): text_template(text), T.format("b"): text_template(f"{text} pie")})
+    await pusher.land({T.format("b"): None, T.format("c"): text_template("cherry pie")})
+    assert await registry.verifying.verify(REPOSITORY) == []
+    await registry.indexing.rebuild(REPOSITORY)
+    assert await registry.verifying.verify(REPOSITORY) == []
+    cluster, name = space
+    alias = f"/{name}~versions@{REPOSITORY}"
+    hits = (await cluster.call("POST", f"{alias}/_search", {"size": 100}))["hits"]["hits"]
+    (hit,) = [hit for hit in hits if (hit["_source"]["name"], hit["_source"]["version"]) == ("a", 2)]
+    await cluster.call("DELETE", f"/{hit['_index']}/_doc/{hit['_id']}", params={"refresh": "true"})
+    assert await registry.verifying.verify(REPOSITORY) == ["The old text of a v2 is missing in the search index."]
+
+
 async def test_the_catalogue_answers_while_the_engine_is_away_and_it_catches_up(
     registry: Registry, pusher: Pusher, line: Line
 ) -> None:

@@ -1,6 +1,7 @@
 """Full-text search in Elasticsearch (``registry.ports.search_index.SearchIndex``)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -154,14 +155,13 @@ class ElasticsearchSearchIndex:
 
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
-        found: dict[TemplateName, str] = {}
-        try:
-            await self._cluster.call("POST", f"/{self._generations.searched(repository)}/_refresh")
-            async for hit in self._every(repository):
-                found[TemplateName(hit["_source"]["name"])] = hit["_source"]["fingerprint"]
-        except NotThere:
-            return {}
-        return found
+        alias = self._generations.searched(repository)
+        return {TemplateName(kept["name"]): kept["fingerprint"] async for kept in self._every(alias, "fingerprint")}
+
+    async def old_texts(self, repository: RepositoryName) -> set[tuple[TemplateName, int]]:
+        """The templates and versions whose texts are indexed as old ones, for ``index verify``."""
+        alias = self._old.searched(repository)
+        return {(TemplateName(kept["name"]), kept["version"]) async for kept in self._every(alias, "version")}
 
     async def whole(self, repository: RepositoryName) -> int | None:
         """How many documents are searched, old texts not counted.
@@ -171,16 +171,18 @@ class ElasticsearchSearchIndex:
         documents = await self._generations.documents(repository)
         return documents if documents is None or await self._old.is_filled(repository) else None
 
-    async def _every(self, repository: RepositoryName) -> AsyncIterator[Mapping[str, Any]]:
-        body: dict[str, Any] = {"sort": [{"sort_key": "asc"}], "size": _PAGE, "_source": ["name", "fingerprint"]}
-        path = f"/{self._generations.searched(repository)}/_search"
-        while True:
-            hits = (await self._cluster.call("POST", path, body))["hits"]["hits"]
-            for hit in hits:
-                yield hit
-            if len(hits) < _PAGE:
-                break
-            body["search_after"] = hits[-1]["sort"]
+    async def _every(self, alias: str, field: str) -> AsyncIterator[Mapping[str, Any]]:
+        """The name and a field of every document; none where there is no index."""
+        body: dict[str, Any] = {"sort": [{"sort_key": "asc"}], "size": _PAGE, "_source": ["name", field]}
+        with suppress(NotThere):
+            await self._cluster.call("POST", f"/{alias}/_refresh")
+            while True:
+                hits = (await self._cluster.call("POST", f"/{alias}/_search", body))["hits"]["hits"]
+                for hit in hits:
+                    yield hit["_source"]
+                if len(hits) < _PAGE:
+                    break
+                body["search_after"] = hits[-1]["sort"]
 
     async def renew(self, repository: RepositoryName) -> None:
         """Begins an empty index beside the live one."""

@@ -117,6 +117,9 @@ class SqlSearchIndex:
 
         return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
+    async def old_texts(self, _repository: RepositoryName) -> None:
+        """None: they are looked through where they lie."""
+
     async def whole(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where there is no index."""
 
