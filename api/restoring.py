@@ -11,7 +11,7 @@ from registry.domain.backups import ArchiveManifest
 from registry.domain.errors import BadRequest, Unavailable
 from registry.ports.backups import BlobStore
 from registry.services.archive_parts import fetch_part, fetch_to, find_manifest
-from registry.services.backups import Progress
+from registry.services.backups import Backups, Progress
 from registry.settings import Settings
 
 OURS = frozenset({"lock", "lost+found"})
@@ -74,17 +74,23 @@ async def _fill(
     settings: Settings, manifest: ArchiveManifest, staging: Path, progress: Progress, *, again: bool
 ) -> None:
     async with open_registry(settings) as registry:
-        if not again and await registry.backups.holds_records():
-            shutil.rmtree(staging)
+        if await _is_filled(registry.backups, staging, again=again):
+            if not again:
+                shutil.rmtree(staging)
             raise BadRequest(
                 "The database of PROMPTUARY_DATABASE_URL has users and keys already: a restore takes an empty one. "
-                "Nothing was changed."
+                "Nothing in it was changed."
             )
         await registry.backups.restore(manifest, staging, progress)
         for number, repository in enumerate(registry.git.names()):
             progress(f"projecting {repository}", number, len(manifest.repositories))
             await registry.indexing.poke(repository)
         await registry.indexing.reconcile()
+
+
+async def _is_filled(backups: Backups, staging: Path, *, again: bool) -> bool:
+    """Whether the database has what a restore would take away; what the one that was cut off left may stay or go."""
+    return await backups.holds_others(staging) if again else await backups.holds_records()
 
 
 _nothing: Callable[[bytes], object] = len

@@ -100,6 +100,16 @@ class Backups:
         """Whether the database has users, keys or counts of reads already. Raises Unavailable."""
         return await self._kept.count() > 0
 
+    async def holds_others(self, folder: Path) -> bool:
+        """Whether the database has records that are not in the archive whose parts lie in a folder.
+
+        Raises Unavailable.
+        """
+        found: set[bytes] = set()
+        await self._kept.copy(lambda record: found.add(write_record(record)))
+        with (folder / RECORDS).open("rb") as lines:
+            return not found <= set(lines)
+
     async def _write_records(self, store: BlobStore, archive: str, counted: Counter[str]) -> ArchivePart:
         with _part(store, archive, RECORDS) as part:
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from api.data_folder import restoring_folder
 from registry.domain.backups import RECORDS
 from tests.cli.conftest import Run
 from tests.databases import address_of, own_database
@@ -55,3 +56,31 @@ def test_from_sqlite_to_postgresql_and_back(
         for folder, made in (("one", first), ("two", second))
     ]
     assert records[0] == records[1]
+
+
+def test_a_restore_that_was_cut_off_takes_no_other_database_afterwards(
+    stocked_folder: Path, tmp_path: Path, run: Run, postgres: dict[str, str]
+) -> None:
+    data, other, back = tmp_path / "data", tmp_path / "other", tmp_path / "back"
+    shutil.copytree(stocked_folder, data)
+    assert run("backup", str(tmp_path / "one"), "--data", str(data)).code == 0
+    assert run("init", "default", "--data", str(other), **postgres).code == 0
+    made = run("key", "create", "--user", "kept", "--data", str(other), **postgres)
+    assert made.code == 0, made.err
+    keys = run("key", "list", "--data", str(other), "--json", **postgres).json
+    assert "kept" in str(keys)
+
+    restoring_folder(back).mkdir(parents=True)  # as the first one leaves it when it is killed
+    for _ in range(2):
+        taken = run("restore", str(tmp_path / "one"), "--data", str(back), **postgres)
+        assert (taken.code, "users and keys already" in taken.err) == (2, True), taken.err
+        assert run("key", "list", "--data", str(other), "--json", **postgres).json == keys
+
+    with own_database() as name:  # the one that it began to fill, or an empty one
+        first = {"PROMPTUARY_DATABASE_URL": address_of(name)}
+        assert run("restore", str(tmp_path / "one"), "--data", str(back), **first).code == 0
+        shutil.rmtree(back)
+        restoring_folder(back).mkdir(parents=True)
+        assert run("restore", str(tmp_path / "one"), "--data", str(back), **first).code == 0, "it has the archive's own"
+        verified = run("index", "verify", "--data", str(back), "--json", **first)
+        assert verified.json["equal"] is True
