@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,13 @@ GRACE_SECONDS = 10
 """How long requests under way may take to end after Ctrl-C."""
 
 
-def run_server(settings: Settings, role: Role = Role.SERVE, listener: socket.socket | None = None) -> None:
-    """Serves until a signal, on ``listener`` where a parent process has one.
+def run_server(
+    settings: Settings,
+    role: Role = Role.SERVE,
+    listener: socket.socket | None = None,
+    serving: Callable[[], None] | None = None,
+) -> None:
+    """Serves until a signal, on ``listener`` where a parent process has one; calls ``serving`` once it does.
 
     Raises Unavailable where the port, the data folder or a database cannot be used.
     """
@@ -46,15 +51,22 @@ def run_server(settings: Settings, role: Role = Role.SERVE, listener: socket.soc
     ):
         if role.takes_writes:
             clear_gates(settings.data)
-        uvloop.run(_serve(settings, role, listening, announced=alone))
+        uvloop.run(_serve(settings, role, listening, serving, announced=alone))
 
 
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn would raise them again and end the process before the registry is closed."""
 
-    def __init__(self, config: uvicorn.Config, streams: EventStreams) -> None:
+    def __init__(self, config: uvicorn.Config, streams: EventStreams, serving: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._streams = streams
+        self._serving = serving
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says so once requests are taken."""
+        await super().startup(sockets)
+        if self.started and self._serving is not None:
+            self._serving()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Ends the streams of events first: they would last as long as their clients do."""
@@ -67,7 +79,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(settings: Settings, role: Role, listener: socket.socket, *, announced: bool) -> None:
+async def _serve(
+    settings: Settings, role: Role, listener: socket.socket, serving: Callable[[], None] | None, *, announced: bool
+) -> None:
     collector.look_seldom()
     async with open_registry(settings, role) as registry, _git_node(settings, role) as node:
         if role.takes_writes:
@@ -83,7 +97,7 @@ async def _serve(settings: Settings, role: Role, listener: socket.socket, *, ann
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        server = _Server(config, registry.event_streams)
+        server = _Server(config, registry.event_streams, serving)
         _stop_on_signals(server)
         announcing = running(announce(registry, server, listener)) if announced else nullcontext()
         async with on_duty(registry), announcing:

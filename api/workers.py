@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from ctypes import c_bool
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -31,7 +32,10 @@ _context = get_context("spawn")
 
 
 def run_workers(settings: Settings, role: Role, count: int) -> None:
-    """Serves with so many processes until a signal. Raises Unavailable where they cannot be started."""
+    """Serves with so many processes until a signal. Raises Unavailable where they cannot be started.
+
+    Once one of them has served, another that cannot start is tried again: those that serve go on meanwhile.
+    """
     set_up_logs(settings)
     with closing(bind(settings.host, settings.port)) as listener:
         workers = _Workers(settings, role, listener, count)
@@ -50,44 +54,70 @@ class _Workers:
         self._stopping = False
         # Ends with this process, however it ends: then the workers end, too.
         self._theirs, self._ours = _context.Pipe(duplex=False)
-        self._running = [self._start() for _ in range(count)]
+        # Without a lock, which a worker that is killed could keep.
+        self._has_served = _context.RawValue(c_bool, False)
+        self._places = [_Place(self._start()) for _ in range(count)]
 
     def stop(self) -> None:
         """Asks the workers to end; asked again, they end at once."""
         self._stopping = True
-        for worker, _ in self._running:
-            worker.terminate()
+        for place in self._places:
+            place.worker.terminate()
 
     def keep(self) -> None:
         """Keeps the workers until they were asked to stop and have ended. Raises Unavailable where none can start."""
         while True:
-            connection.wait([worker.sentinel for worker, _ in self._running], LOOK_SECONDS)
-            if self._stopping and not any(worker.is_alive() for worker, _ in self._running):
+            alive = [place.worker for place in self._places if place.worker.is_alive()]
+            if self._stopping and not alive:
                 return
-            if not self._stopping:
-                self._running = [self._kept(worker, started) for worker, started in self._running]
+            connection.wait([worker.sentinel for worker in alive], LOOK_SECONDS)
+            for place in self._places:
+                if not self._stopping and not place.worker.is_alive():
+                    self._fill(place)
 
-    def _kept(self, worker: SpawnProcess, started: float) -> tuple[SpawnProcess, float]:
-        if worker.is_alive():
-            return worker, started
-        if worker.exitcode == UNUSABLE:
+    def _fill(self, place: "_Place") -> None:
+        """Starts another worker in the place of one that ended, unless that was started just now."""
+        worker = place.worker
+        if worker.exitcode == UNUSABLE and not self._has_served.value:
             self.stop()
             raise Unavailable("The workers cannot start; the lines above say why.")
-        say(f"Worker {worker.pid} ended with {worker.exitcode}; another one takes its place.")
-        time.sleep(max(0.0, started + RESTART_SECONDS - time.monotonic()))
-        return self._start()
+        if not place.is_told:
+            say(f"Worker {worker.pid} ended with {worker.exitcode}; another one takes its place.")
+            place.is_told = True
+        if time.monotonic() < place.started + RESTART_SECONDS:
+            return
+        place.take(self._start())
+        if self._stopping:  # a signal came meanwhile, when this one was not among those who are told
+            place.worker.terminate()
 
-    def _start(self) -> tuple[SpawnProcess, float]:
-        arguments = (self._settings, self._role, self._listener, self._theirs)
+    def _start(self) -> SpawnProcess:
+        arguments = (self._settings, self._role, self._listener, self._theirs, self._has_served)
         worker = _context.Process(target=_work, args=arguments, name="promptuary worker")
         worker.start()
-        return worker, time.monotonic()
+        return worker
 
 
-def _work(settings: Settings, role: Role, listener: socket.socket, parent: Connection) -> None:
+class _Place:
+    """One of the workers, and who took its place after it."""
+
+    def __init__(self, worker: SpawnProcess) -> None:
+        self.take(worker)
+
+    def take(self, worker: SpawnProcess) -> None:
+        """Has a worker that was started at this moment."""
+        self.worker = worker
+        self.started = time.monotonic()
+        self.is_told = False
+        """Whether its end was told."""
+
+
+def _work(settings: Settings, role: Role, listener: socket.socket, parent: Connection, has_served: c_bool) -> None:
+    def serving() -> None:
+        has_served.value = True
+
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        run_server(settings, role, listener)
+        run_server(settings, role, listener, serving)
     except PromptuaryError as error:
         sys.stderr.write(f"promptuary: {error.message}\n")
         sys.exit(UNUSABLE)

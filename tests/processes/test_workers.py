@@ -2,30 +2,77 @@
 
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from tests.cluster import Cluster, make_cluster
 from tests.databases import address_of, migrated_database
-from tests.running import NoAnswer, Running, children_of, text_template
+from tests.running import NoAnswer, Running, children_of, free_port, text_template
+
+
+class Door:
+    """A port before PostgreSQL's. While it is shut, who is connected stays so, and nobody else gets in."""
+
+    def __init__(self, address: str) -> None:
+        self._port = free_port()
+        parts = urlsplit(address)
+        self._behind = (parts.hostname, parts.port)
+        self.address = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{self._port}"))
+        self.open()
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        threading.Thread(target=self._let_in, daemon=True).start()
+
+    def shut(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _let_in(self) -> None:
+        with suppress(OSError):
+            while True:
+                ours, _ = self._listener.accept()
+                theirs = socket.create_connection(self._behind)
+                for pair in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=_pass_on, args=pair, daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError), source:
+        try:
+            while data := source.recv(65_536):
+                target.sendall(data)
+        finally:
+            target.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A Git node, an indexer, and two workers on one port."""
+def door() -> Iterator[Door]:
     with migrated_database() as name:
-        made = make_cluster(tmp_path_factory.mktemp("cluster"), address_of(name), replicas=1)
-        made.replicas[0].command_line = ("api", "--workers", "2")
-        try:
-            assert made.git.command("init", "default").returncode == 0
-            made.start()
-            assert made.git.put("a/b", text_template("text"), If_None_Match="*")[0] == 201
-            yield made
-        finally:
-            made.stop()
+        made = Door(address_of(name))
+        yield made
+        made.shut()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, door: Door) -> Iterator[Cluster]:
+    """A Git node, an indexer, and two workers on one port."""
+    made = make_cluster(tmp_path_factory.mktemp("cluster"), door.address, replicas=1)
+    made.replicas[0].command_line = ("api", "--workers", "2")
+    try:
+        assert made.git.command("init", "default").returncode == 0
+        made.start()
+        assert made.git.put("a/b", text_template("text"), If_None_Match="*")[0] == 201
+        yield made
+    finally:
+        made.stop()
 
 
 def workers(server: Running) -> set[int]:
@@ -50,6 +97,38 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(cluster: Clus
         assert "text" in server.read("a/b")["source"]
     until(lambda: len(workers(server) - {killed}) == 2, "nobody took its place")
     assert "takes its place" in server.tail()
+
+
+def test_a_worker_that_cannot_start_now_is_tried_again_and_the_others_go_on(cluster: Cluster, door: Door) -> None:
+    server = cluster.replicas[0]
+    assert server.process is not None
+    until(lambda: len(workers(server)) == 2, "two workers to begin with")
+    killed = min(workers(server))
+    door.shut()
+    try:
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: "ended with 2;" in server.tail(), "no worker failed to start", 60)
+        for _ in range(20):
+            assert "text" in server.read("a/b")["source"]
+        assert server.process.poll() is None
+    finally:
+        door.open()
+    until(lambda: len(workers(server) - {killed}) == 2, "nobody took its place")
+
+
+def test_a_signal_while_a_worker_is_about_to_be_replaced_ends_all(cluster: Cluster) -> None:
+    server = cluster.replicas[0]
+    assert server.process is not None
+    until(lambda: len(workers(server)) == 2, "two workers to begin with")
+    before = workers(server)
+    os.kill(min(before), signal.SIGKILL)
+    until(lambda: bool(workers(server) - before), "nobody took its place")
+    os.kill(min(workers(server) - before), signal.SIGKILL)
+    time.sleep(0.2)  # the next one has to wait for its turn
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+    server.begin()
+    server.wait_until_ready()
 
 
 def test_workers_end_with_the_process_that_keeps_them(cluster: Cluster) -> None:
