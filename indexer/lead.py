@@ -17,6 +17,10 @@ STAND_BY_SECONDS = 2.0
 
 async def run(registry: Registry, leadership: Leadership, signals: Signals) -> None:
     """Waits until this process leads, projects while it does, and waits again, until cancelled."""
+    await lasting("leading the projection", lambda: _lead(registry, leadership, signals))
+
+
+async def _lead(registry: Registry, leadership: Leadership, signals: Signals) -> None:
     while True:
         log.info("waiting to lead the projection")
         waiting = asyncio.get_running_loop().call_later(STAND_BY_SECONDS, registry.readiness.stand_by)

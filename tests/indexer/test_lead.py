@@ -20,14 +20,18 @@ HINTED = RepositoryName("hinted")
 
 
 class Leading:
-    """Leads at once; counts how often."""
+    """Leads at once, or breaks as often as it is told to; counts how often it led."""
 
     def __init__(self) -> None:
         self.times = 0
+        self.breaking = 0
         self.lost = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def lead(self) -> AsyncIterator[asyncio.Event]:
+        if self.breaking:
+            self.breaking -= 1
+            raise RuntimeError("asking for the lead broke")
         self.times += 1
         self.lost = asyncio.Event()
         yield self.lost
@@ -114,6 +118,18 @@ async def test_what_broke_off_is_logged_and_begins_again_while_leadership_stays(
         await until(poked)
     assert leading.times == 1
     assert caplog.text.count("following hints broke off and begins again") == 2
+
+
+async def test_who_cannot_ask_for_the_lead_asks_again(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("indexer.lasting.AGAIN_SECONDS", 0.01)
+    leading, hints = Leading(), Hints()
+    leading.breaking = 2
+    async with led(registry, leading, hints), asyncio.timeout(PATIENCE):
+        while not leading.times:
+            await asyncio.sleep(0.01)
+    assert caplog.text.count("asking for the lead broke") == 2
 
 
 async def test_who_loses_leadership_waits_for_it_again(registry: Registry) -> None:
