@@ -4,6 +4,7 @@ A figure gets copies: ``CREATE DATABASE … TEMPLATE …``, clones of the indexe
 templates projects nothing, and whatever it writes is thrown away.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -65,6 +66,13 @@ class Place:
 
 def kept(data: Data, templates: int, versions: int = 0) -> Place:
     """The place that is kept for a size; made where it is not there, or was made by other code."""
+    data.out.mkdir(parents=True, exist_ok=True)
+    with (data.out / "preparing.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # who else measures waits, and finds it made
+        return _kept(data, templates, versions)
+
+
+def _kept(data: Data, templates: int, versions: int) -> Place:
     servers = backing()
     source = data.repository(templates, versions or templates * VERSIONS_EACH)
     facts = read_facts(source)
