@@ -26,10 +26,10 @@ THRESHOLD = 5
 class RedisServer:
     """The client behind a circuit breaker; ``namespace`` begins the names of keys and channels."""
 
-    def __init__(self, url: str, namespace: str) -> None:
+    def __init__(self, url: str, namespace: str, *, seconds: float = DEADLINE_SECONDS) -> None:
         self.namespace = namespace
         self._refusal = ""
-        self.breaker = Breaker("Redis", seconds=DEADLINE_SECONDS, threshold=THRESHOLD)
+        self.breaker = Breaker("Redis", seconds=seconds, threshold=THRESHOLD)
         # No second tries: whoever waits for an answer does without, and what runs beside has its own.
         self.client = Redis.from_pool(
             BlockingConnectionPool.from_url(
