@@ -129,7 +129,7 @@ async def test_who_cannot_ask_for_the_lead_asks_again(
     async with led(registry, leading, hints), asyncio.timeout(PATIENCE):
         while not leading.times:
             await asyncio.sleep(0.01)
-    assert caplog.text.count("asking for the lead broke") == 2
+    assert caplog.text.count("leading the projection broke off and begins again") == 2
 
 
 async def test_who_loses_leadership_waits_for_it_again(registry: Registry) -> None:
