@@ -33,13 +33,6 @@ class SearchIndex(Protocol):
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
         ...
 
-    async def old_texts(self, repository: RepositoryName) -> set[tuple[TemplateName, int]] | None:
-        """The templates and versions whose texts are indexed as old ones, for ``index verify``.
-
-        None where old texts are not indexed at all but looked through in the catalogue.
-        """
-        ...
-
     async def renew(self, repository: RepositoryName) -> None:
         """Begins an empty index beside the live one: puts and deletes go to it, searches see the old until ``swap``.
 
@@ -71,4 +64,11 @@ class CountedSearchIndex(SearchIndex, SuggestingIndex, Protocol):
 
     async def whole(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where the index is lost or was not filled with every document."""
+        ...
+
+    async def old_texts(self, repository: RepositoryName) -> set[tuple[TemplateName, int]] | None:
+        """The templates and versions whose texts are indexed as old ones, for ``index verify``.
+
+        None where old texts are not indexed at all but looked through in the catalogue.
+        """
         ...

@@ -8,7 +8,7 @@ from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.korean import sort_key
 from registry.domain.search import Hit, Query, SearchPage, facet_values
 from registry.domain.wording import counted
-from registry.ports.search_index import SearchIndex
+from registry.ports.search_index import CountedSearchIndex, SearchIndex
 from registry.services.replaying import Replay
 
 HITS_AT_ONCE = 500
@@ -35,7 +35,7 @@ async def search_differences(index: SearchIndex, repository: RepositoryName, wan
     return found
 
 
-async def old_text_differences(index: SearchIndex, replay: Replay, entries: Entries) -> list[str]:
+async def old_text_differences(index: CountedSearchIndex, replay: Replay, entries: Entries) -> list[str]:
     """The old texts that are not there, and what is there of no version; a text counts once a template.
 
     A text that its template has again may stay as an old one.

@@ -11,7 +11,7 @@ from registry.domain.wording import counted
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Outbox, Projection
-from registry.ports.search_index import SearchIndex
+from registry.ports.search_index import CountedSearchIndex
 from registry.ports.verifying import StoredRows
 from registry.services.checking import Checker
 from registry.services.derived_rows import filter_differences, key_differences, ref_differences, removal_differences
@@ -40,7 +40,7 @@ class Searched:
     """A search index, and what still has to reach it."""
 
     outbox: Outbox
-    index: SearchIndex
+    index: CountedSearchIndex
 
 
 class Verifying:
