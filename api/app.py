@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import openapi
 from api.answer_cache import AnswerCache
-from api.background import running
+from api.background import on_and_on
 from api.data_folder import gates_folder
 from api.gateway import BodyLimits, Gateway
 from api.git_http import GitHttp, GitLimits
@@ -111,7 +111,8 @@ def documented_app(registry: Registry, answers: AnswerCache, meters: RequestMete
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         following = answers.following(registry.events)
-        async with following, registry.reads.saved(), running(registry.event_streams.follow()):
+        streams = on_and_on(registry.event_streams.follow, "following events for streams")
+        async with following, registry.reads.saved(), streams:
             yield
 
     app = FastAPI(

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
-from api.background import running
+from api.background import on_and_on
 from indexer import follow, lead
 from registry.bootstrap import Registry
 
@@ -13,11 +14,12 @@ async def on_duty(registry: Registry) -> AsyncIterator[None]:
     """Does it while the context is open."""
     async with AsyncExitStack() as duties:
         if registry.role.projects and registry.leadership is not None and registry.signals is not None:
-            await duties.enter_async_context(running(lead.run(registry, registry.leadership, registry.signals)))
+            leading = partial(lead.run, registry, registry.leadership, registry.signals)
+            await duties.enter_async_context(on_and_on(leading, "leading the projection"))
         elif registry.role.has_disk:
-            await duties.enter_async_context(running(follow.run(registry)))
+            await duties.enter_async_context(on_and_on(partial(follow.run, registry), "following Git"))
         if registry.relay is not None and not registry.role.projects:
-            await duties.enter_async_context(running(registry.relay.run()))
+            await duties.enter_async_context(on_and_on(registry.relay.run, "listening to who projects"))
         if registry.snapshots is not None:
-            await duties.enter_async_context(running(registry.snapshots.run()))
+            await duties.enter_async_context(on_and_on(registry.snapshots.run, "the snapshot of versions"))
         yield
