@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from contextlib import asynccontextmanager
 from functools import partial
 
-from api.answers import FROM_CACHE, Answer
+from api.answers import FROM_CACHE, SUPERSEDED, Answer
 from api.background import running
 from registry.domain.errors import Unavailable
 from registry.domain.events import Event, EventsMissed
@@ -69,7 +69,10 @@ class _Entry:
 class AnswerCache:
     """Least recently used answers go first. All methods are for one event loop."""
 
-    def __init__(self, *, max_bytes: int, stamp: Stamp) -> None:
+    def __init__(self, *, max_bytes: int, stamp: Stamp, passes_on: bool = False) -> None:
+        """``passes_on`` where somebody in front asks another process before a superseded answer is given."""
+        self.superseded = SUPERSEDED if passes_on else FROM_CACHE
+        """The mark of what was made before a change that is known."""
         self._max_bytes = max_bytes
         self._stamp = stamp
         self._bytes = 0
@@ -114,27 +117,28 @@ class AnswerCache:
                 ways = ways[-1:]  # nobody waits for what is away
             elif found := self.find(key):
                 return found
-        return await self._first(ways, key)
+        return await self._first(ways, key, self.superseded if instead is not None else FROM_CACHE)
 
-    async def _first(self, ways: Sequence[Make], key: Key) -> Answer:
-        """What the first way makes that can; else the last answer. Raises Unavailable where there is none."""
+    async def _first(self, ways: Sequence[Make], key: Key, mark: bytes) -> Answer:
+        """What the first way makes that can; else the last answer, marked. Raises Unavailable where there is none."""
         problem = Unavailable()
         for make in ways:
             try:
                 return await make()
             except Unavailable as error:
                 problem = error
-        if last := self._last(key):
+        if last := self._last(key, mark=mark):
             return last
         raise problem
 
-    def _last(self, key: Key, generation: int | None = None) -> Answer | None:
-        """The answer that was given last, marked as such; only that of a generation where one is given."""
+    def _last(self, key: Key, generation: int | None = None, mark: bytes = FROM_CACHE) -> Answer | None:
+        """The answer that was given last, marked; only that of a generation where one is given."""
         entry = self._entries.get(key)
         if entry is None or generation not in {None, entry.generation}:
             return None
         self._entries.move_to_end(key)
-        return entry.answer.marked(FROM_CACHE)
+        # What was known in this generation is as good as is known, whoever else could be asked.
+        return entry.answer.marked(FROM_CACHE if entry.generation == entry.state.generation else mark)
 
     async def _share(self, state: _State, key: Key, make: Make) -> Answer:
         # Who asks after a change must not join somebody who asked before it, hence the generation.
@@ -149,11 +153,12 @@ class AnswerCache:
     async def stamp(self, repository: RepositoryName) -> Hashable:
         """The repository's stamp, asked for after every change that was told, and otherwise once a second.
 
-        Without the catalogue it is the last that is known. Raises Unavailable where none is.
+        Without the catalogue it is the last that is known. Raises Unavailable where none is, or where a change was
+        told since.
         """
         state = self._states.setdefault(repository, _State(repository))
         if not state.is_stamped() and not await self._refresh(state):
-            if state.stamped < 0:
+            if state.stamped != state.generation:
                 raise Unavailable
             return state.stamp
         # A check that began before a change was told may not have seen it.

@@ -22,6 +22,8 @@ FROM_CACHE = b"cache"
 """It was made before the catalogue went away."""
 FROM_GIT = b"git"
 """It was read from Git."""
+SUPERSEDED = b"superseded"
+"""It was made before a change that is known. Inside a replica alone, which asks the Git node before it gives that."""
 
 SAFE_HEADERS: RawHeaders = ((b"cache-control", b"private, no-cache"),)
 """Every answer: no shared caches, and a check with If-None-Match before a copy is used again. One header costs a
@@ -50,6 +52,10 @@ class Answer:
     def marked(self, source: bytes) -> "Answer":
         """The same, marked as given without the catalogue: from the ``cache`` or from ``git``."""
         return replace(self, headers=(*self.headers, (DEGRADED, source)))
+
+    def is_superseded(self) -> bool:
+        """Whether a change is known that this answer has not seen, and another process may be asked."""
+        return (DEGRADED, SUPERSEDED) in self.headers
 
     def unchanged(self) -> "Answer":
         """The 304 that tells a caller who has this answer that it still holds."""

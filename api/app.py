@@ -70,7 +70,7 @@ def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
     async def stamp(repository: RepositoryName) -> Hashable:
         return await registry.indexing.checkpoint(repository)
 
-    answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp)
+    answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp, passes_on=node is not None)
     request_ids, meters = RequestIds(), RequestMeters()
     documented = documented_app(registry, answers, meters)
     gateway = Gateway(

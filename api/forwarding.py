@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from yarl import URL
 
+from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED
 from api.errors import error_answer
 from api.observing import ID, LEFT, ROUTE, STATUS
 from api.request_ids import HEADER as REQUEST_ID
@@ -54,6 +55,7 @@ _REPOSITORIES = "/api/v1/repositories/"
 _GIT = "/git/"
 _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
 _RENDER = "render"
+_UNAVAILABLE = 503
 _READING = frozenset({"GET", "HEAD"})
 _OF_GIT = frozenset({"ref", "at"})
 """Parameters that only Git can answer."""
@@ -138,10 +140,10 @@ class Forwarding:
         elif not await self._is_answered_here(scope):
             await self._forward(scope, receive, send)
         elif _is_read(scope):
-            held = _Held(send)
-            await self._app(scope, receive, held)
-            if held.is_unavailable:  # without the catalogue, but the Git node may have it on its disk
-                await self._forward(scope, receive, send)
+            kept, held = _Kept(receive), _Held(send)
+            await self._app(scope, kept, held)
+            if held.messages:  # without the catalogue, but the Git node may have it on its disk
+                await self._forward(scope, kept.again, send, held)
         else:
             await self._app(scope, receive, send)
 
@@ -163,7 +165,8 @@ class Forwarding:
             return True
         return await self._freshness.has_seen(RepositoryName(repository), CommitId(commit))
 
-    async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, held: "_Held | None" = None) -> None:
+        """Has the Git node answer; where that cannot either, what is held is better than that."""
         headers = dict(scope["headers"])
         request_id = scope[ID].encode()
         scope[ROUTE] = FORWARDED_ROUTE
@@ -174,6 +177,9 @@ class Forwarding:
         begun = False
         try:
             async with self._node.ask(scope, _body(headers, receive), request_id) as answer:
+                if held is not None and held.is_superseded and answer.status == _UNAVAILABLE:
+                    await held.release()
+                    return
                 begun = True
                 await send(_start(answer))
                 async for chunk in answer.content.iter_any():
@@ -185,29 +191,61 @@ class Forwarding:
             if begun:  # nothing can be said any more: the connection ends, and the client sees that not all came
                 log.warning("request %s: the Git node left in the middle of its answer", request_id.decode())
                 return
+            if held is not None and held.is_superseded:
+                await held.release()
+                return
             await _refuse(error, scope, request_id, send)
 
 
 class _Held:
-    """Sends on, but holds back an answer that says that something is away."""
+    """Sends on, but holds back an answer that says that something is away, or is known to be superseded."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.is_unavailable = False
+        self.messages: list[Message] = []
+        self.is_superseded = False
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.is_unavailable = message["status"] == 503
-        if not self.is_unavailable:
+        begins = message["type"] == "http.response.start"
+        if begins and (DEGRADED, SUPERSEDED) in message["headers"]:
+            self.is_superseded = True
+            others = [pair for pair in message["headers"] if pair[0] != DEGRADED]
+            message = {**message, "headers": [*others, (DEGRADED, FROM_CACHE)]}
+        if self.messages or self.is_superseded or (begins and message["status"] == _UNAVAILABLE):
+            self.messages.append(message)
+        else:
+            await self._send(message)
+
+    async def release(self) -> None:
+        """Sends what was held back."""
+        for message in self.messages:
             await self._send(message)
 
 
+class _Kept:
+    """Gives what comes, and keeps the request so that it can be given again."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: list[Message] = []
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._messages.append(message)
+        return message
+
+    async def again(self) -> Message:
+        """What came before once more, and then what still comes."""
+        return self._messages.pop(0) if self._messages else await self._receive()
+
+
 def _is_read(scope: Scope) -> bool:
-    """Whether one template is read, which Git alone can answer too, and nobody has passed it on."""
+    """Whether one template is read or rendered, which Git alone can answer too, and nobody has passed it on."""
     noun, _, name = scope["path"].removeprefix(_REPOSITORIES).partition("/")[2].partition("/")
-    if scope["method"] not in {"GET", "HEAD"} or noun != "templates" or not name:
+    if noun != (_RENDER if scope["method"] == "POST" else "templates") or not name:
         return False
-    return {FORWARDED, b"content-length", b"transfer-encoding"}.isdisjoint(key for key, _ in scope["headers"])
+    return all(key != FORWARDED for key, _ in scope["headers"])
 
 
 async def _refuse(error: Unavailable, scope: Scope, request_id: bytes, send: Send) -> None:

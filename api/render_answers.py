@@ -31,15 +31,34 @@ class Found:
 async def find_renderable(
     registry: Registry, answers: AnswerCache, repository: RepositoryName, name: TemplateName, selector: Selector
 ) -> Found:
-    """What a selector names; without the catalogue what it named last, else what Git has. Raises as reads do."""
+    """What a selector names. Raises as reads do.
+
+    Without the catalogue it is what it named last, if no change is known since; else what Git has; else the last.
+    """
     try:
         stamp = await answers.stamp(repository)
         found = await registry.templates.renderable(repository, name, selector, stamp)
     except Unavailable:
-        if registry.git_reads is None or selector.ref is not None or selector.at is not None:
+        if selector.ref is not None or selector.at is not None:
             raise
-        return Found(await registry.git_reads.renderable(repository, name, selector), FROM_GIT)
+        return await _found_without(registry, answers, repository, name, selector)
     return Found(found, FROM_CACHE if answers.is_away(repository) else None)
+
+
+async def _found_without(
+    registry: Registry, answers: AnswerCache, repository: RepositoryName, name: TemplateName, selector: Selector
+) -> Found:
+    """What Git has, else what is known to be old. A replica has no Git, and asks who has before it gives that."""
+    problem = Unavailable()
+    if registry.git_reads is not None:
+        try:
+            return Found(await registry.git_reads.renderable(repository, name, selector), FROM_GIT)
+        except Unavailable as error:
+            problem = error
+    last = await registry.templates.last_renderable(repository, name, selector)
+    if last is None:
+        raise problem
+    return Found(last, answers.superseded)
 
 
 async def render_answer(

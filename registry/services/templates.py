@@ -160,8 +160,19 @@ class Templates:
             known = _Known(stamp, version, checkpoint.commit if checkpoint is not None else None)
             if selector.ref is None and selector.at is None:  # other refs move without a projection
                 self._known[key] = known
+        return self._renderable(known, loaded, selector)
+
+    @staticmethod
+    def _renderable(known: _Known, loaded: Loaded, selector: Selector) -> Renderable:
         read = make_read(known.version, loaded, (), selector)
         return Renderable(read, loaded.template, loaded.partial_templates, known.indexed)
+
+    async def last_renderable(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector
+    ) -> Renderable | None:
+        """What the selector named when that was last found out. Raises Unavailable where its texts are not known."""
+        known = self._known.get((repository, name, selector))
+        return self._renderable(known, await self._load(repository, known.version), selector) if known else None
 
     async def require_readable(self, repository: RepositoryName, text: str) -> TemplateName:
         """The name that somebody reads by.

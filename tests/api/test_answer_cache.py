@@ -7,7 +7,7 @@ import pytest
 
 from api import answer_cache
 from api.answer_cache import AnswerCache
-from api.answers import DEGRADED, Answer, make_answer
+from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED, Answer, make_answer
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
 
@@ -266,6 +266,33 @@ async def test_what_is_known_to_be_old_is_given_only_where_there_is_nothing_else
     assert (last.body, is_degraded(last)) == (b"1", True)
     with pytest.raises(Unavailable, match="nowhere"):
         await cache.fetch(R, (b"/other", b"", b""), nowhere, instead=nowhere)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_who_passes_on_is_told_what_is_known_to_be_old(catalogue: Away, source: Source) -> None:
+    async def nowhere() -> Answer:
+        raise Unavailable("nowhere")
+
+    cache = AnswerCache(max_bytes=10_000, stamp=catalogue.stamp_of, passes_on=True)
+    await cache.fetch(R, KEY, source.make)
+    catalogue.away = True
+    await asyncio.sleep(0.03)
+    same = await cache.fetch(R, KEY, source.make, instead=nowhere)
+    cache.bump(R)
+    old = await cache.fetch(R, KEY, source.make, instead=nowhere)
+    assert [dict(each.headers)[DEGRADED] for each in (same, old)] == [FROM_CACHE, SUPERSEDED]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_last_stamp_is_not_given_after_a_change_that_was_told(catalogue: Away) -> None:
+    cache = AnswerCache(max_bytes=10_000, stamp=catalogue.stamp_of)
+    assert await cache.stamp(R) == 1
+    catalogue.away = True
+    await asyncio.sleep(0.03)
+    assert await cache.stamp(R) == 1
+    cache.bump(R)
+    with pytest.raises(Unavailable):
+        await cache.stamp(R)
 
 
 @pytest.mark.usefixtures("impatient")

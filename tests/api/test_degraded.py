@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,16 @@ async def test_a_promotion_that_was_not_read_yet_is_read_from_git(postgres: Any,
     async with opened(settings_of(postgres, tmp_path)) as reader:
         path = "/templates/support/triage?label=production"
         assert (await reader.get(path, 10)).json()["version"] == 1
+        render = partial(reader.client.post, "/render/support/triage?label=production", json=VARIABLES)
+        assert (await render()).json()["version"] == 1
         await write_files(reader.registry, {"labels/production/support.yaml": "triage: 2\n"}, "Promote")
         assert reader.registry.snapshots is not None
         await reader.registry.snapshots.catch_up(DEFAULT)
         await postgres.kill()
         answer = await reader.get(path)
         assert (answer.json()["version"], answer.headers[MARK]) == (2, "git")
+        rendered = await render()
+        assert (rendered.json()["version"], rendered.headers[MARK]) == (2, "git")
 
 
 async def test_writes_and_unknown_keys_have_to_wait(postgres: Any, tmp_path: Path) -> None:

@@ -44,6 +44,22 @@ def unmarked(cluster: Cluster, name: str, seconds: float = 15) -> None:
         time.sleep(0.1)
 
 
+def rendered(cluster: Cluster, name: str) -> tuple[int, str | None, str]:
+    status, headers, answer = cluster.replicas[0].call(
+        "POST", f"/api/v1/repositories/default/render/{name}", '{"variables": {}}', {"Content-Type": "application/json"}
+    )
+    return status, headers.get("promptuary-degraded"), str(answer)
+
+
+def promoted(cluster: Cluster) -> None:
+    """Has everything read and rendered on the replica, and changed then; nothing reads it afterwards."""
+    for _ in range(3):
+        assert read(cluster, "support/triage")[:2] == rendered(cluster, "support/triage")[:2] == (200, None)
+    status, _, answer = cluster.git.put("support/triage", text_template("fourth"), If_Match="*")
+    assert status == 200, answer
+    time.sleep(2)  # the replica is told, and the snapshot is there
+
+
 @pytest.mark.e2e
 async def test_a_replica_has_from_the_git_node_what_it_never_read(postgres: Any, tmp_path: Path) -> None:
     cluster = make_cluster(tmp_path, postgres.url, indexers=1, replicas=1)
@@ -70,5 +86,18 @@ async def test_a_replica_has_from_the_git_node_what_it_never_read(postgres: Any,
             assert put[0] == 503
             await (postgres.cont() if how == "stop" else postgres.restart())
             await asyncio.to_thread(unmarked, cluster, "support/triage")
+        await asyncio.to_thread(promoted, cluster)
+        await postgres.kill()
+        for _ in range(2):
+            _, marked, answer, _ = await asyncio.to_thread(read, cluster, "support/triage")
+            assert (marked, "fourth" in str(answer)) == ("git", True), "what is known to be old is asked for in Git"
+            _, marked, text = await asyncio.to_thread(rendered, cluster, "support/triage")
+            assert (marked, "fourth" in text) == ("git", True)
+            assert "second" in (await asyncio.to_thread(rendered, cluster, "support/reply"))[2], "never rendered here"
+        cluster.git.kill()
+        status, marked, answer, _ = await asyncio.to_thread(read, cluster, "support/triage")
+        assert (status, marked, "second" in str(answer)) == (200, "cache", True), "better than none"
+        status, marked, text = await asyncio.to_thread(rendered, cluster, "support/triage")
+        assert (status, marked, "second" in text) == (200, "cache", True)
     finally:
         await asyncio.to_thread(cluster.stop)
