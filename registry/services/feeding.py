@@ -30,13 +30,14 @@ class Feeding:
             runner.start()
 
     async def wait(self) -> None:
-        """Until what was started is done, for a while; an index that is known to be late is not waited for."""
-        tasks = [task for runner in self._runners if not runner.late for task in runner.tasks]
-        if not tasks:
-            return
-        _, pending = await asyncio.wait(tasks, timeout=FEEDING_SECONDS)
+        """Until what was started is done, for a while; an index that is known to be late is not waited for.
+
+        One that another process feeds is waited for whoever asked for it.
+        """
         for runner in self._runners:
-            runner.late = runner.late or bool(runner.tasks & pending)
+            if not runner.feed.is_ours and not runner.late:
+                runner.start()
+        await _wait(self._runners)
 
     async def drain(self) -> None:
         """Feeds every index with everything. Raises Unavailable where one is away, when the others are done."""
@@ -48,7 +49,8 @@ class Feeding:
     async def catch_up(self, repositories: Iterable[RepositoryName]) -> bool:
         """Feeds every index, and has those made anew that lack something. Whether the first has everything.
 
-        The first is the catalogue's own: with a search engine that is away the registry serves all the same.
+        Those that another process feeds are left to it. The first is the catalogue's own: with a search engine that is
+        away the registry serves all the same.
         """
         names = list(repositories)
         done = await asyncio.gather(*(runner.catch_up(names) for runner in self._runners))
@@ -65,7 +67,7 @@ class Feeding:
 
     async def close(self) -> None:
         """Lets feeding end, but not for long; what is left waits in the outbox."""
-        await self.wait()
+        await _wait([runner for runner in self._runners if runner.feed.is_ours])
         for runner in self._runners:
             await runner.close()
 
@@ -95,6 +97,8 @@ class _Runner:
             self.late = False
 
     async def catch_up(self, repositories: Sequence[RepositoryName]) -> bool:
+        if not self.feed.is_ours:
+            return True
         if not await self._run():
             return False
         try:
@@ -142,3 +146,12 @@ class _Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _wait(runners: Sequence[_Runner]) -> None:
+    tasks = [task for runner in runners if not runner.late for task in runner.tasks]
+    if not tasks:
+        return
+    _, pending = await asyncio.wait(tasks, timeout=FEEDING_SECONDS)
+    for runner in runners:
+        runner.late = runner.late or bool(runner.tasks & pending)

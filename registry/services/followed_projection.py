@@ -23,8 +23,11 @@ REPLAY_SECONDS = 900.0
 REMIND_SECONDS = 0.25
 """How often a hint is repeated, and the catalogue looked at, while nothing is told."""
 
-FED_SECONDS = 2.0
-FED_LOOK_SECONDS = 0.01
+FED_SECONDS = 1.0
+"""How long somebody waits for an index that was fed in time until now."""
+
+FED_LOOK_SECONDS, FED_LOOK_AT_MOST_SECONDS = 0.01, 0.1
+"""How often the outbox is looked at meanwhile: the pause doubles up to the second."""
 
 
 class FollowedProjection:
@@ -76,14 +79,26 @@ class FollowedProjection:
 class FollowedFeed:
     """The search index is fed elsewhere: draining means waiting until nothing waits, for a while."""
 
+    is_ours = False
+
     def __init__(self, *, outbox: Outbox) -> None:
         self._outbox = outbox
+        self._late = False
 
     async def drain(self) -> int:
-        """Waits until the outbox is empty, two seconds at most; feeds nothing itself."""
-        until = time.monotonic() + FED_SECONDS
-        while await self._outbox.depth() and time.monotonic() < until:  # noqa: ASYNC110 - the outbox is another process's
-            await asyncio.sleep(FED_LOOK_SECONDS)
+        """Waits until the outbox is empty, a second at most; feeds nothing itself.
+
+        Raises Unavailable where it is not. From then on it only looks, until the outbox was seen empty.
+        """
+        until = time.monotonic() + (0.0 if self._late else FED_SECONDS)
+        pause = FED_LOOK_SECONDS
+        while waiting := await self._outbox.depth():
+            if time.monotonic() >= until:
+                self._late = True
+                raise Unavailable(f"{waiting} templates wait to be fed by the indexer (promptuary indexer).")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, FED_LOOK_AT_MOST_SECONDS)
+        self._late = False
         return 0
 
     async def depth(self) -> int:

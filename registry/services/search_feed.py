@@ -21,6 +21,9 @@ ENGINE_ENTRIES_AT_ONCE = 2_000
 class Feed(Protocol):
     """Sees to it that the search index has what the outbox names."""
 
+    is_ours: bool
+    """Whether this process feeds it."""
+
     async def drain(self) -> int:
         """Feeds, or waits for whoever feeds; says how many templates it fed. Raises Unavailable."""
         ...
@@ -36,6 +39,8 @@ class Feed(Protocol):
 
 class SearchFeed:
     """Carries what the outbox names to the search index."""
+
+    is_ours = True
 
     def __init__(self, *, outbox: Outbox, index: CountedSearchIndex, at_once: int = ENTRIES_AT_ONCE) -> None:
         self._outbox = outbox

@@ -1,5 +1,7 @@
 """A search index in the catalogue's own database is fed in the batch's transaction, and never overtakes the outbox."""
 
+import asyncio
+import time
 from typing import NamedTuple
 
 import pytest
@@ -14,6 +16,10 @@ from registry.domain.errors import Unavailable
 from registry.domain.search import Query
 from registry.ports.projection import Outbox, Projection
 from registry.ports.search_index import SearchIndex
+from registry.services import feeding as feedings
+from registry.services import followed_projection
+from registry.services.feeding import Feeding
+from registry.services.followed_projection import FollowedFeed
 from registry.services.search_feed import SearchFeed
 from tests.projected import History
 
@@ -143,3 +149,38 @@ async def test_what_still_waits_is_not_missed_in_a_new_index(store: Store, histo
     await drain(store)
     assert await found(store, "") == ["a", "b", "c"]
     assert await store.outbox.fed_at_least("default") == 3
+
+
+async def waited(feeding: Feeding) -> float:
+    """How long a write waits for its search index."""
+    began = time.monotonic()
+    feeding.start()
+    await feeding.wait()
+    return time.monotonic() - began
+
+
+async def test_an_index_that_is_fed_elsewhere_is_waited_for_once_while_nobody_feeds_it(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_projection, "FED_SECONDS", 0.5)
+    monkeypatch.setattr(feedings, "RETRY_SECONDS", 0.05)
+    feeding = Feeding([FollowedFeed(outbox=store.outbox)])
+    assert await waited(feeding) < 0.4, "nothing waits"
+    await store.outbox.fill("default")
+    assert await waited(feeding) >= 0.5
+    assert [await waited(feeding) < 0.3 for _ in range(3)] == [True] * 3, "it is known to be late"
+    assert await feeding.catch_up(["default"]), "whoever feeds it sees to that"
+
+    await drain(store)
+    async with asyncio.timeout(5):
+        while (runner := feeding._runners[0]).late:
+            await asyncio.sleep(0.05)
+    assert not runner.tasks
+    await store.outbox.fill("default")
+    waiting = asyncio.create_task(feeding.wait())  # asked for by nobody here: a replica's reader
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await drain(store)
+    await waiting
+    assert not runner.late
+    await feeding.close()
