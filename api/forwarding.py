@@ -34,7 +34,9 @@ FORWARDED = b"promptuary-forwarded"
 FORWARDED_ROUTE = "forwarded"
 """What log and metrics have as the route of such a request; the Git node has its own."""
 
-CONNECT_SECONDS = 2.0
+CONNECT_SECONDS, FREE_SECONDS = 2.0, 5.0
+"""How long a connection may take to be made, and how long one is waited for where all are in use."""
+
 GIT_SECONDS, WRITE_SECONDS, READ_SECONDS = 900.0, 60.0, 30.0
 """How long the Git node may say nothing: as long as a push may be judged, a write be gated, a diff be made."""
 
@@ -79,11 +81,10 @@ class GitNode:
         return self._condition
 
     @asynccontextmanager
-    async def ask(
-        self, scope: Scope, body: AsyncIterator[bytes] | None, request_id: bytes
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def ask(self, scope: Scope, body: "_Body | None", request_id: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
         """The Git node's answer to a request. Raises Unavailable where it is away, or leaves in between.
 
+        Raises ClientDisconnect where it was the caller who left, in the middle of the body.
         Of a write that reached it the message says that nobody knows what became of it.
         """
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
@@ -91,7 +92,7 @@ class GitNode:
         headers = _passed_on(scope, request_id)
         reads = scope["method"] in _READING
         silent = GIT_SECONDS if scope["path"].startswith(_GIT) else READ_SECONDS if reads else WRITE_SECONDS
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silent)
+        timeout = aiohttp.ClientTimeout(connect=FREE_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=silent)
         try:
             async with self._session.request(
                 scope["method"], url, headers=headers, data=body, allow_redirects=False, timeout=timeout
@@ -99,6 +100,8 @@ class GitNode:
                 self._turn(Circuit.CLOSED)
                 yield answer
         except (aiohttp.ClientError, TimeoutError) as error:
+            if body is not None and body.is_cut_off:
+                raise ClientDisconnect from error
             self._turn(Circuit.HALF_OPEN, "it did not answer the last request")
             unsent = reads or isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             raise Unavailable(AWAY if unsent else UNKNOWN) from error
@@ -264,22 +267,30 @@ def _passed_on(scope: Scope, request_id: bytes) -> CIMultiDict[str]:
     return CIMultiDict([*kept, (REQUEST_ID.decode(), request_id.decode()), (FORWARDED.decode(), "1")])
 
 
-def _body(headers: dict[bytes, bytes], receive: Receive) -> AsyncIterator[bytes] | None:
-    """The request's body as it comes; None where there is none. Raises ClientDisconnect."""
-    if headers.keys().isdisjoint({b"content-length", b"transfer-encoding"}):
-        return None
+class _Body:
+    """A request's body as it comes."""
 
-    async def read() -> AsyncIterator[bytes]:
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_cut_off = False
+        """Whether the caller left before all of it had come: whoever sends it on hides the error that says so."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises ClientDisconnect."""
         more = True
         while more:
-            message = await receive()
+            message = await self._receive()
             if message["type"] != "http.request":
+                self.is_cut_off = True
                 raise ClientDisconnect
             more = message.get("more_body", False)
             if message.get("body"):
                 yield message["body"]
 
-    return read()
+
+def _body(headers: dict[bytes, bytes], receive: Receive) -> _Body | None:
+    """The request's body; None where there is none."""
+    return None if headers.keys().isdisjoint({b"content-length", b"transfer-encoding"}) else _Body(receive)
 
 
 def _start(answer: aiohttp.ClientResponse) -> Message:

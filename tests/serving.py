@@ -16,7 +16,9 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
     """The port where an application is served, without its lifespan."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http=TypedUrlProtocol, lifespan="off", log_config=None, ws="none")
+        config = uvicorn.Config(
+            app, http=TypedUrlProtocol, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=2
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from api import forwarding
 from api.forwarding import Forwarding, GitNode, open_git_node
 from api.gateway import BodyLimits, Gateway
-from api.observing import Observed
+from api.observing import LEFT, Observed
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
 from registry.domain.access import Actor
 from registry.domain.access import Scope as KeyScope
+from registry.domain.dependencies import Circuit
 from registry.domain.errors import Unavailable
 from registry.domain.ids import UserName
 from registry.services.accounts import Accounts
@@ -111,3 +113,55 @@ async def test_a_head_that_git_has_to_answer_stays_one(setting: Setting) -> None
     first, second, body = answer.split(b"\r\n\r\n")
     assert (first[:12], second[:12], body) == (b"HTTP/1.1 200", b"HTTP/1.1 200", b"from Git")
     assert setting.meters.statuses["HEAD", "forwarded", 200] == 1
+
+
+async def test_who_leaves_in_the_middle_of_an_upload_does_not_make_the_git_node_look_away(setting: Setting) -> None:
+    ended = asyncio.Event()
+
+    async def receive(asked: Request) -> Response:
+        try:
+            await asked.body()
+        except ClientDisconnect:
+            ended.set()
+        return PlainTextResponse("too late")
+
+    setting.git.answer = receive
+    _, writer = await asyncio.open_connection("127.0.0.1", setting.port)
+    writer.write(request("PUT", TEMPLATE, "Content-Length: 1000") + b"schema: prompt/v1\n")
+    async with asyncio.timeout(10):
+        while not setting.git.asked:
+            await asyncio.sleep(0.01)
+        writer.close()
+        await ended.wait()
+        while not setting.meters.statuses:
+            await asyncio.sleep(0.01)
+    assert dict(setting.meters.statuses) == {("PUT", "forwarded", LEFT): 1}
+    assert setting.node.condition().circuit is Circuit.CLOSED
+
+
+@pytest.fixture
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more to the Git node, and little patience."""
+    monkeypatch.setattr(forwarding, "CONNECTIONS", 1)
+    monkeypatch.setattr(forwarding, "FREE_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("one_connection")
+async def test_a_free_connection_is_not_waited_for_without_end(setting: Setting) -> None:
+    go_on = asyncio.Event()
+
+    async def hold(_asked: Request) -> Response:
+        await go_on.wait()
+        return PlainTextResponse("at last")
+
+    setting.git.answer = hold
+    sent = request("DELETE", TEMPLATE, "Connection: close")
+    first = asyncio.create_task(setting.say(sent))
+    async with asyncio.timeout(10):
+        while not setting.git.asked:
+            await asyncio.sleep(0.01)
+        second = await setting.say(sent)
+    assert (second[:12], b"Git node is away" in second) == (b"HTTP/1.1 503", True), second
+    go_on.set()
+    assert (await first).endswith(b"at last")
+    assert setting.git.asked == [f"DELETE {TEMPLATE}"]
