@@ -18,6 +18,7 @@ from scripts.services.postgres import MAJOR
 from tests.deploy.composed import (
     COMPOSE,
     DOCKERFILE,
+    NGINX,
     as_nobody,
     image_settings,
     instruction,
@@ -157,3 +158,12 @@ def test_what_can_be_set_is_in_the_page_with_its_default() -> None:
         for name, default in zip(re.findall(r"`([^`]+)`", names), re.findall(r"`([^`]+)`", defaults), strict=True)
     }
     assert documented == dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
+
+
+@pytest.mark.parametrize(
+    "rest", ["templates", "templates/a/b", "labels/x", "versions/a/b", "resolve/sha256:0", "events"]
+)
+def test_no_two_patterns_of_nginx_are_for_one_address(rest: str) -> None:
+    patterns = re.findall(r"^ +location ~ (\S+) \{$", (NGINX / "nginx.conf").read_text(), re.MULTILINE)
+    matching = [each for each in patterns if re.search(each, f"/api/v1/repositories/default/{rest}")]
+    assert len(matching) == 1, "the first of several would hide the others"
