@@ -34,6 +34,11 @@ def run_wrk(url: str, *, key: str, connections: int = 64, seconds: float = 2, sc
     text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in text or "Socket errors" in text:
         raise RuntimeError(f"wrk {url}:\n{text}")
+    return read_load(text)
+
+
+def read_load(text: str) -> Load:
+    """What wrk printed. Raises RuntimeError for what it does not print."""
     return Load(_number(r"Requests/sec:\s+([\d.]+)", text), _time("50%", text), _time("99%", text))
 
 
@@ -53,7 +58,7 @@ def _number(pattern: str, text: str) -> float:
 
 
 def _time(share: str, text: str) -> float:
-    found = re.search(rf"(?m)^\s+{share}\s+([\d.]+)(us|ms|s)$", text)
+    found = re.search(rf"(?m)^\s+{share}\s+([\d.]+)(us|ms|s)\s*$", text)
     if found is None:
         raise RuntimeError(f"wrk said something unknown:\n{text}")
     return float(found[1]) * _TO_MS[found[2]]
