@@ -76,7 +76,8 @@ class SearchFeed:
                 return False
             if await self._outbox.depth() or await self._outbox.fed_at_least(repository) != wanted:
                 return False  # something was written meanwhile: the next look decides
-            log.warning("the search index of %s has %s of %d documents", repository, there or "none", wanted)
+            if there or wanted:  # else nothing was ever written there, and this is looked at every few seconds
+                log.warning("the search index of %s has %s of %d documents", repository, there or "none", wanted)
         return bool(await self._outbox.fill(repository)) or wanted is None
 
     async def _feed(self, kind: OutboxKind, entries: list[OutboxEntry]) -> None:

@@ -151,6 +151,14 @@ async def test_an_index_that_was_lost_is_known_and_made_anew(
     await until(registry, "apple", (["a", "b"], False))
 
 
+async def test_nothing_is_missed_of_a_repository_without_commits(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    await registry.indexing.reconcile()
+    await registry.indexing.keep_fed()
+    assert "the search index of" not in caplog.text
+
+
 async def test_an_index_of_old_texts_that_was_lost_is_known_and_made_anew(
     registry: Registry, pusher: Pusher, space: tuple[Cluster, str]
 ) -> None:
