@@ -57,7 +57,7 @@ _REPOSITORIES = "/api/v1/repositories/"
 _GIT = "/git/"
 _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
 _RENDER = "render"
-_UNAVAILABLE = 503
+_FAILED, _UNAVAILABLE = 500, 503
 _READING = frozenset({"GET", "HEAD"})
 _OF_GIT = frozenset({"ref", "at"})
 """Parameters that only Git can answer."""
@@ -180,7 +180,7 @@ class Forwarding:
         begun = False
         try:
             async with self._node.ask(scope, _body(headers, receive), request_id) as answer:
-                if held is not None and held.is_superseded and answer.status == _UNAVAILABLE:
+                if held is not None and held.is_superseded and answer.status >= _FAILED:
                     await held.release()
                     return
                 begun = True
