@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
+_FAULTY = (b"error: 500", b"error: 4", b"prompts/")
+"""In what git prints: an answer that no pusher may get here, or a refusal of what is right."""
 _OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
 
 
@@ -98,6 +100,9 @@ class Load:
                     break
                 if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
                     break
+                if any(word in pushed.stderr for word in _FAULTY):
+                    self.faults.append(f"{name}: {pushed.stderr.decode('utf-8', 'replace')}")
+                    return
                 time.sleep(0.1)
 
 

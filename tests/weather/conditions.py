@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,20 +21,27 @@ from tests.cluster import Cluster, make_cluster
 from tests.deploy.composed import running_nginx
 from tests.load import Load, assert_kept
 from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk
-from tests.running import NoAnswer, Running, template_path, text_template
+from tests.running import NoAnswer, Running, commit, git, run_git, template_path, text_template
 
-READ = "always/there"
+HOT = ("always/there", "always/here")
+COLD = tuple(f"seldom/read-{number}" for number in range(40))
+"""Templates that no process may have in memory: these come from the catalogue, else from Git."""
+COLD_SHARE = 0.1
 LONGEST_READ_SECONDS = 10.0
 RECOVERY_SECONDS = 10.0
+PUSH_SECONDS = 40.0
+"""Pushes are overtaken by writes over REST again and again, the more so on a busy machine."""
 
 Mend = Callable[[], Awaitable[None]]
 
 
 @dataclass
 class Readers:
-    """Reads a template by name, again and again, and keeps what did not come."""
+    """Reads templates by name, again and again, and keeps what did not come."""
 
     front: Running
+    cold: bool = True
+    """Whether those are read, too, that may have to come from Git."""
     stopping: threading.Event = field(default_factory=threading.Event)
     answers: int = 0
     slowest: float = 0.0
@@ -41,15 +50,18 @@ class Readers:
     def read(self) -> None:
         """Until it is told to stop."""
         while not self.stopping.is_set():
+            name = random.choice(COLD if self.cold and random.random() < COLD_SHARE else HOT)
+            selector = random.choice(({}, {"label": "latest"}, {"version": "1"}))
             started = time.monotonic()
             try:
-                status, _, answer = self.front.call("GET", template_path(READ), timeout=LONGEST_READ_SECONDS)
+                path = template_path(name, **selector)
+                status, _, answer = self.front.call("GET", path, timeout=LONGEST_READ_SECONDS)
             except NoAnswer as error:
-                self.failures.append(f"after {time.monotonic() - started:.1f} s: {error}")
+                self.failures.append(f"{path} after {time.monotonic() - started:.1f} s: {error}")
             else:
                 self.answers += 1
                 if status != 200:
-                    self.failures.append(f"{status} {answer}")
+                    self.failures.append(f"{path}: {status} {answer}")
             self.slowest = max(self.slowest, time.monotonic() - started)
             time.sleep(0.02)
 
@@ -112,12 +124,17 @@ class Weather:
             await asyncio.sleep(0.3)
 
     async def writes_again(self) -> None:
-        """Waits until a write is taken."""
-        before = len(self.load.commits)
-        until = time.monotonic() + RECOVERY_SECONDS
-        while len(self.load.commits) == before:
-            assert time.monotonic() < until, f"no write was taken\n{self.load.faults}\n{self.tails()}"
-            await asyncio.sleep(0.1)
+        """Waits until a write and a push are taken."""
+        before = dict(self.load.promised)
+        for way, seconds in (("api/", RECOVERY_SECONDS), ("pushed/", PUSH_SECONDS)):
+            until = time.monotonic() + seconds
+            while not self._has_moved(before, way):
+                assert time.monotonic() < until, f"nothing came in by {way}\n{self.load.faults}\n{self.tails()}"
+                await asyncio.sleep(0.1)
+
+    def _has_moved(self, before: dict[str, int], way: str) -> bool:
+        now = dict(self.load.promised)
+        return any(count != before.get(name) for name, count in now.items() if name.startswith(way))
 
     def assert_kept(self) -> None:
         """Nothing acknowledged is lost, no read failed, and nobody was answered what they should not be."""
@@ -210,6 +227,14 @@ async def _break_process(process: Running, how: str) -> Mend:
     return start
 
 
+def push(server: Running, folder: Path, files: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    """Pushes a first commit with these files."""
+    clone = folder / "first.git"
+    git(folder, "init", "-q", "--bare", str(clone))
+    first = commit(clone, None, dict(files))
+    return run_git(clone, "push", "-q", server.git_url, f"{first}:refs/heads/main")
+
+
 @asynccontextmanager
 async def fair_weather(folder: Path) -> AsyncIterator[Weather]:
     """All of it, running, with services of its own, and with small disks for PostgreSQL and Git."""
@@ -228,14 +253,15 @@ async def _whole(folder: Path) -> AsyncIterator[Weather]:
         addresses = {
             "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch.url,
             "PROMPTUARY_REDIS_URL": redis.url,
-            "PROMPTUARY_RECONCILE_SECONDS": "2",
         }
         cluster = make_cluster(folder, postgres.url, indexers=2, replicas=2, settings=addresses)
         try:
-            made = cluster.git.command("init", "default")
-            assert made.returncode == 0, made.stderr
+            begun = cluster.git.command("init", "default")
+            assert begun.returncode == 0, begun.stderr
             await asyncio.to_thread(cluster.start)
-            assert cluster.git.put(READ, text_template("always"), If_None_Match="*")[0] == 201
+            files = {f"prompts/{name}.prompt.yaml": text_template(name) for name in (*HOT, *COLD)}
+            made = push(cluster.git, folder, files)
+            assert made.returncode == 0, made.stderr
             with running_nginx([each.port for each in cluster.replicas]) as port:
                 front = Running(folder / "data", folder / "nginx.log", port=port, key=cluster.git.key)
                 services: dict[str, Service] = {

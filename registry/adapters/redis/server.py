@@ -61,7 +61,8 @@ class RedisServer:
             except ResponseError as error:
                 refusal = error
             except RedisError as error:
-                raise Unavailable(f"Redis is away: {error}") from error
+                # What the driver says names host and port, and /readyz shows the reason to everybody.
+                raise Unavailable(f"Redis is away ({type(error).__name__}).") from error
         if refusal is None:
             return
         if str(refusal) != self._refusal:
