@@ -37,8 +37,9 @@ FORWARDED_ROUTE = "forwarded"
 CONNECT_SECONDS, FREE_SECONDS = 2.0, 5.0
 """How long a connection may take to be made, and how long one is waited for where all are in use."""
 
-GIT_SECONDS, WRITE_SECONDS, READ_SECONDS = 900.0, 60.0, 30.0
-"""How long the Git node may say nothing: as long as a push may be judged, a write be gated, a diff be made."""
+GIT_SECONDS, WRITE_SECONDS, READ_SECONDS, INSTEAD_SECONDS = 900.0, 60.0, 30.0, 3.0
+"""How long the Git node may say nothing: as long as a push may be judged, a write be gated, a diff be made.
+The last is for one template while the catalogue is away: less than whoever reads it waits."""
 
 CONNECTIONS = 200
 IDLE_SECONDS = 3.0
@@ -59,13 +60,14 @@ _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "
 _RENDER = "render"
 _FAILED, _UNAVAILABLE = 500, 503
 _READING = frozenset({"GET", "HEAD"})
-_OF_GIT = frozenset({"ref", "at"})
-"""Parameters that only Git can answer."""
-
+_OF_GIT = frozenset({"ref", "at"})  # parameters that only Git can answer
 _OF_A_CONNECTION = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-connection", b"host"}
 )
 """Headers that are not passed on (RFC 9110, section 7.6.1)."""
+
+
+_BODIED = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class GitNode:
@@ -81,7 +83,9 @@ class GitNode:
         return self._condition
 
     @asynccontextmanager
-    async def ask(self, scope: Scope, body: "_Body | None", request_id: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def ask(
+        self, scope: Scope, body: "_Body | None", request_id: bytes, *, instead: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The Git node's answer to a request. Raises Unavailable where it is away, or leaves in between.
 
         Raises ClientDisconnect where it was the caller who left, in the middle of the body.
@@ -90,8 +94,9 @@ class GitNode:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         url = URL(self._address + (scope["raw_path"] + query).decode("latin-1"), encoded=True)
         headers = _passed_on(scope, request_id)
-        reads = scope["method"] in _READING
-        silent = GIT_SECONDS if scope["path"].startswith(_GIT) else READ_SECONDS if reads else WRITE_SECONDS
+        reads = instead or scope["method"] in _READING
+        of_method = INSTEAD_SECONDS if instead else READ_SECONDS if reads else WRITE_SECONDS
+        silent = GIT_SECONDS if scope["path"].startswith(_GIT) else of_method
         timeout = aiohttp.ClientTimeout(connect=FREE_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=silent)
         try:
             async with self._session.request(
@@ -103,7 +108,9 @@ class GitNode:
             if body is not None and body.is_cut_off:
                 raise ClientDisconnect from error
             self._turn(Circuit.HALF_OPEN, "it did not answer the last request")
-            unsent = reads or isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            unsent = (
+                reads or instead or isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            )
             raise Unavailable(AWAY if unsent else UNKNOWN) from error
 
     def _turn(self, circuit: Circuit, reason: str = "") -> None:
@@ -177,9 +184,9 @@ class Forwarding:
             loop = "PROMPTUARY_GIT_URL of the replica that passed this on names a replica, not the Git node."
             await _refuse(Unavailable(loop), scope, request_id, send)
             return
-        begun = False
+        begun, body = False, None if _BODIED.isdisjoint(headers) else _Body(receive)
         try:
-            async with self._node.ask(scope, _body(headers, receive), request_id) as answer:
+            async with self._node.ask(scope, body, request_id, instead=held is not None) as answer:
                 if held is not None and held.is_superseded and answer.status >= _FAILED:
                     await held.release()
                     return
@@ -286,11 +293,6 @@ class _Body:
             more = message.get("more_body", False)
             if message.get("body"):
                 yield message["body"]
-
-
-def _body(headers: dict[bytes, bytes], receive: Receive) -> _Body | None:
-    """The request's body; None where there is none."""
-    return None if headers.keys().isdisjoint({b"content-length", b"transfer-encoding"}) else _Body(receive)
 
 
 def _start(answer: aiohttp.ClientResponse) -> Message:

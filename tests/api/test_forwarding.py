@@ -26,6 +26,7 @@ from registry.services.accounts import Accounts
 from registry.services.freshness import Freshness
 from tests.serving import served
 
+RENDER = "/api/v1/repositories/default/render/a/b"
 TEMPLATE = "/api/v1/repositories/default/templates/a/b"
 
 
@@ -165,3 +166,22 @@ async def test_a_free_connection_is_not_waited_for_without_end(setting: Setting)
     go_on.set()
     assert (await first).endswith(b"at last")
     assert setting.git.asked == [f"DELETE {TEMPLATE}"]
+
+
+@pytest.mark.parametrize("sent", [request("GET", TEMPLATE), request("POST", RENDER, "Content-Length: 0")])
+async def test_a_git_node_that_hangs_is_not_waited_for_long_by_who_reads_one_template(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(forwarding, "INSTEAD_SECONDS", 0.2)
+    go_on = asyncio.Event()
+
+    async def hold(_asked: Request) -> Response:
+        await go_on.wait()
+        return PlainTextResponse("at last")
+
+    setting.git.answer = hold
+    try:
+        answer = await setting.say(sent.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+    finally:
+        go_on.set()
+    assert (answer[:12], b"Git node is away" in answer) == (b"HTTP/1.1 503", True), answer
