@@ -29,6 +29,8 @@ class Load:
     """Template name -> the highest count in it that was acknowledged."""
     commits: list[str] = field(default_factory=list)
     """Every commit that was acknowledged."""
+    strict: bool = False
+    """Whether a push that is refused is a fault: where hooks are killed it is not."""
     retried: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -100,7 +102,7 @@ class Load:
                     break
                 if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
                     break
-                if any(word in pushed.stderr for word in _FAULTY):
+                if self.strict and any(word in pushed.stderr for word in _FAULTY):
                     self.faults.append(f"{name}: {pushed.stderr.decode('utf-8', 'replace')}")
                     return
                 time.sleep(0.1)

@@ -48,6 +48,8 @@ LOCAL = {
     "index rebuild", "index verify",
 }  # fmt: skip
 """Commands that ask no server."""
+OF_SERVERS = {"git", "indexer", "api", "backup", "restore", "index move"}
+"""Commands that ask no server, and stand on servers or places of their own: tests/processes and test_backup have them."""
 BOTH = {"doctor"}
 """Looks at both; what it finds wrong is its answer, and has tests of its own."""
 

@@ -143,5 +143,5 @@ def test_help_and_version(run: Run, process: Run) -> None:
 
 def test_the_hook_command_is_not_for_people(run: Run) -> None:
     commands = [line.split()[0] for line in run("--help").out.split("Commands:")[1].splitlines() if line.strip()]
-    assert commands[:3] == ["serve", "init", "validate"]
+    assert commands[:5] == ["serve", "git", "indexer", "api", "init"]
     assert "hook" not in commands

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from tests.cli.commands import BOTH, LOCAL, NAME, REMOTE, SOURCE, commands
+from tests.cli.commands import BOTH, LOCAL, NAME, OF_SERVERS, REMOTE, SOURCE, commands
 from tests.cli.conftest import PROGRAM, Done, Run, environment, takes_ctrl_c, url_of
 from tests.cli.remote import on_a_terminal
 from tests.running import Running, free_port
@@ -73,7 +73,7 @@ def test_every_command_is_in_one_list() -> None:
     known = dict(commands())
     asking = {path for path, command in known.items() if any("--url" in option.opts for option in command.params)}
     assert asking == {*REMOTE, *BOTH}
-    assert set(known) - asking == LOCAL
+    assert set(known) - asking == LOCAL | OF_SERVERS
 
 
 @each_command

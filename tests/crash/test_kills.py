@@ -192,7 +192,7 @@ def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
     ref = running.bare / "refs/heads/main"
     lost = 0
     for turn in range(6):
-        name, before = f"keyed/turn{turn}", ref.readcounting()
+        name, before = f"keyed/turn{turn}", ref.read_text()
         headers = {"If_None_Match": "*", "Idempotency_Key": f"turn-{turn}"}
         answers: list[int] = []
 
@@ -203,7 +203,7 @@ def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
         sender = threading.Thread(target=send)
         sender.start()
         until = time.monotonic() + (10 if turn % 2 else luck.uniform(0, 0.02))
-        while time.monotonic() < until and ref.readcounting() == before:
+        while time.monotonic() < until and ref.read_text() == before:
             pass
         running.kill()
         sender.join(30)
@@ -213,6 +213,6 @@ def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
         assert (status, body["version"], body["created"]) == (201, 1, True)
         made = git(running.bare, "log", "--format=%H", "main", "--", f"prompts/{name}.prompt.yaml").split()
         assert made == [body["commit"]]
-        assert ref.readcounting() != before
+        assert ref.read_text() != before
     assert lost, "no answer was lost: the test does not test"
     running.assert_sound()

@@ -269,6 +269,6 @@ async def _whole(folder: Path) -> AsyncIterator[Weather]:
                     "elasticsearch": elasticsearch,
                     "redis": redis,
                 }
-                yield Weather(cluster, front, services, Load(front, folder), Readers(front))
+                yield Weather(cluster, front, services, Load(front, folder, strict=True), Readers(front))
         finally:
             cluster.stop()
