@@ -48,15 +48,16 @@ class FollowedProjection:
         """
         if not batch.final:
             return False
-        before = await self._projection.checkpoint(batch.repository)
         async with self._signals.projections() as told:
             waiting = _Waiting(REPLAY_SECONDS if batch.replay else WAIT_SECONDS)
-            while not _has(reached := await self._projection.checkpoint(batch.repository), batch, before):
+            before = reached = await self._projection.checkpoint(batch.repository)
+            while not _has(reached, batch, before):
                 if waiting.is_over():
                     raise Unavailable(_late(batch, reached))
                 if waiting.reminds():
                     await self._signals.hint(batch.repository)
                 await _next(told, batch.repository)
+                reached = await self._projection.checkpoint(batch.repository)
         return True
 
     async def load_state(self, repository: RepositoryName) -> VersionState:
