@@ -65,8 +65,6 @@ _OF_A_CONNECTION = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-connection", b"host"}
 )
 """Headers that are not passed on (RFC 9110, section 7.6.1)."""
-
-
 _BODIED = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -108,9 +106,7 @@ class GitNode:
             if body is not None and body.is_cut_off:
                 raise ClientDisconnect from error
             self._turn(Circuit.HALF_OPEN, "it did not answer the last request")
-            unsent = (
-                reads or instead or isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            )
+            unsent = reads or isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             raise Unavailable(AWAY if unsent else UNKNOWN) from error
 
     def _turn(self, circuit: Circuit, reason: str = "") -> None:

@@ -67,8 +67,6 @@ async def _watch(registry: Registry) -> None:
                     await attempt(registry, repository)
     except OSError as error:
         log.warning("cannot watch refs (%s); they are compared every %s s", error, registry.settings.reconcile_seconds)
-    except Exception:
-        log.exception("cannot watch refs; they are compared every %s s", registry.settings.reconcile_seconds)
 
 
 async def attempt(registry: Registry, repository: RepositoryName | None) -> None:

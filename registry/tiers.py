@@ -173,11 +173,9 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Data
 
 async def _open_shared(stack: AsyncExitStack, settings: Settings) -> Shared:
     """Redis where it is set; whether it answers shows when it is asked, and nothing waits for it."""
-    own, front, url = (
-        MemoryEventBus(),
-        MemoryCache(max_bytes=CACHE_BYTES, value_bytes=CACHED_BYTES),
-        _secret(settings.redis_url),
-    )
+    own = MemoryEventBus()
+    front = MemoryCache(max_bytes=CACHE_BYTES, value_bytes=CACHED_BYTES)
+    url = _secret(settings.redis_url)
     if not url:
         return Shared(own, own, front, ())
     from registry.adapters.redis.cache import RedisCache  # noqa: PLC0415 - of the extra ``server``
