@@ -112,14 +112,14 @@ def test_reads_go_on_without_the_git_node_and_writes_say_why_not(cluster: Cluste
     cluster.git.kill()
     assert "first" in replica.read("support/triage")["source"]
     assert "support/triage" in replica.search("first")
-    status, headers, answer = replica.put("a/b", text_template("lost?"), If_None_Match="*")
+    status, headers, answer = replica.put("kept/later", text_template("lost?"), If_None_Match="*")
     assert (status, "Git node is away" in answer["detail"]) == (503, True)
     assert "retry-after" in headers
     assert replica.call("GET", "/api/v1/repositories/default/templates/support/triage?ref=main")[0] == 503
     (git_node,) = (each for each in replica.call("GET", "/readyz")[2]["dependencies"] if each["name"] == "Git node")
     assert git_node["state"] != "closed"
     cluster.git.start()
-    assert replica.put("a/b", text_template("kept"), If_None_Match="*")[0] == 201
+    assert replica.put("kept/later", text_template("kept"), If_None_Match="*")[0] == 201
 
 
 def test_a_replica_that_is_told_to_end_ends_what_it_began(cluster: Cluster) -> None:
