@@ -1,10 +1,11 @@
 """Feeding search indexes in the background: at once after a batch, and again and again where it failed."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from registry.domain.errors import PromptuaryError
+from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.services.search_feed import Feed
 
@@ -39,9 +40,12 @@ class Feeding:
                 runner.start()
         await _wait(self._runners)
 
-    async def drain(self) -> None:
-        """Feeds every index with everything. Raises Unavailable where one is away, when the others are done."""
-        results = await asyncio.gather(*(runner.drain() for runner in self._runners), return_exceptions=True)
+    async def drain(self, tries: int = 1) -> None:
+        """Feeds every index with everything. Raises Unavailable where one is away, when the others are done.
+
+        With more ``tries``, where one still is away after so many, a second apart or more.
+        """
+        results = await asyncio.gather(*(runner.drain(tries) for runner in self._runners), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -90,10 +94,18 @@ class _Runner:
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def drain(self) -> None:
+    async def drain(self, tries: int = 1) -> None:
         async with self._turn:
             self._queued = False
-            await self.feed.drain()
+            for pause in _pauses(tries):
+                try:
+                    await self.feed.drain()
+                    break
+                except Unavailable as error:
+                    log.info("feeding the search index is tried again: %s", error.message)
+                    await asyncio.sleep(pause)
+            else:
+                await self.feed.drain()
             self.late = False
 
     async def catch_up(self, repositories: Sequence[RepositoryName]) -> bool:
@@ -129,10 +141,8 @@ class _Runner:
             self._retry = asyncio.create_task(self._retrying())
 
     async def _retrying(self) -> None:
-        pause = RETRY_SECONDS
-        while True:
+        for pause in _pauses():
             await asyncio.sleep(pause)
-            pause = min(2 * pause, RETRY_AT_MOST_SECONDS)
             try:
                 await self.drain()
             except PromptuaryError as error:
@@ -146,6 +156,14 @@ class _Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _pauses(tries: int | None = None) -> Iterator[float]:
+    """The pauses between so many tries, or without end."""
+    pause = RETRY_SECONDS
+    for _ in itertools.count() if tries is None else range(tries - 1):
+        yield pause
+        pause = min(2 * pause, RETRY_AT_MOST_SECONDS)
 
 
 async def _wait(runners: Sequence[_Runner]) -> None:

@@ -25,6 +25,9 @@ from registry.services.tree_changes import chain_after
 
 log = logging.getLogger(__name__)
 
+FEEDING_TRIES = 6
+"""How often a rebuild feeds the search index until all is there: a server beside it may feed the same meanwhile."""
+
 Progress = Callable[[int, int], None]
 """Called with commits done and commits in all."""
 
@@ -122,7 +125,7 @@ class Indexing:
             # What another process (a server beside this command) projected during the last batch has to be there too.
             self._seen.pop(repository, None)
             batches += await self._catch_up(repository, no_progress)
-        await self._feeding.drain()
+        await self._feeding.drain(tries=FEEDING_TRIES)
         commit = batches[-1].commit if batches else None
         return ProjectionReport(commit, (time.perf_counter() - started) * 1000)
 

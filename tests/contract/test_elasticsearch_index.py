@@ -1,8 +1,11 @@
 """What Elasticsearch's index does besides what every search index does: generations, versions, failures."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -85,6 +88,60 @@ async def test_the_index_before_is_kept_for_a_cycle_and_strays_are_swept(engine:
     assert len(third) == 2
     assert not first & set(third)
     assert await engine.page() == (["a", "b", "c"], False)
+
+
+async def test_who_begins_beside_another_does_not_sweep_what_that_is_about_to_fill(engine: Engine) -> None:
+    for _ in range(3):
+        renewing = [each.renew("default") for each in (engine.index, another(engine), another(engine))]
+        done = await asyncio.gather(*renewing, return_exceptions=True)
+        assert None in done
+        assert all(each is None or isinstance(each, Unavailable) for each in done), done
+        assert list((await engine.indexes()).values()) == [{"write"}], "those that were given up are gone"
+    await engine.index.put([document("a")])
+    await engine.index.swap("default", 1)
+    assert await engine.page() == (["a"], False)
+
+
+async def test_what_was_just_begun_is_nobody_elses_to_sweep(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, other = engine.cluster.call, another(engine)
+
+    async def interrupted(method: str, path: str, body: object = None, **more: Any) -> Any:
+        if path == "/_aliases":  # the index is there, and has yet to be the one that documents go to
+            monkeypatch.setattr(engine.cluster, "call", call)
+            await other.renew("default")
+        return await call(method, path, body, **more)
+
+    monkeypatch.setattr(engine.cluster, "call", interrupted)
+    await engine.index.renew("default")
+    await fill(engine, "a")
+    assert await engine.page() == (["a"], False)
+
+
+async def test_what_a_killed_process_only_began_is_swept_when_it_is_old(engine: Engine) -> None:
+    for seconds in (0, 3600):
+        begun = {"aliases": {f"{engine.namespace}@default@begun": {}}}
+        name = f"{engine.namespace}@default@{time.time_ns() - seconds * 10**9:x}abcd"
+        await engine.cluster.call("PUT", f"/{name}", begun)
+    await engine.index.renew("default")
+    assert sorted(map(list, (await engine.indexes()).values())) == [["begun"], ["write"]]
+
+
+async def test_of_two_that_make_the_first_index_at_once_one_makes_it(engine: Engine) -> None:
+    others = [another(engine) for _ in range(3)]
+    for repository in ("one", "two"):
+        puts = [each.put([replace(document("a"), repository=repository)]) for each in others]
+        done = await asyncio.gather(*puts, return_exceptions=True)
+        assert all(each is None or isinstance(each, Unavailable) for each in done), done
+        for each in others:  # what failed is tried again
+            await each.put([replace(document("b"), repository=repository)])
+        assert [hit.name for hit in (await others[0].search(Query(repository, "word"))).hits] == ["a", "b"]
+        names = [name for name in await engine.indexes() if f"@{repository}@" in name]
+        assert len(names) == 1
+
+
+def another(engine: Engine) -> ElasticsearchSearchIndex:
+    """The same index as another process sees it."""
+    return ElasticsearchSearchIndex(engine.cluster, namespace=engine.namespace, templates=engine.index._templates)
 
 
 async def test_an_index_that_is_being_filled_is_not_refreshed_or_copied_until_it_serves(engine: Engine) -> None:

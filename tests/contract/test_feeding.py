@@ -125,6 +125,22 @@ async def test_a_short_index_never_takes_the_place_of_the_old_one_and_is_filled_
     assert (await found(store, ""), await store.outbox.depth()) == (["a", "b"], 0)
 
 
+async def test_a_rebuild_tries_again_by_itself_where_another_process_fed_beside_it(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedings, "RETRY_SECONDS", 0.01)
+    feeding = Feeding([SearchFeed(outbox=store.outbox, index=store.index)])
+    await store.outbox.fill("default")
+    lost = [entry for entry in await store.outbox.pending() if entry.name == "a"]
+    await store.outbox.done(lost)
+    await feeding.drain(tries=2)
+    assert (await found(store, ""), await store.outbox.depth()) == (["a", "b"], 0)
+    await store.outbox.fill("default")
+    await store.outbox.done([entry for entry in await store.outbox.pending() if entry.name == "a"])
+    with pytest.raises(Unavailable):
+        await feeding.drain()
+
+
 async def test_two_who_feed_begin_one_new_index(store: Store, history: History) -> None:
     """A rebuild by command beside a server: both read the same entries, and one is done before the other begins."""
     await store.outbox.fill("default")

@@ -1,7 +1,8 @@
 """The indexes of a repository: a new one for each filling, found by aliases that move in one call.
 
 ``NAMESPACE@REPOSITORY`` is what is searched, ``…@write`` where documents go (the same index, or the one that is being
-filled), ``…@old`` the one that was searched before, kept for a cycle. An index that has none of these names is a stray.
+filled), ``…@old`` the one that was searched before, kept for a cycle. One that is being made is called ``…@begun`` from
+its first moment, so that no other process takes it for a stray, which is what an index without any name is.
 """
 
 import secrets
@@ -11,7 +12,7 @@ from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere
 from registry.adapters.elasticsearch.mapping import FILLING, SERVING, mappings
-from registry.domain.errors import Conflict
+from registry.domain.errors import Conflict, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.search import FACETS
 
@@ -20,6 +21,10 @@ _MERGED_FROM = 1_000
 
 _FRESH_SECONDS = 1.0
 """How long it is believed that an index is there and whole."""
+
+_RANDOM_BYTES = 2
+_GIVEN_UP_SECONDS = 600.0
+"""An index that was only begun so long ago is that of a process that was killed: two calls lie between."""
 
 
 class Generations:
@@ -40,6 +45,9 @@ class Generations:
 
     def _kept(self, repository: RepositoryName) -> str:
         return f"{self.searched(repository)}@old"
+
+    def _begun(self, repository: RepositoryName) -> str:
+        return f"{self.searched(repository)}@begun"
 
     async def is_whole(self, repository: RepositoryName) -> bool:
         """Whether what is searched was filled with every document: false for an index that was lost."""
@@ -72,17 +80,23 @@ class Generations:
             return None
 
     async def begin(self, repository: RepositoryName) -> None:
-        """An empty index that documents go to from now on, beside the one that is searched."""
+        """An empty index that documents go to from now on, beside the one that is searched.
+
+        Where another process begins one at the same moment that is the one, and Unavailable is raised.
+        """
         index = await self._make(repository, whole=True)
-        await self._point(self.written(repository), index)
+        written = self.written(repository)
+        await self._open(repository, index, {"remove": {"index": "*", "alias": written, "must_exist": False}})
         await self._sweep(repository)
 
     async def begin_live(self, repository: RepositoryName) -> None:
-        """An index for a repository that has none: written and searched at once, and not known to be whole."""
+        """An index for a repository that has none: written and searched at once, and not known to be whole.
+
+        Where another process was faster its index is the one, and Unavailable is raised.
+        """
         index = await self._make(repository, whole=False)
         await self._cluster.call("PUT", f"/{index}/_settings", {"index": SERVING})
-        names = (self.searched(repository), self.written(repository))
-        await self._alias([{"add": {"index": index, "alias": name}} for name in names])
+        await self._open(repository, index, {"add": {"index": index, "alias": self.searched(repository)}})
         self._whole.pop(repository, None)
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
@@ -102,7 +116,7 @@ class Generations:
         await self._cluster.call("PUT", f"/{index}/_settings", {"index": SERVING})
         moves: list[dict[str, Any]] = [{"add": {"index": index, "alias": self.searched(repository)}}]
         moves += [
-            {"remove": {"index": name, "alias": alias}}
+            {"remove": {"index": name, "alias": alias, "must_exist": False}}
             for name, aliases in indexes.items()
             for alias in aliases
             if name != index and alias in {self.searched(repository), self._kept(repository)}
@@ -118,14 +132,24 @@ class Generations:
             await self._cluster.call("POST", f"/{index}/_forcemerge", params=merge)
 
     async def _make(self, repository: RepositoryName, *, whole: bool) -> str:
-        index = f"{self.searched(repository)}@{time.time_ns():x}{secrets.token_hex(2)}"
-        body = {"settings": {"index": FILLING}, "mappings": mappings(FACETS, whole=whole)}
+        index = f"{self.searched(repository)}@{time.time_ns():x}{secrets.token_hex(_RANDOM_BYTES)}"
+        body = {
+            "settings": {"index": FILLING},
+            "mappings": mappings(FACETS, whole=whole),
+            "aliases": {self._begun(repository): {}},
+        }
         await self._cluster.call("PUT", f"/{index}", body)
         return index
 
-    async def _point(self, alias: str, index: str) -> None:
-        moves = [{"remove": {"index": "*", "alias": alias, "must_exist": False}}]
-        await self._alias([*moves, {"add": {"index": index, "alias": alias}}])
+    async def _open(self, repository: RepositoryName, index: str, move: dict[str, Any]) -> None:
+        """Documents go to an index that was begun; Elasticsearch refuses this where they go to another's meanwhile."""
+        write = {"add": {"index": index, "alias": self.written(repository), "is_write_index": True}}
+        begun = {"remove": {"index": index, "alias": self._begun(repository)}}
+        try:
+            await self._alias([move, write, begun])
+        except Unavailable:
+            await self._delete(index)
+            raise
 
     async def _alias(self, moves: list[dict[str, Any]]) -> None:
         await self._cluster.call("POST", "/_aliases", {"actions": moves})
@@ -137,10 +161,13 @@ class Generations:
         return {name: set(each["aliases"]) for name, each in found.items() if name.startswith(begin)}
 
     async def _sweep(self, repository: RepositoryName) -> None:
-        """Deletes the indexes that have no name: the one before the last, those given up, those of a killed filling."""
+        """Deletes the indexes that have no name: the one before the last, those given up, those of a killed filling.
+
+        What another process is about to fill stays.
+        """
         indexes = await self._indexes(repository)
         for index, aliases in indexes.items():
-            if not aliases:
+            if not aliases or (aliases == {self._begun(repository)} and _age(index) > _GIVEN_UP_SECONDS):
                 await self._delete(index)
 
     async def _delete(self, index: str) -> None:
@@ -148,6 +175,12 @@ class Generations:
             await self._cluster.call("DELETE", f"/{index}")
         except NotThere:
             return  # another process swept it
+
+
+def _age(index: str) -> float:
+    """Seconds since an index was made, by its name."""
+    made = int(index.rpartition("@")[2][: -2 * _RANDOM_BYTES], 16)
+    return (time.time_ns() - made) / 1e9
 
 
 def _of(indexes: dict[str, set[str]], alias: str) -> str | None:
