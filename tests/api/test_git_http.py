@@ -116,7 +116,10 @@ class Server:
         self.app = GitHttp(
             self.registry, limits=GitLimits(push_bytes=4 << 20, negotiation_bytes=1 << 20), gates=self.gates
         )
-        config = uvicorn.Config(self.app, port=0, log_level="warning", lifespan="off", loop="uvloop", http="httptools")
+        # Not uvicorn's own set-up of logs: it would stay for every test that comes after in this process.
+        config = uvicorn.Config(
+            self.app, port=0, log_config=None, log_level="warning", lifespan="off", loop="uvloop", http="httptools"
+        )
         self.uvicorn = uvicorn.Server(config)
         self.thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
 
