@@ -6,6 +6,8 @@ JOBS ?= 2
 ARGS ?=
 PYTHON ?=
 export PYTHON
+# Tests start hundreds of processes, each of which would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PACKAGES := registry indexer api hooks tests bench clients
