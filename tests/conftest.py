@@ -9,7 +9,15 @@ import pytest
 
 from registry.bootstrap import Registry, open_registry
 from registry.settings import Settings
+from tests.order import in_order
 from tests.stock import stock
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Has workers begin with what takes long; without workers tests run as they are named."""
+    if hasattr(config, "workerinput"):
+        items[:] = in_order(items)
 
 
 @pytest.fixture
