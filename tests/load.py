@@ -25,6 +25,8 @@ class Load:
     stopping: threading.Event = field(default_factory=threading.Event)
     pausing: threading.Event = field(default_factory=threading.Event)
     """While it is set nobody begins another write."""
+    yielding: threading.Event = field(default_factory=threading.Event)
+    """While it is set nobody begins another write over REST: a push, which takes longer, is not overtaken then."""
     promised: dict[str, int] = field(default_factory=dict)
     """Template name -> the highest count in it that was acknowledged."""
     commits: list[str] = field(default_factory=list)
@@ -55,7 +57,8 @@ class Load:
     def _write(self, name: str) -> None:
         count = 0
         while not self.stopping.is_set():
-            if self.pausing.wait(0.001) and not self.stopping.wait(0.05):
+            if self.pausing.is_set() or self.yielding.is_set():
+                self.stopping.wait(0.05)
                 continue
             count += 1
             # Without a pause the branch never stands still for as long as a push takes.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Double, Integer, bindparam, cast, func, selec
 from registry.adapters.sql.dialect import PROJECTED
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.postgres_engine import PostgresDatabase
+from registry.adapters.sql.postgres_errors import server_errors
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.domain.errors import Conflict, Unavailable
@@ -142,6 +143,20 @@ async def test_who_finds_no_free_connection_is_told_so(catalogue_url: str) -> No
     await database.close()
 
 
+@pytest.mark.parametrize("kind", [asyncpg.InterfaceError, asyncpg.InternalClientError])
+def test_a_connection_that_breaks_between_two_steps_of_a_call_is_a_server_that_is_away(kind: type[Exception]) -> None:
+    """The driver then says by errors of its own, without a code, that it knows no such connection any more."""
+    with pytest.raises(Unavailable, match="cannot be reached"), server_errors():
+        raise kind("the underlying connection is closed")
+
+
+async def test_what_the_driver_says_of_a_wrong_value_is_a_mistake_of_the_program(catalogue_url: str) -> None:
+    database = await Database.open(catalogue_url)
+    with pytest.raises(asyncpg.DataError):
+        await hot(database, 1, "soon")  # type: ignore[arg-type]  # that is what is tried
+    await database.close()
+
+
 async def test_a_hot_read_that_takes_too_long_is_told_and_leaves_a_connection_behind(catalogue_url: str) -> None:
     database = await Database.open(catalogue_url, readers=1, seconds=0.3)
     for _ in range(3):
@@ -173,7 +188,7 @@ async def hanging_way(address: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
 
     server = await asyncio.start_server(lead, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield changed(address, netloc=f"{there.username}@127.0.0.1:{port}"), goes
+    yield changed(address, netloc=f"{there.username}:{there.password}@127.0.0.1:{port}"), goes
     server.close()
     for way in ways:
         way.cancel()

@@ -24,7 +24,7 @@ class Door:
         self._port = free_port()
         parts = urlsplit(address)
         self._behind = (parts.hostname, parts.port)
-        self.address = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{self._port}"))
+        self.address = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{self._port}"))
         self.open()
 
     def open(self) -> None:

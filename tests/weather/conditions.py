@@ -29,8 +29,6 @@ COLD = tuple(f"seldom/read-{number}" for number in range(40))
 COLD_SHARE = 0.1
 LONGEST_READ_SECONDS = 10.0
 RECOVERY_SECONDS = 10.0
-PUSH_SECONDS = 40.0
-"""Pushes are overtaken by writes over REST again and again, the more so on a busy machine."""
 
 Mend = Callable[[], Awaitable[None]]
 
@@ -126,11 +124,18 @@ class Weather:
     async def writes_again(self) -> None:
         """Waits until a write and a push are taken."""
         before = dict(self.load.promised)
-        for way, seconds in (("api/", RECOVERY_SECONDS), ("pushed/", PUSH_SECONDS)):
-            until = time.monotonic() + seconds
-            while not self._has_moved(before, way):
-                assert time.monotonic() < until, f"nothing came in by {way}\n{self.load.faults}\n{self.tails()}"
-                await asyncio.sleep(0.1)
+        await self._moved(before, "api/")
+        self.load.yielding.set()
+        try:
+            await self._moved(before, "pushed/")
+        finally:
+            self.load.yielding.clear()
+
+    async def _moved(self, before: dict[str, int], way: str) -> None:
+        until = time.monotonic() + RECOVERY_SECONDS
+        while not self._has_moved(before, way):
+            assert time.monotonic() < until, f"nothing came in by {way}\n{self.load.faults}\n{self.tails()}"
+            await asyncio.sleep(0.1)
 
     def _has_moved(self, before: dict[str, int], way: str) -> bool:
         now = dict(self.load.promised)
@@ -140,12 +145,22 @@ class Weather:
         """Nothing acknowledged is lost, no read failed, and nobody was answered what they should not be."""
         assert_kept(self.cluster.git, self.load)
         assert not self.load.faults, "\n".join(self.load.faults)[:3000]
-        assert not self.readers.failures, f"{len(self.readers.failures)} reads failed: {self.readers.failures[:5]}"
+        assert not self.readers.failures, (
+            f"{len(self.readers.failures)} reads failed: {self.readers.failures[:5]}\n{self.surprises()}"
+        )
+        assert not self.surprises()
+
+    def surprises(self) -> str:
+        """What the processes logged of requests that ended in what nobody expected, with its traceback."""
+        lines = [line for each in self._processes() for line in each.log.read_text("utf-8", "replace").splitlines()]
+        return "\n".join(line for line in lines if "failed: " in line and "Traceback" in line)
 
     def tails(self) -> str:
         """The ends of the logs."""
-        processes = (self.cluster.git, *self.cluster.indexers, *self.cluster.replicas)
-        return "\n".join(f"--- {each.log.name}\n{each.tail()[-1500:]}" for each in processes)
+        return "\n".join(f"--- {each.log.name}\n{each.tail()[-1500:]}" for each in self._processes())
+
+    def _processes(self) -> tuple[Running, ...]:
+        return (self.cluster.git, *self.cluster.indexers, *self.cluster.replicas)
 
 
 def leads(indexer: Running) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -37,6 +38,9 @@ _REASONS = {
 
 _AGAIN = {"40001", "40P01"}
 _LOST = ("08", "57P01", "57P02", "57P03")
+_BROKEN = (asyncpg.InternalClientError, asyncpg.InterfaceError)
+"""What the driver itself says of a connection: closed while it was asked, or in a state that it does not know. Its
+errors of the same kind about what it was asked are ValueErrors, too."""
 
 
 def state_of(error: BaseException) -> str:
@@ -64,6 +68,8 @@ def is_lost(error: BaseException) -> bool:
     """Whether there is no connection, or no more: nobody knows then what became of a commit that was under way."""
     if isinstance(error, DBAPIError) and (error.connection_invalidated or "connection is closed" in str(error.orig)):
         return True
+    if isinstance(error, _BROKEN):
+        return not isinstance(error, ValueError)
     return isinstance(error, OSError) or state_of(error).startswith(_LOST)
 
 

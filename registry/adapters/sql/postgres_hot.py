@@ -50,7 +50,7 @@ class HotConnections:
                         continue
                     try:
                         return await self._fetch(connection, sql, given)
-                    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                    except Exception as error:
                         if not is_lost(error):
                             raise
                 return await self._fetch(await self._connect(record_class=HotRow), sql, given)
