@@ -18,7 +18,7 @@ FED_LOOK_SECONDS = 5.0
 
 
 async def run(registry: Registry) -> None:
-    """Reconciles at once and on a timer, until cancelled.
+    """Reconciles at once, on a timer, and soon after something was away, until cancelled.
 
     Whoever projects also watches refs, whoever takes the writes keeps repositories packed.
     """
@@ -29,7 +29,7 @@ async def run(registry: Registry) -> None:
     try:
         while True:
             await attempt(registry, None)
-            await asyncio.sleep(registry.settings.reconcile_seconds)
+            await registry.indexing.rest(registry.settings.reconcile_seconds)
     finally:
         for task in beside:
             task.cancel()

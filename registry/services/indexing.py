@@ -5,10 +5,11 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from registry.domain.catalogue import PROJECTION_SCHEMA, Checkpoint, ProjectionBatch
-from registry.domain.errors import Conflict, PromptuaryError, RefMoved
+from registry.domain.catalogue import Checkpoint, ProjectionBatch
+from registry.domain.errors import Conflict, PromptuaryError, RefMoved, Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
 from registry.ports.events import EventBus
@@ -16,7 +17,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.ports.projection import Projection
 from registry.services.checking import Checker
 from registry.services.feeding import Feeding
-from registry.services.index_status import IndexStatus, ProjectionReport
+from registry.services.index_status import IndexStatus, ProjectionReport, status_of
 from registry.services.meters import Meters, Work
 from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed, Walk
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 FEEDING_TRIES = 6
 """How often a rebuild feeds the search index until all is there: a server beside it may feed the same meanwhile."""
+
+LATE_SECONDS = 3.0
+"""How soon repositories are compared again of which one could not be projected while something was away."""
 
 Progress = Callable[[int, int], None]
 """Called with commits done and commits in all."""
@@ -64,6 +68,7 @@ class Indexing:
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
         self._ready = False
+        self._late = asyncio.Event()
 
     def ready(self) -> bool:
         """Whether everything that was there at the start has been projected."""
@@ -76,7 +81,11 @@ class Indexing:
         """
         started = time.perf_counter()
         async with self._locks[repository]:
-            batches = await self._catch_up(repository, no_progress)
+            try:
+                batches = await self._catch_up(repository, no_progress)
+            except Unavailable:
+                self._late.set()
+                raise
             spent = (time.perf_counter() - started) * 1000
             self._journal.note(batches, spent)
         if self._unfed:
@@ -91,29 +100,50 @@ class Indexing:
     async def reconcile(self) -> None:
         """Compares every repository's refs with what has been projected and catches up."""
         failed = False
+        level = logging.INFO if self._late.is_set() else logging.WARNING
+        self._late.clear()
         for repository in self._git.names():
             try:
                 await self._doubt(repository)
                 await self.poke(repository)
             except PromptuaryError as error:
                 failed = True
-                log.warning("projection of %s failed, will be tried again: %s", repository, error.message)
+                if isinstance(error, Unavailable):
+                    self._late.set()
+                log.log(level, "projection of %s failed, will be tried again: %s", repository, error.message)
             except Exception:
                 failed = True
                 log.exception("projection of %s failed, will be tried again", repository)
         fed = await self._feeding.catch_up(self._git.names())
         self._ready = self._ready or (fed and not failed)
 
-    async def keep_fed(self) -> None:
-        """Feeds what is late, and has an index made anew that got lost elsewhere. Does nothing where all is here."""
-        if self._feeding.reaches_out and self._ready:
-            await self._feeding.catch_up(self._git.names())
+    async def rest(self, seconds: float) -> None:
+        """Until it is time to reconcile: after so long, or soon after something could not be projected for now."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._late.wait()
+                await asyncio.sleep(LATE_SECONDS)
 
-    async def _doubt(self, repository: RepositoryName) -> None:
-        """Forgets what is held of a repository where the catalogue was changed by somebody else."""
+    async def keep_fed(self) -> None:
+        """Feeds what is late, and has made anew what got lost elsewhere. Does nothing where all is here.
+
+        That goes for the catalogue, too: somebody may have emptied it.
+        """
+        if not (self._feeding.reaches_out and self._ready):
+            return
+        for repository in self._git.names():
+            with suppress(PromptuaryError):  # tried again by whoever feeds, or reconciles
+                if not self._locks[repository].locked() and await self._doubt(repository, refs_too=False):
+                    await self.poke(repository)
+        await self._feeding.catch_up(self._git.names())
+
+    async def _doubt(self, repository: RepositoryName, *, refs_too: bool = True) -> bool:
+        """Forgets what is held of a repository where somebody else changed the catalogue: whether that was so."""
         async with self._locks[repository]:
-            self._seen.pop(repository, None)
-            await self._states.compare(repository)
+            differs = await self._states.compare(repository)
+            if differs or refs_too:
+                self._seen.pop(repository, None)
+            return differs
 
     async def rebuild(self, repository: RepositoryName, progress: Progress = no_progress) -> ProjectionReport:
         """Makes catalogue and search index of a repository anew from Git alone; reads go on meanwhile."""
@@ -136,30 +166,12 @@ class Indexing:
     async def status(self, repository: RepositoryName | None = None) -> list[IndexStatus]:
         """How far each repository is projected."""
         depth = await self._feeding.depth()
-        return [await self._status(name, depth) for name in ([repository] if repository else self._git.names())]
+        names = [repository] if repository else self._git.names()
+        return [await status_of(self._git, self._projection, name, depth) for name in names]
 
     async def waiting(self) -> int:
         """How many templates the search index has not got yet. Raises Unavailable."""
         return await self._feeding.depth()
-
-    async def _status(self, repository: RepositoryName, depth: int) -> IndexStatus:
-        checkpoint = await self._projection.checkpoint(repository)
-        ref = self._git.default_branch(repository)
-        indexed = checkpoint.commit if checkpoint else None
-        with self._git.open(repository) as store:
-            tip = store.resolve(ref)
-            chain = chain_after(store, tip, indexed) if tip else []
-        return IndexStatus(
-            repository=repository,
-            ref=ref,
-            tip=tip,
-            indexed=indexed,
-            ordinal=checkpoint.ordinal if checkpoint else 0,
-            behind=None if chain is None else len(chain),
-            outbox=depth,
-            schema=checkpoint.schema if checkpoint else PROJECTION_SCHEMA,
-            updated_at=checkpoint.updated_at if checkpoint else None,
-        )
 
     async def close(self) -> None:
         """Lets the feeding of the search index end, but not for long; what is left waits in the outbox."""

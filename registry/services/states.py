@@ -58,14 +58,19 @@ class States:
         """Keeps the state that a finished batch has reached."""
         self._held[repository] = state
 
-    async def compare(self, repository: RepositoryName) -> None:
-        """Drops what is held where the catalogue does not say the same: somebody emptied it, or put it back."""
+    async def compare(self, repository: RepositoryName) -> bool:
+        """Drops what is held where the catalogue does not say the same: somebody emptied it, or put it back.
+
+        True where that was so.
+        """
         held = self._held.get(repository)
         if held is None:
-            return
+            return False
         checkpoint = await self._projection.checkpoint(repository)
-        if checkpoint is None or (checkpoint.commit, checkpoint.schema) != (held.commit, PROJECTION_SCHEMA):
+        differs = checkpoint is None or (checkpoint.commit, checkpoint.schema) != (held.commit, PROJECTION_SCHEMA)
+        if differs:
             self.forget(repository)
+        return differs
 
     def forget(self, repository: RepositoryName) -> None:
         """Drops what is held, because a batch that had changed it was not written."""

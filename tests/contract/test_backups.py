@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 
 from registry.adapters.blobs.bucket import BucketBlobStore
 from registry.adapters.blobs.folder import FolderBlobStore
@@ -15,7 +16,7 @@ from registry.adapters.git.archives import GitArchives
 from registry.adapters.git.repositories import LocalRepositories
 from registry.adapters.sql import kept_records, kept_tables
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.disk import open_blob_store
@@ -308,6 +309,21 @@ async def test_records_take_the_place_of_what_there_is_or_nothing_does(database:
         assert await copied(database) == before
     await kept.load(before[:1])
     assert await copied(database) == before[:1]
+
+
+async def test_what_is_read_again_because_a_connection_was_lost_is_given_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database)
+    before = await copied(database)
+    read = database.read
+
+    async def twice(work: Callable[[Connection], Any], *, deadline: Deadline) -> Any:
+        await read(work, deadline=deadline)
+        return await read(work, deadline=deadline)
+
+    monkeypatch.setattr(database, "read", twice)
+    assert await copied(database) == before
 
 
 def test_every_table_that_git_cannot_give_back_is_in_a_backup() -> None:

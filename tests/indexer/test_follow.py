@@ -11,8 +11,9 @@ import pytest
 from indexer import follow
 from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import TemplateFilter
+from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
-from registry.services import maintenance
+from registry.services import indexing, maintenance
 from registry.settings import Settings
 from tests.pushing import REPOSITORY, Pusher, text_template
 
@@ -88,6 +89,24 @@ async def test_the_timer_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_what_could_not_be_projected_for_now_is_projected_soon_after_without_another_hint(
+    following: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "LATE_SECONDS", 0.3)
+    refused = asyncio.Event()
+
+    async def away(_batch: object) -> None:
+        refused.set()
+        raise Unavailable("The catalogue is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(following.indexing._projection, "apply", away)
+        commit = Pusher(following).commit({T.format("a"): text_template()})
+        move(following, REPOSITORY, "update-ref", "refs/heads/main", commit)
+        await asyncio.wait_for(refused.wait(), 5)
+    assert await listed(following, REPOSITORY, ["a"])
 
 
 async def test_repositories_are_maintained_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

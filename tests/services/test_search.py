@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli import app
 from registry.adapters.elasticsearch.cluster import Cluster
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import BadRequest, Unavailable
@@ -97,7 +99,21 @@ async def test_verify_looks_at_old_texts_too(registry: Registry, pusher: Pusher,
     hits = (await cluster.call("POST", f"{alias}/_search", {"size": 100}))["hits"]["hits"]
     (hit,) = [hit for hit in hits if (hit["_source"]["name"], hit["_source"]["version"]) == ("a", 2)]
     await cluster.call("DELETE", f"/{hit['_index']}/_doc/{hit['_id']}", params={"refresh": "true"})
-    assert await registry.verifying.verify(REPOSITORY) == ["The old text of a v2 is missing in the search index."]
+    missing = "The old text of a v2 is missing in the search index."
+    assert await registry.verifying.verify(REPOSITORY) == [missing]
+    here = {
+        "PROMPTUARY_DATA": str(registry.settings.data),
+        "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
+        "PROMPTUARY_NAMESPACE": name,
+    }
+    told = await asyncio.to_thread(CliRunner(env=here).invoke, app, ["index", "verify"])
+    assert (told.exit_code, told.output.splitlines()[1:]) == (
+        1,
+        [f"  {missing}", "Make the indexes anew with: promptuary index rebuild"],
+    )
+    rebuilt = await asyncio.to_thread(CliRunner(env=here).invoke, app, ["index", "rebuild"])
+    assert rebuilt.exit_code == 0, rebuilt.output
+    assert await registry.verifying.verify(REPOSITORY) == []
 
 
 async def test_the_catalogue_answers_while_the_engine_is_away_and_it_catches_up(

@@ -38,15 +38,17 @@ class SqlKeptRecords:
     async def copy(self, take: Callable[[KeptRecord], None]) -> None:
         """Gives every record, all as of one moment. Raises Unavailable."""
 
-        def read(connection: Connection) -> None:
+        def read(connection: Connection) -> list[KeptRecord]:
+            found: list[KeptRecord] = []  # reading is begun again where a connection was lost
             for kind, columns in _COLUMNS.items():
                 statement = select(*columns).order_by(*_order(kind))
                 if kind is RecordKind.KEY:
                     statement = statement.select_from(keys.join(users, users.c.id == keys.c.user_id))
-                for row in connection.execute(statement).mappings():
-                    take(KeptRecord(kind, dict(row)))
+                found += (KeptRecord(kind, dict(row)) for row in connection.execute(statement).mappings())
+            return found
 
-        await self._database.read(read, deadline=Deadline.BATCH)
+        for record in await self._database.read(read, deadline=Deadline.BATCH):
+            take(record)
 
     async def load(self, records: Iterable[KeptRecord]) -> None:
         """Takes them in the place of those that there are, in one transaction. Raises Unavailable, BadRequest."""
