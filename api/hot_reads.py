@@ -18,7 +18,7 @@ from api.answers import Answer
 from api.observing import ID
 from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
-from api.request_log import SLOW_SECONDS, Served, tell
+from api.request_log import SLOW_SECONDS, Served, loggable, tell
 from api.request_meters import HOT_ROUTE, RequestMeters
 from api.template_reads import git_answer, read_answer
 from api.traces import name_request, request_span
@@ -108,6 +108,10 @@ class HotReads:
                 return answer
         except PromptuaryError:
             return None  # the documented route says what is wrong
+        except Exception:
+            # It tries again, and behind the gateway whatever it ends in is a problem that names the request.
+            log.exception("request %s failed on the hot path: %s", request_id.decode(), loggable(scope["path"]))
+            return None
         finally:
             CURRENT.reset(token)
 

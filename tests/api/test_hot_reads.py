@@ -54,6 +54,29 @@ async def test_both_ways_answer_alike(app: Any, keys: dict[str, str], headers: d
             assert made == kept == documented, path
 
 
+async def test_what_nobody_expected_is_a_problem_and_tried_once_more(
+    client: httpx.AsyncClient, stocked: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = 0
+
+    async def read(*asked: Any) -> Any:
+        nonlocal fails
+        fails -= 1
+        if fails >= 0:
+            raise RuntimeError("the handler is closed")
+        return await kept(*asked)
+
+    kept = stocked.templates.read
+    monkeypatch.setattr(stocked.templates, "read", read)
+    assert (await client.get("/templates/support/triage")).status_code == 200  # the key is known to the hot path now
+    fails = 1
+    assert (await client.get("/templates/support/triage?label=latest")).status_code == 200
+    fails = 2
+    answer = await client.get("/templates/support/triage?version=1")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "handler" not in answer.text
+
+
 async def test_answers_are_kept(app: Any, client: httpx.AsyncClient) -> None:
     for _ in range(3):
         await client.get("/templates/support/triage")

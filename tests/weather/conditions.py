@@ -153,7 +153,7 @@ class Weather:
     def surprises(self) -> str:
         """What the processes logged of requests that ended in what nobody expected, with its traceback."""
         lines = [line for each in self._processes() for line in each.log.read_text("utf-8", "replace").splitlines()]
-        return "\n".join(line for line in lines if "failed: " in line and "Traceback" in line)
+        return "\n".join(line for line in lines if "Traceback" in line and ("request " in line or "ASGI" in line))
 
     def tails(self) -> str:
         """The ends of the logs."""
