@@ -26,11 +26,13 @@ async def read_answer(
     Raises BadRequest for a name that is none, TemplateNotFound, TemplateGone, TemplateMoved, VersionNotFound,
     LabelNotFound, RevisionNotFound, Unavailable.
     """
+    if selector.ref is None and selector.at is None:
+        read = await registry.templates.read(repository, parse_name(name), selector)
+        return _answer_of(repository, read, selector, accept, commit_header(read.indexed))
     # Before the read, so that the header never promises a commit that the body has not seen.
     headers = commit_header(await indexed_commit(registry, repository))
-    return _answer_of(
-        repository, await registry.templates.read(repository, parse_name(name), selector), selector, accept, headers
-    )
+    read = await registry.templates.read(repository, parse_name(name), selector)
+    return _answer_of(repository, read, selector, accept, headers)
 
 
 async def git_answer(

@@ -207,7 +207,7 @@ def _compose(
         versions=versions,
         projection=projection,
         source=source,
-        shown=ShownStates(templates=templates, source=source, documents=documents, cache=tier.cache),
+        shown=ShownStates(source=source, documents=documents, cache=tier.cache),
         revisions=Revisions(git=git, templates=templates, versions=versions),
         renderer=renderer,
     )

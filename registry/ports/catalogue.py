@@ -12,6 +12,7 @@ from registry.domain.catalogue import (
     VersionEntry,
 )
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName, TemplateName
+from registry.domain.selected_state import SelectedState
 
 
 class TemplateIndex(Protocol):
@@ -59,6 +60,20 @@ class VersionIndex(Protocol):
 
     async def find_version(self, repository: RepositoryName, name: TemplateName, number: int) -> VersionEntry | None:
         """One version, valid or not."""
+        ...
+
+    async def find_selected(
+        self,
+        repository: RepositoryName,
+        name: TemplateName,
+        *,
+        label: LabelName | None = None,
+        version: int | None = None,
+    ) -> SelectedState:
+        """A template with its version of a number, of a label (``latest`` too), or else its default, and the texts.
+
+        All of it is one state of the catalogue, asked for at once.
+        """
         ...
 
     async def list_versions(

@@ -1,5 +1,6 @@
 """Template files as plain data, without what rendering needs: read once, and kept by content as JSON."""
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -31,7 +32,18 @@ class TemplateDocuments:
         if read.diagnostics or not isinstance(read.value, dict):
             reason = str(read.diagnostics[0]) if read.diagnostics else "it is no mapping"
             raise VersionNotFound(f"This state of {name} is not valid and is not served: {reason}")
-        kept = orjson.dumps(read.value)
+        self._keep(blob, orjson.dumps(read.value))
+        return read.value
+
+    def keep(self, blob: BlobId, kept: bytes) -> dict[str, Any] | None:
+        """The document that somebody has kept as JSON, to be found here from now on; None for what is no document."""
+        with suppress(orjson.JSONDecodeError):
+            document = orjson.loads(kept)
+            if isinstance(document, dict):
+                self._keep(blob, kept)
+                return document
+        return None
+
+    def _keep(self, blob: BlobId, kept: bytes) -> None:
         if len(kept) <= self._kept.maxsize:
             self._kept[blob] = kept
-        return read.value

@@ -17,6 +17,7 @@ from registry.domain.names import parse_name
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.rendering import Rendered
+from registry.domain.selected_state import SelectedState
 from registry.domain.selectors import Selector
 from registry.domain.template import Json, Status, Template
 from registry.ports.catalogue import TemplateIndex, VersionIndex
@@ -41,7 +42,8 @@ class TemplateRead:
     """One state of a template, with all that is needed to use it.
 
     ``version`` is None for a state read by ``ref`` that is no version. ``labels`` are those that point to this
-    version. ``reference`` (``support/triage@12#3f9ac1d2``) is what an application should log.
+    version. ``reference`` (``support/triage@12#3f9ac1d2``) is what an application should log. ``indexed`` is the commit
+    that the catalogue had come to, where it was asked.
     """
 
     name: TemplateName
@@ -62,6 +64,7 @@ class TemplateRead:
     reference: str
     cause: TemplateName | None = None
     moved_from: TemplateName | None = None
+    indexed: CommitId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,9 @@ class Templates:
         if selector.ref is not None or selector.at is not None:
             _, version, loaded = await self.find(repository, name, selector)
             return make_read(version, loaded, (), selector)
-        entry, version = await self._select(repository, name, selector)
+        entry, version, found = await self._select(repository, name, selector)
         labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
-        return make_read(version, await self._shown.load(repository, version), labels, selector)
+        return make_read(version, await self._shown.load(version, found.bodies), labels, selector, found.indexed)
 
     async def renderable(
         self, repository: RepositoryName, name: TemplateName, selector: Selector, stamp: Hashable
@@ -198,34 +201,36 @@ class Templates:
             version, bodies = await self._revisions.read(repository, name, selector)
             loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
             return TemplateEntry(name, 0, None, None, None), version, loaded
-        entry, version = await self._select(repository, name, selector)
-        return entry, version, await self._load(repository, version)
+        entry, version, found = await self._select(repository, name, selector)
+        loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, found.bodies)
+        return entry, version, loaded
 
     async def _select(
         self, repository: RepositoryName, name: TemplateName, selector: Selector
-    ) -> tuple[TemplateEntry, VersionEntry]:
+    ) -> tuple[TemplateEntry, VersionEntry, SelectedState]:
         """The version that the selector names on the default branch, which is valid."""
-        entry = await self._templates.find_template(repository, name)
+        found = await self._versions.find_selected(repository, name, label=selector.label, version=selector.version)
+        entry, version = found.entry, found.version
         if entry is None:
             await explain_unknown(self._templates, repository, name)
-        number = await self._number(repository, entry, selector)
-        found = await self._versions.find_version(repository, name, number)
-        if found is None:
+        number = await self._number(repository, entry, selector, found.rules)
+        if selector.version is None and (version is None or version.number != number):  # the default is a label
+            found = await self._versions.find_selected(repository, name, version=number)
+            version = found.version
+        if version is None:
             raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {entry.version}.")
-        if not found.valid:
-            reason = f": {found.diagnostics[0]}" if found.diagnostics else ""
+        if not version.valid:
+            reason = f": {version.diagnostics[0]}" if version.diagnostics else ""
             raise VersionNotFound(f"Version {number} of {name} is invalid and never served{reason}")
-        return entry, found
+        return entry, version, found
 
-    async def _number(self, repository: RepositoryName, entry: TemplateEntry, selector: Selector) -> int:
+    async def _number(self, repository: RepositoryName, entry: TemplateEntry, selector: Selector, rules: Json) -> int:
         if selector.version is not None:
             return selector.version
         await require_present(self._templates, repository, entry)
-        if selector.label is not None:
-            return _labelled(entry, selector.label)
-        rules = parse_rules(await self._projection.rules(repository))
-        if rules.default_label is not None:
-            return _labelled(entry, rules.default_label)
+        label = selector.label or parse_rules(rules).default_label
+        if label is not None:
+            return _labelled(entry, label)
         if entry.default is None:
             raise VersionNotFound(
                 f"{entry.name} has no valid version that is not a draft; "
@@ -255,8 +260,14 @@ def _labelled(entry: TemplateEntry, label: LabelName) -> int:
     return entry.labels[label]
 
 
-def make_read(version: VersionEntry, shown: Shown, labels: tuple[LabelName, ...], selector: Selector) -> TemplateRead:
-    """The read of a state that the selector named and that ``labels`` point to."""
+def make_read(
+    version: VersionEntry,
+    shown: Shown,
+    labels: tuple[LabelName, ...],
+    selector: Selector,
+    indexed: CommitId | None = None,
+) -> TemplateRead:
+    """The read of a state that the selector named and that ``labels`` point to, as of a commit of the projection."""
     number = version.number or None
     state = f"{','.join(labels)}|{selector.label or ''}|{'' if number else version.commit}"
     return TemplateRead(
@@ -278,4 +289,5 @@ def make_read(version: VersionEntry, shown: Shown, labels: tuple[LabelName, ...]
         reference=version.reference,
         cause=version.cause,
         moved_from=version.moved_from,
+        indexed=indexed,
     )

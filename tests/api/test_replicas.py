@@ -129,7 +129,7 @@ async def test_what_one_has_parsed_another_one_need_not(stack: AsyncExitStack, s
     here, there, _ = await two(stack, settings)
     first = await here.client.get("/templates/support/triage?label=latest")
     async with Redis.from_url(redis_url()) as client:
-        (key,) = await _keys(client, f"{settings.namespace}:cache:*:shown:*")
+        (key,) = await _keys(client, f"{settings.namespace}:cache:*:document:*")
         kept = await client.get(key)
         assert b"Sorts one ticket" in kept
         await client.set(key, kept.replace(b"Sorts one ticket", b"Out of the cache"), px=60_000)
@@ -144,7 +144,7 @@ async def test_what_nobody_here_has_written_is_not_believed(stack: AsyncExitStac
     here, there, _ = await two(stack, settings)
     first = await here.client.get("/templates/support/triage")
     async with Redis.from_url(redis_url()) as client:
-        (key,) = await _keys(client, f"{settings.namespace}:cache:*:shown:*")
+        (key,) = await _keys(client, f"{settings.namespace}:cache:*:document:*")
         await client.set(key, b'{"source": 1', px=60_000)
     second = await there.client.get("/templates/support/triage")
     assert (second.status_code, second.content) == (200, first.content)

@@ -8,7 +8,7 @@ from registry.adapters.sql.builds import LIVE_BUILD
 from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import labels, templates, versions
 from registry.adapters.sql.values import from_json
-from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
+from registry.adapters.sql.version_rows import ALL_VERSIONS, version_of
 from registry.domain.ids import CommitId, LabelName, RepositoryName
 from registry.ports.bundles import BundleRows
 

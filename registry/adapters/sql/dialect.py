@@ -70,6 +70,35 @@ def one_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     return _OneOf(column, bindparam(parameter, type_=ListOf(column.type)))
 
 
+class _InClosure(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+    _is_implicitly_boolean = True
+
+
+@compiles(_InClosure, "sqlite")
+def _closure_in_sqlite(element: _InClosure, compiler: SQLCompiler, **how: Any) -> str:
+    column, pairs, own = (compiler.process(each, **how) for each in element.clauses)
+    alone = f"json_array(json_array(NULL, hex({own})))"
+    member = "json_extract(value, '$[1]')"
+    every = f"SELECT {OF_HEX}({member}) FROM json_each(coalesce({pairs}, {alone})) WHERE {member} IS NOT NULL"  # noqa: S608  (parts that were compiled)
+    return f"{column} IN ({every})"
+
+
+@compiles(_InClosure)
+def _closure_in_postgres(element: _InClosure, compiler: SQLCompiler, **how: Any) -> str:
+    column, pairs, own = (compiler.process(each, **how) for each in element.clauses)
+    every = f"ARRAY(SELECT decode(pair ->> 1, 'hex') FROM json_array_elements(CAST({pairs} AS json)) AS pair)"  # noqa: S608  (as above)
+    return f"{column} = ANY (CASE WHEN {pairs} IS NULL THEN ARRAY[{own}] ELSE {every} END)"
+
+
+def in_closure(
+    column: ColumnElement[bytes], pairs: ColumnElement[str], own: ColumnElement[bytes]
+) -> ColumnElement[bool]:
+    """Whether a blob belongs to a closure: one of its ``pairs``, or where they are null the version's ``own``."""
+    return _InClosure(column, pairs, own)
+
+
 class _Following(FunctionElement[int]):
     type = ID
     inherit_cache = True

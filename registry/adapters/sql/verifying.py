@@ -8,7 +8,7 @@ from registry.adapters.sql.dialect import names_table, one_of
 from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import refs, removals, repositories, template_values, templates
 from registry.adapters.sql.template_index import live_build
-from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
+from registry.adapters.sql.version_rows import ALL_VERSIONS, version_of
 from registry.domain.catalogue import Removal, VersionEntry
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName, TemplateName
 from registry.ports.verifying import StoredKeys

@@ -2,36 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, select, tuple_
 
+from registry.adapters.sql import selected_state
 from registry.adapters.sql.engine import Database, Deadline
-from registry.adapters.sql.tables import closures, commits, label_moves, labels, templates, versions
+from registry.adapters.sql.tables import label_moves, labels, templates, versions
 from registry.adapters.sql.template_index import live_build
-from registry.adapters.sql.values import from_diagnostics, from_json, to_time
+from registry.adapters.sql.values import to_time
+from registry.adapters.sql.version_rows import ALL_VERSIONS, version_of
 from registry.domain.catalogue import LabelMove, Page, VersionEntry
 from registry.domain.cursors import make_cursor, read_cursor
-from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RepositoryName, TemplateName
-from registry.domain.template import Status
-
-ALL_VERSIONS = (
-    select(
-        templates.c.name,
-        versions,
-        commits.c.commit,
-        commits.c.author_name,
-        commits.c.author_email,
-        commits.c.committed_at,
-        commits.c.subject,
-        commits.c.authored_at,
-        commits.c.imported_subject,
-        closures.c.pairs,
-    )
-    .join(versions, versions.c.template_id == templates.c.id)
-    .join(commits, and_(commits.c.build_id == templates.c.build_id, commits.c.ordinal == versions.c.ordinal))
-    .outerjoin(closures, and_(closures.c.build_id == templates.c.build_id, closures.c.digest == versions.c.digest))
-    .where(templates.c.build_id == live_build)
-)
-"""The versions of the live build of ``:repository``, with their commits and closures."""
+from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
+from registry.domain.selected_state import SelectedState
 
 _VERSIONS = ALL_VERSIONS.where(templates.c.name == bindparam("name"))
 _FIND = _VERSIONS.where(versions.c.number == bindparam("number"))
@@ -65,31 +47,6 @@ _ABOVE_ALL = 2**31 - 1
 """More than any version's number, and the largest that PostgreSQL's column takes."""
 
 
-def version_of(row: Row[Any]) -> VersionEntry:
-    """The entry of a row of ``ALL_VERSIONS``."""
-    blob = BlobId(row.blob.hex())
-    return VersionEntry(
-        name=row.name,
-        number=row.number,
-        commit=CommitId(row.commit.hex()),
-        ordinal=row.ordinal,
-        digest=Digest(row.digest.hex()),
-        blob=blob,
-        closure=tuple((name, each) for name, each in from_json(row.pairs) or [(row.name, blob)]),
-        valid=row.status is not None,
-        status=Status(row.status) if row.status is not None else Status.ACTIVE,
-        committed_at=to_time(row.committed_at),
-        author_name=row.author_name,
-        author_email=row.author_email,
-        subject=row.subject,
-        cause=row.cause,
-        moved_from=row.moved_from,
-        diagnostics=from_diagnostics(row.diagnostics),
-        authored_at=to_time(row.authored_at) if row.authored_at is not None else None,
-        imported_subject=row.imported_subject,
-    )
-
-
 def _move_of(row: Row[Any]) -> LabelMove:
     return LabelMove(
         label=row.label,
@@ -120,6 +77,21 @@ class SqlVersionIndex:
             _FIND, {"repository": repository, "name": name, "number": number}
         )
         return version_of(rows[0]) if rows else None
+
+    async def find_selected(
+        self,
+        repository: RepositoryName,
+        name: TemplateName,
+        *,
+        label: LabelName | None = None,
+        version: int | None = None,
+    ) -> SelectedState:
+        """A template with its version of a number, of a label (``latest`` too), or else its default, and the texts."""
+        if version is not None and not 0 < version < _ABOVE_ALL:
+            version = 0
+        wanted: dict[str, Any] = {"repository": repository, "name": name, "number": version, "label": label}
+        statement = selected_state.statement_for(label, version)
+        return selected_state.state_of(await self._database.of(repository).fetch(statement, wanted))
 
     async def list_versions(
         self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam
 from registry.adapters.sql.dialect import one_of
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.tables import commits, digest_head, templates, versions
-from registry.adapters.sql.version_index import ALL_VERSIONS, version_of
+from registry.adapters.sql.version_rows import ALL_VERSIONS, version_of
 from registry.domain.catalogue import VersionEntry
 from registry.domain.ids import CommitId, RepositoryName, TemplateName
 

@@ -1,0 +1,93 @@
+"""One statement for one template: its row, the version that is asked for, that one's texts, and the checkpoint.
+
+As one statement it is one way to the server and back, and sees one state of the catalogue.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, null, select
+
+from registry.adapters.sql.column_types import WORDS
+from registry.adapters.sql.dialect import in_closure
+from registry.adapters.sql.tables import bodies, builds, closures, commits, labels, repositories, templates, versions
+from registry.adapters.sql.values import from_json, to_time
+from registry.adapters.sql.version_rows import VERSION_COLUMNS, version_of
+from registry.domain.catalogue import TemplateEntry
+from registry.domain.ids import BlobId, CommitId, LabelName
+from registry.domain.labels import LATEST
+from registry.domain.selected_state import SelectedState
+
+
+def _selecting(number: ColumnElement[Any], rules: ColumnElement[Any] | None = None) -> Select[Any]:
+    """The template of ``:name`` with its version of that number, a row for each text of the version's closure."""
+    build: ColumnElement[int] = builds.c.id
+    name: ColumnElement[str] = bindparam("name", type_=WORDS)
+    found = repositories.join(builds, build == repositories.c.live_build)
+    found = found.outerjoin(templates, and_(templates.c.build_id == build, templates.c.name == name))
+    if number is labels.c.version:
+        pointing = (labels.c.build_id == build, labels.c.label == bindparam("label"), labels.c.name == name)
+        found = found.outerjoin(labels, and_(*pointing))
+    found = found.outerjoin(versions, and_(versions.c.template_id == templates.c.id, versions.c.number == number))
+    found = found.outerjoin(commits, and_(commits.c.build_id == build, commits.c.ordinal == versions.c.ordinal))
+    found = found.outerjoin(closures, and_(closures.c.build_id == build, closures.c.digest == versions.c.digest))
+    texts = in_closure(bodies.c.blob, closures.c.pairs, versions.c.blob)
+    found = found.outerjoin(bodies, and_(bodies.c.build_id == build, texts))
+    columns = (
+        builds.c.commit.label("indexed"),
+        (null() if rules is None else rules).label("rules"),
+        *_ENTRY,
+        *VERSION_COLUMNS,
+        bodies.c.blob.label("body_blob"),
+        bodies.c.body,
+    )
+    return select(*columns).select_from(found).where(repositories.c.name == bindparam("repository"))
+
+
+_ENTRY = (
+    templates.c.name,
+    templates.c.version,
+    templates.c.latest,
+    templates.c.default_version,
+    templates.c.labels,
+    templates.c.deleted,
+    templates.c.moved_to,
+    templates.c.age,
+)
+
+_BY_NUMBER = _selecting(bindparam("number"))
+_BY_LABEL = _selecting(labels.c.version)
+_LATEST = _selecting(templates.c.latest)
+_DEFAULT = _selecting(templates.c.default_version, builds.c.rules)
+
+
+def statement_for(label: LabelName | None, number: int | None) -> Select[Any]:
+    """The statement that finds a template's version by its number, by a label, or else the default one."""
+    if number is not None:
+        return _BY_NUMBER
+    if label is None:
+        return _DEFAULT
+    return _LATEST if label == LATEST else _BY_LABEL
+
+
+def state_of(rows: Sequence[Row[Any]]) -> SelectedState:
+    """The state that the rows of such a statement tell."""
+    if not rows:
+        return SelectedState()
+    row = rows[0]
+    if row.name is None:
+        return SelectedState(CommitId(row.indexed))
+    entry = TemplateEntry(
+        name=row.name,
+        version=row.version,
+        latest=row.latest,
+        default=row.default_version,
+        facts=None,
+        labels=from_json(row.labels) or {},
+        deleted=row.deleted,
+        moved_to=row.moved_to,
+        updated_at=to_time(-row.age),
+    )
+    version = version_of(row) if row.number is not None else None
+    texts = {BlobId(each.body_blob.hex()): each.body for each in rows if each.body is not None}
+    return SelectedState(CommitId(row.indexed), entry, version, texts, from_json(row.rules))
