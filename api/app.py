@@ -19,6 +19,7 @@ from api.git_http import GitHttp, GitLimits
 from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
+from api.metric_shares import MetricShare
 from api.metrics import Metrics
 from api.observing import Observed
 from api.problem_handlers import add_problem_handlers
@@ -63,8 +64,10 @@ REPOSITORY_NOUNS = (
 )
 
 
-def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
+def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricShare | None = None) -> ASGIApp:
     """The ASGI application of an open registry; an API replica has a Git ``node`` to pass things on to.
+
+    A worker of several has a ``share`` in their metrics.
 
     While its lifespan runs it follows the registry's events; it neither opens nor closes the registry.
     """
@@ -74,7 +77,7 @@ def create_app(registry: Registry, node: "GitNode | None" = None) -> ASGIApp:
 
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp, passes_on=node is not None)
     request_ids, meters = RequestIds(), RequestMeters()
-    documented = documented_app(registry, answers, meters)
+    documented = documented_app(registry, answers, Metrics(registry, answers=answers, requests=meters, share=share))
     gateway = Gateway(
         HotRenders(HotBundles(documented, registry=registry, answers=answers), registry=registry, answers=answers),
         git=_git_of(registry) if registry.role.takes_writes else _no_git,
@@ -107,14 +110,14 @@ async def _no_git(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"Git is served by promptuary git, not by this process.\n"})
 
 
-def documented_app(registry: Registry, answers: AnswerCache, meters: RequestMeters) -> FastAPI:
+def documented_app(registry: Registry, answers: AnswerCache, told: Metrics) -> FastAPI:
     """The documented routes alone."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         following = answers.following(registry.events)
         streams = on_and_on(registry.event_streams.follow, "following events for streams")
-        async with following, registry.reads.saved(), streams:
+        async with following, registry.reads.saved(), streams, told.shared():
             yield
 
     app = FastAPI(
@@ -127,7 +130,7 @@ def documented_app(registry: Registry, answers: AnswerCache, meters: RequestMete
     )
     app.state.registry = registry
     app.state.answers = answers
-    app.state.metrics = Metrics(registry, answers=answers, requests=meters)
+    app.state.metrics = told
     add_problem_handlers(app)
     app.router.routes.extend(_routes(registry.role is not Role.INDEXER))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it

@@ -1,7 +1,7 @@
 """Every metric by name, with its type, its labels and what it says: ``/metrics`` and docs/metrics.md are made of it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 PREFIX = "promptuary_"
 
@@ -14,6 +14,15 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
+class Joined(Enum):
+    """What one page says of several workers on a port."""
+
+    ADDED = "added"
+    HIGHEST = "highest"
+    ASKED = "asked"
+    """What the worker knows that was asked: it is the same for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
     """One metric; a counter's samples end in ``_total`` besides."""
@@ -22,6 +31,7 @@ class MetricFamily:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    joined: Joined = Joined.ADDED
 
     @property
     def full_name(self) -> str:
@@ -29,7 +39,7 @@ class MetricFamily:
         return PREFIX + self.name
 
 
-BUILD = MetricFamily("build", Kind.GAUGE, "Always 1; the labels say what runs.", ("version", "role"))
+BUILD = MetricFamily("build", Kind.GAUGE, "Always 1; the labels say what runs.", ("version", "role"), Joined.HIGHEST)
 REQUESTS = MetricFamily(
     "http_requests", Kind.COUNTER, "Requests that were answered; status 499 is a caller that left before.",
     ("method", "route", "status"),
@@ -60,32 +70,40 @@ PROJECTED_COMMITS = MetricFamily("projected_commits", Kind.COUNTER, "Commits tha
 PROJECTED_VERSIONS = MetricFamily("projected_versions", Kind.COUNTER, "Versions that were written to the catalogue.")
 LAG_COMMITS = MetricFamily(
     "index_lag_commits", Kind.GAUGE, "Commits of a branch that are not projected yet; -1 where it was rewritten.",
-    ("repository", "ref"),
+    ("repository", "ref"), Joined.ASKED,
 )  # fmt: skip
 LAG_SECONDS = MetricFamily(
     "index_lag_seconds", Kind.GAUGE,
     "For how long a branch has been behind without coming nearer, as far as scrapes have seen; 0 where it is not.",
-    ("repository", "ref"),
+    ("repository", "ref"), Joined.ASKED,
 )  # fmt: skip
 ORDINAL = MetricFamily(
-    "index_ordinal", Kind.GAUGE, "How many commits of a branch are projected in all.", ("repository", "ref")
+    "index_ordinal",
+    Kind.GAUGE,
+    "How many commits of a branch are projected in all.",
+    ("repository", "ref"),
+    Joined.ASKED,
 )
-OUTBOX = MetricFamily("outbox_depth", Kind.GAUGE, "Templates that the search index has not got yet.")
+OUTBOX = MetricFamily(
+    "outbox_depth", Kind.GAUGE, "Templates that the search index has not got yet.", joined=Joined.ASKED
+)
 SUBSCRIBERS = MetricFamily("event_subscribers", Kind.GAUGE, "Open streams of events.")
 MAINTENANCE_SECONDS = MetricFamily(
     "maintenance_seconds", Kind.HISTOGRAM, "Seconds that upkeep of a repository took, by task.", ("task", "outcome")
 )
 CIRCUITS = MetricFamily(
     "circuit", Kind.GAUGE, "1 for the state in which a service's circuit breaker is: closed, half_open or open.",
-    ("dependency", "state"),
+    ("dependency", "state"), Joined.HIGHEST,
 )  # fmt: skip
 POOL = MetricFamily(
     "pool_connections", Kind.GAUGE, "Connections to the catalogue's database, by pool and state: in_use, idle, limit.",
     ("pool", "state"),
 )  # fmt: skip
 UNREAD = MetricFamily(
-    "metrics_unread", Kind.GAUGE, "Parts of this page that could not be made just now, as the catalogue is away."
-)
+    "metrics_unread", Kind.GAUGE,
+    "Parts of this page that could not be made just now: the catalogue is away, or other workers cannot be read.",
+    joined=Joined.ASKED,
+)  # fmt: skip
 
 FAMILIES = (
     BUILD, REQUESTS, REQUEST_SECONDS, IN_FLIGHT, CACHE_LOOKUPS, CACHE_BYTES, CACHE_ENTRIES, GATE_SECONDS, PUSHES,

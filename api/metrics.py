@@ -1,8 +1,13 @@
-"""The page ``/metrics`` of one process, for Prometheus: what the process counts by itself, and what is asked for it."""
+"""The page ``/metrics`` for Prometheus: what the process counts by itself, and what is asked for it.
+
+Of several workers on one port each tells what all of them have counted.
+"""
 
 import asyncio
+import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -14,7 +19,9 @@ from prometheus_client.utils import floatToGoString
 
 from api import metric_families as families
 from api.answer_cache import AnswerCache
+from api.background import on_and_on
 from api.metric_families import Kind, MetricFamily
+from api.metric_shares import MetricShare, joined
 from api.request_meters import RequestMeters
 from registry.bootstrap import Registry
 from registry.domain.dependencies import Circuit
@@ -23,8 +30,13 @@ from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.services.index_status import IndexStatus
 from registry.services.meters import SECONDS, Durations, Work
 
+log = logging.getLogger(__name__)
+
 ASKING_SECONDS = 2.0
 """How long the page waits for the catalogue; without it the rest is told."""
+
+SHARE_SECONDS = 1.0
+"""How old what another worker counted may be."""
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 
@@ -41,8 +53,12 @@ class _Asked:
 class Metrics:
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, registry: Registry, *, answers: AnswerCache, requests: RequestMeters) -> None:
+    def __init__(
+        self, registry: Registry, *, answers: AnswerCache, requests: RequestMeters, share: MetricShare | None = None
+    ) -> None:
+        """``share`` is this worker's place where there are several."""
         self._registry = registry
+        self._share = share
         self._numbers = _Numbers(registry, answers, requests)
         self._collected = CollectorRegistry()
         self._collected.register(self._numbers)
@@ -55,8 +71,42 @@ class Metrics:
         """The page and its media type, in the newest format that the caller takes."""
         async with self._turn:
             self._numbers.asked = await self._ask()
+            others = await self._others() if self._share is not None else []
             encode, media_type = choose_encoder(accept)
-            return encode(self._collected), media_type
+            told = CollectorRegistry()
+            told.register(_Told(joined([self._collected.collect(), *others]) if others else self._collected.collect()))
+            return encode(told), media_type
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        """Tells the other workers again and again while the context is open, and a last time when it is left."""
+        if self._share is None:
+            yield
+            return
+        async with on_and_on(self._tell_others, "telling the other workers what this one counts"):
+            yield
+        with suppress(OSError):
+            await self._write()
+
+    async def _tell_others(self) -> None:
+        while True:
+            async with self._turn:
+                await self._write()
+            await asyncio.sleep(SHARE_SECONDS)
+
+    async def _write(self) -> None:
+        if self._share is not None:
+            await asyncio.to_thread(self._share.write, list(self._collected.collect()))
+
+    async def _others(self) -> list[list[Metric]]:
+        """What the others have counted; they get what this page is about to tell, so that no later one tells less."""
+        try:
+            await self._write()
+            return await asyncio.to_thread(self._share.others) if self._share is not None else []
+        except OSError as error:
+            log.warning("what the other workers count cannot be read: %s", error)
+            self._numbers.asked.unread += 1
+            return []
 
     async def _ask(self) -> _Asked:
         asked, indexing = _Asked(), self._registry.indexing
@@ -160,6 +210,21 @@ class _Numbers(Collector):
         ]
         yield _gauge(families.POOL, uses)
         yield _gauge(families.UNREAD, [((), self.asked.unread)])
+
+
+class _Told(Collector):
+    """Metrics that are there already."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, as above."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them."""
+        return self._metrics
 
 
 def _gauge(family: MetricFamily, samples: Labelled) -> Metric:

@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -19,6 +20,7 @@ from api.duties import on_duty
 from api.http_protocol import TypedUrlProtocol
 from api.listening import bind
 from api.logs import say, set_up_logs
+from api.metric_shares import MetricShare
 from api.traces import tracing
 from registry.bootstrap import Registry, open_registry
 from registry.roles import Role
@@ -32,26 +34,30 @@ GRACE_SECONDS = 10
 """How long requests under way may take to end after Ctrl-C."""
 
 
-def run_server(
-    settings: Settings,
-    role: Role = Role.SERVE,
-    listener: socket.socket | None = None,
-    serving: Callable[[], None] | None = None,
-) -> None:
-    """Serves until a signal, on ``listener`` where a parent process has one; calls ``serving`` once it does.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a worker has of the process that keeps it, and others, on one port."""
+
+    listener: socket.socket
+    serving: Callable[[], None]
+    """Called once requests are taken."""
+    share: MetricShare
+
+
+def run_server(settings: Settings, role: Role = Role.SERVE, kept: Kept | None = None) -> None:
+    """Serves until a signal; ``kept`` says that it is one of several workers.
 
     Raises Unavailable where the port, the data folder or a database cannot be used.
     """
     set_up_logs(settings)
-    alone = listener is None
     with (
         tracing(TraceSettings(), role),
         held(settings.data) if role.takes_writes else nullcontext(),
-        closing(listener or bind(settings.host, settings.port)) as listening,
+        closing(kept.listener if kept is not None else bind(settings.host, settings.port)) as listening,
     ):
         if role.takes_writes:
             clear_gates(settings.data)
-        uvloop.run(_serve(settings, role, listening, serving, announced=alone))
+        uvloop.run(_serve(settings, role, listening, kept))
 
 
 class _Server(uvicorn.Server):
@@ -79,9 +85,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(
-    settings: Settings, role: Role, listener: socket.socket, serving: Callable[[], None] | None, *, announced: bool
-) -> None:
+async def _serve(settings: Settings, role: Role, listener: socket.socket, kept: Kept | None) -> None:
     collector.look_seldom()
     async with open_registry(settings, role) as registry, _git_node(settings, role) as node:
         if role.takes_writes:
@@ -89,7 +93,7 @@ async def _serve(
             await registry.accounts.ensure_administrator()
             await _seed(registry)
         config = uvicorn.Config(
-            create_app(registry, node),
+            create_app(registry, node, kept.share if kept is not None else None),
             http=TypedUrlProtocol,
             lifespan="on",
             access_log=False,
@@ -97,12 +101,12 @@ async def _serve(
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        server = _Server(config, registry.event_streams, serving)
+        server = _Server(config, registry.event_streams, kept.serving if kept is not None else None)
         _stop_on_signals(server)
-        announcing = running(announce(registry, server, listener)) if announced else nullcontext()
+        announcing = running(announce(registry, server, listener)) if kept is None else nullcontext()
         async with on_duty(registry), announcing:
             await server.serve(sockets=[listener])
-    if announced:
+    if kept is None:
         say("Stopped.")
 
 

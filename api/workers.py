@@ -3,21 +3,25 @@
 They share the listening socket, so that a connection which waits to be accepted is lost with none of them.
 """
 
+import itertools
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from ctypes import c_bool
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from api.listening import address_of, bind
 from api.logs import say, set_up_logs
-from api.server import run_server
+from api.metric_shares import MetricShare
+from api.server import Kept, run_server
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.roles import Role
 from registry.settings import Settings
@@ -37,8 +41,11 @@ def run_workers(settings: Settings, role: Role, count: int) -> None:
     Once one of them has served, another that cannot start is tried again: those that serve go on meanwhile.
     """
     set_up_logs(settings)
-    with closing(bind(settings.host, settings.port)) as listener:
-        workers = _Workers(settings, role, listener, count)
+    with (
+        closing(bind(settings.host, settings.port)) as listener,
+        TemporaryDirectory(prefix="promptuary-metrics-", ignore_cleanup_errors=True) as folder,
+    ):
+        workers = _Workers(settings, role, listener, count, Path(folder))
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, lambda *_: workers.stop())
         say(f"\nPromptuary's API on {address_of(listener, settings.host)}, {count} processes. Ctrl-C stops it.\n")
@@ -47,16 +54,18 @@ def run_workers(settings: Settings, role: Role, count: int) -> None:
 
 
 class _Workers:
-    def __init__(self, settings: Settings, role: Role, listener: socket.socket, count: int) -> None:
+    def __init__(self, settings: Settings, role: Role, listener: socket.socket, count: int, folder: Path) -> None:
         self._settings = settings
         self._role = role
         self._listener = listener
+        self._folder = folder
+        self._numbers = itertools.count()
         self._stopping = False
         # Ends with this process, however it ends: then the workers end, too.
         self._theirs, self._ours = _context.Pipe(duplex=False)
         # Without a lock, which a worker that is killed could keep.
         self._has_served = _context.RawValue(c_bool, False)
-        self._places = [_Place(self._start()) for _ in range(count)]
+        self._places = [_Place(*self._start()) for _ in range(count)]
 
     def stop(self) -> None:
         """Asks the workers to end; asked again, they end at once."""
@@ -84,40 +93,51 @@ class _Workers:
         if not place.is_told:
             say(f"Worker {worker.pid} ended with {worker.exitcode}; another one takes its place.")
             place.is_told = True
+            with suppress(OSError):  # then its counts are told as those of a worker that waits
+                place.share.end()
         if time.monotonic() < place.started + RESTART_SECONDS:
             return
-        place.take(self._start())
+        place.take(*self._start())
         if self._stopping:  # a signal came meanwhile, when this one was not among those who are told
             place.worker.terminate()
 
-    def _start(self) -> SpawnProcess:
-        arguments = (self._settings, self._role, self._listener, self._theirs, self._has_served)
+    def _start(self) -> tuple[SpawnProcess, MetricShare]:
+        share = MetricShare(self._folder, next(self._numbers))
+        arguments = (self._settings, self._role, self._listener, share, self._theirs, self._has_served)
         worker = _context.Process(target=_work, args=arguments, name="promptuary worker")
         worker.start()
-        return worker
+        return worker, share
 
 
 class _Place:
     """One of the workers, and who took its place after it."""
 
-    def __init__(self, worker: SpawnProcess) -> None:
-        self.take(worker)
+    def __init__(self, worker: SpawnProcess, share: MetricShare) -> None:
+        self.take(worker, share)
 
-    def take(self, worker: SpawnProcess) -> None:
+    def take(self, worker: SpawnProcess, share: MetricShare) -> None:
         """Has a worker that was started at this moment."""
         self.worker = worker
+        self.share = share
         self.started = time.monotonic()
         self.is_told = False
         """Whether its end was told."""
 
 
-def _work(settings: Settings, role: Role, listener: socket.socket, parent: Connection, has_served: c_bool) -> None:
+def _work(
+    settings: Settings,
+    role: Role,
+    listener: socket.socket,
+    share: MetricShare,
+    parent: Connection,
+    has_served: c_bool,
+) -> None:
     def serving() -> None:
         has_served.value = True
 
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        run_server(settings, role, listener, serving)
+        run_server(settings, role, Kept(listener, serving, share))
     except PromptuaryError as error:
         sys.stderr.write(f"promptuary: {error.message}\n")
         sys.exit(UNUSABLE)

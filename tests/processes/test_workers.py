@@ -6,12 +6,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from api.metrics import SHARE_SECONDS
+from api.request_meters import HOT_ROUTE
 from tests.cluster import Cluster, make_cluster
 from tests.databases import address_of, migrated_database
 from tests.running import NoAnswer, Running, children_of, free_port, text_template
@@ -85,6 +88,52 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < end, what
         time.sleep(0.05)
+
+
+@contextmanager
+def asleep(pid: int) -> Iterator[None]:
+    """One worker stopped: the other gets every connection."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def counted(server: Running) -> tuple[float, float]:
+    """How many reads of a template ``/metrics`` tells of, and how many connections are in use or free to be made."""
+    page = server.call("GET", "/metrics")[2]
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    reads = sum(
+        sample.value
+        for sample in samples
+        if sample.name == "promptuary_http_requests_total" and sample.labels["route"] == HOT_ROUTE
+    )
+    limits = [s.value for s in samples if s.name == "promptuary_pool_connections" and s.labels["state"] == "limit"]
+    return reads, max(limits)
+
+
+def test_metrics_are_those_of_all_workers_whichever_is_asked(cluster: Cluster) -> None:
+    server = cluster.replicas[0]
+    until(lambda: len(workers(server)) == 2, "two workers to begin with")
+    one, other = workers(server)
+    time.sleep(2 * SHARE_SECONDS)
+    before, limit = counted(server)
+    with asleep(one):
+        for _ in range(20):
+            server.read("a/b")
+    with asleep(other):
+        for _ in range(30):
+            server.read("a/b")
+    time.sleep(2 * SHARE_SECONDS)
+    for pid in (one, other):
+        with asleep(pid):
+            assert counted(server) == (before + 50, limit)
+    os.kill(other, signal.SIGKILL)
+    until(lambda: len(workers(server) - {other}) == 2, "nobody took its place")
+    with asleep(one):
+        server.wait_until_ready()
+        assert counted(server)[0] == before + 50, "what one counted that has ended"
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(cluster: Cluster) -> None:
