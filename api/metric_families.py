@@ -96,7 +96,9 @@ CIRCUITS = MetricFamily(
     ("dependency", "state"), Joined.HIGHEST,
 )  # fmt: skip
 POOL = MetricFamily(
-    "pool_connections", Kind.GAUGE, "Connections to the catalogue's database, by pool and state: in_use, idle, limit.",
+    "pool_connections", Kind.GAUGE,
+    "Connections to the catalogue's database, by pool (hot, read, write; a shard's with its name) and state: in_use, "
+    "idle, limit.",
     ("pool", "state"),
 )  # fmt: skip
 UNREAD = MetricFamily(

@@ -1,5 +1,6 @@
 """Repositories in two databases: each has its rows in one, everybody sees both, and one can be moved."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import bindparam, func, select
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.known_repositories import KnownRepositories
@@ -149,3 +151,19 @@ def run_move(settings: Settings, *arguments: str) -> "subprocess.CompletedProces
     }
     command = [str(PROMPTUARY), "index", "move", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+async def test_the_pools_of_all_databases_are_told(two: Two) -> None:
+    before = {use.name: use for use in two.database.pools()}
+    assert set(before) == {"hot", "read", "write", "b:hot", "b:read", "b:write"}
+    assert before["b:hot"].limit == before["hot"].limit > 1
+    waiting = [
+        asyncio.create_task(database.fetch(select(func.pg_sleep(bindparam("seconds"))), {"seconds": 0.5}))
+        for database in (two.database, two.database.of(TWO), two.database.of(TWO))
+    ]
+    async with asyncio.timeout(10):
+        while {(use.name, use.in_use) for use in two.database.pools() if use.in_use} != {("hot", 1), ("b:hot", 2)}:
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*waiting)
+    after = {use.name: (use.in_use, use.idle) for use in two.database.pools()}
+    assert (after["hot"], after["b:hot"]) == ((0, 1), (0, 2))

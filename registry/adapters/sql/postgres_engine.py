@@ -81,7 +81,7 @@ class PostgresDatabase(Database):
 
     def pools(self) -> tuple[PoolUse, ...]:
         """How its connections are used at the moment."""
-        return (use_of("read", self._reading.pool), use_of("write", self._writing.pool))
+        return (self._hot.use(), use_of("read", self._reading.pool), use_of("write", self._writing.pool))
 
     async def close(self) -> None:
         """Lets running work end and closes the connections; the database cannot be used after."""

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.adapters.sql.postgres_errors import is_lost
+from registry.domain.dependencies import PoolUse
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # it has no types
 _STATEMENTS = 64
@@ -33,6 +34,8 @@ class HotConnections:
 
     def __init__(self, connect: Callable[..., Awaitable[Any]], size: int) -> None:
         self._connect = connect
+        self._size = size
+        self._in_use = 0
         self._turns = asyncio.Semaphore(size)
         self._idle: list[Any] = []
 
@@ -44,20 +47,31 @@ class HotConnections:
         try:
             async with asyncio.timeout(seconds), self._turns:
                 waiting = False
-                while self._idle:
-                    connection = self._idle.pop()
-                    if connection.is_closed():
-                        continue
-                    try:
-                        return await self._fetch(connection, sql, given)
-                    except Exception as error:
-                        if not is_lost(error):
-                            raise
-                return await self._fetch(await self._connect(record_class=HotRow), sql, given)
+                self._in_use += 1
+                try:
+                    return await self._fetch_by_some(sql, given)
+                finally:
+                    self._in_use -= 1
         except TimeoutError:
             if waiting:
                 raise PoolTimeout from None
             raise
+
+    async def _fetch_by_some(self, sql: str, given: list[Any]) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_closed():
+                continue
+            try:
+                return await self._fetch(connection, sql, given)
+            except Exception as error:
+                if not is_lost(error):
+                    raise
+        return await self._fetch(await self._connect(record_class=HotRow), sql, given)
+
+    def use(self) -> PoolUse:
+        """How they are used at the moment."""
+        return PoolUse("hot", self._in_use, len(self._idle), self._size)
 
     async def _fetch(self, connection: Any, sql: str, given: list[Any]) -> Any:
         try:

@@ -5,6 +5,7 @@ rebuild gives back, is in the main one; so are leadership and signals.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
@@ -55,8 +56,11 @@ class ShardedDatabase(Database):
         return tuple(found for each in self.every() for found in each.dependencies())
 
     def pools(self) -> tuple[PoolUse, ...]:
-        """The main database's."""
-        return self._main.pools()
+        """The main database's, and those of each shard with its name before theirs: ``two:read``."""
+        shards = [
+            replace(use, name=f"{name}:{use.name}") for name, each in self._shards.items() for use in each.pools()
+        ]
+        return (*self._main.pools(), *shards)
 
     async def close(self) -> None:
         """Closes all of them."""
