@@ -1,0 +1,46 @@
+"""A replica that hangs behind nginx: whoever reads is answered by another one soon."""
+
+import asyncio
+import socket
+import time
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from tests.deploy.composed import running_nginx
+from tests.serving import served
+
+BASE = "/api/v1/repositories/default"
+READS = (
+    ("GET", f"{BASE}/templates/a/b"),
+    ("GET", f"{BASE}/search?q=a"),
+    ("GET", f"{BASE}/search/suggestions?q=a"),
+    ("GET", f"{BASE}/bundle?label=latest"),
+    ("POST", f"{BASE}/render/a/b"),
+)
+AT_MOST_SECONDS = 20.0
+"""Nginx gives an answer five seconds, and whatever else it may be for ninety."""
+
+
+async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+    """The replica that lives."""
+    await PlainTextResponse("here")(scope, receive, send)
+
+
+@pytest.mark.e2e
+async def test_a_read_is_not_left_with_a_replica_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as hanging:
+        async with served(answering) as port, httpx.AsyncClient(timeout=AT_MOST_SECONDS) as client:
+            with running_nginx([hanging.getsockname()[1], port]) as front:
+
+                async def ask(method: str, path: str) -> tuple[int, float]:
+                    began = time.monotonic()
+                    answer = await client.request(method, f"http://127.0.0.1:{front}{path}")
+                    return answer.status_code, time.monotonic() - began
+
+                # Of any two, nginx asks each replica one first.
+                answers = await asyncio.gather(*(ask(*read) for read in (*READS, *READS)))
+    assert {status for status, _ in answers} == {200}
+    assert max(seconds for _, seconds in answers) > 1, "nobody met the one that hangs"
