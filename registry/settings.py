@@ -5,14 +5,26 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_REDIS = re.compile(r"rediss?://([^/@]*@)?[^/@:?]+(:[0-9]{1,5})?(/[0-9]*)?(\?.*)?|unix://([^/@]*@)?/.+")
-
+_REDIS_NUMBER = re.compile(r"(/[0-9]*)?")
+_REDIS_SOCKET = re.compile(r"unix://([^/@]*@)?/.+")
+_POSTGRES = ("postgresql://", "postgres://")
 
 PATIENT_SECONDS = 60.0
+
+
+def _address(url: str, *schemes: str) -> SplitResult | None:
+    """The parts of an address with one of these schemes and a host; None where it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at, it says whether it is one
+    except ValueError:
+        return None
+    return parts if parts.scheme in schemes and parts.hostname and not any(map(str.isspace, url)) else None
 
 
 def _pair(word: str, setting: str, form: str) -> tuple[str, str]:
@@ -61,15 +73,33 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if url and not url.get_secret_value().startswith(_POSTGRES):
             raise ValueError("must be an address of PostgreSQL: postgresql://user:password@host:5432/database")
         return url
 
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and not _REDIS.fullmatch(url.get_secret_value()):
+        text = url.get_secret_value() if url else ""
+        if not text or _REDIS_SOCKET.fullmatch(text):
+            return url
+        parts = _address(text, "redis", "rediss")
+        if parts is None or not _REDIS_NUMBER.fullmatch(parts.path):
             raise ValueError("must be an address of Redis: redis://user:password@host:6379/0, or rediss:// with TLS")
+        return url
+
+    @field_validator("elasticsearch_url")
+    @classmethod
+    def _is_elasticsearch(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and _address(url.get_secret_value(), "http", "https") is None:
+            raise ValueError("must be an address of Elasticsearch: http://user:password@host:9200, or https://")
+        return url
+
+    @field_validator("git_url")
+    @classmethod
+    def _is_git_node(cls, url: str | None) -> str | None:
+        if url and _address(url, "http", "https") is None:
+            raise ValueError("must be the address of promptuary git: http://host:8001")
         return url
 
     def patient(self) -> Self:
@@ -80,6 +110,9 @@ class Settings(BaseSettings):
     def _places_are_there(self) -> Self:
         if self.shards and not self.database_url:
             raise ValueError("PROMPTUARY_DATABASE_SHARDS needs PROMPTUARY_DATABASE_URL for all other repositories")
+        for name, address in self.shards.items():
+            if not address.startswith(_POSTGRES):
+                raise ValueError(f"PROMPTUARY_DATABASE_SHARDS gives {name} no address of PostgreSQL: postgresql://…")
         for repository, shard in self.places.items():
             if shard not in self.shards:
                 raise ValueError(f"PROMPTUARY_DATABASE_PLACES puts {repository} in {shard}, which is no shard")
