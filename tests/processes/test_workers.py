@@ -100,6 +100,16 @@ def asleep(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+def both(server: Running) -> tuple[int, int]:
+    """The two workers, once each of them serves."""
+    until(lambda: len(workers(server)) == 2, "two workers to begin with")
+    one, other = workers(server)
+    for pid in (one, other):
+        with asleep(pid):
+            server.wait_until_ready()
+    return one, other
+
+
 def counted(server: Running) -> tuple[float, float]:
     """How many reads of a template ``/metrics`` tells of, and how many connections are in use or free to be made."""
     page = server.call("GET", "/metrics")[2]
@@ -115,8 +125,7 @@ def counted(server: Running) -> tuple[float, float]:
 
 def test_metrics_are_those_of_all_workers_whichever_is_asked(cluster: Cluster) -> None:
     server = cluster.replicas[0]
-    until(lambda: len(workers(server)) == 2, "two workers to begin with")
-    one, other = workers(server)
+    one, other = both(server)
     time.sleep(2 * SHARE_SECONDS)
     before, limit = counted(server)
     with asleep(one):
@@ -151,8 +160,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(cluster: Clus
 def test_a_worker_that_cannot_start_now_is_tried_again_and_the_others_go_on(cluster: Cluster, door: Door) -> None:
     server = cluster.replicas[0]
     assert server.process is not None
-    until(lambda: len(workers(server)) == 2, "two workers to begin with")
-    killed = min(workers(server))
+    killed = min(both(server))
     door.shut()
     try:
         os.kill(killed, signal.SIGKILL)
