@@ -56,7 +56,7 @@ from registry.domain.ids import RepositoryName
 from registry.roles import Role
 
 if TYPE_CHECKING:
-    from api.forwarding import GitNode
+    from api.git_node import GitNode
 
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),

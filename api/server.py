@@ -28,7 +28,7 @@ from registry.services.events import EventStreams
 from registry.settings import Settings, TraceSettings
 
 if TYPE_CHECKING:
-    from api.forwarding import GitNode
+    from api.git_node import GitNode
 
 GRACE_SECONDS = 10
 """How long requests under way may take to end after Ctrl-C."""
@@ -116,7 +116,7 @@ async def _git_node(settings: Settings, role: Role) -> "AsyncIterator[GitNode | 
     if role is not Role.API:
         yield None
         return
-    from api.forwarding import open_git_node  # noqa: PLC0415 - installed with the server tier only
+    from api.git_node import open_git_node  # noqa: PLC0415 - installed with the server tier only
 
     async with open_git_node(settings.git_url) as node:
         yield node

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from pydantic import SecretStr
 
+from registry.adapters.breakers import Breaker as Breaker  # noqa: PLC0414  (the API has one of its own, for the Git node)
 from registry.adapters.memory.cache import MemoryCache
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers

@@ -16,6 +16,7 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
     """The port where an application is served, without its lifespan."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # who comes before the server does waits for it
         config = uvicorn.Config(
             app, http=TypedUrlProtocol, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=2
         )

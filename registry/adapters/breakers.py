@@ -72,6 +72,11 @@ class Breaker:
         """How the service is doing, as of the calls that have been made."""
         return Condition(self.name, self._circuit, self._since, self._reason)
 
+    @property
+    def era(self) -> int:
+        """The era of a call that is made whatever the circuit: its answer closes it at any time."""
+        return self._era
+
     def admit(self) -> int:
         """The era that a call belongs to. Raises Unavailable where it must not be made."""
         if self._circuit is Circuit.OPEN and self._clock() >= self._until:
@@ -85,7 +90,7 @@ class Breaker:
         """The service answered a call of an era."""
         if era == self._era:
             self._failures = 0
-            if self._circuit is Circuit.HALF_OPEN:
+            if self._circuit is not Circuit.CLOSED:
                 self._turn(Circuit.CLOSED, "")
                 log.info("%s answers again", self.name)
 

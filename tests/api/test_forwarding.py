@@ -1,8 +1,12 @@
 """What a replica passes on to the Git node, over real sockets on both sides."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,12 +15,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from api import forwarding
-from api.forwarding import Forwarding, GitNode, open_git_node
+from api import git_node
+from api.forwarding import Forwarding
 from api.gateway import BodyLimits, Gateway
+from api.git_node import GitNode, open_git_node
 from api.observing import LEFT, Observed
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
+from registry.adapters.breakers import REST_SECONDS
 from registry.domain.access import Actor
 from registry.domain.access import Scope as KeyScope
 from registry.domain.dependencies import Circuit
@@ -28,6 +34,7 @@ from tests.serving import served
 
 RENDER = "/api/v1/repositories/default/render/a/b"
 TEMPLATE = "/api/v1/repositories/default/templates/a/b"
+DIFF = "/api/v1/repositories/default/diffs/a/b"
 
 
 @dataclass
@@ -91,14 +98,20 @@ class Setting:
 @pytest.fixture
 async def setting() -> AsyncIterator[Setting]:
     """All of it, running."""
+    git = GitSide()
+    async with served(git) as port, replica(git, port) as made:
+        yield made
+
+
+@asynccontextmanager
+async def replica(git: GitSide, port: int) -> AsyncIterator[Setting]:
+    """A replica whose Git node is at a port."""
     async with AsyncExitStack() as stack:
-        git, meters = GitSide(), RequestMeters()
-        node = await stack.enter_async_context(
-            open_git_node(f"http://127.0.0.1:{await stack.enter_async_context(served(git))}")
-        )
+        meters = RequestMeters()
+        node = await stack.enter_async_context(open_git_node(f"http://127.0.0.1:{port}"))
         gateway = Gateway(away, git=away, accounts=cast("Accounts", Anyone()), limits=BodyLimits(1000, 1000))
-        replica = Forwarding(gateway, node=node, freshness=cast("Freshness", Nowhere()))
-        observed = Observed(replica, request_ids=RequestIds(), meters=meters)
+        forwarding = Forwarding(gateway, node=node, freshness=cast("Freshness", Nowhere()))
+        observed = Observed(forwarding, request_ids=RequestIds(), meters=meters)
         yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)
 
 
@@ -143,8 +156,8 @@ async def test_who_leaves_in_the_middle_of_an_upload_does_not_make_the_git_node_
 @pytest.fixture
 def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more to the Git node, and little patience."""
-    monkeypatch.setattr(forwarding, "CONNECTIONS", 1)
-    monkeypatch.setattr(forwarding, "FREE_SECONDS", 0.2)
+    monkeypatch.setattr(git_node, "CONNECTIONS", 1)
+    monkeypatch.setattr(git_node, "FREE_SECONDS", 0.2)
 
 
 @pytest.mark.usefixtures("one_connection")
@@ -172,7 +185,7 @@ async def test_a_free_connection_is_not_waited_for_without_end(setting: Setting)
 async def test_a_git_node_that_hangs_is_not_waited_for_long_by_who_reads_one_template(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(forwarding, "INSTEAD_SECONDS", 0.2)
+    monkeypatch.setattr(git_node, "TEMPLATE_SECONDS", 0.2)
     go_on = asyncio.Event()
 
     async def hold(_asked: Request) -> Response:
@@ -185,3 +198,93 @@ async def test_a_git_node_that_hangs_is_not_waited_for_long_by_who_reads_one_tem
     finally:
         go_on.set()
     assert (answer[:12], b"Git node is away" in answer) == (b"HTTP/1.1 503", True), answer
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks whether the Git node lives asks soon."""
+    monkeypatch.setattr(git_node, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(git_node, "LIVE_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_read_that_takes_long_is_waited_for_while_the_git_node_lives(setting: Setting) -> None:
+    go_on = asyncio.Event()
+
+    async def hold(asked: Request) -> Response:
+        if asked.url.path == DIFF:
+            await go_on.wait()
+        return PlainTextResponse("at last")
+
+    setting.git.answer = hold
+    reading = asyncio.create_task(setting.say(request("GET", DIFF, "Connection: close")))
+    async with asyncio.timeout(10):
+        while setting.git.asked.count("GET /livez") < 3:
+            await asyncio.sleep(0.01)
+    go_on.set()
+    assert (await reading).endswith(b"at last")
+
+
+ANSWERING = """
+import http.server, sys
+class Git(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "8")
+        self.end_headers()
+        self.wfile.write(b"from Git")
+    do_DELETE = do_GET
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Git)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def git_process() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A Git node of the tests that can be stopped, and its port."""
+    with subprocess.Popen([sys.executable, "-c", ANSWERING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as made:
+        assert made.stdout is not None
+        yield made, int(made.stdout.readline())
+        made.kill()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_git_node_that_hangs_is_waited_for_by_few_reads_and_by_every_write(
+    git_process: tuple[subprocess.Popen[bytes], int],
+) -> None:
+    process, port = git_process
+    read, write = (request(method, DIFF, "Connection: close") for method in ("GET", "DELETE"))
+    async with replica(GitSide(), port) as setting:
+        assert (await setting.say(read)).endswith(b"from Git")
+        process.send_signal(signal.SIGSTOP)
+        writing = asyncio.create_task(setting.say(write))
+        first = await asyncio.gather(*(setting.say(read) for _ in range(3)))
+        assert setting.node.condition().circuit is Circuit.OPEN
+        began = time.monotonic()
+        then = [await setting.say(read) for _ in range(20)]
+        assert time.monotonic() - began < REST_SECONDS, "nobody waits any more"
+        assert {answer[:12] for answer in (*first, *then)} == {b"HTTP/1.1 503"}
+        assert all(b"Git node is away" in answer for answer in (*first, *then))
+        assert not writing.done(), "it has been sent"
+        process.send_signal(signal.SIGCONT)
+        assert (await writing).endswith(b"from Git")
+        async with asyncio.timeout(3 * REST_SECONDS):
+            while not (await setting.say(read)).endswith(b"from Git"):
+                await asyncio.sleep(0.05)
+        assert setting.node.condition().circuit is Circuit.CLOSED
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_read_opens_the_way_again_by_itself(git_process: tuple[subprocess.Popen[bytes], int]) -> None:
+    process, port = git_process
+    read = request("GET", DIFF, "Connection: close")
+    async with replica(GitSide(), port) as setting:
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.gather(*(setting.say(read) for _ in range(3)))
+        process.send_signal(signal.SIGCONT)
+        assert (await setting.say(read))[:12] == b"HTTP/1.1 503", "it is left alone for a moment"
+        async with asyncio.timeout(3 * REST_SECONDS):
+            while not (await setting.say(read)).endswith(b"from Git"):
+                await asyncio.sleep(0.05)

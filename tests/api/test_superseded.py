@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED, make_answer
-from api.forwarding import Forwarding, open_git_node
+from api.forwarding import Forwarding
+from api.git_node import open_git_node
 from api.observing import Observed
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
