@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import signal
 import subprocess
 import threading
@@ -18,50 +17,16 @@ import redis.asyncio
 
 from scripts.services.service import Service
 from tests.cluster import Cluster, make_cluster
+from tests.databases import empty
 from tests.deploy.composed import running_nginx
 from tests.load import Load, assert_kept
 from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk
-from tests.running import NoAnswer, Running, commit, git, run_git, template_path, text_template
+from tests.running import Running, commit, git, run_git, text_template
+from tests.weather.readers import COLD, HOT, Readers
 
-HOT = ("always/there", "always/here")
-COLD = tuple(f"seldom/read-{number}" for number in range(40))
-"""Templates that no process may have in memory: these come from the catalogue, else from Git."""
-COLD_SHARE = 0.1
-LONGEST_READ_SECONDS = 10.0
 RECOVERY_SECONDS = 10.0
 
 Mend = Callable[[], Awaitable[None]]
-
-
-@dataclass
-class Readers:
-    """Reads templates by name, again and again, and keeps what did not come."""
-
-    front: Running
-    cold: bool = True
-    """Whether those are read, too, that may have to come from Git."""
-    stopping: threading.Event = field(default_factory=threading.Event)
-    answers: int = 0
-    slowest: float = 0.0
-    failures: list[str] = field(default_factory=list)
-
-    def read(self) -> None:
-        """Until it is told to stop."""
-        while not self.stopping.is_set():
-            name = random.choice(COLD if self.cold and random.random() < COLD_SHARE else HOT)
-            selector = random.choice(({}, {"label": "latest"}, {"version": "1"}))
-            started = time.monotonic()
-            try:
-                path = template_path(name, **selector)
-                status, _, answer = self.front.call("GET", path, timeout=LONGEST_READ_SECONDS)
-            except NoAnswer as error:
-                self.failures.append(f"{path} after {time.monotonic() - started:.1f} s: {error}")
-            else:
-                self.answers += 1
-                if status != 200:
-                    self.failures.append(f"{path}: {status} {answer}")
-            self.slowest = max(self.slowest, time.monotonic() - started)
-            time.sleep(0.02)
 
 
 @dataclass
@@ -91,7 +56,7 @@ class Weather:
             assert not thread.is_alive()
 
     async def break_(self, part: str, how: str) -> Mend:
-        """Kills or stops a part; what is given mends it."""
+        """Kills, stops, restarts or fills up a part; what is given mends it."""
         if part in self.services:
             return await _break_service(self.services[part], how)
         if (part, how) == ("git", "filled"):
@@ -103,16 +68,31 @@ class Weather:
         }[part]
         return await _break_process(process, how)
 
-    async def verified(self) -> None:
-        """Waits until the projections are equal to Git, ten seconds at most beside what the comparison itself takes."""
+    async def lose(self, part: str) -> None:
+        """Takes all that a service holds, which goes on running: a catalogue's users and keys stay."""
+        service = self.services[part]
+        if part == "redis":
+            async with redis.asyncio.from_url(service.url) as client:
+                await client.flushall()
+        elif part == "elasticsearch":
+            async with httpx.AsyncClient(base_url=service.url) as client:
+                for each in (await client.get("/_cat/indices?format=json&expand_wildcards=all")).json():
+                    assert (await client.delete(f"/{each['index']}")).status_code == 200
+        else:
+            await asyncio.to_thread(empty, service.url, keep=("users", "keys"))
+
+    async def verified(self, seconds: float = RECOVERY_SECONDS) -> None:
+        """Waits until the projections are equal to Git, so long at most beside what the comparison itself takes."""
+        paused = self.load.pausing.is_set()
         self.load.pausing.set()
         try:
-            await self._verified()
+            await self._verified(seconds)
         finally:
-            self.load.pausing.clear()
+            if not paused:
+                self.load.pausing.clear()
 
-    async def _verified(self) -> None:
-        until = time.monotonic() + RECOVERY_SECONDS
+    async def _verified(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
         while True:
             done = await asyncio.to_thread(self.cluster.git.command, "index", "verify", "--json")
             if done.returncode == 0:
@@ -215,6 +195,9 @@ async def _break_service(service: Service, how: str) -> Mend:
     if how == "stopped":
         await service.stop()
         return service.cont
+    if how == "restarted":
+        await service.restart()
+        return _nothing
     await service.kill()
 
     async def start() -> None:
@@ -233,13 +216,22 @@ async def _break_process(process: Running, how: str) -> Mend:
             process.process.send_signal(signal.SIGCONT)
 
         return cont
+    if how == "restarted":
+        process.process.terminate()
+        assert await asyncio.to_thread(process.process.wait, 30) == 0, process.tail()
+        await _start(process)
+        return _nothing
     process.kill()
+    return partial(_start, process)
 
-    async def start() -> None:
-        process.begin()
-        await asyncio.to_thread(process.wait_until_ready)
 
-    return start
+async def _start(process: Running) -> None:
+    process.begin()
+    await asyncio.to_thread(process.wait_until_ready)
+
+
+async def _nothing() -> None:
+    """What was restarted is there again."""
 
 
 def push(server: Running, folder: Path, files: dict[str, str]) -> subprocess.CompletedProcess[bytes]:

@@ -1,10 +1,11 @@
-"""Bad weather: each part of the server tier killed and stopped under load, one at a time and several at once.
+"""Bad weather: each part of the server tier killed, stopped, restarted and filled up under load, one and several at once.
 
 Reads by name go on, writes are done durably or refused with 503, and soon afterwards the projections are Git's.
 """
 
 import asyncio
 import itertools
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,31 +16,31 @@ from tests.weather.conditions import Weather, fair_weather
 PARTS = ("postgres", "elasticsearch", "redis", "indexer", "git", "api")
 WAYS = ("killed", "stopped")
 BROKEN_SECONDS = 3.0
+LOSS_SECONDS = 15.0
+"""What is lost is looked for every five seconds; the machine may be busy."""
 
 # A service that is asked whether it answers, and does not, leaves its driver's socket to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-ONE_AT_A_TIME = [((part, how),) for part in PARTS for how in WAYS]
+Condition = Sequence[tuple[str, str]]
+ONE_AT_A_TIME = [((part, how),) for part in PARTS for how in (*WAYS, "restarted")]
 FILLED = [((part, "filled"),) for part in ("postgres", "elasticsearch", "redis", "git")]
 ALL_STORES = (("postgres", "killed"), ("elasticsearch", "killed"), ("redis", "killed"))
-SHORT = [
-    (("postgres", "killed"),),
+SHORT: list[Condition] = [
+    (("postgres", "restarted"), ("git", "restarted"), ("api", "restarted")),
     (("postgres", "stopped"),),
     (("elasticsearch", "stopped"), ("redis", "stopped")),
-    (("indexer", "stopped"),),
+    (("indexer", "stopped"), ("api", "stopped")),
     (("git", "killed"),),
-    (("api", "stopped"),),
     (("postgres", "filled"),),
-    (("elasticsearch", "filled"), ("redis", "filled")),
-    (("git", "filled"),),
+    (("elasticsearch", "filled"), ("redis", "filled"), ("git", "filled")),
     ALL_STORES,
 ]
-Condition = Sequence[tuple[str, str]]
 
 
 async def endure(weather: Weather, condition: Condition) -> None:
     """Breaks what the condition names, waits, mends it, and looks whether all is well."""
-    parts = {part for part, _ in condition}
+    parts = {part for part, how in condition if how != "restarted"}  # which is one after the other
     weather.readers.cold = not {"postgres", "git"} <= parts  # with both away only memory is left
     mends = [await weather.break_(part, how) for part, how in condition]
     await asyncio.sleep(BROKEN_SECONDS)
@@ -51,6 +52,21 @@ async def endure(weather: Weather, condition: Condition) -> None:
     weather.assert_kept()
 
 
+async def lose(weather: Weather) -> None:
+    """Takes what the services hold, and looks whether the running indexers make it anew, nobody telling them to."""
+    await weather.lose("elasticsearch")
+    await weather.lose("redis")
+    await weather.writes_again()
+    weather.load.pausing.set()  # what is written would show the loss: the timers alone have to find it
+    await weather.verified(LOSS_SECONDS)
+    weather.readers.pausing.set()
+    await weather.lose("postgres")
+    await weather.verified(LOSS_SECONDS)
+    weather.load.pausing.clear()
+    weather.readers.pausing.clear()
+    await weather.writes_again()
+
+
 async def run_through(folder: Path, conditions: Sequence[Condition]) -> None:
     async with fair_weather(folder) as weather:
         weather.begin()
@@ -58,7 +74,10 @@ async def run_through(folder: Path, conditions: Sequence[Condition]) -> None:
             await weather.writes_again()
             for condition in conditions:
                 print(condition, flush=True)  # noqa: T201 - a failure names where it was
+                began = time.monotonic()
                 await endure(weather, condition)
+                print(f"  {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
+            await lose(weather)
         finally:
             weather.end()
         weather.assert_kept()
