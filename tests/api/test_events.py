@@ -27,6 +27,16 @@ def server(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server for those who do not mind what others did."""
+    folder = tmp_path_factory.mktemp("shared")
+    running = Running(folder / "data", folder / "log")
+    running.start()
+    yield running
+    running.stop()
+
+
 def put(server: Running, name: str, text: str) -> str:
     """Writes a template, new or not; the commit."""
     status, _, answer = server.put(name, text_template(text), If_Match="*")
@@ -206,12 +216,13 @@ def test_after_the_branch_was_rewritten_everything_is_to_be_read_again(server: R
 
 
 @pytest.mark.parametrize("unknown", ["nonsense", "99-9c1f0a6d3b7e", "1-000000000000", ""])
-def test_an_id_that_is_not_of_this_history_gives_a_reset(server: Running, unknown: str) -> None:
-    put(server, REFUND, "one")
-    with streaming(server, unknown) as stream:
+def test_an_id_that_is_not_of_this_history_gives_a_reset(shared: Running, unknown: str) -> None:
+    name = f"unknown/id-{len(unknown)}"
+    put(shared, name, "one")
+    with streaming(shared, unknown) as stream:
         assert [each.event for each in stream.take(1)] == ["reset"]
-        put(server, REFUND, "two")
-        assert shown(stream.take(1)) == [("template_changed", REFUND)]
+        put(shared, name, "two")
+        assert shown(stream.take(1)) == [("template_changed", name)]
 
 
 def test_filters(server: Running) -> None:
@@ -252,14 +263,14 @@ def test_many_may_listen(server: Running) -> None:
         assert all(stream.ended.wait(2) for stream in streams)
 
 
-def test_who_may_not_read_gets_no_stream(server: Running) -> None:
-    assert server.call("GET", EVENTS, headers={"Authorization": "Bearer pmt_nothing"})[0] == 401
-    assert server.call("GET", EVENTS.replace("default", "other"))[0] == 404
-    assert server.call("GET", f"{EVENTS}?type=templates")[0] == 400
-    assert server.call("GET", f"{EVENTS}?since=0")[0] == 400
-    reader = server.command("key", "create", "--scope", "read", "--json")
+def test_who_may_not_read_gets_no_stream(shared: Running) -> None:
+    assert shared.call("GET", EVENTS, headers={"Authorization": "Bearer pmt_nothing"})[0] == 401
+    assert shared.call("GET", EVENTS.replace("default", "other"))[0] == 404
+    assert shared.call("GET", f"{EVENTS}?type=templates")[0] == 400
+    assert shared.call("GET", f"{EVENTS}?since=0")[0] == 400
+    reader = shared.command("key", "create", "--scope", "read", "--json")
     secret = json.loads(reader.stdout)["key"]
-    with socket.create_connection(("127.0.0.1", server.port)) as plain:
+    with socket.create_connection(("127.0.0.1", shared.port)) as plain:
         plain.sendall(f"GET {EVENTS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n\r\n".encode())
         assert plain.recv(100).startswith(b"HTTP/1.1 200")
 
