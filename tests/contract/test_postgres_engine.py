@@ -175,10 +175,12 @@ async def hanging_way(address: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
     ways: set[asyncio.Task[None]] = set()
 
     async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65_536):
-            await goes.wait()
-            target.write(data)
-        target.close()
+        try:
+            while data := await source.read(65_536):
+                await goes.wait()
+                target.write(data)
+        finally:
+            target.close()
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await goes.wait()
@@ -188,10 +190,13 @@ async def hanging_way(address: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
 
     server = await asyncio.start_server(lead, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield changed(address, netloc=f"{there.username}:{there.password}@127.0.0.1:{port}"), goes
-    server.close()
-    for way in ways:
-        way.cancel()
+    try:
+        yield changed(address, netloc=f"{there.username}:{there.password}@127.0.0.1:{port}"), goes
+    finally:
+        server.close()
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
 
 
 @pytest.mark.parametrize("ask", [lambda database: database.read(runs("SELECT 2")), lambda database: hot(database, 2)])
