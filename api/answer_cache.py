@@ -106,7 +106,9 @@ class AnswerCache:
         the last answer is given, marked, if the repository is not known to have changed since; else what ``instead``
         makes, which does not ask the catalogue; else the last answer all the same.
         """
-        state = self._states.setdefault(repository, _State(repository))
+        state = self._states.get(repository)
+        if state is None:
+            state = self._states[repository] = _State(repository)
         ways: list[Make] = [partial(self._share, state, key, make)]
         if instead is not None:
             ways.append(instead)

@@ -6,8 +6,7 @@ to five times what this does; see docs/decisions.)
 """
 
 import logging
-from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -24,12 +23,18 @@ from api.template_reads import git_answer, read_answer
 from api.traces import name_request, request_span
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
-from registry.domain.selectors import parse_selector
+from registry.domain.selectors import Selector, parse_selector
 
 log = logging.getLogger(__name__)
 
 PREFIX = b"/api/v1/repositories/"
 NOUN = b"/templates/"
+QUERIES = 256
+"""For how many queries it is kept what they select: one for each label and version that is asked for now."""
+
+QUERY_BYTES = 200
+"""Longer ones select nothing that is answered here."""
+
 CACHEABLE = frozenset({"label", "version"})
 """Selectors whose answer only a projection can change. Other refs move without one, so ``ref`` is not kept."""
 
@@ -119,25 +124,33 @@ class HotReads:
         wanted = _wanted(key)
         if wanted is None:
             return None
-        repository, name, query = wanted
+        repository, name, selector = wanted
         known = self._registry.repositories.require(repository)
-        selector = parse_selector(label=query.get("label"), version=query.get("version"))
         read, instead = (
             partial(way, self._registry, known, name, selector, key[2]) for way in (read_answer, git_answer)
         )
         return await self._cache.fetch(known, key, read, instead=instead)
 
 
-def _wanted(key: Key) -> tuple[str, str, Mapping[str, str]] | None:
-    """Repository, template and query of a plain read; None for everything that is not one."""
+def _wanted(key: Key) -> tuple[str, str, Selector] | None:
+    """Repository, template and selector of a plain read; None for everything that is not one. Raises BadRequest."""
     repository, noun, name = key[0][len(PREFIX) :].partition(NOUN)
-    if not noun or not name or b"/" in repository:
+    if not noun or not name or b"/" in repository or len(key[1]) > QUERY_BYTES:
         return None
     try:
-        pairs = parse_qsl(key[1].decode("ascii"), keep_blank_values=True, strict_parsing=bool(key[1]), errors="strict")
-        query = dict(pairs)
-        if len(query) != len(pairs) or not query.keys() <= CACHEABLE:
+        selector = _selector_of(key[1])
+        if selector is None:
             return None
-        return repository.decode("ascii"), unquote_to_bytes(name).decode(), query
+        return repository.decode("ascii"), unquote_to_bytes(name).decode(), selector
     except ValueError:
         return None
+
+
+@lru_cache(QUERIES)
+def _selector_of(query: bytes) -> Selector | None:
+    """What a query selects; None for one that says more. Raises ValueError and BadRequest for what cannot be read."""
+    pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+    said = dict(pairs)
+    if len(said) != len(pairs) or not said.keys() <= CACHEABLE:
+        return None
+    return parse_selector(label=said.get("label"), version=said.get("version"))

@@ -99,6 +99,28 @@ def in_closure(
     return _InClosure(column, pairs, own)
 
 
+class _Pointed(FunctionElement[int]):
+    type = ID
+    inherit_cache = True
+
+
+@compiles(_Pointed, "sqlite")
+def _pointed_in_sqlite(element: _Pointed, compiler: SQLCompiler, **how: Any) -> str:
+    labels, label = (compiler.process(each, **how) for each in element.clauses)
+    return f"json_extract({labels}, '$.\"' || {label} || '\"')"
+
+
+@compiles(_Pointed)
+def _pointed_in_postgres(element: _Pointed, compiler: SQLCompiler, **how: Any) -> str:
+    labels, label = (compiler.process(each, **how) for each in element.clauses)
+    return f"CAST(CAST({labels} AS json) ->> {label} AS integer)"
+
+
+def pointed(labels: ColumnElement[str], label: ColumnElement[str]) -> ColumnElement[int]:
+    """The version that a label points to, of a template's labels as JSON; null where it does not carry it."""
+    return _Pointed(labels, label)
+
+
 class _Following(FunctionElement[int]):
     type = ID
     inherit_cache = True

@@ -6,11 +6,11 @@ As one statement it is one way to the server and back, and sees one state of the
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, null, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, null, select
 
 from registry.adapters.sql.column_types import WORDS
-from registry.adapters.sql.dialect import in_closure
-from registry.adapters.sql.tables import bodies, builds, closures, commits, labels, repositories, templates, versions
+from registry.adapters.sql.dialect import in_closure, pointed
+from registry.adapters.sql.tables import bodies, builds, closures, commits, repositories, templates, versions
 from registry.adapters.sql.values import from_json, to_time
 from registry.adapters.sql.version_rows import VERSION_COLUMNS, version_of
 from registry.domain.catalogue import TemplateEntry
@@ -25,19 +25,17 @@ def _selecting(number: ColumnElement[Any], rules: ColumnElement[Any] | None = No
     name: ColumnElement[str] = bindparam("name", type_=WORDS)
     found = repositories.join(builds, build == repositories.c.live_build)
     found = found.outerjoin(templates, and_(templates.c.build_id == build, templates.c.name == name))
-    if number is labels.c.version:
-        pointing = (labels.c.build_id == build, labels.c.label == bindparam("label"), labels.c.name == name)
-        found = found.outerjoin(labels, and_(*pointing))
     found = found.outerjoin(versions, and_(versions.c.template_id == templates.c.id, versions.c.number == number))
     found = found.outerjoin(commits, and_(commits.c.build_id == build, commits.c.ordinal == versions.c.ordinal))
     found = found.outerjoin(closures, and_(closures.c.build_id == build, closures.c.digest == versions.c.digest))
     texts = in_closure(bodies.c.blob, closures.c.pairs, versions.c.blob)
     found = found.outerjoin(bodies, and_(bodies.c.build_id == build, texts))
     columns = (
+        templates.c.name,
+        *VERSION_COLUMNS,
         builds.c.commit.label("indexed"),
         (null() if rules is None else rules).label("rules"),
         *_ENTRY,
-        *VERSION_COLUMNS,
         bodies.c.blob.label("body_blob"),
         bodies.c.body,
     )
@@ -45,7 +43,6 @@ def _selecting(number: ColumnElement[Any], rules: ColumnElement[Any] | None = No
 
 
 _ENTRY = (
-    templates.c.name,
     templates.c.version,
     templates.c.latest,
     templates.c.default_version,
@@ -55,8 +52,11 @@ _ENTRY = (
     templates.c.age,
 )
 
+_OTHERS = 1 + len(VERSION_COLUMNS)
+"""Where the columns of ``version_of`` end. Columns are taken by place: by name takes twice as long, in every read."""
+
 _BY_NUMBER = _selecting(bindparam("number"))
-_BY_LABEL = _selecting(labels.c.version)
+_BY_LABEL = _selecting(pointed(templates.c.labels, bindparam("label", type_=WORDS)))
 _LATEST = _selecting(templates.c.latest)
 _DEFAULT = _selecting(templates.c.default_version, builds.c.rules)
 
@@ -70,24 +70,26 @@ def statement_for(label: LabelName | None, number: int | None) -> Select[Any]:
     return _LATEST if label == LATEST else _BY_LABEL
 
 
-def state_of(rows: Sequence[Row[Any]]) -> SelectedState:
+def state_of(rows: Sequence[Sequence[Any]]) -> SelectedState:
     """The state that the rows of such a statement tell."""
     if not rows:
         return SelectedState()
     row = rows[0]
-    if row.name is None:
-        return SelectedState(CommitId(row.indexed))
+    name, _, found, *_ = row
+    indexed, rules, number, latest, default, labels, deleted, moved_to, age, *_ = row[_OTHERS:]
+    if name is None:
+        return SelectedState(CommitId(indexed))
     entry = TemplateEntry(
-        name=row.name,
-        version=row.version,
-        latest=row.latest,
-        default=row.default_version,
+        name=name,
+        version=number,
+        latest=latest,
+        default=default,
         facts=None,
-        labels=from_json(row.labels) or {},
-        deleted=row.deleted,
-        moved_to=row.moved_to,
-        updated_at=to_time(-row.age),
+        labels=from_json(labels) or {},
+        deleted=deleted,
+        moved_to=moved_to,
+        updated_at=to_time(-age),
     )
-    version = version_of(row) if row.number is not None else None
-    texts = {BlobId(each.body_blob.hex()): each.body for each in rows if each.body is not None}
-    return SelectedState(CommitId(row.indexed), entry, version, texts, from_json(row.rules))
+    version = version_of(row) if found is not None else None
+    texts = {BlobId(each[-2].hex()): each[-1] for each in rows if each[-1] is not None}
+    return SelectedState(CommitId(indexed), entry, version, texts, from_json(rules))
