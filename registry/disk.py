@@ -76,11 +76,14 @@ def snapshot_of(settings: Settings) -> SqliteVersionSnapshot:
 
 
 def _catalogue_health(settings: Settings) -> CatalogueHealth:
-    if not settings.database_url:
-        return SqliteHealth(settings.catalogue)
+    address = settings.database_url.get_secret_value() if settings.database_url else ""
+    return _database_health(address) if address else SqliteHealth(settings.catalogue)
+
+
+def _database_health(address: str) -> CatalogueHealth:
     from registry.adapters.sql.postgres_health import PostgresHealth  # noqa: PLC0415 - of the extra ``server``
 
-    return PostgresHealth(settings.database_url.get_secret_value())
+    return PostgresHealth(address)
 
 
 def health_of(settings: Settings) -> Health:
@@ -90,6 +93,8 @@ def health_of(settings: Settings) -> Health:
         git=repositories_of(settings),
         git_health=LocalGitHealth(settings.repositories),
         catalogue_health=_catalogue_health(settings),
+        shards={name: _database_health(address) for name, address in settings.shards.items()},
+        shard_of=settings.places,
         places=LocalPlaces(),
         clock=SystemClock(),
     )

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from registry.domain.catalogue import PROJECTION_SCHEMA
@@ -33,13 +34,18 @@ class Health:
         git: Repositories,
         git_health: GitHealth,
         catalogue_health: CatalogueHealth,
+        shards: Mapping[str, CatalogueHealth],
+        shard_of: Mapping[str, str],
         places: PlaceHealth,
         clock: Clock,
     ) -> None:
+        """``shard_of`` names the shards of the repositories that are in one."""
         self._data = data.resolve()
         self._git = git
         self._git_health = git_health
         self._catalogue = catalogue_health
+        self._shards = shards
+        self._shard_of = shard_of
         self._places = places
         self._clock = clock
 
@@ -58,6 +64,9 @@ class Health:
             yield programs.sqlite_finding(version, missing)
         else:
             yield programs.postgres_finding(version, missing)
+        for name, each in self._shards.items():
+            finding = programs.postgres_finding(each.version(), each.missing_features())
+            yield replace(finding, subject=_shard(name))
         yield programs.shell_finding(self._places.shell())
         temporary = Path(tempfile.gettempdir())
         yield folders.temporary_finding(temporary, self._places.try_out(temporary))
@@ -84,28 +93,42 @@ class Health:
 
     def of_catalogue(self, *, serving: bool, deep: bool) -> Iterator[Finding]:
         """The catalogue's file, and the key that opens the server."""
-        file, facts, data = self._data / "catalogue.sqlite", self._catalogue.look(), folders.quoted(self._data)
+        facts = self._catalogue.look()
         in_file = self._catalogue.engine() == SQLITE
-        yield catalogue.catalogue_finding(file, facts) if in_file else catalogue.database_finding(facts)
+        file = self._data / "catalogue.sqlite" if in_file else None
+        yield catalogue.catalogue_finding(facts, file)
         key = self._places.look(self._data / "admin-key")
         text = _text(key.path)
         scope = self._catalogue.scope_of_key(hash_secret(text.strip())) if text is not None else None
         yield folders.key_file_finding(key, scope, text)
+        yield from self._of_projected(self._catalogue, facts, file, serving=serving, deep=deep)
+        for name, each in self._shards.items():
+            facts = each.look()
+            yield replace(catalogue.catalogue_finding(facts, None), subject=_shard(name))
+            for finding in self._of_projected(each, facts, None, serving=serving, deep=deep):
+                yield replace(finding, subject=_shard(name))
+
+    def _of_projected(
+        self, health: CatalogueHealth, facts: CatalogueFacts, file: Path | None, *, serving: bool, deep: bool
+    ) -> Iterator[Finding]:
+        """What one database has of Git."""
+        data = folders.quoted(self._data)
         if facts.reached is not None:
-            if in_file:
+            if file is not None:
                 yield catalogue.log_finding(facts)
             yield catalogue.search_finding(facts, serving, data)
             yield catalogue.rebuild_finding(facts, serving, data)
         if deep and facts.exists and facts.unusable is None:
-            damage = self._catalogue.damage()
-            yield catalogue.damage_finding(damage, file) if in_file else catalogue.rows_finding(damage, data)
+            damage = health.damage()
+            yield catalogue.damage_finding(damage, file) if file else catalogue.rows_finding(damage, data)
 
     def of_repositories(self, *, deep: bool) -> Iterator[Finding]:
         """Every repository, and how far the catalogue is behind it."""
         yield repositories.strays_finding(self._git_health.strays(), "repositories/")
-        facts = self._catalogue.look()
+        facts, main = {name: each.look() for name, each in self._shards.items()}, self._catalogue.look()
         for name in self._git.names():
-            yield from self._of_repository(name, facts, deep=deep)
+            known = facts.get(self._shard_of.get(name, ""), main)
+            yield from self._of_repository(name, known, deep=deep)
 
     def _of_repository(self, name: RepositoryName, known: CatalogueFacts, *, deep: bool) -> Iterator[Finding]:
         facts, fix = self._git_health.look(name), f"promptuary doctor --fix --data {folders.quoted(self._data)}"
@@ -142,6 +165,11 @@ class Health:
         with self._git.open(name) as store:
             chain = chain_after(store, facts.tip, reached.commit)
         return None if chain is None else len(chain)
+
+
+def _shard(name: str) -> str:
+    """The subject of findings of one."""
+    return f"shard {name}"
 
 
 def _text(file: Path) -> str | None:

@@ -1,6 +1,7 @@
 """Whether the catalogue can be used and has what Git has."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from registry.domain.health import Finding, Grade, well
@@ -12,46 +13,58 @@ MOST_LOG_BYTES = 256 << 20
 MUCH_OUTBOX = 1_000
 
 
-def catalogue_finding(file: Path, facts: CatalogueFacts) -> Finding:
-    """Whether its file can be read and is of this version's schema."""
-    if not facts.exists:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What is said of a catalogue's file, or of its database."""
+
+    name: str
+    where: str
+    unusable: str
+    mend: str
+    older: str
+    bring_up: str
+    go_back: str
+
+
+def _words_of(file: Path | None) -> _Words:
+    if file is None:
+        return _Words(
+            name="the database",
+            where=" in PostgreSQL",
+            unusable="The server does not start; a running one answers what it has in memory or in Git.",
+            mend="Mind what the reason says, and the database's address. What is projected is filled from Git again.",
+            older="Nothing or an older Promptuary wrote it; users and keys of another database are not in it.",
+            bring_up="Start the server with this version: it makes the tables and fills them from Git.",
+            go_back="name another database",
+        )
+    aside = f"mv {file.name} {file.name}.broken"
+    return _Words(
+        name="it",
+        where="",
+        unusable="The server does not start: reads are answered from it.",
+        mend=f"Mind what the reason says. A damaged file is moved away ({aside}) and made anew from Git; keys are not.",
+        older="An older Promptuary wrote it; a server of that version may still run on it.",
+        bring_up="Restart the server with this version: it brings the file up to date when it starts.",
+        go_back="bring back the backup from before the upgrade",
+    )
+
+
+def catalogue_finding(facts: CatalogueFacts, file: Path | None) -> Finding:
+    """Whether its ``file``, or else its database, can be used and is of this version's schema."""
+    words = _words_of(file)
+    if file is not None and not facts.exists:
         why = "It is made anew from Git, but users and API keys lie in it alone: all keys stop working."
         remedy = f"Bring {file.name} back from a backup, or start the server and make new keys (promptuary key create)."
         return Finding("catalogue", Grade.PROBLEM, f"there is no {file.name}", why=why, remedy=remedy)
     if facts.unusable is not None:
-        why = "The server does not start: reads are answered from it."
-        aside = f"mv {file.name} {file.name}.broken"
-        remedy = (
-            f"Mind what the reason says. A damaged file is moved away ({aside}) and made anew from Git; keys are not."
-        )
-        return Finding("catalogue", Grade.PROBLEM, facts.unusable, why=why, remedy=remedy)
+        return Finding("catalogue", Grade.PROBLEM, facts.unusable, why=words.unusable, remedy=words.mend)
     if facts.revision == facts.newest:
-        return well("catalogue", f"schema {facts.revision}")
-    found = f"it has schema {facts.revision or 'none'}, this version has {facts.newest}"
+        return well("catalogue", f"schema {facts.revision}{words.where}")
+    found = f"{words.name} has schema {facts.revision or 'none'}, this version has {facts.newest}"
     if facts.revision is None or facts.revision < facts.newest:
-        why = "An older Promptuary wrote it; a server of that version may still run on it."
-        remedy = "Restart the server with this version: it brings the file up to date when it starts."
-        return Finding("catalogue", Grade.WARNING, found, why=why, remedy=remedy)
+        return Finding("catalogue", Grade.WARNING, found, why=words.older, remedy=words.bring_up)
     why = "A newer Promptuary wrote it; this version does not start on it."
-    remedy = "Install that version again, or bring back the backup from before the upgrade."
-    return Finding("catalogue", Grade.PROBLEM, found, why=why, remedy=remedy)
-
-
-def database_finding(facts: CatalogueFacts) -> Finding:
-    """Whether the database can be used and is of this version's schema."""
-    if facts.unusable is not None:
-        why = "The server does not start; a running one answers what it has in memory or in Git."
-        remedy = "Mind what the reason says, and PROMPTUARY_DATABASE_URL. What is projected is filled from Git again."
-        return Finding("catalogue", Grade.PROBLEM, facts.unusable, why=why, remedy=remedy)
-    if facts.revision == facts.newest:
-        return well("catalogue", f"schema {facts.revision} in PostgreSQL")
-    found = f"the database has schema {facts.revision or 'none'}, this version has {facts.newest}"
-    if facts.revision is None or facts.revision < facts.newest:
-        why = "Nothing or an older Promptuary wrote it; users and keys of another database are not in it."
-        remedy = "Start the server with this version: it makes the tables and fills them from Git."
-        return Finding("catalogue", Grade.WARNING, found, why=why, remedy=remedy)
-    why = "A newer Promptuary wrote it; this version does not start on it."
-    remedy = "Install that version again, or name another database."
+    remedy = f"Install that version again, or {words.go_back}."
     return Finding("catalogue", Grade.PROBLEM, found, why=why, remedy=remedy)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import bindparam, func, select
 
 from registry.adapters.sql.engine import Database
@@ -20,6 +20,8 @@ from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.sharding import ShardedDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.bootstrap import open_registry
+from registry.disk import health_of
+from registry.domain.health import Grade
 from registry.domain.ids import RepositoryName
 from registry.domain.reads import ReadState
 from registry.domain.search import Query
@@ -135,7 +137,24 @@ async def test_a_repository_is_moved_and_then_lies_there_alone(addresses: tuple[
         assert tidied.returncode == 0, tidied.stderr
         assert await registry.verifying.verify(DEFAULT) == []
     assert ("default" in names_in(main), "default" in names_in(shard)) == (False, True)
+    assert ill_of(after) == {}
+    elsewhere = after.model_copy(update={"database_shards": SecretStr("b=postgresql://kim:hush@127.0.0.1:1/none")})
+    assert ill_of(elsewhere) == {("shard b", "postgresql"): "problem", ("shard b", "catalogue"): "problem"}
+    unplaced = after.model_copy(update={"database_places": None})
+    assert ill_of(unplaced) == {("default", "index"): "warning"}, "the main database has nothing of it"
     assert fetch_sql("SELECT 1 FROM search_indexes WHERE repository = 'default'", address=main) == []
+
+
+def ill_of(settings: Settings) -> dict[tuple[str, str], str]:
+    """What ``promptuary doctor`` finds that is not well with the catalogue, by subject and check."""
+    health, about = health_of(settings), {"postgresql", "catalogue", "catalogue-pages", "search", "rebuild", "index"}
+    found = [
+        *health.of_programs(),
+        *health.of_catalogue(serving=False, deep=True),
+        *health.of_repositories(deep=False),
+    ]
+    assert len([each for each in found if each.subject == "shard b"]) in {2, 5}
+    return {(f.subject, f.check): f.grade.value for f in found if f.check in about and f.grade is not Grade.OK}
 
 
 def run_move(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
