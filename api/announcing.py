@@ -12,7 +12,7 @@ from api import collector
 from api.listening import address_of
 from api.logs import say
 from registry.bootstrap import Registry
-from registry.roles import Role
+from registry.process_kinds import ProcessKind
 
 NOTICE_SECONDS = 1.0
 """Work that takes longer than this before the server is ready is told about."""
@@ -23,7 +23,7 @@ async def announce(registry: Registry, server: uvicorn.Server, listener: socket.
     while not server.started:  # noqa: ASYNC110  (uvicorn sets a flag, no event)
         await asyncio.sleep(0.005)
     address = address_of(listener, registry.settings.host)
-    say(banner(registry, address) if registry.role.takes_writes else short_banner(registry, address))
+    say(banner(registry, address) if registry.process.takes_writes else short_banner(registry, address))
     await _wait_until_ready(registry)
     collector.leave_alone()
 
@@ -63,7 +63,7 @@ Ctrl-C stops it.
 
 def short_banner(registry: Registry, address: str) -> str:
     """What is told of a process that is one of several."""
-    if registry.role is Role.INDEXER:
+    if registry.process is ProcessKind.INDEXER:
         return (
             f"\nPromptuary's indexer for {registry.settings.data}; its health: {address}/readyz\n\nCtrl-C stops it.\n"
         )

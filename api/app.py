@@ -53,7 +53,7 @@ from api.routes import (
 )
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
-from registry.roles import Role
+from registry.process_kinds import ProcessKind
 
 if TYPE_CHECKING:
     from api.git_node import GitNode
@@ -80,11 +80,11 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
     documented = documented_app(registry, answers, Metrics(registry, answers=answers, requests=meters, share=share))
     gateway = Gateway(
         HotRenders(HotBundles(documented, registry=registry, answers=answers), registry=registry, answers=answers),
-        git=_git_of(registry) if registry.role.takes_writes else _no_git,
+        git=_git_of(registry) if registry.process.takes_writes else _no_git,
         accounts=registry.accounts,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
     )
-    if registry.role is Role.INDEXER:
+    if registry.process is ProcessKind.INDEXER:
         return Observed(gateway, request_ids=request_ids, meters=meters)
     behind = _forwarding(gateway, node, registry) if node is not None else gateway
     observed = Observed(behind, request_ids=request_ids, meters=meters)
@@ -132,7 +132,7 @@ def documented_app(registry: Registry, answers: AnswerCache, told: Metrics) -> F
     app.state.answers = answers
     app.state.metrics = told
     add_problem_handlers(app)
-    app.router.routes.extend(_routes(registry.role is not Role.INDEXER))
+    app.router.routes.extend(_routes(registry.process is not ProcessKind.INDEXER))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way to change it
     return app
 

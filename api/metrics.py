@@ -112,7 +112,7 @@ class Metrics:
         asked, indexing = _Asked(), self._registry.indexing
 
         async def status() -> None:
-            if self._registry.role.has_disk:
+            if self._registry.process.has_disk:
                 asked.status = await indexing.status()
 
         async def outbox() -> None:
@@ -144,7 +144,7 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics but those of the process itself."""
-        yield _gauge(families.BUILD, [((version("promptuary"), self._registry.role.value), 1)])
+        yield _gauge(families.BUILD, [((version("promptuary"), self._registry.process.value), 1)])
         yield from self._http()
         yield from self._work()
         yield from self._index()

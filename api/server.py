@@ -23,7 +23,7 @@ from api.logs import say, set_up_logs
 from api.metric_shares import MetricShare
 from api.traces import tracing
 from registry.bootstrap import Registry, open_registry
-from registry.roles import Role
+from registry.process_kinds import ProcessKind
 from registry.services.events import EventStreams
 from registry.settings import Settings, TraceSettings
 
@@ -44,20 +44,20 @@ class Kept:
     share: MetricShare
 
 
-def run_server(settings: Settings, role: Role = Role.SERVE, kept: Kept | None = None) -> None:
+def run_server(settings: Settings, process: ProcessKind = ProcessKind.SERVE, kept: Kept | None = None) -> None:
     """Serves until a signal; ``kept`` says that it is one of several workers.
 
     Raises Unavailable where the port, the data folder or a database cannot be used.
     """
     set_up_logs(settings)
     with (
-        tracing(TraceSettings(), role),
-        held(settings.data) if role.takes_writes else nullcontext(),
+        tracing(TraceSettings(), process),
+        held(settings.data) if process.takes_writes else nullcontext(),
         closing(kept.listener if kept is not None else bind(settings.host, settings.port)) as listening,
     ):
-        if role.takes_writes:
+        if process.takes_writes:
             clear_gates(settings.data)
-        uvloop.run(_serve(settings, role, listening, kept))
+        uvloop.run(_serve(settings, process, listening, kept))
 
 
 class _Server(uvicorn.Server):
@@ -85,10 +85,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(settings: Settings, role: Role, listener: socket.socket, kept: Kept | None) -> None:
+async def _serve(settings: Settings, process: ProcessKind, listener: socket.socket, kept: Kept | None) -> None:
     collector.look_seldom()
-    async with open_registry(settings, role) as registry, _git_node(settings, role) as node:
-        if role.takes_writes:
+    async with open_registry(settings, process) as registry, _git_node(settings, process) as node:
+        if process.takes_writes:
             await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
             await registry.accounts.ensure_administrator()
             await _seed(registry)
@@ -111,9 +111,9 @@ async def _serve(settings: Settings, role: Role, listener: socket.socket, kept: 
 
 
 @asynccontextmanager
-async def _git_node(settings: Settings, role: Role) -> "AsyncIterator[GitNode | None]":
+async def _git_node(settings: Settings, process: ProcessKind) -> "AsyncIterator[GitNode | None]":
     """The Git node that an API replica passes things on to. Raises BadRequest where none is set."""
-    if role is not Role.API:
+    if process is not ProcessKind.API:
         yield None
         return
     from api.git_node import open_git_node  # noqa: PLC0415 - installed with the server tier only

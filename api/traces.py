@@ -30,13 +30,13 @@ class _Traced:
 
 
 @contextmanager
-def tracing(settings: TraceSettings, role: str) -> Iterator[None]:
+def tracing(settings: TraceSettings, process: str) -> Iterator[None]:
     """Sends spans to where the settings say while the context is open. Raises Unavailable where that cannot be."""
     if not settings.wanted:
         yield
         return
     try:
-        provider = _provider(role)
+        provider = _provider(process)
     except ImportError as error:
         raise Unavailable(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: it comes with promptuary[server]."
@@ -53,7 +53,7 @@ def tracing(settings: TraceSettings, role: str) -> Iterator[None]:
         provider.shutdown()
 
 
-def _provider(role: str) -> "TracerProvider":
+def _provider(process: str) -> "TracerProvider":
     """Its sampler, headers, batches and whatever else are set as OpenTelemetry's own settings say."""
     from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
@@ -61,7 +61,7 @@ def _provider(role: str) -> "TracerProvider":
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    resource = Resource.create({"service.version": version(NAME), "promptuary.role": role})
+    resource = Resource.create({"service.version": version(NAME), "promptuary.role": process})
     if "unknown_service" in str(resource.attributes.get("service.name", "unknown_service")):
         resource = resource.merge(Resource({"service.name": NAME}))
     provider = TracerProvider(resource=resource)

@@ -23,7 +23,7 @@ from api.logs import say, set_up_logs
 from api.metric_shares import MetricShare
 from api.server import Kept, run_server
 from registry.domain.errors import PromptuaryError, Unavailable
-from registry.roles import Role
+from registry.process_kinds import ProcessKind
 from registry.settings import Settings
 
 UNUSABLE = 2
@@ -35,7 +35,7 @@ LOOK_SECONDS = 0.5
 _context = get_context("spawn")
 
 
-def run_workers(settings: Settings, role: Role, count: int) -> None:
+def run_workers(settings: Settings, process: ProcessKind, count: int) -> None:
     """Serves with so many processes until a signal. Raises Unavailable where they cannot be started.
 
     Once one of them has served, another that cannot start is tried again: those that serve go on meanwhile.
@@ -45,7 +45,7 @@ def run_workers(settings: Settings, role: Role, count: int) -> None:
         closing(bind(settings.host, settings.port)) as listener,
         TemporaryDirectory(prefix="promptuary-metrics-", ignore_cleanup_errors=True) as folder,
     ):
-        workers = _Workers(settings, role, listener, count, Path(folder))
+        workers = _Workers(settings, process, listener, count, Path(folder))
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, lambda *_: workers.stop())
         say(f"\nPromptuary's API on {address_of(listener, settings.host)}, {count} processes. Ctrl-C stops it.\n")
@@ -54,9 +54,11 @@ def run_workers(settings: Settings, role: Role, count: int) -> None:
 
 
 class _Workers:
-    def __init__(self, settings: Settings, role: Role, listener: socket.socket, count: int, folder: Path) -> None:
+    def __init__(
+        self, settings: Settings, process: ProcessKind, listener: socket.socket, count: int, folder: Path
+    ) -> None:
         self._settings = settings
-        self._role = role
+        self._process = process
         self._listener = listener
         self._folder = folder
         self._numbers = itertools.count()
@@ -103,7 +105,7 @@ class _Workers:
 
     def _start(self) -> tuple[SpawnProcess, MetricShare]:
         share = MetricShare(self._folder, next(self._numbers))
-        arguments = (self._settings, self._role, self._listener, share, self._theirs, self._has_served)
+        arguments = (self._settings, self._process, self._listener, share, self._theirs, self._has_served)
         worker = _context.Process(target=_work, args=arguments, name="promptuary worker")
         worker.start()
         return worker, share
@@ -126,7 +128,7 @@ class _Place:
 
 def _work(
     settings: Settings,
-    role: Role,
+    process: ProcessKind,
     listener: socket.socket,
     share: MetricShare,
     parent: Connection,
@@ -137,7 +139,7 @@ def _work(
 
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        run_server(settings, role, Kept(listener, serving, share))
+        run_server(settings, process, Kept(listener, serving, share))
     except PromptuaryError as error:
         sys.stderr.write(f"promptuary: {error.message}\n")
         sys.exit(UNUSABLE)

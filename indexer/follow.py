@@ -22,10 +22,9 @@ async def run(registry: Registry) -> None:
 
     Whoever projects also watches refs, whoever takes the writes keeps repositories packed.
     """
-    beside = [
-        *([asyncio.create_task(each(registry)) for each in (_watch_on, _keep_fed)] if registry.role.projects else []),
-        *([asyncio.create_task(_maintain(registry))] if registry.role.takes_writes else []),
-    ]
+    process = registry.process
+    works = [*([_watch_on, _keep_fed] if process.projects else []), *([_maintain] if process.takes_writes else [])]
+    beside = [asyncio.create_task(work(registry)) for work in works]
     try:
         while True:
             await attempt(registry, None)

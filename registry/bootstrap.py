@@ -21,8 +21,8 @@ from registry.ports.renderer import Renderer
 from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
 from registry.ports.snapshots import VersionSnapshot
+from registry.process_kinds import ProcessKind
 from registry.processes import open_judges, open_renderer
-from registry.roles import Role
 from registry.services.accounts import Accounts
 from registry.services.backups import Backups
 from registry.services.blames import Blames
@@ -78,7 +78,7 @@ class Registry:
     """Everything that a way in needs."""
 
     settings: Settings
-    role: Role
+    process: ProcessKind
     git: Repositories
     renderer: Renderer
     cache: Cache
@@ -121,18 +121,18 @@ class Registry:
 
 
 @asynccontextmanager
-async def open_registry(settings: Settings, role: Role = Role.SERVE) -> AsyncIterator[Registry]:
+async def open_registry(settings: Settings, process: ProcessKind = ProcessKind.SERVE) -> AsyncIterator[Registry]:
     """What the settings say: SQLite and everything in this process, or what is set of the server tier.
 
     Raises Unavailable where the data folder or a database cannot be used. On leaving, accepted writes are finished.
     """
-    disk = open_disk(settings) if role.has_disk else None
+    disk = open_disk(settings) if process.has_disk else None
     async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
         known = tier.known_repositories
         git = disk or known
-        snapshot = snapshot_of(settings) if role.takes_writes else None
-        registry = _compose(settings, role, git, renderer, judges, tier, snapshot)
-        async with nullcontext() if role.has_disk else known.followed(), snapshot or nullcontext():
+        snapshot = snapshot_of(settings) if process.takes_writes else None
+        registry = _compose(settings, process, git, renderer, judges, tier, snapshot)
+        async with nullcontext() if process.has_disk else known.followed(), snapshot or nullcontext():
             yield registry
         await registry.writes.close()
         await registry.indexing.close()
@@ -147,9 +147,9 @@ class _Projected:
     told: EventBus
 
 
-def _projected(tier: Tier, role: Role) -> _Projected:
+def _projected(tier: Tier, process: ProcessKind) -> _Projected:
     """Raises Unavailable where another process has to project and the catalogue is none that processes can share."""
-    if role.projects:
+    if process.projects:
         sizes = (ENTRIES_AT_ONCE, ENGINE_ENTRIES_AT_ONCE)
         feeds = (SearchFeed(outbox=o, index=i, at_once=n) for (o, i), n in zip(_fed(tier), sizes, strict=False))
         return _Projected(tier.projection, tuple(feeds), tier.events)
@@ -170,14 +170,14 @@ def _fed(tier: Tier) -> tuple[tuple[Outbox, CountedSearchIndex], ...]:
 
 def _compose(
     settings: Settings,
-    role: Role,
+    process: ProcessKind,
     git: LocalRepositories | KnownRepositories,
     renderer: Renderer,
     judges: Judges,
     tier: Tier,
     snapshot: VersionSnapshot | None,
 ) -> Registry:
-    projected = _projected(tier, role)
+    projected = _projected(tier, process)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
     documents, grace = TemplateDocuments(), settings.auth_grace
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
@@ -218,7 +218,7 @@ def _compose(
     proposals = Proposals(git=git, gate=gate, indexing=indexing, templates=reading, versions=versions, clock=clock)
     return Registry(
         settings=settings,
-        role=role,
+        process=process,
         git=git,
         renderer=renderer,
         cache=tier.cache,
@@ -238,7 +238,7 @@ def _compose(
         blames=Blames(git=git, templates=reading, origins=tier.origins),
         digests=Digests(origins=tier.origins),
         bundles=Bundles(index=tier.bundles, projection=projection, templates=templates, documents=documents),
-        freshness=Freshness(git=git if role.has_disk else None, indexing=indexing),
+        freshness=Freshness(git=git if process.has_disk else None, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),
         imports=Imports(
@@ -267,9 +267,9 @@ def _compose(
         ),
         maintenance=_maintenance(settings, git, projection, meters),
         readiness=Readiness(
-            role=role,
+            process=process,
             indexing=indexing,
-            is_projected=indexing.ready if role.has_disk else tier.known_repositories.is_projected,
+            is_projected=indexing.ready if process.has_disk else tier.known_repositories.is_projected,
             dependencies=tier.dependencies,
         ),
         meters=meters,

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Role(StrEnum):
+class ProcessKind(StrEnum):
     """``promptuary serve``, ``git``, ``indexer`` and ``api``."""
 
     SERVE = "serve"
@@ -14,14 +14,14 @@ class Role(StrEnum):
     @property
     def has_disk(self) -> bool:
         """Whether it runs where the repositories lie."""
-        return self is not Role.API
+        return self is not ProcessKind.API
 
     @property
     def takes_writes(self) -> bool:
         """Whether pushes and writes come to it: of those there is one for a data folder."""
-        return self in {Role.SERVE, Role.GIT}
+        return self in {ProcessKind.SERVE, ProcessKind.GIT}
 
     @property
     def projects(self) -> bool:
         """Whether it writes the catalogue; the others wait until one that does has."""
-        return self in {Role.SERVE, Role.INDEXER}
+        return self in {ProcessKind.SERVE, ProcessKind.INDEXER}

@@ -67,17 +67,17 @@ def api(
     _run("api", settings_of(None, port=port, host=host), workers=workers)
 
 
-def _run(role: str, settings: "Settings", *, workers: int = 1) -> None:
+def _run(process: str, settings: "Settings", *, workers: int = 1) -> None:
     from api.server import run_server
     from api.workers import run_workers
     from registry.domain.errors import PromptuaryError
-    from registry.roles import Role
+    from registry.process_kinds import ProcessKind
 
     try:
         if workers > 1:
-            run_workers(settings, Role(role), workers)
+            run_workers(settings, ProcessKind(process), workers)
         else:
-            run_server(settings, Role(role))
+            run_server(settings, ProcessKind(process))
     except PromptuaryError as error:
         fail(error.message, UNUSABLE)
     except ModuleNotFoundError as error:

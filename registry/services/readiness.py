@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from registry.domain.dependencies import Condition
 from registry.domain.wording import counted
 from registry.ports.dependencies import Dependency
-from registry.roles import Role
+from registry.process_kinds import ProcessKind
 from registry.services.indexing import Indexing
 
 
@@ -19,12 +19,12 @@ class Readiness:
     def __init__(
         self,
         *,
-        role: Role,
+        process: ProcessKind,
         indexing: Indexing,
         is_projected: Callable[[], bool],
         dependencies: Sequence[Dependency] = (),
     ) -> None:
-        self._role = role
+        self._process = process
         self._indexing = indexing
         self._is_projected = is_projected
         self._dependencies = list(dependencies)
@@ -41,7 +41,7 @@ class Readiness:
 
     async def reasons(self) -> list[str]:
         """What has to be projected first, a line each; may be empty while that is being found out."""
-        if not self._role.has_disk:
+        if not self._process.has_disk:
             return ["nothing is projected yet, or the catalogue is away: are the Git node and an indexer running?"]
         return [
             f"{state.repository}: "
