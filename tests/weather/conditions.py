@@ -243,9 +243,12 @@ def push(server: Running, folder: Path, files: dict[str, str]) -> subprocess.Com
 
 
 @asynccontextmanager
-async def fair_weather(folder: Path) -> AsyncIterator[Weather]:
-    """All of it, running, with services of its own, and with small disks for PostgreSQL and Git."""
-    with small_disk(folder / "postgres", 300), small_disk(folder / "data", 64):
+async def fair_weather(folder: Path, minutes: float = 5.0) -> AsyncIterator[Weather]:
+    """All of it, running, with services of its own, and with disks for PostgreSQL and Git that are soon filled up.
+
+    The load writes a few megabytes a minute, which have to fit in for so long.
+    """
+    with small_disk(folder / "postgres", int(250 + 10 * minutes)), small_disk(folder / "data", int(14 + 10 * minutes)):
         async with _whole(folder) as weather:
             yield weather
 
@@ -253,7 +256,7 @@ async def fair_weather(folder: Path) -> AsyncIterator[Weather]:
 @asynccontextmanager
 async def _whole(folder: Path) -> AsyncIterator[Weather]:
     async with (
-        own_postgres(folder, max_connections="200") as postgres,
+        own_postgres(folder, max_connections="200", max_wal_size="64MB") as postgres,
         own_elasticsearch(folder) as elasticsearch,
         own_redis(folder) as redis,
     ):

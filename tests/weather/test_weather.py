@@ -68,7 +68,7 @@ async def lose(weather: Weather) -> None:
 
 
 async def run_through(folder: Path, conditions: Sequence[Condition]) -> None:
-    async with fair_weather(folder) as weather:
+    async with fair_weather(folder, minutes=max(5.0, len(conditions) / 2)) as weather:
         weather.begin()
         try:
             await weather.writes_again()

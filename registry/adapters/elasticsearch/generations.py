@@ -8,9 +8,10 @@ its first moment, so that no other process takes it for a stray, which is what a
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from registry.adapters.elasticsearch.cluster import Cluster, NotThere
+from registry.adapters.elasticsearch.cluster import BULK_SECONDS, Cluster, NotThere
 from registry.adapters.elasticsearch.mapping import FILLING, SERVING, mappings
 from registry.domain.errors import Conflict, Unavailable
 from registry.domain.ids import RepositoryName
@@ -23,6 +24,7 @@ _FRESH_SECONDS = 1.0
 """How long it is believed that an index is there and whole."""
 
 _RANDOM_BYTES = 2
+_TIDY_SECONDS = 5.0
 _GIVEN_UP_SECONDS = 600.0
 """An index that was only begun so long ago is that of a process that was killed: two calls lie between."""
 
@@ -148,7 +150,8 @@ class Generations:
         try:
             await self._alias([move, write, begun])
         except Unavailable:
-            await self._delete(index)
+            with suppress(Unavailable):  # it is swept later where it cannot be asked for that now
+                await self._delete(index, seconds=_TIDY_SECONDS)
             raise
 
     async def _alias(self, moves: list[dict[str, Any]]) -> None:
@@ -170,9 +173,9 @@ class Generations:
             if not aliases or (aliases == {self._begun(repository)} and _age(index) > _GIVEN_UP_SECONDS):
                 await self._delete(index)
 
-    async def _delete(self, index: str) -> None:
+    async def _delete(self, index: str, seconds: float = BULK_SECONDS) -> None:
         try:
-            await self._cluster.call("DELETE", f"/{index}")
+            await self._cluster.call("DELETE", f"/{index}", seconds=seconds)
         except NotThere:
             return  # another process swept it
 
