@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from api.answers import FROM_CACHE, SUPERSEDED, Answer
-from api.background import running
+from registry.background import running
 from registry.domain.errors import Unavailable
 from registry.domain.events import Event, EventsMissed
 from registry.domain.ids import RepositoryName

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import openapi
 from api.answer_cache import AnswerCache
-from api.background import on_and_on
 from api.data_folder import gates_folder
 from api.gateway import BodyLimits, Gateway
 from api.git_http import GitHttp, GitLimits
@@ -51,6 +50,7 @@ from api.routes import (
     templates,
     versions,
 )
+from registry.background import on_and_on
 from registry.bootstrap import Registry
 from registry.domain.ids import RepositoryName
 from registry.process_kinds import ProcessKind
@@ -116,7 +116,7 @@ def documented_app(registry: Registry, answers: AnswerCache, told: Metrics) -> F
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         following = answers.following(registry.events)
-        streams = on_and_on(registry.event_streams.follow, "following events for streams")
+        streams = on_and_on("following events for streams", registry.event_streams.follow)
         async with following, registry.reads.saved(), streams, told.shared():
             yield
 

@@ -19,10 +19,10 @@ from prometheus_client.utils import floatToGoString
 
 from api import metric_families as families
 from api.answer_cache import AnswerCache
-from api.background import on_and_on
 from api.metric_families import Kind, MetricFamily
 from api.metric_shares import MetricShare, joined
 from api.request_meters import RequestMeters
+from registry.background import on_and_on
 from registry.bootstrap import Registry
 from registry.domain.dependencies import Circuit
 from registry.domain.errors import PromptuaryError
@@ -83,7 +83,7 @@ class Metrics:
         if self._share is None:
             yield
             return
-        async with on_and_on(self._tell_others, "telling the other workers what this one counts"):
+        async with on_and_on("telling the other workers what this one counts", self._tell_others):
             yield
         with suppress(OSError):
             await self._write()

@@ -14,7 +14,6 @@ import uvloop
 from api import collector
 from api.announcing import ShownProgress, announce
 from api.app import create_app
-from api.background import running
 from api.data_folder import clear_gates, held
 from api.duties import on_duty
 from api.http_protocol import TypedUrlProtocol
@@ -22,6 +21,7 @@ from api.listening import bind
 from api.logs import say, set_up_logs
 from api.metric_shares import MetricShare
 from api.traces import tracing
+from registry.background import running
 from registry.bootstrap import Registry, open_registry
 from registry.process_kinds import ProcessKind
 from registry.services.events import EventStreams

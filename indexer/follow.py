@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
+from contextlib import AsyncExitStack
 
-from indexer.lasting import lasting
 from indexer.watch import watch_refs
+from registry.background import lasting, running
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
@@ -24,15 +25,12 @@ async def run(registry: Registry) -> None:
     """
     process = registry.process
     works = [*([_watch_on, _keep_fed] if process.projects else []), *([_maintain] if process.takes_writes else [])]
-    beside = [asyncio.create_task(work(registry)) for work in works]
-    try:
+    async with AsyncExitStack() as beside:
+        for work in works:
+            await beside.enter_async_context(running(work(registry)))
         while True:
             await attempt(registry, None)
             await registry.indexing.rest(registry.settings.reconcile_seconds)
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
 
 
 async def _keep_fed(registry: Registry) -> None:
@@ -54,7 +52,7 @@ async def _maintain(registry: Registry) -> None:
 
 
 async def _watch_on(registry: Registry) -> None:
-    await lasting("watching refs", lambda: _watch(registry))
+    await lasting("watching refs", lambda: _watch(registry), may_end=True)
 
 
 async def _watch(registry: Registry) -> None:

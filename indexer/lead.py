@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from indexer import follow
-from indexer.lasting import lasting
+from registry.background import lasting, on_and_on
 from registry.bootstrap import Registry
 from registry.ports.leadership import Leadership
 from registry.ports.signals import Signals
@@ -27,19 +27,10 @@ async def _lead(registry: Registry, leadership: Leadership, signals: Signals) ->
         async with leadership.lead() as lost:
             waiting.cancel()
             log.info("leading the projection")
-            leading = [
-                asyncio.create_task(lasting("following Git", lambda: follow.run(registry))),
-                asyncio.create_task(lasting("following hints", lambda: _follow_hints(registry, signals))),
-            ]
-            try:
+            projecting = on_and_on("following Git", lambda: follow.run(registry))
+            hearing = on_and_on("following hints", lambda: _follow_hints(registry, signals))
+            async with projecting, hearing:
                 await lost.wait()
-            finally:
-                for task in leading:
-                    task.cancel()
-                ends = await asyncio.gather(*leading, return_exceptions=True)
-            for error in ends:
-                if isinstance(error, Exception):
-                    log.error("what the leader did ended badly", exc_info=error)
 
 
 async def _follow_hints(registry: Registry, signals: Signals) -> None:

@@ -103,7 +103,7 @@ async def test_a_hint_that_fails_in_an_unknown_way_is_logged_and_the_next_is_fol
 async def test_what_broke_off_is_logged_and_begins_again_while_leadership_stays(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("indexer.lasting.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("registry.background.AGAIN_SECONDS", 0.01)
     poked = asyncio.Event()
 
     async def poke(repository: RepositoryName) -> None:
@@ -123,7 +123,7 @@ async def test_what_broke_off_is_logged_and_begins_again_while_leadership_stays(
 async def test_who_cannot_ask_for_the_lead_asks_again(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("indexer.lasting.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("registry.background.AGAIN_SECONDS", 0.01)
     leading, hints = Leading(), Hints()
     leading.breaking = 2
     async with led(registry, leading, hints), asyncio.timeout(PATIENCE):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.tables import builds, refs, repositories
+from registry.background import running
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RefName, RepositoryName
 from registry.ports.git import GitStore
@@ -41,13 +42,8 @@ class KnownRepositories:
     async def followed(self) -> AsyncIterator[None]:
         """Keeps the names up to date while the context is open; it opens with the names, if they can be read."""
         await self._try()
-        following = asyncio.create_task(self._follow())
-        try:
+        async with running(self._follow()):
             yield
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
 
     async def _follow(self) -> None:
         while True:

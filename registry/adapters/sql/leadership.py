@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
+
+from registry.background import running
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,10 @@ class PostgresLeadership:
         """Waits until this process leads, and leads until the context is left; the event is set where that is lost."""
         connection = await self._acquire()
         lost = asyncio.Event()
-        beating = asyncio.create_task(_beat(connection, lost))
         try:
-            yield lost
+            async with running(_beat(connection, lost)):
+                yield lost
         finally:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
             await _end(connection)
 
     async def _acquire(self) -> _Connection:

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import asyncpg
 
 from registry.adapters.sql.dialect import PROJECTED
+from registry.background import running
 from registry.domain.ids import RepositoryName
 from registry.ports.signals import Told
 
@@ -38,13 +39,8 @@ class PostgresSignals:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Keeps the connection while the context is open, and makes it anew where it breaks."""
-        keeping = asyncio.create_task(self._keep())
-        try:
+        async with running(self._keep()):
             yield
-        finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
 
     async def hint(self, repository: RepositoryName) -> None:
         """Asks the leading indexer to look at a repository; lost where the connection is away."""
