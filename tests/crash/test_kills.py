@@ -19,7 +19,10 @@ import pytest
 from tests.load import Load, assert_kept, counting
 from tests.running import NoAnswer, Running, children_of, clean_environment, commit, git, run_git
 
-KILLS, SOAK_KILLS = 20, 200
+KILLS, SOAK_KILLS = 10, 200
+short_and_long = pytest.mark.parametrize(
+    "turns", [pytest.param(4, id="short"), pytest.param(16, id="long", marks=pytest.mark.soak)]
+)
 VICTIMS = {
     "server": None,
     "receive-pack": re.compile(r"receive-pack"),
@@ -86,7 +89,12 @@ def _run_kills(running: Running, folder: Path, kills: int, seed: int) -> dict[st
 
 
 def _wait_for_everybody(load: Load) -> None:
-    """Until each writer has been answered once, which no kill may have prevented for good."""
+    """Until each writer has been answered once, which no kill may have prevented for good.
+
+    Nobody overtakes the pushes meanwhile: on a busy machine writes over REST do so again and again.
+    """
+    if {"api/one", "api/two"} <= load.promised.keys():
+        load.yielding.set()
     until = time.monotonic() + 40
     while len(load.promised) < 4 and time.monotonic() < until and not load.faults:
         time.sleep(0.1)
@@ -145,13 +153,14 @@ _JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.crash
-def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Running, tmp_path: Path) -> None:
+@short_and_long
+def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Running, tmp_path: Path, turns: int) -> None:
     """Killed before the gate has answered nothing is in; killed after the ref has moved all is; again helps in both."""
     clone = tmp_path / "clone.git"
     git(tmp_path, "init", "-q", "--bare", str(clone))
     tip: str | None = None
     unanswered = 0
-    for turn in range(8):
+    for turn in range(turns):
         made = commit(clone, tip, {"prompts/pushed/again.prompt.yaml": counting("pushed/again", turn)})
         push = subprocess.Popen(
             ["git", "-C", str(clone), "push", "-q", running.git_url, f"{made}:refs/heads/main"],
@@ -171,27 +180,32 @@ def test_a_push_that_was_not_answered_is_made_again_without_harm(running: Runnin
                 break
         push.communicate(timeout=60)
         unanswered += push.returncode != 0
-        again = run_git(clone, "push", running.git_url, f"{made}:refs/heads/main")
-        if again.returncode:  # the killed one's lock, or its hook, may stand in the way for a moment
-            time.sleep(6)
-            again = run_git(clone, "push", running.git_url, f"{made}:refs/heads/main")
-        assert again.returncode == 0, again.stderr.decode()
+        _push_again(running, clone, made)
         assert running.main() == made
         tip = made
     running.wait_until_projected()
-    assert running.read("pushed/again")["version"] == 8
-    assert unanswered >= 2, "no push was killed in time"
+    assert running.read("pushed/again")["version"] == turns
+    assert unanswered >= turns // 4, "no push was killed in time"
     running.assert_sound()
 
 
+def _push_again(running: Running, clone: Path, made: str) -> None:
+    """The killed one's lock, or its hook, may stand in the way for a moment."""
+    until = time.monotonic() + 10
+    while (again := run_git(clone, "push", running.git_url, f"{made}:refs/heads/main")).returncode:
+        assert time.monotonic() < until, again.stderr.decode()
+        time.sleep(0.5)
+
+
 @pytest.mark.crash
-def test_a_write_that_was_not_answered_is_done_once(running: Running) -> None:
+@short_and_long
+def test_a_write_that_was_not_answered_is_done_once(running: Running, turns: int) -> None:
     """Killed before the commit or behind it: the same request with the same key leaves one commit and says so."""
     luck = random.Random(11)
     running.put("keyed/first", counting("keyed/first", 0), If_None_Match="*")
     ref = running.bare / "refs/heads/main"
     lost = 0
-    for turn in range(6):
+    for turn in range(turns):
         name, before = f"keyed/turn{turn}", ref.read_text()
         headers = {"If_None_Match": "*", "Idempotency_Key": f"turn-{turn}"}
         answers: list[int] = []
