@@ -147,7 +147,12 @@ print("imported")
 def test_importing_does_no_work() -> None:
     """No socket, no child process, no folder made and no setting read before somebody asks for it."""
     ran = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-B", "-c", IMPORT_ALL],  # what Python compiles it would keep in a folder that it makes
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert ran.stdout.strip() == "imported", ran.stderr[-2000:]
 
