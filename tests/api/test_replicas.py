@@ -39,9 +39,14 @@ class Replica:
 
 @pytest.fixture(autouse=True)
 def no_timers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What arrives arrives by Redis, which has the time that a busy machine takes."""
+    """What arrives arrives by Redis."""
     monkeypatch.setattr(answer_cache, "BACKSTOP_SECONDS", 60.0)
     monkeypatch.setattr(event_streams, "LOOK_SECONDS", 60.0)
+
+
+@pytest.fixture
+def patient_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis has the time that a busy machine takes."""
     monkeypatch.setitem(RedisServer.__init__.__kwdefaults__, "seconds", 5.0)
 
 
@@ -127,6 +132,7 @@ async def test_an_answer_that_another_replica_made_old_is_not_given(stack: Async
     assert await until_text(there.client, "/templates/partials/tone", "terse") < 2
 
 
+@pytest.mark.usefixtures("patient_redis")
 async def test_what_one_has_parsed_another_one_need_not(stack: AsyncExitStack, settings: Settings) -> None:
     here, there, _ = await two(stack, settings)
     first = await here.client.get("/templates/support/triage?label=latest")
@@ -142,6 +148,7 @@ async def test_what_one_has_parsed_another_one_need_not(stack: AsyncExitStack, s
         assert 0 < ttl <= 86_400_000
 
 
+@pytest.mark.usefixtures("patient_redis")
 async def test_what_nobody_here_has_written_is_not_believed(stack: AsyncExitStack, settings: Settings) -> None:
     here, there, _ = await two(stack, settings)
     first = await here.client.get("/templates/support/triage")
