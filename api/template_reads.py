@@ -41,9 +41,8 @@ async def git_answer(
     """The same from Git, without the catalogue, and marked so. Raises as ``read_answer``; Unavailable off the disk."""
     if registry.git_reads is None:
         raise Unavailable
-    headers = commit_header(await registry.git_reads.commit(repository))
     read = await registry.git_reads.read(repository, parse_name(name), selector)
-    return _answer_of(repository, read, selector, accept, headers).marked(FROM_GIT)
+    return _answer_of(repository, read, selector, accept, commit_header(read.indexed)).marked(FROM_GIT)
 
 
 def _answer_of(

@@ -48,7 +48,7 @@ class GitReads:
         async with self._opened(repository) as at:
             version, loaded = await self._find(at, name, selector)
             labels = tuple(word for word in _words(at) if _target(at, word, name) == version.number)
-            return make_read(version, loaded, labels, selector)
+            return make_read(version, loaded, labels, selector, at.commit)
 
     async def renderable(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> Renderable:
         """What ``Templates.renderable`` gives. Raises as ``read``."""
@@ -57,18 +57,13 @@ class GitReads:
             read = make_read(version, loaded, (), selector)
             return Renderable(read, loaded.template, loaded.partial_templates, at.commit)
 
-    async def commit(self, repository: RepositoryName) -> CommitId:
-        """The commit that reads have seen. Raises Unavailable where there is none yet."""
+    @asynccontextmanager
+    async def _opened(self, repository: RepositoryName) -> AsyncIterator[_At]:
         reached = await self._snapshot.reached(repository)
         if reached is None:
             raise Unavailable(f"The catalogue is away, and nothing is known here yet of the versions in {repository}.")
-        return CommitId(reached.commit)
-
-    @asynccontextmanager
-    async def _opened(self, repository: RepositoryName) -> AsyncIterator[_At]:
-        commit = await self.commit(repository)
         with self._git.open(repository) as store:
-            yield _At(repository, store, commit)
+            yield _At(repository, store, CommitId(reached.commit))
 
     async def _find(self, at: _At, name: TemplateName, selector: Selector) -> tuple[VersionEntry, Loaded]:
         if selector.version is not None:
