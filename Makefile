@@ -2,7 +2,7 @@
 
 PORT ?= 8000
 DATA ?= .data
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 PYTHON ?=
 export PYTHON
@@ -28,7 +28,7 @@ services: dev-env ## Start real PostgreSQL, Redis and Elasticsearch on loopback;
 services-stop: dev-env ## End them; their data stays in .services/
 	@$(BIN)/python -m scripts.services stop
 
-test: ## Everything that has to be green: lint and all tests but the long ones (JOBS=2, ARGS=-x)
+test: ## Everything that has to be green: lint and all tests but the long ones (JOBS=3, ARGS=-x)
 	@$(MAKE) --no-print-directory --jobs 2 lint test-servers
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 

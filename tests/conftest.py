@@ -17,7 +17,7 @@ from tests.stock import stock
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Has workers begin with what takes long; without workers tests run as they are named."""
     if hasattr(config, "workerinput"):
-        items[:] = in_order(items)
+        items[:] = in_order(items, workers=config.workerinput["workercount"])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from tests.order import LONG, MANY_PROCESSES, in_order
 
 ROOT = Path(__file__).parents[1]
-SMALL = [f"tests/domain/test_{number}.py" for number in range(50)]
+SMALL = [f"tests/domain/test_{number}.py" for number in range(150)]
 
 
 def items(*names: str, each: int = 3) -> list[Any]:
@@ -26,13 +26,13 @@ def test_the_files_that_are_named_are_there() -> None:
 
 def test_no_test_is_lost_and_those_of_a_file_stay_as_they_are() -> None:
     given = items(*SMALL, *LONG, *MANY_PROCESSES)
-    ordered = in_order(given)
+    ordered = in_order(given, workers=2)
     assert sorted(item.nodeid for item in ordered) == sorted(item.nodeid for item in given)
     assert [item.nodeid for item in ordered] == [item.nodeid for item in items(*files(ordered))]
 
 
 def test_long_files_are_not_at_the_end_and_those_of_many_processes_not_beside_each_other() -> None:
-    ordered = files(in_order(items(*SMALL, *LONG, *MANY_PROCESSES, each=40)))
+    ordered = files(in_order(items(*SMALL, *LONG, *MANY_PROCESSES, each=40), workers=3))
     assert set(ordered[-20:]) <= set(SMALL)
     places = [ordered.index(name) for name in MANY_PROCESSES]
     assert places == sorted(places)
@@ -41,4 +41,4 @@ def test_long_files_are_not_at_the_end_and_those_of_many_processes_not_beside_ea
 
 def test_what_is_asked_for_alone_needs_no_other() -> None:
     for name in (*MANY_PROCESSES, *LONG, *SMALL):
-        assert files(in_order(items(name))) == [name]
+        assert files(in_order(items(name), workers=2)) == [name]
