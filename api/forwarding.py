@@ -82,7 +82,8 @@ class Forwarding:
             return
         begun, body = False, None if _BODIED.isdisjoint(headers) else Body(receive)
         try:
-            async with self._node.ask(scope, body, request_id, of_template=_is_of_template(scope)) as answer:
+            reads, instead = scope["method"] in READING or _is_of_template(scope), held is not None
+            async with self._node.ask(scope, body, request_id, reads=reads, instead=instead) as answer:
                 if held is not None and held.is_superseded and answer.status >= _FAILED:
                     await held.release()
                     return
@@ -149,7 +150,7 @@ class _Kept:
 def _is_of_template(scope: Scope) -> bool:
     """Whether one template is read or rendered, which Git alone can answer too."""
     noun, _, name = scope["path"].removeprefix(_REPOSITORIES).partition("/")[2].partition("/")
-    noun_of_method = _RENDER if scope["method"] == "POST" else "templates" if scope["method"] in READING else ""
+    noun_of_method = _RENDER if scope["method"] == "POST" else "templates" if scope["method"] in READING else None
     return bool(name) and noun == noun_of_method
 
 

@@ -4,6 +4,7 @@ Bodies are passed on in both directions as they come, so that a push or a clone 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from yarl import URL
 
 from api.request_ids import HEADER as REQUEST_ID
 from api.traces import traceparent
-from registry.domain.dependencies import Condition
+from registry.domain.dependencies import Circuit, Condition
 from registry.domain.errors import BadRequest, Unavailable
 from registry.tiers import Breaker
 
@@ -28,7 +29,7 @@ CONNECT_SECONDS, FREE_SECONDS = 2.0, 5.0
 
 GIT_SECONDS, WRITE_SECONDS, READ_SECONDS, TEMPLATE_SECONDS = 900.0, 60.0, 30.0, 3.0
 """How long the Git node may say nothing: as long as a push may be judged, a write be gated, a diff be made.
-The last is for one template, read or rendered: less than whoever asks for it waits."""
+The last is for one template that the catalogue cannot tell of: less than whoever asks for it waits."""
 
 SILENT_SECONDS, LIVE_SECONDS = 1.0, 2.0
 """After how long the Git node, which has not answered a read, is asked whether it lives, and how long that may take."""
@@ -58,8 +59,8 @@ _GIT = "/git/"
 class GitNode:
     """The Git node at an address.
 
-    What is read goes through a circuit breaker, and ends soon where the node hangs. What writes is always sent, for it
-    may have nowhere else to go, and is waited for once it is; how it goes counts for the breaker all the same.
+    What is read goes through a circuit breaker, and ends soon where the node hangs. Pushes and clones are always sent,
+    and so is what writes, for it may have nowhere else to go; a write is waited for once it is.
     """
 
     def __init__(self, address: str, session: aiohttp.ClientSession, prober: aiohttp.ClientSession) -> None:
@@ -69,6 +70,8 @@ class GitNode:
         self._prober = prober
         self._breaker = Breaker("Git node", seconds=TEMPLATE_SECONDS)
         self._probe: asyncio.Task[bool] | None = None
+        self._lived_at = 0.0
+        """When it said last that it lives."""
 
     def condition(self) -> Condition:
         """How it is doing, as of the last requests."""
@@ -76,31 +79,31 @@ class GitNode:
 
     @asynccontextmanager
     async def ask(
-        self, scope: Scope, body: "Body | None", request_id: bytes, *, of_template: bool = False
+        self, scope: Scope, body: "Body | None", request_id: bytes, *, reads: bool, instead: bool = False
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The Git node's answer to a request; ``of_template`` says that it reads or renders one.
+        """The Git node's answer to a request, which ``reads`` or may change something.
 
-        Raises Unavailable where it is away, or leaves in between: of a write that reached it the message says that
-        nobody knows what became of it. Raises ClientDisconnect where the caller left, in the middle of the body.
+        ``instead`` says that it stands in for the catalogue, which is worth less patience. Raises Unavailable where
+        the node is away, or leaves in between: of a write that reached it the message says that nobody knows what
+        became of it. Raises ClientDisconnect where the caller left, in the middle of the body.
         """
-        reads = of_template or scope["method"] in READING
+        breaks = reads and not scope["path"].startswith(_GIT)
         try:
-            era = self._breaker.admit() if reads else self._breaker.era
+            era = self._breaker.admit() if breaks else self._breaker.era
         except Unavailable as error:
             raise Unavailable(AWAY) from error
-        asking = self._send(scope, body, request_id, reads=reads, of_template=of_template)
+        began = time.monotonic()
         try:
-            answer = await (self._watched(asking) if reads else asking)
+            asking = self._send(scope, body, request_id, reads=reads, instead=instead)
+            answer = await (self._watched(asking, era) if reads else asking)
         except (aiohttp.ClientError, TimeoutError) as error:
             unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            self._count_failure(era, breaks=breaks, away=self._lived_at < began and (reads or unsent))
             if body is not None and body.is_cut_off:
-                self._told_nothing(era, reads=reads)
                 raise ClientDisconnect from error
-            if reads or unsent:
-                self._breaker.failed(era, "it does not answer")
             raise Unavailable(AWAY if reads or unsent else UNKNOWN) from error
         except BaseException:
-            self._told_nothing(era, reads=reads)
+            self._count_failure(era, breaks=breaks, away=False)
             raise
         self._breaker.answered(era)
         try:
@@ -111,16 +114,19 @@ class GitNode:
                 raise ClientDisconnect from error
             raise Unavailable(AWAY if reads else UNKNOWN) from error
 
-    def _told_nothing(self, era: int, *, reads: bool) -> None:
-        if reads:
+    def _count_failure(self, era: int, *, breaks: bool, away: bool) -> None:
+        """What was let through whatever the circuit may open it, and does not keep it open."""
+        if away and (breaks or self._breaker.condition().circuit is Circuit.CLOSED):
+            self._breaker.failed(era, "it does not answer")
+        elif breaks:
             self._breaker.told_nothing(era)
 
     def _send(
-        self, scope: Scope, body: "Body | None", request_id: bytes, *, reads: bool, of_template: bool
+        self, scope: Scope, body: "Body | None", request_id: bytes, *, reads: bool, instead: bool
     ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         url = URL(self._address + (scope["raw_path"] + query).decode("latin-1"), encoded=True)
-        silent = TEMPLATE_SECONDS if of_template else READ_SECONDS if reads else WRITE_SECONDS
+        silent = TEMPLATE_SECONDS if instead else READ_SECONDS if reads else WRITE_SECONDS
         if scope["path"].startswith(_GIT):
             silent = GIT_SECONDS
         free = CONNECT_SECONDS if reads else FREE_SECONDS
@@ -130,21 +136,25 @@ class GitNode:
             scope["method"], url, headers=headers, data=body, allow_redirects=False, timeout=timeout
         )
 
-    async def _watched(self, asking: Coroutine[Any, Any, aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+    async def _watched(self, asking: Coroutine[Any, Any, aiohttp.ClientResponse], era: int) -> aiohttp.ClientResponse:
         """What is asked for. Raises TimeoutError where that takes long and the node does not even say that it lives."""
         task = asyncio.ensure_future(asking)
         try:
-            await self._wait_for(task)
+            await self._wait_for(task, era)
         except BaseException:
             task.cancel()
             task.add_done_callback(_close)
             raise
         return task.result()
 
-    async def _wait_for(self, task: "asyncio.Task[aiohttp.ClientResponse]") -> None:
+    async def _wait_for(self, task: "asyncio.Task[aiohttp.ClientResponse]", era: int) -> None:
         while not task.done():
             done, _ = await asyncio.wait((task,), timeout=SILENT_SECONDS)
-            if not done and not await self._lives() and not task.done():
+            if done:
+                return
+            if await self._lives():
+                self._breaker.answered(era)  # slow, not away: nobody else has to be turned off
+            elif not task.done():
                 raise TimeoutError
 
     async def _lives(self) -> bool:
@@ -157,6 +167,7 @@ class GitNode:
         timeout = aiohttp.ClientTimeout(total=LIVE_SECONDS)
         try:
             async with self._prober.get(f"{self._address}/livez", timeout=timeout, allow_redirects=False):
+                self._lived_at = time.monotonic()
                 return True
         except (aiohttp.ClientError, TimeoutError):
             return False

@@ -116,10 +116,10 @@ def _ended(folder: Path) -> tuple[list[int], list[Metric]]:
 
 
 def _read(file: Path) -> Any:
-    """What was written; None where there is no such file."""
+    """What was written; None where there is no such file, or nothing that can be read: it is written again soon."""
     try:
         return json.loads(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
 
 

@@ -71,42 +71,40 @@ class Metrics:
         """The page and its media type, in the newest format that the caller takes."""
         async with self._turn:
             self._numbers.asked = await self._ask()
-            others = await self._others() if self._share is not None else []
+            ours = list(self._collected.collect())
+            others = await self._others(self._share, ours) if self._share is not None else []
+            if others is None:
+                ours, others = list(self._collected.collect()), []  # with what could not be read
             encode, media_type = choose_encoder(accept)
             told = CollectorRegistry()
-            told.register(_Told(joined([self._collected.collect(), *others]) if others else self._collected.collect()))
+            told.register(_Told(joined([ours, *others]) if others else ours))
             return encode(told), media_type
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
         """Tells the other workers again and again while the context is open, and a last time when it is left."""
-        if self._share is None:
+        if (share := self._share) is None:
             yield
             return
-        async with on_and_on("telling the other workers what this one counts", self._tell_others):
+        async with on_and_on("telling the other workers what this one counts", lambda: self._tell_others(share)):
             yield
         with suppress(OSError):
-            await self._write()
+            share.write(self._collected.collect())
 
-    async def _tell_others(self) -> None:
+    async def _tell_others(self, share: MetricShare) -> None:
         while True:
-            async with self._turn:
-                await self._write()
+            share.write(self._collected.collect())
             await asyncio.sleep(SHARE_SECONDS)
 
-    async def _write(self) -> None:
-        if self._share is not None:
-            await asyncio.to_thread(self._share.write, list(self._collected.collect()))
-
-    async def _others(self) -> list[list[Metric]]:
+    async def _others(self, share: MetricShare, ours: Iterable[Metric]) -> list[list[Metric]] | None:
         """What the others have counted; they get what this page is about to tell, so that no later one tells less."""
         try:
-            await self._write()
-            return await asyncio.to_thread(self._share.others) if self._share is not None else []
+            share.write(ours)
+            return await asyncio.to_thread(share.others)
         except OSError as error:
             log.warning("what the other workers count cannot be read: %s", error)
             self._numbers.asked.unread += 1
-            return []
+            return None
 
     async def _ask(self) -> _Asked:
         asked, indexing = _Asked(), self._registry.indexing

@@ -43,7 +43,7 @@ def run_workers(settings: Settings, process: ProcessKind, count: int) -> None:
     set_up_logs(settings)
     with (
         closing(bind(settings.host, settings.port)) as listener,
-        TemporaryDirectory(prefix="promptuary-metrics-", ignore_cleanup_errors=True) as folder,
+        _shared_folder() as folder,
     ):
         workers = _Workers(settings, process, listener, count, Path(folder))
         for each in (signal.SIGINT, signal.SIGTERM):
@@ -51,6 +51,17 @@ def run_workers(settings: Settings, process: ProcessKind, count: int) -> None:
         say(f"\nPromptuary's API on {address_of(listener, settings.host)}, {count} processes. Ctrl-C stops it.\n")
         workers.keep()
     say("Stopped.")
+
+
+def _shared_folder() -> "TemporaryDirectory[str]":
+    """For what the workers count. Raises Unavailable."""
+    try:
+        return TemporaryDirectory(prefix="promptuary-metrics-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The workers need a folder for what they count, and none can be made ({error.strerror}). "
+            "Make room, or let TMPDIR name a folder that can be written."
+        ) from error
 
 
 class _Workers:

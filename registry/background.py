@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 log = logging.getLogger(__name__)
 
@@ -12,19 +12,27 @@ AGAIN_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def running(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def running(work: Coroutine[object, object, None], what: str | None = None) -> AsyncIterator[None]:
     """Runs ``work`` as a task while the context is open, and cancels it when it is left.
 
     What it raises is logged at once, and raised when the context is left.
     """
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(work, name=what)
     task.add_done_callback(_tell)
     try:
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    except BaseException:
+        await _end(task)
+        raise  # whatever the task ended in
+    await _end(task)
+    if not task.cancelled():
+        task.result()
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancels it and waits until it has ended; whoever waits may be cancelled too."""
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 def _tell(task: "asyncio.Task[None]") -> None:
@@ -34,7 +42,7 @@ def _tell(task: "asyncio.Task[None]") -> None:
 
 def on_and_on(what: str, work: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
     """Runs what is to go on for as long as the context is open."""
-    return running(lasting(what, work))
+    return running(lasting(what, work), what)
 
 
 async def lasting(what: str, work: Callable[[], Awaitable[None]], *, may_end: bool = False) -> None:

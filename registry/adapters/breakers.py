@@ -74,7 +74,7 @@ class Breaker:
 
     @property
     def era(self) -> int:
-        """The era of a call that is made whatever the circuit: its answer closes it at any time."""
+        """The era of a call that is made whatever the circuit: its answer closes one that did not turn meanwhile."""
         return self._era
 
     def admit(self) -> int:

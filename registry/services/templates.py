@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -215,8 +215,9 @@ class Templates:
             await explain_unknown(self._templates, repository, name)
         number = await self._number(repository, entry, selector, found.rules)
         if selector.version is None and (version is None or version.number != number):  # the default is a label
-            found = await self._versions.find_selected(repository, name, version=number)
-            version = found.version
+            again = await self._versions.find_selected(repository, name, version=number)
+            # The labels are those of the first: an answer must not name a commit that part of it has not seen.
+            version, found = again.version, replace(again, indexed=found.indexed)
         if version is None:
             raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {entry.version}.")
         if not version.valid:

@@ -34,6 +34,7 @@ from tests.serving import served
 
 RENDER = "/api/v1/repositories/default/render/a/b"
 TEMPLATE = "/api/v1/repositories/default/templates/a/b"
+REFS = "/git/default.git/info/refs?service=git-receive-pack"
 DIFF = "/api/v1/repositories/default/diffs/a/b"
 
 
@@ -225,6 +226,26 @@ async def test_a_read_that_takes_long_is_waited_for_while_the_git_node_lives(set
     assert (await reading).endswith(b"at last")
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_a_git_node_that_is_slow_is_not_away(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_node, "TEMPLATE_SECONDS", 0.5)
+    go_on = asyncio.Event()
+
+    async def hold(asked: Request) -> Response:
+        if asked.url.path != "/livez":
+            await go_on.wait()
+        return PlainTextResponse("at last")
+
+    setting.git.answer = hold
+    try:
+        answers = [await setting.say(request("GET", TEMPLATE, "Connection: close")) for _ in range(4)]
+    finally:
+        go_on.set()
+    assert {answer[:12] for answer in answers} == {b"HTTP/1.1 503"}
+    assert setting.git.asked.count(f"GET {TEMPLATE}") == 4, "each of them was tried"
+    assert setting.node.condition().circuit is Circuit.CLOSED
+
+
 ANSWERING = """
 import http.server, sys
 class Git(http.server.BaseHTTPRequestHandler):
@@ -268,6 +289,9 @@ async def test_a_git_node_that_hangs_is_waited_for_by_few_reads_and_by_every_wri
         assert {answer[:12] for answer in (*first, *then)} == {b"HTTP/1.1 503"}
         assert all(b"Git node is away" in answer for answer in (*first, *then))
         assert not writing.done(), "it has been sent"
+        began = time.monotonic()
+        assert (await setting.say(request("GET", REFS, "Connection: close")))[:12] == b"HTTP/1.1 503"
+        assert time.monotonic() - began > 0.5, "a push and a clone are sent, whatever is known of the node"
         process.send_signal(signal.SIGCONT)
         assert (await writing).endswith(b"from Git")
         async with asyncio.timeout(3 * REST_SECONDS):

@@ -17,7 +17,6 @@ READS = (
     ("GET", f"{BASE}/templates/a/b"),
     ("GET", f"{BASE}/search?q=a"),
     ("GET", f"{BASE}/search/suggestions?q=a"),
-    ("GET", f"{BASE}/bundle?label=latest"),
     ("POST", f"{BASE}/render/a/b"),
 )
 AT_MOST_SECONDS = 20.0

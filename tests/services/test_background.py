@@ -63,3 +63,44 @@ async def test_what_may_end_is_over_where_it_ends_and_not_where_it_breaks_off(mo
     async with asyncio.timeout(5):
         await lasting("the work", work, may_end=True)
     assert len(begun) == 2
+
+
+@pytest.mark.parametrize("ends", ["by itself", "in an error"])
+async def test_who_is_cancelled_while_work_takes_leave_is_cancelled(ends: str) -> None:
+    """An indexer that lost leadership waits for what it has begun: a signal to end must get through meanwhile."""
+    leaving = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            leaving.set()
+            await asyncio.sleep(0.2)
+            if ends == "in an error":
+                raise RuntimeError("a driver's own")
+
+    async def outer() -> None:
+        async with running(work()):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(outer())
+    await leaving.wait()
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await asyncio.sleep(0.3)
+
+
+async def test_an_error_under_way_is_not_replaced_by_that_of_the_work() -> None:
+    async def work() -> None:
+        raise RuntimeError("the work's")
+
+    async def outer() -> None:
+        async with running(work()):
+            await asyncio.sleep(0.01)
+            raise ValueError("the body's")
+
+    with pytest.raises(ValueError, match="the body's"):
+        await outer()

@@ -3,13 +3,17 @@
 import gc
 from typing import Any
 
+import pytest
+
 from registry.bootstrap import Registry
 from registry.domain.graph import Closure, closure_digest
 from registry.domain.ids import BlobId, TemplateName
+from registry.domain.selected_state import SelectedState
 from registry.domain.selectors import Selector
 from registry.services.template_source import Loaded, TemplateSource
 from registry.services.templates import Renderable, TemplateRead
 from tests.pushing import REPOSITORY, Pusher, text_template
+from tests.stock import DEFAULT, TONE, write_files
 
 NAME = TemplateName("a")
 ANY = Selector()
@@ -59,3 +63,25 @@ def test_what_is_larger_than_all_that_is_kept_is_loaded_each_time() -> None:
     assert large.digest == closure_digest(((NAME, BlobId(f"{2:040x}")),))
     assert source.find(NAME, large.digest) is None
     assert source.find(NAME, small.digest) is small
+
+
+async def test_a_default_by_a_label_names_no_commit_that_part_of_it_has_not_seen(
+    stocked: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_files(stocked, {".registry.yaml": "schema: registry/v1\ndefault_label: production\n"}, "Rules")
+    seen = (await stocked.templates.read(DEFAULT, TemplateName("support/triage"), Selector(version=1))).indexed
+    versions = stocked.templates._versions
+    find = versions.find_selected
+
+    async def find_and_write(*asked: Any, **selector: Any) -> SelectedState:
+        found = await find(*asked, **selector)
+        if not written:
+            written.append(True)
+            await write_files(stocked, {"prompts/other.prompt.yaml": TONE}, "Meanwhile")
+        return found
+
+    written: list[bool] = []
+    monkeypatch.setattr(versions, "find_selected", find_and_write)
+    read = await stocked.templates.read(DEFAULT, TemplateName("support/triage"), Selector())
+    assert written
+    assert (read.version, read.indexed) == (1, seen)
