@@ -19,6 +19,8 @@ import asyncpg
 import redis
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from registry.adapters.elasticsearch.search_index import OLD_TEXTS
+
 T = TypeVar("T")
 
 _SERVICES = Path(__file__).parent.parent / ".services" / "env"
@@ -95,7 +97,7 @@ class Backing:
     def indexes(self, namespace: str) -> Mapping[str, list[str]]:
         """The indexes of a namespace with their aliases."""
         found: dict[str, list[str]] = {}
-        for pattern in (f"{namespace}@*", f"{namespace}-versions@*"):
+        for pattern in (f"{namespace}@*", f"{namespace}{OLD_TEXTS}@*"):
             answer = self.engine("GET", f"/{pattern}/_alias")
             found |= {name: list(each["aliases"]) for name, each in answer.items()}
         return found

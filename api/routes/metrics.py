@@ -44,7 +44,7 @@ async def read_metrics(
     metrics: Annotated[Metrics, Depends(metrics_of)],
     accept: Annotated[str, Header(description="Which of the two formats, as Prometheus says it.")] = "",
 ) -> Response:
-    """What this process has counted, for Prometheus. Each process is asked by itself."""
+    """What this process has counted, with other workers on the same port, for Prometheus. Each address has its own."""
     page, media_type = await metrics.page(accept)
     response = Response(page)
     response.headers["content-type"] = media_type

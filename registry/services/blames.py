@@ -67,7 +67,7 @@ class Blames:
 
     async def blame(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> TemplateBlame:
         """The lines of the state that the selector names. Raises as a read does, and Unavailable."""
-        _, state, loaded = await self._templates.find(repository, name, selector)
+        state, loaded = await self._templates.find(repository, name, selector)
         found = await self._find(repository, state.commit, template_path(name))
         names = {run.path: template_name(run.path) for run in found.runs}
         wanted = sorted({each for each in names.values() if each is not None})

@@ -66,14 +66,14 @@ class Diffs:
         state that is no version it is the newest version of where its branch left the default branch. Raises as a read
         of each side does.
         """
-        _, version, loaded = await self._templates.find(repository, name, new)
+        version, loaded = await self._templates.find(repository, name, new)
         after = Side(version, loaded)
         before = await (self._predecessor(repository, after) if old is None else self._side(repository, name, old))
         async with self._room:
             return await asyncio.to_thread(_compare, before, after)
 
     async def _side(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> Side:
-        _, version, loaded = await self._templates.find(repository, name, selector)
+        version, loaded = await self._templates.find(repository, name, selector)
         return Side(version, loaded)
 
     async def _predecessor(self, repository: RepositoryName, after: Side) -> Side | None:

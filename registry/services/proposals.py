@@ -95,7 +95,7 @@ class Proposals:
     ) -> tuple[str, Template] | None:
         """The state that a template had there, in words too; None where it has none."""
         try:
-            _, version, loaded = await self._templates.find(repository, name, against)
+            version, loaded = await self._templates.find(repository, name, against)
         except (TemplateNotFound, TemplateGone, TemplateMoved, LabelNotFound, VersionNotFound):
             return None
         words = f"version {version.number}" if version.number else f"commit {version.commit[:10]}"

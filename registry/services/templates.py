@@ -140,7 +140,7 @@ class Templates:
         VersionNotFound, RevisionNotFound. Never falls back to another state.
         """
         if selector.ref is not None or selector.at is not None:
-            _, version, loaded = await self.find(repository, name, selector)
+            version, loaded = await self.find(repository, name, selector)
             return make_read(version, loaded, (), selector)
         entry, version, found = await self._select(repository, name, selector)
         labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
@@ -157,12 +157,15 @@ class Templates:
         known = self._known.get(key)
         if known is not None and known.stamp == stamp:
             loaded = await self._load(repository, known.version)
-        else:
+        elif selector.ref is not None or selector.at is not None:
             checkpoint = await self._projection.checkpoint(repository)
-            _, version, loaded = await self.find(repository, name, selector)
+            version, loaded = await self.find(repository, name, selector)
+            # It is not kept: other refs move without a projection.
             known = _Known(stamp, version, checkpoint.commit if checkpoint is not None else None)
-            if selector.ref is None and selector.at is None:  # other refs move without a projection
-                self._known[key] = known
+        else:
+            _, version, found = await self._select(repository, name, selector)
+            loaded = self._loaded(version, found)
+            known = self._known[key] = _Known(stamp, version, found.indexed)
         return self._renderable(known, loaded, selector)
 
     @staticmethod
@@ -195,15 +198,18 @@ class Templates:
 
     async def find(
         self, repository: RepositoryName, name: TemplateName, selector: Selector
-    ) -> tuple[TemplateEntry, VersionEntry, Loaded]:
+    ) -> tuple[VersionEntry, Loaded]:
         """The state that the selector names, all of it parsed (a ``number`` of 0: no version). Raises as ``read``."""
         if selector.ref is not None or selector.at is not None:
             version, bodies = await self._revisions.read(repository, name, selector)
             loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
-            return TemplateEntry(name, 0, None, None, None), version, loaded
-        entry, version, found = await self._select(repository, name, selector)
-        loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, found.bodies)
-        return entry, version, loaded
+            return version, loaded
+        _, version, found = await self._select(repository, name, selector)
+        return version, self._loaded(version, found)
+
+    def _loaded(self, version: VersionEntry, found: SelectedState) -> Loaded:
+        known = self._source.find(version.name, version.digest)
+        return known or self._source.load(version.name, version.closure, found.bodies)
 
     async def _select(
         self, repository: RepositoryName, name: TemplateName, selector: Selector

@@ -102,6 +102,27 @@ async def test_who_begins_beside_another_does_not_sweep_what_that_is_about_to_fi
     assert await engine.page() == (["a"], False)
 
 
+async def test_an_index_that_was_opened_stays_where_only_the_answer_was_lost(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(engine, "a")
+    call = engine.cluster.call
+
+    async def lost(method: str, path: str, *given: Any, **more: Any) -> Any:
+        answer = await call(method, path, *given, **more)
+        if path == "/_aliases":
+            raise Unavailable("Elasticsearch did not answer.")
+        return answer
+
+    monkeypatch.setattr(engine.cluster, "call", lost)
+    with pytest.raises(Unavailable):
+        await engine.index.renew("default")
+    monkeypatch.undo()
+    await engine.index.put([document("a", ordinal=2), document("b")])
+    await engine.index.swap("default", 2)
+    assert await engine.page() == (["a", "b"], False)
+
+
 async def test_what_was_just_begun_is_nobody_elses_to_sweep(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     call, other = engine.cluster.call, another(engine)
 

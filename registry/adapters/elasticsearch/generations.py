@@ -150,9 +150,15 @@ class Generations:
         try:
             await self._alias([move, write, begun])
         except Unavailable:
-            with suppress(Unavailable):  # it is swept later where it cannot be asked for that now
-                await self._delete(index, seconds=_TIDY_SECONDS)
+            with suppress(Unavailable, NotThere):  # it is swept later where it cannot be asked for that now
+                await self._tidy(repository, index)
             raise
+
+    async def _tidy(self, repository: RepositoryName, index: str) -> None:
+        """Deletes an index that was begun, unless it was opened all the same and only the answer was lost."""
+        found = await self._cluster.call("GET", f"/{index}/_alias", seconds=_TIDY_SECONDS)
+        if set(found[index]["aliases"]) == {self._begun(repository)}:
+            await self._delete(index, seconds=_TIDY_SECONDS)
 
     async def _alias(self, moves: list[dict[str, Any]]) -> None:
         await self._cluster.call("POST", "/_aliases", {"actions": moves})

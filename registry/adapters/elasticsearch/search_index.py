@@ -29,7 +29,7 @@ from registry.ports.catalogue import TemplateIndex
 
 _PAGE = 5_000
 _OLD_TEXT = 0.9
-_OLD = "~versions"
+OLD_TEXTS = "~versions"
 """Behind a namespace: what old texts are found by. No namespace can end so, and nothing of another's is swept."""
 
 
@@ -43,7 +43,7 @@ class ElasticsearchSearchIndex:
     def __init__(self, cluster: Cluster, *, namespace: str, templates: TemplateIndex) -> None:
         self._cluster = cluster
         self._generations = Generations(cluster, namespace)
-        self._old = Generations(cluster, f"{namespace}{_OLD}")
+        self._old = Generations(cluster, f"{namespace}{OLD_TEXTS}")
         self._templates = templates
         self._writing = Writing(cluster, now=self._generations, old=self._old)
 
