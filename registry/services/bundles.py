@@ -83,7 +83,7 @@ class Bundles:
             for place, (version, labels) in enumerate(some):
                 shown = self._show(version, bodies)
                 if shown is not None:
-                    yield make_read(version, shown, labels, selector)
+                    yield make_read(version, shown, labels, selector, bundle.commit)
                 if place % TURN == 0:
                     await asyncio.sleep(0)
 

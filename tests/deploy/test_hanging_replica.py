@@ -1,4 +1,4 @@
-"""A replica that hangs behind nginx: whoever reads is answered by another one soon."""
+"""A replica that hangs behind nginx, or does not know something: whoever reads is answered by another one soon."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.deploy.composed import running_nginx
 from tests.serving import served
@@ -43,3 +43,32 @@ async def test_a_read_is_not_left_with_a_replica_that_hangs() -> None:
                 answers = await asyncio.gather(*(ask(*read) for read in (*READS, *READS)))
     assert {status for status, _ in answers} == {200}
     assert max(seconds for _, seconds in answers) > 1, "nobody met the one that hangs"
+
+
+def knowing(*known: str) -> ASGIApp:
+    """A replica that answers for some templates, and has to wait for a service with all others."""
+
+    async def replica(scope: Scope, receive: Receive, send: Send) -> None:
+        status = 200 if scope["path"].rpartition("/")[2] in known else 503
+        await PlainTextResponse("the API's own words", status)(scope, receive, send)
+
+    return replica
+
+
+@pytest.mark.e2e
+async def test_what_no_replica_can_answer_costs_nobody_else_an_answer() -> None:
+    """Replicas are not taken out for saying so; one is asked what another did not know."""
+    async with (
+        served(knowing("both", "one")) as first,
+        served(knowing("both")) as second,
+        httpx.AsyncClient(timeout=AT_MOST_SECONDS) as client,
+    ):
+        with running_nginx([first, second]) as front:
+
+            async def ask(name: str) -> httpx.Response:
+                return await client.get(f"http://127.0.0.1:{front}{BASE}/templates/{name}")
+
+            refused = await asyncio.gather(*(ask("none") for _ in range(40)))
+            assert {(each.status_code, each.text) for each in refused} == {(503, "the API's own words")}
+            for name in ("both", "one"):
+                assert {(await ask(name)).status_code for _ in range(20)} == {200}, name

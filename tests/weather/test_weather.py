@@ -42,7 +42,11 @@ async def endure(weather: Weather, condition: Condition) -> None:
     """Breaks what the condition names, waits, mends it, and looks whether all is well."""
     parts = {part for part, how in condition if how != "restarted"}  # which is one after the other
     weather.readers.cold = not {"postgres", "git"} <= parts  # with both away only memory is left
-    mends = [await weather.break_(part, how) for part, how in condition]
+    mends = []
+    for part, how in condition:
+        mends.append(await weather.break_(part, how))
+        if how == "restarted":
+            await weather.writes_again()  # before the next one, as whoever restarts all of them would wait
     await asyncio.sleep(BROKEN_SECONDS)
     for mend in reversed(mends):
         await mend()
