@@ -162,7 +162,12 @@ def test_files_without_rights(as_nobody: AsNobody, work: Path, command: str) -> 
 
 @each_that_ends
 @pytest.mark.parametrize(
-    "surroundings", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1", "TERM": "dumb"}]
+    "surroundings",
+    [
+        pytest.param({"LC_ALL": "C"}, marks=pytest.mark.soak),
+        {"PYTHONIOENCODING": "ascii"},
+        pytest.param({"NO_COLOR": "1", "TERM": "dumb"}, marks=pytest.mark.soak),
+    ],
 )
 def test_a_terminal_without_korean(work: Path, command: str, surroundings: dict[str, str]) -> None:
     env = environment(PROMPTUARY_DATA=".data", **surroundings)

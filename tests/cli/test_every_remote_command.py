@@ -179,7 +179,7 @@ def test_it_works_with_a_korean_name_in_both_forms(
 
 
 @each_command
-@pytest.mark.parametrize("columns", [40, 20])
+@pytest.mark.parametrize("columns", [40, pytest.param(20, marks=pytest.mark.soak)])
 def test_a_narrow_terminal(server: Running, prepared: None, tmp_path: Path, command: str, columns: int) -> None:
     asked = REMOTE[command]
     words = tuple(str(tmp_path / word) if word.endswith(".md") else word for word in asked.words)
@@ -201,7 +201,12 @@ def test_a_narrow_terminal(server: Running, prepared: None, tmp_path: Path, comm
 
 @each_command
 @pytest.mark.parametrize(
-    "surroundings", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "latin-1"}]
+    "surroundings",
+    [
+        pytest.param({"LC_ALL": "C"}, marks=pytest.mark.soak),
+        {"LC_ALL": "C", "PYTHONUTF8": "0"},
+        pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.soak),
+    ],
 )
 def test_a_terminal_without_korean(
     server: Running, prepared: None, tmp_path: Path, command: str, surroundings: Any
