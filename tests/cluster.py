@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.backing import elasticsearch_url, redis_url
+from tests.indexes import forget_indexes
 from tests.running import Running
 
 
@@ -44,9 +45,11 @@ class Cluster:
             each.wait_until_ready()
 
     def stop(self) -> None:
-        """Ends all of them."""
+        """Ends all of them, and forgets their search indexes."""
         for each in (*self.replicas, *self.indexers, self.git):
             each.stop()
+        settings = self.git.settings
+        forget_indexes(settings["PROMPTUARY_ELASTICSEARCH_URL"], settings["PROMPTUARY_NAMESPACE"])
 
 
 def make_cluster(

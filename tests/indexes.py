@@ -2,7 +2,9 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
+import httpx
 
 from registry.adapters.elasticsearch.cluster import Cluster
 from registry.adapters.elasticsearch.search_index import ElasticsearchSearchIndex
@@ -28,6 +30,13 @@ async def delete_indexes(cluster: Cluster, name: str) -> None:
     """Deletes every index of a namespace."""
     for index in await cluster.call("GET", f"/{name}*/_alias"):
         await cluster.call("DELETE", f"/{index}")
+
+
+def forget_indexes(address: str, name: str) -> None:
+    """The same for processes that have ended; an Elasticsearch of the test's own may have ended, too."""
+    with suppress(httpx.TransportError), httpx.Client(base_url=address, timeout=10) as client:
+        for index in client.get(f"/{name}*/_alias").raise_for_status().json():
+            client.delete(f"/{index}").raise_for_status()
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ import pytest
 from tests.backing import elasticsearch_url, redis_url
 from tests.databases import address_of, own_database
 from tests.deploy.composed import image_check, image_settings, is_healthy, running_nginx, services
+from tests.indexes import forget_indexes
 from tests.running import REPOSITORY, NoAnswer, Running, commit, git, run_git, template_path, text_template
 
 pytestmark = pytest.mark.e2e
@@ -53,6 +54,7 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
         finally:
             for each in reversed(processes.values()):
                 each.stop()
+            forget_indexes(addresses["PROMPTUARY_ELASTICSEARCH_URL"], addresses["PROMPTUARY_NAMESPACE"])
 
 
 def composed_process(name: str, folder: Path, addresses: dict[str, str], log: str = "") -> Running:
