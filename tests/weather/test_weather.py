@@ -48,7 +48,7 @@ async def endure(weather: Weather, condition: Condition) -> None:
         if how == "restarted":
             await weather.writes_again()  # before the next one, as whoever restarts all of them would wait
     await asyncio.sleep(BROKEN_SECONDS)
-    for mend in reversed(mends):
+    for mend in mends:  # services before processes, which end at their start where PostgreSQL is away
         await mend()
     await weather.writes_again()
     weather.readers.cold = True
