@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED
 from api.errors import error_answer
+from api.gateway import GIT_FOLDER
 from api.git_node import FORWARDED, OF_A_CONNECTION, READING, Body, GitNode
 from api.observing import ID, LEFT, ROUTE, STATUS
 from api.request_ids import HEADER as REQUEST_ID
@@ -23,7 +24,6 @@ FORWARDED_ROUTE = "forwarded"
 """What log and metrics have as the route of such a request; the Git node has its own."""
 
 _REPOSITORIES = "/api/v1/repositories/"
-_GIT = "/git/"
 _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
 _RENDER = "render"
 _FAILED, _UNAVAILABLE = 500, 503
@@ -55,7 +55,7 @@ class Forwarding:
 
     async def _is_answered_here(self, scope: Scope) -> bool:
         path, method = scope["path"], scope["method"]
-        if path.startswith(_GIT):
+        if path.startswith(GIT_FOLDER):
             return False
         if not path.startswith(_REPOSITORIES):
             return True

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 from yarl import URL
 
+from api.gateway import GIT_FOLDER
 from api.request_ids import HEADER as REQUEST_ID
 from api.traces import traceparent
 from registry.domain.dependencies import Circuit, Condition
@@ -53,7 +54,6 @@ OF_A_CONNECTION = frozenset(
 """Headers that are not passed on (RFC 9110, section 7.6.1)."""
 
 READING = frozenset({"GET", "HEAD"})
-_GIT = "/git/"
 
 
 class GitNode:
@@ -87,7 +87,7 @@ class GitNode:
         the node is away, or leaves in between: of a write that reached it the message says that nobody knows what
         became of it. Raises ClientDisconnect where the caller left, in the middle of the body.
         """
-        breaks = reads and not scope["path"].startswith(_GIT)
+        breaks = reads and not scope["path"].startswith(GIT_FOLDER)
         try:
             era = self._breaker.admit() if breaks else self._breaker.era
         except Unavailable as error:
@@ -127,7 +127,7 @@ class GitNode:
         query = b"?" + scope["query_string"] if scope["query_string"] else b""
         url = URL(self._address + (scope["raw_path"] + query).decode("latin-1"), encoded=True)
         silent = TEMPLATE_SECONDS if instead else READ_SECONDS if reads else WRITE_SECONDS
-        if scope["path"].startswith(_GIT):
+        if scope["path"].startswith(GIT_FOLDER):
             silent = GIT_SECONDS
         free = CONNECT_SECONDS if reads else FREE_SECONDS
         timeout = aiohttp.ClientTimeout(connect=free, sock_connect=CONNECT_SECONDS, sock_read=silent)
@@ -181,8 +181,8 @@ def _close(task: "asyncio.Task[aiohttp.ClientResponse]") -> None:
 
 @asynccontextmanager
 async def open_git_node(address: str | None) -> AsyncIterator[GitNode]:
-    """The Git node at an address. Raises BadRequest where that is missing or none."""
-    if address is None or not address.startswith(("http://", "https://")):
+    """The Git node at an address. Raises BadRequest where that is missing."""
+    if not address:  # anything that is none the settings refuse
         raise BadRequest(
             "An API replica passes writes and Git on to the Git node: set PROMPTUARY_GIT_URL to the address of "
             "promptuary git, for example http://127.0.0.1:8001."

@@ -97,15 +97,16 @@ class _Runner:
     async def drain(self, tries: int = 1) -> None:
         async with self._turn:
             self._queued = False
-            for pause in _pauses(tries):
+            pauses = _pauses(tries)
+            while True:
                 try:
                     await self.feed.drain()
                     break
                 except Unavailable as error:
+                    if (pause := next(pauses, None)) is None:
+                        raise
                     log.info("feeding the search index is tried again: %s", error.message)
                     await asyncio.sleep(pause)
-            else:
-                await self.feed.drain()
             self.late = False
 
     async def catch_up(self, repositories: Sequence[RepositoryName]) -> bool:
