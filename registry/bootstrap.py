@@ -159,7 +159,9 @@ def _projected(tier: Tier, process: ProcessKind) -> _Projected:
             "which is all of them in one."
         )
     followed = FollowedProjection(projection=tier.projection, signals=tier.signals)
-    return _Projected(followed, tuple(FollowedFeed(outbox=outbox) for outbox, _ in _fed(tier)), tier.own_events)
+    return _Projected(
+        followed, tuple(FollowedFeed(outbox=outbox, signals=tier.signals) for outbox, _ in _fed(tier)), tier.own_events
+    )
 
 
 def _fed(tier: Tier) -> tuple[tuple[Outbox, CountedSearchIndex], ...]:

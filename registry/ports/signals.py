@@ -24,3 +24,7 @@ class Signals(Protocol):
     def projections(self) -> AbstractAsyncContextManager[Told]:
         """The repositories of which a batch was written, told by the writing transaction, until the context is left."""
         ...
+
+    def feeds(self) -> AbstractAsyncContextManager[Told]:
+        """The repositories of which something has reached a search index, until the context is left."""
+        ...

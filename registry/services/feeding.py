@@ -28,7 +28,8 @@ class Feeding:
     def start(self) -> None:
         """Begins to feed what was put into the outbox."""
         for runner in self._runners:
-            runner.start()
+            if runner.feed.is_ours:
+                runner.start()
 
     async def wait(self) -> None:
         """Until what was started is done, for a while; an index that is known to be late is not waited for.

@@ -6,6 +6,7 @@ graph and the numbers of the tip, and knows a batch to be readable once the cata
 
 import asyncio
 import time
+from contextlib import suppress
 
 from registry.domain.catalogue import Checkpoint, ProjectionBatch
 from registry.domain.errors import Unavailable
@@ -26,8 +27,8 @@ REMIND_SECONDS = 0.25
 FED_SECONDS = 1.0
 """How long somebody waits for an index that was fed in time until now."""
 
-FED_LOOK_SECONDS, FED_LOOK_AT_MOST_SECONDS = 0.01, 0.1
-"""How often the outbox is looked at meanwhile: the pause doubles up to the second."""
+FED_LOOK_SECONDS = 0.1
+"""How often the outbox is looked at meanwhile, while nothing is told."""
 
 
 class FollowedProjection:
@@ -49,6 +50,7 @@ class FollowedProjection:
         if not batch.final:
             return False
         async with self._signals.projections() as told:
+            await anext(told)  # as it begins, it tells that something may have been missed
             waiting = _Waiting(REPLAY_SECONDS if batch.replay else WAIT_SECONDS)
             before = reached = await self._projection.checkpoint(batch.repository)
             while not _has(reached, batch, before):
@@ -82,8 +84,9 @@ class FollowedFeed:
 
     is_ours = False
 
-    def __init__(self, *, outbox: Outbox) -> None:
+    def __init__(self, *, outbox: Outbox, signals: Signals) -> None:
         self._outbox = outbox
+        self._signals = signals
         self._late = False
 
     async def drain(self) -> int:
@@ -92,13 +95,13 @@ class FollowedFeed:
         Raises Unavailable where it is not. From then on it only looks, until the outbox was seen empty.
         """
         until = time.monotonic() + (0.0 if self._late else FED_SECONDS)
-        pause = FED_LOOK_SECONDS
-        while waiting := await self._outbox.depth():
-            if time.monotonic() >= until:
-                self._late = True
-                raise Unavailable(f"{waiting} templates wait to be fed by the indexer (promptuary indexer).")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, FED_LOOK_AT_MOST_SECONDS)
+        async with self._signals.feeds() as told:
+            await anext(told)  # as it begins, it tells that something may have been missed
+            while waiting := await self._outbox.depth():
+                if time.monotonic() >= until:
+                    self._late = True
+                    raise Unavailable(f"{waiting} templates wait to be fed by the indexer (promptuary indexer).")
+                await _any(told)
         self._late = False
         return 0
 
@@ -140,12 +143,17 @@ def _has(reached: Checkpoint | None, batch: ProjectionBatch, before: Checkpoint 
 
 async def _next(told: Told, repository: RepositoryName) -> None:
     """Until something of the repository may have been projected, or it is time to look again."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(REMIND_SECONDS):
             while await anext(told) not in {repository, None}:
                 pass
-    except TimeoutError:
-        return
+
+
+async def _any(told: Told) -> None:
+    """Until something was fed, or it is time to look again."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FED_LOOK_SECONDS):
+            await anext(told)
 
 
 def _late(batch: ProjectionBatch, reached: Checkpoint | None) -> str:

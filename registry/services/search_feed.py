@@ -51,8 +51,8 @@ class SearchFeed:
         """Feeds until the outbox is empty; says how many templates it fed. Raises Unavailable."""
         fed = 0
         while entries := await self._outbox.pending(self._at_once):
-            for kind, run in groupby(entries, key=lambda entry: entry.kind):
-                await self._feed(kind, list(run))
+            for mark, run in groupby(entries, key=_mark):
+                await self._feed(mark, list(run))
             fed += len(entries)
             if len(entries) < self._at_once:
                 break  # what came meanwhile is fed by whoever asked for it
@@ -80,15 +80,14 @@ class SearchFeed:
                 log.warning("the search index of %s has %s of %d documents", repository, there or "none", wanted)
         return bool(await self._outbox.fill(repository)) or wanted is None
 
-    async def _feed(self, kind: OutboxKind, entries: list[OutboxEntry]) -> None:
-        if kind is OutboxKind.DOCUMENT:
+    async def _feed(self, mark: OutboxKind | None, entries: list[OutboxEntry]) -> None:
+        """Feeds documents and old texts together, or does what marks of one kind ask for."""
+        if mark is None:
             await self._feed_documents(entries)
-        elif kind is OutboxKind.TEXT:
-            await self._index.put(await self._outbox.documents(entries))
         for entry in entries:
-            if kind is OutboxKind.RENEW and await self._still_waits(entry):
+            if mark is OutboxKind.RENEW and await self._still_waits(entry):
                 await self._index.renew(entry.repository)
-            elif kind is OutboxKind.SWAP:
+            elif mark is OutboxKind.SWAP:
                 await self._swap(entry.repository)
         await self._outbox.done(entries)
 
@@ -111,12 +110,17 @@ class SearchFeed:
 
     async def _feed_documents(self, entries: list[OutboxEntry]) -> None:
         documents = await self._outbox.documents(entries)
-        present = {(document.repository, document.name) for document in documents}
+        present = {(document.repository, document.name) for document in documents if document.version is None}
         gone: defaultdict[RepositoryName, list[OutboxEntry]] = defaultdict(list)
         for entry in entries:
-            if (entry.repository, entry.name) not in present:
+            if entry.kind is OutboxKind.DOCUMENT and (entry.repository, entry.name) not in present:
                 gone[entry.repository].append(entry)
         if documents:
             await self._index.put(documents)
         for repository, removed in gone.items():
             await self._index.delete(repository, [e.name for e in removed], max(e.ordinal for e in removed))
+
+
+def _mark(entry: OutboxEntry) -> OutboxKind | None:
+    """Its kind where it marks the beginning or the end of a new index; None for what belongs into one."""
+    return entry.kind if entry.kind in {OutboxKind.RENEW, OutboxKind.SWAP} else None

@@ -1,7 +1,7 @@
 """Every write of the server's own is a commit, and waiting writes join.
 
 One turn gates and commits them one on the other, flushes their objects once, moves the branch once and projects once;
-one that fails drops out alone.
+one that fails drops out alone. While a turn is made readable the next one is committed.
 """
 
 import asyncio
@@ -72,6 +72,7 @@ class _Write:
 class _Queue:
     waiting: deque[_Write] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
+    landing: asyncio.Task[None] | None = None
 
 
 class Writes:
@@ -116,34 +117,45 @@ class Writes:
     async def close(self) -> None:
         """Waits until every accepted write is answered."""
         await asyncio.gather(*(q.worker for q in self._queues.values() if q.worker), return_exceptions=True)
+        await asyncio.gather(*(q.landing for q in self._queues.values() if q.landing), return_exceptions=True)
         await asyncio.gather(*self._projecting, return_exceptions=True)
 
     async def _work(self, repository: RepositoryName, branch: RefName, queue: _Queue) -> None:
         while queue.waiting:
             turn = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), WRITES_IN_A_TURN))]
             try:
-                await self._turn(repository, branch, turn)
+                accepted = await self._turn(repository, branch, turn)
             except PromptuaryError as error:
                 _fail(turn, error)
+                continue
             except Exception:
                 log.exception("a write turn on %s failed", repository)
                 _fail(turn, Unavailable(FAILED))
+                continue
+            if queue.landing is not None:
+                # No turn runs further ahead: while it waits here more writes join the next one.
+                await queue.landing
+            queue.landing = asyncio.create_task(self._land(repository, accepted))
 
-    async def _turn(self, repository: RepositoryName, branch: RefName, turn: list[_Write]) -> None:
+    async def _turn(
+        self, repository: RepositoryName, branch: RefName, turn: list[_Write]
+    ) -> list[tuple[_Write, Committed]]:
         for attempt in range(ATTEMPTS):
             with self._git.open(repository) as store:
                 try:
-                    accepted = await self._commit(repository, store, branch, turn)
+                    return await self._commit(repository, store, branch, turn)
                 except RefMoved:
                     if attempt == ATTEMPTS - 1:
                         raise
-                    continue
-            if any(done.changed for _, done in accepted):
-                await self.project(repository)
-            for write, done in accepted:
-                if not write.answer.done():
-                    write.answer.set_result(done)
-            return
+        raise AssertionError
+
+    async def _land(self, repository: RepositoryName, accepted: list[tuple[_Write, Committed]]) -> None:
+        """Answers what is committed, once it can be read."""
+        if any(done.changed for _, done in accepted):
+            await self.project(repository)
+        for write, done in accepted:
+            if not write.answer.done():
+                write.answer.set_result(done)
 
     async def project(self, repository: RepositoryName) -> None:
         """Waits a while until what is committed can be read.

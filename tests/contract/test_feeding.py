@@ -12,6 +12,7 @@ from registry.adapters.sql.feeding import FED_AT_ONCE
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import SqlSearchIndex
+from registry.adapters.sql.signals import PostgresSignals
 from registry.domain.errors import Unavailable
 from registry.domain.search import Query
 from registry.ports.projection import Outbox, Projection
@@ -22,6 +23,8 @@ from registry.services.feeding import Feeding
 from registry.services.followed_projection import FollowedFeed
 from registry.services.search_feed import SearchFeed
 from tests.projected import History
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 class Store(NamedTuple):
@@ -180,7 +183,7 @@ async def test_an_index_that_is_fed_elsewhere_is_waited_for_once_while_nobody_fe
 ) -> None:
     monkeypatch.setattr(followed_projection, "FED_SECONDS", 0.5)
     monkeypatch.setattr(feedings, "RETRY_SECONDS", 0.05)
-    feeding = Feeding([FollowedFeed(outbox=store.outbox)])
+    feeding = Feeding([FollowedFeed(outbox=store.outbox, signals=PostgresSignals(NOWHERE))])
     assert await waited(feeding) < 0.4, "nothing waits"
     await store.outbox.fill("default")
     assert await waited(feeding) >= 0.5

@@ -3,10 +3,19 @@
 import asyncio
 
 import asyncpg
+import pytest
 
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.signals import PROJECTED, PostgresSignals
 from registry.domain.ids import RepositoryName
+from registry.services import followed_projection
+from registry.services.followed_projection import FollowedFeed
+from registry.services.search_feed import SearchFeed
 from tests.backing import postgres_url
+from tests.projected import History
 
 DEFAULT = RepositoryName("default")
 
@@ -69,3 +78,20 @@ async def test_a_hint_while_postgresql_is_away_is_no_error() -> None:
     signals = PostgresSignals("postgresql://nobody@127.0.0.1:1/none")
     async with signals.connected():
         await signals.hint(DEFAULT)
+
+
+async def test_who_waits_for_a_feed_hears_of_it_at_once(catalogue_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followed_projection, "FED_LOOK_SECONDS", 20.0)
+    monkeypatch.setattr(followed_projection, "FED_SECONDS", 20.0)
+    database = await Database.open(catalogue_url)
+    outbox, signals = SqlOutbox(database), PostgresSignals(catalogue_url)
+    async with asyncio.timeout(10), signals.connected(), signals.feeds() as told:
+        assert [await anext(told), await anext(told)] == [None, None]
+        await SqlProjection(database).apply(History().commit({"a": "text: apple"}))
+        waiting = asyncio.create_task(FollowedFeed(outbox=outbox, signals=signals).drain())
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
+        assert await SearchFeed(outbox=outbox, index=SqlSearchIndex(database)).drain()
+        await waiting
+        assert await anext(told) == DEFAULT
+    await database.close()

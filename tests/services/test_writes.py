@@ -59,3 +59,29 @@ async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pushe
     assert [done.changed for done in both] == [True, True]
     assert pusher.tip() == both[1].commit
     await writes.close()
+
+
+async def test_while_a_turn_is_made_readable_the_next_is_committed_but_none_after_that(
+    registry: Registry, pusher: Pusher
+) -> None:
+    tips = [await pusher.land({"prompts/first.prompt.yaml": text_template()})]
+
+    def write(name: str) -> asyncio.Task[Committed]:
+        files = {f"prompts/{name}.prompt.yaml": text_template().encode()}
+        submitting = registry.writes.submit(REPOSITORY, MAIN, lambda _base: files, actor=AUTHOR, message=name)
+        return asyncio.create_task(submitting)
+
+    answers = []
+    async with asyncio.timeout(30), registry.indexing._locks[REPOSITORY]:  # nothing is projected meanwhile
+        for name in ("a", "b"):
+            answers.append(write(name))
+            while pusher.tip() in tips:
+                await asyncio.sleep(0.01)
+            tips.append(pusher.tip())
+        answers.append(write("c"))
+        done, _ = await asyncio.wait(answers, timeout=0.3)
+        assert not done, "nothing can be read yet"
+    assert [(await answer).commit for answer in answers][:2] == tips[1:]
+    checkpoint = await registry.indexing.checkpoint(REPOSITORY)
+    assert checkpoint is not None
+    assert checkpoint.commit == pusher.tip() != tips[-1], "the third one, too"

@@ -41,6 +41,9 @@ _NAMES_INDEX = f"ix_{NAMES_TABLE}_name"
 PROJECTED = "promptuary_projected"
 """The channel on which a transaction tells ``<repository> <commit>`` of a batch that readers can see then."""
 
+FED = "promptuary_fed"
+"""The channel on which is told of which repository something has reached a search index."""
+
 
 def _is_postgres(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql"

@@ -77,8 +77,10 @@ class Database(ABC):
         """Whether a repository's rows in one of them count: what one left behind that was moved away is nobody's."""
         return true()
 
-    async def told(self, _repository: RepositoryName, _message: str) -> None:  # noqa: B027  (nothing to do for one)
-        """Says where everybody listens what a batch's transaction said in a database where nobody does."""
+    async def told(  # noqa: B027  (nothing to do for one)
+        self, _repository: RepositoryName, _channel: str, _message: str
+    ) -> None:
+        """Says where everybody listens what a transaction said in a database where nobody does."""
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """The service that it is, for who wants to know how it is doing; none where it is a file."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD, find_locked_build
-from registry.adapters.sql.engine import Database, Deadline
+from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.old_texts import old_documents
 from registry.adapters.sql.outbox_rows import count_fed, documents_of, entry_of, fill, is_told, kinds_of
 from registry.adapters.sql.tables import outbox, repositories
@@ -30,8 +30,9 @@ _DEPTH = (
 )
 
 
-def _drop(connection: Connection, sequences: Sequence[int]) -> None:
+def _drop(connection: Connection, repository: RepositoryName, sequences: Sequence[int]) -> None:
     connection.execute(_DONE, {"sequences": sequences})
+    dialect.tell(connection, dialect.FED, repository)
 
 
 class SqlOutbox:
@@ -80,11 +81,14 @@ class SqlOutbox:
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
         """Drops entries after the search index has them; newer ones of the same templates stay."""
-        sequences: defaultdict[Database, list[int]] = defaultdict(list)
+        sequences: defaultdict[RepositoryName, list[int]] = defaultdict(list)
         for entry in entries:
-            sequences[self._database.of(entry.repository)].append(entry.sequence)
-        for database, own in sequences.items():
-            await database.write(partial(_drop, sequences=sorted(own)))
+            sequences[entry.repository].append(entry.sequence)
+        for repository, own in sequences.items():
+            # Nobody waits for the disk: an entry that comes back is fed once more, which changes nothing.
+            drop = partial(_drop, repository=repository, sequences=sorted(own))
+            await self._database.of(repository).write(drop, durability=Durability.PASSING)
+            await self._database.told(repository, dialect.FED, repository)
 
     async def depth(self) -> int:
         """How many entries wait."""

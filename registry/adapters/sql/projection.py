@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from registry.adapters.sql.batch_rows import write_batch
 from registry.adapters.sql.builds import LIVE_BUILD, repository_id, sweep_some
-from registry.adapters.sql.dialect import look_over
+from registry.adapters.sql.dialect import PROJECTED, look_over
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.statements import upsert, write_rows
@@ -66,7 +66,7 @@ class SqlProjection:
         lasting = Durability.PASSING if staged and not batch.final else Durability.USUAL
         waits = await database.write(lambda on: write_batch(on, batch, self._index, self._fed), durability=lasting)
         if batch.final:
-            await self._database.told(batch.repository, f"{batch.repository} {batch.commit}")
+            await self._database.told(batch.repository, PROJECTED, f"{batch.repository} {batch.commit}")
         if batch.expected is not None and batch.replay and batch.final:
             await database.write(lambda on: look_over(on, REPLAYED), durability=Durability.PASSING)
         if batch.expected is None or (batch.replay and batch.final):

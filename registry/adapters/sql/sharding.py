@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
 
-from registry.adapters.sql.dialect import PROJECTED, tell
+from registry.adapters.sql.dialect import tell
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import PromptuaryError
@@ -42,12 +42,12 @@ class ShardedDatabase(Database):
             return repository.not_in(list(self._places))
         return repository.in_([name for name, place in self._places.items() if place is each])
 
-    async def told(self, repository: RepositoryName, message: str) -> None:
+    async def told(self, repository: RepositoryName, channel: str, message: str) -> None:
         """Tells the main database's listeners what a shard's transaction wrote. Nobody depends on hearing it."""
         if self.of(repository) is self._main:
             return
         try:
-            await self._main.write(lambda on: tell(on, PROJECTED, message), durability=Durability.PASSING)
+            await self._main.write(lambda on: tell(on, channel, message), durability=Durability.PASSING)
         except PromptuaryError:
             return
 

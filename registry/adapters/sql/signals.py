@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from registry.adapters.sql.dialect import PROJECTED
+from registry.adapters.sql.dialect import FED, PROJECTED
 from registry.background import running
 from registry.domain.ids import RepositoryName
 from registry.ports.signals import Told
@@ -34,7 +34,7 @@ class PostgresSignals:
         self._url = url
         self._connection: asyncpg.Connection[Any] | None = None
         self._calls = asyncio.Lock()
-        self._queues: dict[str, set[_Queue]] = {HINTS: set(), PROJECTED: set()}
+        self._queues: dict[str, set[_Queue]] = {HINTS: set(), PROJECTED: set(), FED: set()}
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -58,6 +58,10 @@ class PostgresSignals:
     def projections(self) -> AbstractAsyncContextManager[Told]:
         """The repositories of which a batch was written, until the context is left."""
         return self._listening(PROJECTED)
+
+    def feeds(self) -> AbstractAsyncContextManager[Told]:
+        """The repositories of which something reached a search index, until the context is left."""
+        return self._listening(FED)
 
     @asynccontextmanager
     async def _listening(self, channel: str) -> AsyncIterator[Told]:
