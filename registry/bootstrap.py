@@ -158,10 +158,8 @@ def _projected(tier: Tier, process: ProcessKind) -> _Projected:
             "Several processes share a catalogue in PostgreSQL: set PROMPTUARY_DATABASE_URL, or run promptuary serve, "
             "which is all of them in one."
         )
-    followed = FollowedProjection(projection=tier.projection, signals=tier.signals)
-    return _Projected(
-        followed, tuple(FollowedFeed(outbox=outbox, signals=tier.signals) for outbox, _ in _fed(tier)), tier.own_events
-    )
+    followed = tuple(FollowedFeed(outbox=outbox, signals=tier.signals) for outbox, _ in _fed(tier))
+    return _Projected(FollowedProjection(projection=tier.projection, signals=tier.signals), followed, tier.own_events)
 
 
 def _fed(tier: Tier) -> tuple[tuple[Outbox, CountedSearchIndex], ...]:
