@@ -15,6 +15,10 @@ class Projection(Protocol):
         """How far the default branch has been projected; None where it never was."""
         ...
 
+    async def expect(self, repository: RepositoryName) -> None:
+        """Something of the repository will be applied in a moment: whoever writes it elsewhere may begin."""
+        ...
+
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Writes a batch in one transaction, checkpoint included; True where the outbox has to be carried on now.
 

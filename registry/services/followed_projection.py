@@ -37,10 +37,16 @@ class FollowedProjection:
     def __init__(self, *, projection: Projection, signals: Signals) -> None:
         self._projection = projection
         self._signals = signals
+        self._before: dict[RepositoryName, Checkpoint | None] = {}
 
     async def checkpoint(self, repository: RepositoryName) -> Checkpoint | None:
         """How far the default branch has been projected; None where it never was."""
         return await self._projection.checkpoint(repository)
+
+    async def expect(self, repository: RepositoryName) -> None:
+        """Hints to the indexer, which numbers and judges at the same time as this process. Raises Unavailable."""
+        self._before[repository] = await self._projection.checkpoint(repository)
+        await self._signals.hint(repository)
 
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Waits until the catalogue has the batch or more; True: the search index gets it meanwhile.
@@ -52,8 +58,8 @@ class FollowedProjection:
         async with self._signals.projections() as told:
             await anext(told)  # as it begins, it tells that something may have been missed
             waiting = _Waiting(REPLAY_SECONDS if batch.replay else WAIT_SECONDS)
-            before = reached = await self._projection.checkpoint(batch.repository)
-            while not _has(reached, batch, before):
+            reached = await self._projection.checkpoint(batch.repository)
+            while not _has(reached, batch, self._before.get(batch.repository)):
                 if waiting.is_over():
                     raise Unavailable(_late(batch, reached))
                 if waiting.reminds():
@@ -66,17 +72,15 @@ class FollowedProjection:
         """What numbering needs to go on from the checkpoint of the live rows."""
         return await self._projection.load_state(repository)
 
-    async def put_refs(self, repository: RepositoryName, _refs: dict[RefName, CommitId]) -> None:
-        """Hints that refs have moved; the indexer records them."""
-        await self._signals.hint(repository)
+    async def put_refs(self, _repository: RepositoryName, _refs: dict[RefName, CommitId]) -> None:
+        """Nothing: the indexer, which was told what to expect, records them."""
 
     async def rules(self, repository: RepositoryName) -> object:
         """The parsed ``.registry.yaml`` of the checkpoint as the last batch gave it, or None."""
         return await self._projection.rules(repository)
 
-    async def drop(self, repository: RepositoryName) -> None:
-        """Hints that the repository has nothing to project any more."""
-        await self._signals.hint(repository)
+    async def drop(self, _repository: RepositoryName) -> None:
+        """Nothing: the indexer, which was told what to expect, forgets it."""
 
 
 class FollowedFeed:
@@ -119,7 +123,7 @@ class _Waiting:
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
-        self._remind_at = 0.0
+        self._remind_at = time.monotonic() + REMIND_SECONDS
 
     def is_over(self) -> bool:
         return time.monotonic() > self._until

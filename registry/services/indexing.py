@@ -193,6 +193,7 @@ class Indexing:
         seen = self._seen.get(repository)
         if refs == seen:
             return []
+        await self._projection.expect(repository)
         default = self._git.default_branch(repository)
         if seen is None or {**seen, default: refs.get(default)} != refs:
             await self._projection.put_refs(repository, refs)

@@ -55,6 +55,9 @@ class SqlProjection:
             updated_at=to_time(row.updated_at),
         )
 
+    async def expect(self, _repository: RepositoryName) -> None:
+        """Nothing: it is written here."""
+
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Writes a batch in one transaction, checkpoint included; True where the outbox has something of it.
 
