@@ -66,7 +66,7 @@ class _Closure:
     ) -> None:
         self.partials = partials
         self.broken = broken
-        self.size = _size(template)
+        self.size = size_of(template)
         self.known: dict[TemplateName, _Reach] = {}
         self.chain = [name]
 
@@ -92,7 +92,7 @@ class _Closure:
         if partial.type is not TemplateType.TEXT or partial.text is None:
             message = f"{way}: a chat template cannot be included: include one of type text"
             return _Reach(problem=("include-not-text", message))
-        self.size += _size(partial)
+        self.size += size_of(partial)
         if len(self.known) + len(self.chain) >= MAX_FILES or self.size > MAX_BYTES:
             message = f"the closure is larger than {MAX_FILES} files or {MAX_BYTES} bytes: include less"
             return _Reach(problem=("closure-size", message))
@@ -206,6 +206,19 @@ class _Check:
                 self._say("variable-unused", message, variable.place, Severity.WARNING)
 
 
+def asks_of(partial: Template) -> str | None:
+    """What these rules ask of a partial besides its size: equal answers give equal findings, whatever the texts say.
+
+    None where it includes others, or cannot be included.
+    """
+    if partial.type is not TemplateType.TEXT or partial.text is None:
+        return None
+    found = scan(partial.text.source)
+    if found.includes:
+        return None
+    return repr([(name, partial.variables.get(name)) for name in sorted(found.uses)])
+
+
 def undeclared(name: str, declared: Collection[str]) -> str:
     """What is said of a variable that is used and not declared."""
     near = difflib.get_close_matches(name, declared, 1)
@@ -224,7 +237,8 @@ def placed_variables(template: Template) -> Iterator[tuple[str, str | None, Plac
                     yield part.variable, message.role, part.place
 
 
-def _size(template: Template) -> int:
+def size_of(template: Template) -> int:
+    """Bytes of its texts, as the limit of a closure counts them."""
     return sum(len(text.source.encode("utf-8", "surrogatepass")) for _, text in template.texts())
 
 

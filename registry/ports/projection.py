@@ -15,10 +15,6 @@ class Projection(Protocol):
         """How far the default branch has been projected; None where it never was."""
         ...
 
-    async def expect(self, repository: RepositoryName) -> None:
-        """Something of the repository will be applied in a moment: whoever writes it elsewhere may begin."""
-        ...
-
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Writes a batch in one transaction, checkpoint included; True where the outbox has to be carried on now.
 
@@ -35,8 +31,11 @@ class Projection(Protocol):
         """What numbering needs to go on from the checkpoint of the live rows."""
         ...
 
-    async def put_refs(self, repository: RepositoryName, refs: dict[RefName, CommitId]) -> None:
-        """Records the tips of all refs: new ones, moved ones and those that are gone."""
+    async def put_refs(self, repository: RepositoryName, refs: dict[RefName, CommitId] | None) -> None:
+        """Records the tips of all refs: new ones, moved ones and those that are gone. None: batches to come say it all.
+
+        It is said before those are made, so that whoever writes them elsewhere can begin at the same time.
+        """
         ...
 
     async def rules(self, repository: RepositoryName) -> object:

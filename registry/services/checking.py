@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from cachetools import LRUCache
 
-from registry.domain.errors import Unavailable
+from registry.domain.errors import RevisionNotFound, Unavailable
 from registry.domain.graph import Closure
 from registry.domain.ids import BlobId, TemplateName
-from registry.domain.judging import Case, Checked, JudgedFile, Outcome, judge, judge_file
+from registry.domain.judging import Case, Checked, JudgedFile, Outcome, Swap, carried, find_swap, judge, judge_file
 from registry.domain.template import Template
 from registry.ports.git import GitBlobs
 from registry.ports.judging import Judges
+from registry.services.outcomes_kept import KeptOutcomes, Swapped
 from registry.services.tree_changes import read_many
 
 FILES_AT_ONCE = 200
@@ -24,6 +25,9 @@ SLICE_SECONDS = 0.005
 
 MANY = 64
 """More templates than that are judged in other processes; fewer are done here before those have them."""
+
+SWAPS_AT_ONCE = 32
+"""Of more changed partials at a time nobody asks whether they are the same to what includes them."""
 
 BATCH = 32
 """How many templates a judging process is given at a time: about ten milliseconds of work."""
@@ -49,7 +53,7 @@ class Checker:
         self._judges = judges
         self._files: LRUCache[_Pair, JudgedFile] = LRUCache(files)
         self._checked: LRUCache[Case, Checked] = LRUCache(results)
-        self._outcomes: LRUCache[Case, Outcome] = LRUCache(outcomes)
+        self._outcomes = KeptOutcomes(outcomes)
 
     async def check(
         self,
@@ -89,11 +93,12 @@ class Checker:
         found: dict[Case, Outcome] = {}
         missing: list[Case] = []
         for case in cases:
-            known = self._outcomes.get(case)
+            known = self._outcomes.find(case)
             if known is None:
                 missing.append(case)
             else:
                 found[case] = known
+        missing = await self._carry(store, missing, known_bodies, found, whole=whole)
         if self._judges is not None and len(missing) > MANY:
             await self._judge_many(self._judges, store, missing, known_bodies, found, whole=whole)
         else:
@@ -116,6 +121,48 @@ class Checker:
         return self._judge(
             (name, closure), {(n, blob): self._file((n, blob), bodies[blob]) for n, blob in closure if blob is not None}
         )
+
+    async def _carry(
+        self,
+        store: GitBlobs,
+        cases: Sequence[Case],
+        known_bodies: Mapping[BlobId, bytes],
+        found: dict[Case, Outcome],
+        *,
+        whole: bool,
+    ) -> list[Case]:
+        """Says of those of which only partials changed what was said before, where that holds; the rest is given back.
+
+        So a partial's new text does not have thousands of templates parsed that include it.
+        """
+        before = {case: known for case in cases if (known := self._outcomes.find_before(case)) is not None}
+        swaps = await self._swaps(store, {each for known in before.values() for each in known.swapped}, known_bodies)
+        rest: list[Case] = []
+        for case in cases:
+            known = before.get(case)
+            outcome = None
+            if known is not None and swaps.keys() >= set(known.swapped) and not (whole and known.outcome.tested):
+                outcome = carried(known.outcome, [swaps[each] for each in known.swapped])
+            if outcome is None:
+                rest.append(case)
+            else:
+                found[case] = outcome
+                self._outcomes.keep(case, outcome)
+        return rest
+
+    async def _swaps(
+        self, store: GitBlobs, swapped: Collection[Swapped], known_bodies: Mapping[BlobId, bytes]
+    ) -> dict[Swapped, Swap]:
+        """Of few partials those that are the same to whoever includes them."""
+        if not 0 < len(swapped) <= SWAPS_AT_ONCE:
+            return {}
+        pairs = [(name, blob) for name, *blobs in swapped for blob in blobs]
+        try:
+            files = await self._read_files(store, pairs, known_bodies)
+        except RevisionNotFound:  # what was said before, was said of a push that was refused
+            return {}
+        found = {each: find_swap(files[each[0], each[1]], files[each[0], each[2]]) for each in swapped}
+        return {each: swap for each, swap in found.items() if swap is not None}
 
     async def _judge_here(
         self,
@@ -175,7 +222,8 @@ class Checker:
             await self._judge_here(store, cases, bodies, found)
             return
         for case, (outcome, checked) in zip(cases, answers, strict=True):
-            found[case] = self._outcomes[case] = outcome
+            found[case] = outcome
+            self._outcomes.keep(case, outcome)
             if checked is not None:
                 self._checked[case] = checked
 
@@ -208,7 +256,7 @@ class Checker:
     def _judge(self, case: Case, files: Mapping[_Pair, JudgedFile]) -> Checked:
         checked = judge(case, lambda name, blob: files[name, blob])
         self._checked[case] = checked
-        self._outcomes[case] = checked.outcome
+        self._outcomes.keep(case, checked.outcome)
         return checked
 
 

@@ -43,11 +43,6 @@ class FollowedProjection:
         """How far the default branch has been projected; None where it never was."""
         return await self._projection.checkpoint(repository)
 
-    async def expect(self, repository: RepositoryName) -> None:
-        """Hints to the indexer, which numbers and judges at the same time as this process. Raises Unavailable."""
-        self._before[repository] = await self._projection.checkpoint(repository)
-        await self._signals.hint(repository)
-
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Waits until the catalogue has the batch or more; True: the search index gets it meanwhile.
 
@@ -72,15 +67,20 @@ class FollowedProjection:
         """What numbering needs to go on from the checkpoint of the live rows."""
         return await self._projection.load_state(repository)
 
-    async def put_refs(self, _repository: RepositoryName, _refs: dict[RefName, CommitId]) -> None:
-        """Nothing: the indexer, which was told what to expect, records them."""
+    async def put_refs(self, repository: RepositoryName, _refs: dict[RefName, CommitId] | None) -> None:
+        """Hints to the indexer, which records them, and numbers and judges at the same time as this process does.
+
+        Raises Unavailable.
+        """
+        self._before[repository] = await self._projection.checkpoint(repository)
+        await self._signals.hint(repository)
 
     async def rules(self, repository: RepositoryName) -> object:
         """The parsed ``.registry.yaml`` of the checkpoint as the last batch gave it, or None."""
         return await self._projection.rules(repository)
 
     async def drop(self, _repository: RepositoryName) -> None:
-        """Nothing: the indexer, which was told what to expect, forgets it."""
+        """Nothing: the indexer, which was told of the refs, forgets it."""
 
 
 class FollowedFeed:

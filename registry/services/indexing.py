@@ -193,10 +193,9 @@ class Indexing:
         seen = self._seen.get(repository)
         if refs == seen:
             return []
-        await self._projection.expect(repository)
         default = self._git.default_branch(repository)
-        if seen is None or {**seen, default: refs.get(default)} != refs:
-            await self._projection.put_refs(repository, refs)
+        others_moved = seen is None or {**seen, default: refs.get(default)} != refs
+        await self._projection.put_refs(repository, refs if others_moved else None)
         batches = await self._follow_branch(repository, store, refs.get(default), progress)
         self._seen[repository] = refs
         return batches

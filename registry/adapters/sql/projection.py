@@ -55,9 +55,6 @@ class SqlProjection:
             updated_at=to_time(row.updated_at),
         )
 
-    async def expect(self, _repository: RepositoryName) -> None:
-        """Nothing: it is written here."""
-
     async def apply(self, batch: ProjectionBatch) -> bool:
         """Writes a batch in one transaction, checkpoint included; True where the outbox has something of it.
 
@@ -92,8 +89,10 @@ class SqlProjection:
 
         return await self._database.of(repository).read(read, deadline=Deadline.BATCH)
 
-    async def put_refs(self, repository: RepositoryName, refs_now: dict[RefName, CommitId]) -> None:
+    async def put_refs(self, repository: RepositoryName, refs_now: dict[RefName, CommitId] | None) -> None:
         """Records the tips of all refs: new ones, moved ones and those that are gone."""
+        if refs_now is None:
+            return  # the batch brings it
 
         def write(connection: Connection) -> None:
             number = repository_id(connection, repository)
