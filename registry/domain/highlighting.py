@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from registry.domain.catalogue import Facts
 from registry.domain.ids import TemplateName
@@ -39,9 +39,8 @@ class Highlighter:
         # Of two forms that begin at one place the longer should show, whichever term it belongs to.
         forms = [(form, number) for number, term in enumerate(terms) for form in term.forms]
         forms.sort(key=lambda each: len(each[0].text), reverse=True)
-        self._text_terms = [number for form, number in forms if form.look is not Look.INITIALS]
-        self._text = _pattern(form for form, _ in forms if form.look is not Look.INITIALS)
-        self._initials = _pattern(form for form, _ in forms if form.look is Look.INITIALS)
+        self._text = _finder([each for each in forms if each[0].look is not Look.INITIALS])
+        self._initials = _finder([each for each in forms if each[0].look is Look.INITIALS])
 
     def ranges_of_name(self, name: TemplateName) -> tuple[Range, ...]:
         """Where a name has what was typed, its initials included."""
@@ -52,7 +51,7 @@ class Highlighter:
         """The fields in which something was found, with fragments of them: at most ``fragments`` of the body."""
         found = self._field("name", name, 1)
         if not found and self._initials is not None:
-            ranges = _ranges(self._initials, name)
+            ranges = self._initials.ranges(name)
             found = [Highlight("name", name, tuple(each[:2] for each in ranges))] if ranges else []
         found += self._field("description", facts.description, 1)
         for tag in facts.tags:
@@ -64,16 +63,44 @@ class Highlighter:
         return tuple(self._field("body", body, fragments))
 
     def _field(self, field: str, text: str, fragments: int) -> list[Highlight]:
-        if self._text is None:
-            return []
-        ranges = [(start, end, self._text_terms[group - 1]) for start, end, group in _ranges(self._text, text)]
-        return [Highlight(field, *cut) for cut in _cuts(text, ranges, fragments)]
+        ranges = self._text.ranges(text) if self._text is not None else ()
+        return [Highlight(field, *cut) for cut in _cuts(text, ranges, fragments)] if ranges else []
 
 
-def _pattern(forms: Iterable[Form]) -> re.Pattern[str] | None:
-    """One expression with a group for each form; None where there is no form."""
-    parts = [f"({_expression(form)})" for form in forms]
-    return re.compile("|".join(parts)) if parts else None
+class _Finder:
+    """Finds forms in texts, and says of which term each is.
+
+    Groups would keep the expression from going straight to where a form may begin: which of them it was is asked apart,
+    and only where it could be another term's.
+    """
+
+    def __init__(self, forms: Sequence[tuple[Form, int]]) -> None:
+        parts = [_expression(form) for form, _ in forms]
+        self._terms = [term for _, term in forms]
+        self._any = re.compile("|".join(parts))
+        self._which = re.compile("|".join(f"({part})" for part in parts)) if len(set(self._terms)) > 1 else None
+
+    def ranges(self, text: str) -> list[tuple[int, int, int]]:
+        """Start, end and term of what is found, in characters of the text as it is."""
+        form, places = _compared(text)
+        found = []
+        for match in self._any.finditer(form):
+            start, end = match.span()
+            term = self._term_at(form, start)
+            if places is not None:
+                start, end = places[start], places[end - 1] + 1
+            found.append((start, end, term))
+            if len(found) == _MAX_MATCHES:
+                break
+        return found
+
+    def _term_at(self, form: str, start: int) -> int:
+        match = self._which.match(form, start) if self._which is not None else None
+        return self._terms[(match.lastindex or 1) - 1 if match is not None else 0]
+
+
+def _finder(forms: Sequence[tuple[Form, int]]) -> _Finder | None:
+    return _Finder(forms) if forms else None
 
 
 def _expression(form: Form) -> str:
@@ -102,23 +129,15 @@ def _syllables_of(leading: str) -> str:
     return f"[{leading}{chr(first)}-{chr(first + 587)}]"
 
 
-def _ranges(pattern: re.Pattern[str], text: str) -> list[tuple[int, int, int]]:
-    """Start, end and group of what a pattern finds in a text, in characters of the text as it is."""
+def _compared(text: str) -> tuple[str, list[int] | None]:
+    """The text as forms are looked for in it, and where each of its letters is from; None where they stand alike."""
     form = text.lower()
-    places: list[int] | None = None
-    if not _PLAIN.fullmatch(text) and (len(form) != len(text) or form != normal(text) or _accented(form)):
-        folds = [folded_letter(letter) for letter in text]
-        form = "".join(folds)
-        places = [place for place, fold in enumerate(folds) for _ in fold]
-    found = []
-    for match in pattern.finditer(form):
-        start, end = match.span()
-        if places is not None:
-            start, end = places[start], places[end - 1] + 1
-        found.append((start, end, match.lastindex or 1))
-        if len(found) == _MAX_MATCHES:
-            break
-    return found
+    if text.isascii() or _PLAIN.fullmatch(text):
+        return form, None
+    if len(form) == len(text) and form == normal(text) and not _accented(form):
+        return form, None
+    folds = [folded_letter(letter) for letter in text]
+    return "".join(folds), [place for place, fold in enumerate(folds) for _ in fold]
 
 
 def _accented(form: str) -> bool:
@@ -131,7 +150,7 @@ def _cuts(text: str, ranges: Sequence[tuple[int, int, int]], fragments: int) -> 
     cuts: list[tuple[int, int]] = []
     waiting = list(ranges)
     while waiting and len(cuts) < fragments:
-        start, end = max((_window(text, each[0]) for each in waiting[:_WINDOWS]), key=lambda w: _worth(waiting, w))
+        start, end = _best_window(text, waiting)
         cuts.append((start, end))
         waiting = [each for each in waiting if each[1] <= start or each[0] >= end]
     return [
@@ -143,9 +162,18 @@ def _cuts(text: str, ranges: Sequence[tuple[int, int, int]], fragments: int) -> 
     ]
 
 
-def _worth(ranges: Sequence[tuple[int, int, int]], window: Range) -> tuple[int, int]:
-    inside = [term for start, end, term in ranges if start >= window[0] and end <= window[1]]
-    return len(set(inside)), -window[0]
+def _best_window(text: str, ranges: Sequence[tuple[int, int, int]]) -> Range:
+    """The first of those with the most terms in them; windows are in the order of the text, as ranges are."""
+    most = len({term for _, _, term in ranges})
+    best, best_worth = (0, 0), -1
+    for at, *_ in ranges[:_WINDOWS]:
+        window = _window(text, at)
+        worth = len({term for start, end, term in ranges if start >= window[0] and end <= window[1]})
+        if worth > best_worth:
+            best, best_worth = window, worth
+        if worth == most:
+            break
+    return best
 
 
 def _window(text: str, at: int) -> Range:

@@ -84,6 +84,15 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a template's present state can change while its own text does not; its search document has none of it."""
+
+    latest: int | None
+    labels: Mapping[LabelName, int] = field(default_factory=dict)
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Highlight:
     """A fragment of ``field`` (name, description, tags, body) and the ranges in it, in characters, that matched."""
 

@@ -12,6 +12,7 @@ from registry.domain.catalogue import (
     VersionEntry,
 )
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName, TemplateName
+from registry.domain.search import Standing
 from registry.domain.selected_state import SelectedState
 
 
@@ -22,10 +23,10 @@ class TemplateIndex(Protocol):
         """The template, deleted ones included; None where there never was one of that name."""
         ...
 
-    async def find_templates(
+    async def find_standings(
         self, repository: RepositoryName, names: Sequence[TemplateName]
-    ) -> dict[TemplateName, TemplateEntry]:
-        """The templates of some names, deleted ones included; absent names are left out."""
+    ) -> dict[TemplateName, Standing]:
+        """The standings of the templates of some names, deleted ones included; absent names are left out."""
         ...
 
     async def list_templates(

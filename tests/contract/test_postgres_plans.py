@@ -94,8 +94,8 @@ async def hot(filled: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hot
     asked = postgres_hot.HotConnections.fetch
 
     async def fetch(self: Any, statement: Any, values: Mapping[str, Any], seconds: float) -> Any:
-        sql, names = postgres_hot._compiled(statement)
-        statements.append((sql, tuple(values[name] for name in names)))
+        sql, given = postgres_hot.prepared(statement, values)
+        statements.append((sql, tuple(given)))
         return await asked(self, statement, values, seconds)
 
     monkeypatch.setattr(postgres_hot.HotConnections, "fetch", fetch)

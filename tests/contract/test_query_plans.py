@@ -72,6 +72,7 @@ LATER.commit({"f/a": "1"})
 
 QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
     "find a template": lambda d: SqlTemplateIndex(d).find_template("default", "f/a"),
+    "find what search shows of templates": lambda d: SqlTemplateIndex(d).find_standings("default", ["f/a", "f/b"]),
     "list by name": lambda d: SqlTemplateIndex(d).list_templates("default", TemplateFilter()),
     "list by name, filtered": lambda d: SqlTemplateIndex(d).list_templates(
         "default", TemplateFilter(tag="t", folder="f")

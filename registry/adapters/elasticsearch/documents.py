@@ -24,7 +24,7 @@ _SHOWN = tuple(field.name for field in fields(Facts) if field.name != "tokens")
 
 
 class Kept(NamedTuple):
-    """What a document keeps to be shown. The facts are without ``tokens``, which follow a template's partials."""
+    """What a document keeps to be shown. It has no ``tokens``, which follow a template's partials."""
 
     name: TemplateName
     facts: Facts
@@ -79,14 +79,15 @@ def words_of(name: TemplateName, facts: Facts, body: str) -> dict[str, str]:
     return {field: folded(text).strip() for field, text in zip(FIELDS, texts, strict=True)}
 
 
-def kept_of(source: Mapping[str, Any]) -> Kept:
-    """What an answer's ``_source`` says."""
+def kept_of(source: Mapping[str, Any], tokens: int = 0) -> Kept:
+    """What an answer's ``_source`` says, with the ``tokens`` that the catalogue has."""
     facts = source["kept"]["facts"]
     facts |= {
         "type": TemplateType(facts["type"]),
         "status": Status(facts["status"]),
         "tags": tuple(facts["tags"]),
         "variables": tuple(facts["variables"]),
+        "tokens": tokens,
     }
     owners, body = tuple(source["kept"]["owners"]), source.get("body", "")
     return Kept(TemplateName(source["name"]), Facts(**facts), owners, body, source.get("version"))

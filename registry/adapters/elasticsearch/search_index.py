@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere, kept_there
@@ -18,17 +18,18 @@ from registry.adapters.elasticsearch.queries import (
     wanted,
 )
 from registry.adapters.elasticsearch.writing import Writing
-from registry.domain.catalogue import Facts, SearchDocument, TemplateEntry
+from registry.domain.catalogue import SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.errors import TemplateNotFound, Unavailable
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Highlight, Hit, Query, SearchPage, Suggestion, filter_values
+from registry.domain.search import Highlight, Hit, Query, SearchPage, Standing, Suggestion, filter_values
 from registry.domain.search_terms import Term, parse_terms
 from registry.ports.catalogue import TemplateIndex
 
 _PAGE = 5_000
 _OLD_TEXT = 0.9
+_UNKNOWN = Standing(latest=None)
 OLD_TEXTS = "~versions"
 """Behind a namespace: what old texts are found by. No namespace can end so, and nothing of another's is swept."""
 
@@ -71,13 +72,13 @@ class ElasticsearchSearchIndex:
         hits = found["hits"]["hits"]
         page = hits[: query.limit]
         more = make_cursor(request, page[-1]["sort"]) if len(hits) > query.limit else None
-        entries = await self._entries(query.repository, page)
+        standings = await self._standings(query.repository, page)
         highlighter = Highlighter(terms)
         return SearchPage(
-            hits=tuple(_hit(hit, entries or {}, highlighter) for hit in page),
+            hits=tuple(_hit(hit, standings or {}, highlighter) for hit in page),
             total=found["hits"]["total"]["value"],
             facets=facets_of(found["aggregations"]),
-            degraded=not whole or entries is None,
+            degraded=not whole or standings is None,
             next_cursor=more,
         )
 
@@ -134,14 +135,14 @@ class ElasticsearchSearchIndex:
         params = {"ignore_unavailable": "true"}  # whether the index itself is there has been looked at
         return await self._cluster.ask("POST", f"/{index},{old}/_search", body, params=params)
 
-    async def _entries(
+    async def _standings(
         self, repository: RepositoryName, page: Sequence[Mapping[str, Any]]
-    ) -> Mapping[TemplateName, TemplateEntry] | None:
+    ) -> Mapping[TemplateName, Standing] | None:
         """What the catalogue says of hits; None where it is away."""
         if not page:
             return {}
         try:
-            return await self._templates.find_templates(repository, [hit["_source"]["name"] for hit in page])
+            return await self._templates.find_standings(repository, [hit["_source"]["name"] for hit in page])
         except Unavailable:
             return None
 
@@ -202,26 +203,23 @@ def _request(query: Query) -> list[Any]:
     return ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like, query.versions]
 
 
-def _hit(found: Mapping[str, Any], entries: Mapping[TemplateName, TemplateEntry], highlighter: Highlighter) -> Hit:
-    kept = kept_of(found["_source"])
-    entry = entries.get(kept.name)
-    facts = kept.facts
-    if entry is not None and entry.facts is not None:
-        facts = replace(facts, tokens=entry.facts.tokens)
+def _hit(found: Mapping[str, Any], standings: Mapping[TemplateName, Standing], highlighter: Highlighter) -> Hit:
+    standing = standings.get(found["_source"]["name"], _UNKNOWN)
+    kept = kept_of(found["_source"], standing.tokens)
     return Hit(
         name=kept.name,
         score=found["sort"][0] if len(found["sort"]) > 1 else 0.0,
-        latest=entry.latest if entry is not None else None,
-        facts=facts,
+        latest=standing.latest,
+        facts=kept.facts,
         owners=kept.owners,
-        labels=entry.labels if entry is not None else {},
-        highlights=_highlights(highlighter, kept, facts),
+        labels=standing.labels,
+        highlights=_highlights(highlighter, kept),
         version=kept.version,
     )
 
 
-def _highlights(highlighter: Highlighter, kept: Kept, facts: Facts) -> tuple[Highlight, ...]:
+def _highlights(highlighter: Highlighter, kept: Kept) -> tuple[Highlight, ...]:
     """Of an old text that text alone: what else is known of it is not what was found."""
     if kept.version is not None:
         return highlighter.highlights_of_body(kept.body)
-    return highlighter.highlights(kept.name, facts, kept.body)
+    return highlighter.highlights(kept.name, kept.facts, kept.body)

@@ -23,11 +23,7 @@ _PENDING = (
     .limit(bindparam("limit"))
 )
 _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
-_DEPTH = (
-    select(func.count())
-    .select_from(outbox.join(repositories, repositories.c.id == outbox.c.repository_id))
-    .where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
-)
+_DEPTH = select(func.count()).select_from(outbox.join(repositories, repositories.c.id == outbox.c.repository_id))
 
 
 def _drop(connection: Connection, repository: RepositoryName, sequences: Sequence[int]) -> None:
@@ -45,6 +41,11 @@ class SqlOutbox:
         self._database = database
         self._fed = fed
         self._kinds = kinds_of(fed)
+        # Made once: every search asks, and a statement is prepared by what it is.
+        counted = _DEPTH.where(outbox.c.kind.in_(self._kinds))
+        self._depths = [
+            (each, counted.where(database.counts_in(each, repositories.c.name))) for each in database.every()
+        ]
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
@@ -92,11 +93,8 @@ class SqlOutbox:
 
     async def depth(self) -> int:
         """How many entries wait."""
-        return sum([await each.read(partial(self._depth, each)) for each in self._database.every()])
-
-    def _depth(self, each: Database, connection: Connection) -> int:
-        statement = _DEPTH.where(self._database.counts_in(each, repositories.c.name))
-        return int(connection.execute(statement, {"kinds": self._kinds}).scalar_one())
+        counts = [await database.fetch(statement, {}) for database, statement in self._depths]
+        return sum(int(count) for ((count,),) in counts)
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:
         """How many documents an index must hold that got all entries so far: those shown, without those that wait.

@@ -41,8 +41,7 @@ class HotConnections:
 
     async def fetch(self, statement: Select[Any], values: Mapping[str, Any], seconds: float) -> Any:
         """The rows; asked for once more where a kept connection turned out to be dead. Raises the driver's errors."""
-        sql, names = _compiled(statement)
-        given = [values[name] for name in names]
+        sql, given = prepared(statement, values)
         waiting = True
         try:
             async with asyncio.timeout(seconds), self._turns:
@@ -90,8 +89,14 @@ class HotConnections:
             await self._idle.pop().close()
 
 
+def prepared(statement: Select[Any], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The SQL of one of the program's statements, and what is given to it, in order."""
+    sql, names, fixed = _compiled(statement)
+    return sql, [values[name] if name in values else fixed[name] for name in names]
+
+
 @lru_cache(maxsize=_STATEMENTS)
-def _compiled(statement: Select[Any]) -> tuple[str, tuple[str, ...]]:
-    """The SQL of one of the program's statements, and the names of its parameters in order."""
-    compiled = statement.compile(dialect=_DIALECT)
-    return str(compiled), tuple(compiled.positiontup or ())
+def _compiled(statement: Select[Any]) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+    """The SQL, the names of the parameters in order, and the values that the statement has itself."""
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return str(compiled), tuple(compiled.positiontup or ()), compiled.params

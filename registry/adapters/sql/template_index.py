@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Row, bindparam, select
 from registry.adapters.sql import dialect, listing
 from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.tables import bodies, repositories, templates
-from registry.adapters.sql.values import from_diagnostics, from_facts, from_json, to_time
+from registry.adapters.sql.values import from_diagnostics, from_facts, from_json, to_time, tokens_of
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
 from registry.domain.near_names import first_syllables, name_pieces, rank_near
-from registry.domain.search import filter_values
+from registry.domain.search import Standing, filter_values
 
 _NEAR_CANDIDATES = 300
 
@@ -22,7 +22,9 @@ live_build = select(repositories.c.live_build).where(repositories.c.name == bind
 """The build that readers of ``:repository`` see; null where it was never projected."""
 
 _FIND = select(*listing.ENTRY).where(templates.c.build_id == live_build, templates.c.name == bindparam("name"))
-_FIND_SOME = select(*listing.ENTRY).where(templates.c.build_id == live_build, dialect.one_of(templates.c.name, "names"))
+_STANDINGS = select(templates.c.name, templates.c.latest, templates.c.labels, templates.c.facts).where(
+    templates.c.build_id == live_build, dialect.one_of(templates.c.name, "names")
+)
 _EVERY = (
     select(*listing.ENTRY)
     .where(templates.c.build_id == live_build, templates.c.name > bindparam("after"))
@@ -71,17 +73,16 @@ class SqlTemplateIndex:
         rows = await self._database.of(repository).fetch(_FIND, {"repository": repository, "name": name})
         return entry_of(rows[0]) if rows else None
 
-    async def find_templates(
+    async def find_standings(
         self, repository: RepositoryName, names: Sequence[TemplateName]
-    ) -> dict[TemplateName, TemplateEntry]:
-        """The templates of some names, deleted ones included; absent names are left out."""
-
-        def find(connection: Connection) -> dict[TemplateName, TemplateEntry]:
-            wanted = {"repository": repository, "names": list(names)}
-            entries = (entry_of(row) for row in connection.execute(_FIND_SOME, wanted))
-            return {entry.name: entry for entry in entries}
-
-        return await self._database.of(repository).read(find)
+    ) -> dict[TemplateName, Standing]:
+        """The standings of the templates of some names, deleted ones included; absent names are left out."""
+        wanted = {"repository": repository, "names": list(names)}
+        rows = await self._database.of(repository).fetch(_STANDINGS, wanted)
+        return {
+            row.name: Standing(row.latest, from_json(row.labels) or {}, tokens_of(row.facts) if row.facts else 0)
+            for row in rows
+        }
 
     async def list_templates(
         self,

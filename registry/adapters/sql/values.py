@@ -12,6 +12,8 @@ from registry.domain.template import Json, Status, TemplateType
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_TOKENS = 7
+"""The place of the tokens among the facts."""
 
 
 def to_micros(time: datetime) -> int:
@@ -60,6 +62,11 @@ def from_facts(text: str) -> Facts:
         tokens=tokens,
         imported=more[0] if more else None,
     )
+
+
+def tokens_of(facts: str) -> int:
+    """The tokens alone of what ``to_facts`` wrote."""
+    return int(orjson.loads(facts)[_TOKENS])
 
 
 def to_diagnostics(diagnostics: Sequence[Diagnostic]) -> str | None:
