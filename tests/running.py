@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.warm import WarmProcess, run_warm
+
 ROOT = Path(__file__).parents[1]
 PROGRAM = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
 READY_SECONDS = 60
@@ -67,11 +69,8 @@ class Running:
     def begin(self) -> None:
         """Starts it."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*PROGRAM, *self.command_line],
-                env=self.environment(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
+            self.process = WarmProcess(
+                list(self.command_line), env=self.environment(), stdout=output, stderr=subprocess.STDOUT
             )
 
     def wait_until_ready(self) -> None:
@@ -169,9 +168,7 @@ class Running:
 
     def command(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """A command of the program on this data folder."""
-        return subprocess.run(
-            [*PROGRAM, *arguments], env=self.environment(), capture_output=True, text=True, timeout=timeout, check=False
-        )
+        return run_warm(arguments, env=self.environment(), text=True, timeout=timeout)
 
     def main(self) -> str:
         """The tip of main."""

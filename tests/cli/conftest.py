@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typer.testing import CliRunner
 from api.cli import app
 from tests.running import Running
 from tests.stock import FILES
+from tests.warm import run_warm
 
 PROGRAM = [sys.executable, "-c", "from api.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
@@ -45,11 +45,6 @@ def environment(**more: str) -> dict[str, str]:
     unwanted = ("PROMPTUARY_", "PYTHONDONTWRITEBYTECODE")  # compiling everything anew takes longer than most tests
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}  # noqa: TID251
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **more}
-
-
-def takes_ctrl_c() -> None:
-    """In a child before it starts: a shell that runs the tests in the background has it ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -93,11 +88,8 @@ class AsNobody:
         self.folder = folder
 
     def __call__(self, *arguments: str, **more: str) -> Done:
-        drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        env = environment(HOME=str(self.folder), PYTHONDONTWRITEBYTECODE="1", **more)
-        done = subprocess.run(
-            [*drop, *PROGRAM, *arguments], capture_output=True, cwd=self.folder, env=env, timeout=120, check=False
-        )
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+        done = run_warm(arguments, cwd=self.folder, env=environment(HOME=str(self.folder), **more), **nobody)
         assert b"Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -105,8 +97,8 @@ class AsNobody:
 @pytest.fixture
 def as_nobody() -> Iterator[AsNobody]:
     """Only for root, who may become somebody else."""
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("only root, with setpriv, runs programs as somebody else")
+    if os.geteuid() != 0:
+        pytest.skip("only root runs programs as somebody else")
     folder = Path(tempfile.mkdtemp(prefix="promptuary-test-"))
     folder.chmod(0o755)
     yield AsNobody(folder)

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import pytest
 
 from tests.cli.commands import BOTH, LOCAL
-from tests.cli.conftest import PROGRAM, AsNobody, Done, Run, environment, takes_ctrl_c
+from tests.cli.conftest import PROGRAM, AsNobody, Done, Run, environment
+from tests.cli.remote import nobody
 from tests.running import free_port, git
+from tests.warm import WarmProcess, run_warm
 
 pytestmark = pytest.mark.e2e
 
@@ -194,10 +196,8 @@ def test_paths_in_the_other_form_of_unicode(run: Run, work: Path, command: str) 
 def test_nobody_reads_the_output(work: Path, command: str) -> None:
     env = environment(PROMPTUARY_DATA=".data")
     for options in ([], ["--json"]) if command != "init" else ([],):
-        done = subprocess.run(
-            ["bash", "-c", 'set -o pipefail; "$@" | true', "-", *PROGRAM, *words_of(command), *options],
-            capture_output=True, cwd=work, env=env, timeout=120, check=False,
-        )  # fmt: skip
+        with nobody() as unread:
+            done = run_warm([*words_of(command), *options], cwd=work, env=env, stdout=unread)
         assert done.returncode in {HERE[command].code, 141}, done
         assert (b"Traceback" in done.stderr, b"Broken" in done.stderr) == (False, False), done.stderr
 
@@ -218,9 +218,9 @@ def test_ctrl_c_while_the_work_goes_on(work: Path) -> None:
 def interrupted(wait: Callable[[subprocess.Popen[bytes]], object], words: list[str], cwd: Path) -> None:
     """Starts a command whose standard input is silent, waits, sends Ctrl-C: it ends at once and quietly."""
     reading, writing = os.pipe()
-    with subprocess.Popen(
-        [*PROGRAM, *words], stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
-        env=environment(PROMPTUARY_KEY="pmt_x"), preexec_fn=takes_ctrl_c,  # noqa: PLW1509  (it calls the kernel alone)
+    with WarmProcess(
+        words, stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+        env=environment(PROMPTUARY_KEY="pmt_x"),
     ) as process:  # fmt: skip
         wait(process)
         process.send_signal(signal.SIGINT)
@@ -237,7 +237,7 @@ def test_colours_are_for_terminals_that_want_them(work: Path) -> None:
     def screen(**more: str) -> bytes:
         ours, theirs = pty.openpty()
         env = {**environment(PROMPTUARY_DATA=".data", TERM="xterm-256color"), **more}
-        with subprocess.Popen([*PROGRAM, "doctor"], stdout=theirs, stderr=theirs, cwd=work, env=env) as process:
+        with WarmProcess(["doctor"], stdout=theirs, stderr=theirs, cwd=work, env=env) as process:
             os.close(theirs)
             seen = b""
             try:

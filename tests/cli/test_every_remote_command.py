@@ -15,9 +15,10 @@ import pytest
 from rich.cells import cell_len
 
 from tests.cli.commands import BOTH, LOCAL, NAME, OF_SERVERS, REMOTE, SOURCE, commands
-from tests.cli.conftest import PROGRAM, Done, Run, environment, takes_ctrl_c, url_of
-from tests.cli.remote import on_a_terminal
+from tests.cli.conftest import PROGRAM, Done, Run, environment, url_of
+from tests.cli.remote import nobody, on_a_terminal
 from tests.running import Running, free_port
+from tests.warm import WarmProcess, run_warm
 
 pytestmark = pytest.mark.e2e
 
@@ -225,22 +226,19 @@ def test_words_that_are_no_text(server: Running, tmp_path: Path, command: str) -
     asked = environment(PROMPTUARY_URL=url_of(server), PROMPTUARY_KEY=server.key, EDITOR="true")
     words = [b"\xff\xfe" if not word.startswith("--") else word.encode() for word in REMOTE[command].words or ("x",)]
     words = [b"" if command == "list" else each for each in words] if command == "list" else words
-    done = subprocess.run(
-        [*PROGRAM, *command.split(), *words, *([b"--tag", b"\xff"] if command == "list" else [])],
-        input=SOURCE.encode(), capture_output=True, cwd=tmp_path, env=asked, timeout=120, check=False,
-    )  # fmt: skip
+    words += [b"--tag", b"\xff"] if command == "list" else []
+    done = run_warm([*command.split(), *words], given=SOURCE.encode(), cwd=tmp_path, env=asked)
     assert b"Traceback" not in done.stderr, done.stderr
     assert (done.returncode in {1, 2}, done.stderr != b"") == (True, True)
 
 
 @each_command
 def test_nobody_reads_the_output(server: Running, prepared: None, tmp_path: Path, command: str) -> None:
-    asked = environment(PROMPTUARY_URL=url_of(server), PROMPTUARY_KEY=server.key, EDITOR="true", W=" ".join(PROGRAM))
-    line = 'set -o pipefail; "$@" | true'
-    done = subprocess.run(
-        ["bash", "-c", line, "-", *PROGRAM, *command.split(), *REMOTE[command].words],
-        input=SOURCE.encode(), capture_output=True, cwd=tmp_path, env=asked, timeout=120, check=False,
-    )  # fmt: skip
+    asked = environment(PROMPTUARY_URL=url_of(server), PROMPTUARY_KEY=server.key, EDITOR="true")
+    with nobody() as unread:
+        done = run_warm(
+            [*command.split(), *REMOTE[command].words], given=SOURCE.encode(), cwd=tmp_path, env=asked, stdout=unread
+        )
     assert done.returncode in {0, 141}, done.stderr
     assert (b"Traceback" in done.stderr, b"Broken" in done.stderr) == (False, False), done.stderr
 
@@ -251,10 +249,9 @@ def test_ctrl_c_while_the_server_is_silent(tmp_path: Path, command: str) -> None
         asked = environment(
             PROMPTUARY_URL=f"http://127.0.0.1:{silent.getsockname()[1]}", PROMPTUARY_KEY=KEY, EDITOR="true"
         )
-        with subprocess.Popen(
-            [*PROGRAM, *command.split(), *REMOTE[command].words],
+        with WarmProcess(
+            [*command.split(), *REMOTE[command].words],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=asked,
-            preexec_fn=takes_ctrl_c,  # noqa: PLW1509  (it calls the kernel alone)
         ) as process:  # fmt: skip
             assert process.stdin is not None
             process.stdin.write(SOURCE.encode())

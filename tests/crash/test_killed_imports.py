@@ -15,7 +15,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.cli.langfuse import KEYS, Langfuse, langfuse
-from tests.running import PROGRAM, Running, clean_environment, git
+from tests.running import Running, clean_environment, git
+from tests.warm import WarmProcess
 
 WORDS = [
     "sort",
@@ -79,9 +80,7 @@ class Import:
         env = clean_environment(**where, **KEYS, XDG_CACHE_HOME=str(self.folder / "cache"))
         log = (self.folder / "import.log").open("ab")
         with log:
-            return subprocess.Popen(
-                [*PROGRAM, "import", self.source.url, "--json"], env=env, stdout=subprocess.DEVNULL, stderr=log
-            )
+            return WarmProcess(["import", self.source.url, "--json"], env=env, stdout=subprocess.DEVNULL, stderr=log)
 
     def log(self) -> str:
         return (self.folder / "import.log").read_text()
