@@ -12,7 +12,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,6 +36,30 @@ PRELOADED = (
 BIGGEST = 200_000
 """Bytes that a request may have: arguments and environment."""
 NUMBER = struct.Struct("i")
+
+
+def ask(way: int, request: Mapping[str, Any], streams: Sequence[int]) -> tuple[int, socket.socket]:
+    """Asks the waiting process at the end of a way for a new one: its number, and where its end will be told."""
+    text = json.dumps(request).encode()
+    assert len(text) < BIGGEST
+    told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, socket.socket(fileno=os.dup(way)) as asked:
+        socket.send_fds(asked, [text], [theirs.fileno(), *streams])
+    return number_of(told), told
+
+
+def number_of(told: socket.socket) -> int:
+    """The next number that is told: the process's, then what ``waitpid`` says."""
+    said = told.recv(NUMBER.size)
+    assert said, "the waiting process has ended"
+    return int(NUMBER.unpack(said)[0])
+
+
+def run_in_place(way: int) -> NoReturn:
+    """Runs the program in the place of this process: with its arguments, folder, environment and streams."""
+    here = {"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ), "user": None}  # noqa: TID251, PTH109
+    _, told = ask(way, here, (0, 1, 2))
+    os._exit(os.waitstatus_to_exitcode(number_of(told)))
 
 
 def until_asked() -> None:

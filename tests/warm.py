@@ -7,7 +7,6 @@ that Python reads before it runs anything (``LC_ALL``, ``PYTHONIOENCODING``).
 """
 
 import atexit
-import json
 import os
 import socket
 import subprocess
@@ -17,8 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import BIGGEST, NUMBER
+from tests.waiting import ask, number_of
 
+ROOT = Path(__file__).parents[1]
 WAITING = "from tests.waiting import until_asked, end_with; until_asked(); from api.cli import main; end_with(main)"
 
 
@@ -30,30 +30,21 @@ class WarmProcess(subprocess.Popen[Any]):
         cwd, env = others[2:4]
         pipes, (group, groups, user) = others[7:13], others[14:17]
         streams = pipes[0], pipes[3], pipes[5]
-        asked = json.dumps({
+        asked = {
             "arguments": [os.fsdecode(each) for each in args],
             "folder": os.fsdecode(cwd or Path.cwd()),
             "environment": dict(os.environ if env is None else env),  # noqa: TID251 - what every child has
             "user": None if user is None else [user, group, groups],
-        }).encode()  # fmt: skip
-        assert len(asked) < BIGGEST
-        self._told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            given = [theirs.fileno(), *(own if each == -1 else each for own, each in enumerate(streams))]
-            socket.send_fds(_waiting(), [asked], given)
-        self.pid = self._number()
+        }
+        given = [own if each == -1 else each for own, each in enumerate(streams)]
+        self.pid, self._told = ask(_waiting().fileno(), asked, given)
         self._child_created = True
         self._close_pipe_fds(*pipes)
-
-    def _number(self) -> int:
-        said = self._told.recv(NUMBER.size)
-        assert said, "the waiting process has ended"
-        return int(NUMBER.unpack(said)[0])
 
     def _try_wait(self, wait_flags: int) -> tuple[int, int]:
         self._told.setblocking(not wait_flags & os.WNOHANG)
         try:
-            status = self._number()
+            status = number_of(self._told)
         except BlockingIOError:
             return 0, 0
         self._told.close()
@@ -84,6 +75,15 @@ def run_warm(
             process.kill()
             raise
     return subprocess.CompletedProcess(list(arguments), process.returncode, out, err)
+
+
+def warm_program(place: Path) -> int:
+    """Makes an executable that runs the program; who runs it has to have inherited the file descriptor returned here."""
+    way = _waiting().fileno()
+    lines = f"#!{sys.executable} -IS", "import sys", f"sys.path.insert(0, {str(ROOT)!r})", "from tests import waiting"
+    place.write_text("\n".join([*lines, f"waiting.run_in_place({way})\n"]))
+    place.chmod(0o755)
+    return way
 
 
 @cache

@@ -17,6 +17,7 @@ import yaml
 from registry.domain.limits import MAX_FILE_BYTES
 from registry.domain.prompt_schema import SCHEMA_PATH
 from tests.running import ROOT, clean_environment
+from tests.warm import warm_program
 
 BROKEN = "prompts/고객지원/망가진.prompt.yaml"
 BROKEN_TEXT = "schema: prompt/v1\ntype: text\ntext: Hello {{ nobody }}.\n"
@@ -40,8 +41,7 @@ class Clone:
         shutil.copytree(ROOT / "sample-repo", self.root)
         program = place / "bin/promptuary"
         program.parent.mkdir()
-        program.write_text(f"#!{sys.executable}\nimport sys\nfrom api.cli import main\nsys.exit(main())\n")
-        program.chmod(0o755)
+        self.inherited = [warm_program(program)]
         environment = clean_environment()
         self.environment = environment | {"PATH": f"{program.parent}:{environment['PATH']}"}
         for name in [name for name in self.environment if name.startswith(("CI", "GITHUB_"))]:
@@ -74,6 +74,7 @@ class Clone:
             capture_output=True,
             text=True,
             check=False,
+            pass_fds=self.inherited,
         )
 
     def gitlab(self, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +97,10 @@ class Clone:
         files = [path for path in committed if re.search(hook["files"], path)]
         assert files
         command = [*shlex.split(hook["entry"]), *(files if hook.get("pass_filenames", True) else [])]
-        return subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False,
+            pass_fds=self.inherited,
+        )  # fmt: skip
 
     def report(self, name: str) -> Any:
         return json.loads((self.root / name).read_text())
