@@ -60,7 +60,7 @@ def write_batch(
         return True
     if build.staged:
         return False
-    changed = sorted(name for name, state in states.items() if state.searched() != state.was_searched)
+    changed = sorted(name for name, state in states.items() if state.is_searched_anew())
     old = [(name, number) for name, state in states.items() for number in state.replaced]
     if Fed.ENGINE in fed:
         ask_old_texts(connection, build.repository_id, old, batch.ordinal)

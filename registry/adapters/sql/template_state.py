@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Insert, Row, bindparam, delete, insert, select
 
@@ -16,6 +16,26 @@ from registry.domain.ids import LabelName, TemplateName
 from registry.domain.korean import sort_key
 from registry.domain.search import list_values
 from registry.domain.template import Status
+
+
+class Shown(NamedTuple):
+    """What lists and searches find a template by."""
+
+    deleted: bool
+    latest_blob: bytes | None
+    facts: Facts | None
+    owners: tuple[str, ...]
+    labels: frozenset[LabelName]
+
+    def values(self, name: TemplateName) -> frozenset[tuple[str, str]]:
+        """What filters find it by: nothing once it is deleted."""
+        return frozenset() if self.deleted else list_values(name, self.facts, self.owners, self.labels)
+
+    def searched(self) -> tuple[object, ...] | None:
+        """All that the search index holds: its own text, and nothing that follows its partials."""
+        if self.deleted or self.facts is None:
+            return None
+        return self.latest_blob, replace(self.facts, tokens=0), self.owners, self.labels
 
 
 @dataclass(slots=True)
@@ -39,8 +59,7 @@ class TemplateState:
     owners: tuple[str, ...] = ()
     facts: Facts | None = None
     diagnostics: str | None = None
-    saved_values: frozenset[tuple[str, str]] = frozenset()
-    was_searched: tuple[object, ...] | None = None
+    before: Shown | None = None
     replaced: list[int] = field(default_factory=list)
     """The versions whose texts have become old."""
 
@@ -90,15 +109,14 @@ class TemplateState:
         else:
             self.labels[move.label] = move.version
 
-    def values(self) -> frozenset[tuple[str, str]]:
-        """What filters find the template by: nothing once it is deleted."""
-        return frozenset() if self.deleted else list_values(self.name, self.facts, self.owners, self.labels)
+    def shown(self) -> Shown:
+        """What lists and searches find it by, as it is now."""
+        return Shown(self.deleted, self.latest_blob, self.facts, self.owners, frozenset(self.labels))
 
-    def searched(self) -> tuple[object, ...] | None:
-        """All that the search index holds of the template: its own text, and nothing that follows its partials."""
-        if self.deleted or self.facts is None:
-            return None
-        return self.latest_blob, replace(self.facts, tokens=0), self.owners, frozenset(self.labels)
+    def is_searched_anew(self) -> bool:
+        """Whether anything has changed of what the search index holds."""
+        now = self.shown()
+        return now != self.before and now.searched() != (self.before.searched() if self.before else None)
 
     def row(self, build: int) -> dict[str, Any]:
         """The row as it is saved."""
@@ -169,8 +187,7 @@ def _state_of(row: Row[Any]) -> TemplateState:
         facts=from_facts(row.facts) if row.facts is not None else None,
         diagnostics=row.diagnostics,
     )
-    state.saved_values = state.values()
-    state.was_searched = state.searched()
+    state.before = state.shown()
     return state
 
 
@@ -192,14 +209,15 @@ def save_states(connection: Connection, build: int, states: Sequence[TemplateSta
 def _save_values(connection: Connection, build: int, states: Sequence[TemplateState], add: Insert) -> None:
     dropped, added = [], []
     for state in states:
-        values = state.values()
-        if values == state.saved_values:
-            continue
-        for facet, value in state.saved_values - values:
+        now, before = state.shown(), state.before
+        if now == before:
+            continue  # so it is for all that include a changed partial: working out their values would take longest
+        values = now.values(state.name)
+        saved = before.values(state.name) if before is not None else frozenset()
+        for facet, value in saved - values:
             dropped.append({"build": build, "of_facet": facet, "of_value": value, "key": state.sort_key})
-        for facet, value in values - state.saved_values:
+        for facet, value in values - saved:
             row = {"build_id": build, "facet": facet, "value": value, "sort_key": state.sort_key}
             added.append(row | {"template_id": state.id})
-        state.saved_values = values
     write_rows(connection, _DROP_VALUES, dropped)
     write_rows(connection, add, added)
