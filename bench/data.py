@@ -89,6 +89,8 @@ async def fill(settings: Settings, source: Path) -> None:
         )
         # Unlike a poke this waits until the search index is fed, however long that takes.
         await registry.indexing.reconcile()
+        if registry.snapshots is not None:  # else the Git node would make it in the first minutes of every measurement
+            await registry.snapshots.catch_up(repository)
 
 
 def bare_path(data: Path) -> Path:
