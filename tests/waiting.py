@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,6 +73,7 @@ def until_asked() -> None:
     asked = socket.socket(fileno=int(sys.argv[1]))
     for name in PRELOADED:
         importlib.import_module(name)
+    _make_commands()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a process of several threads cannot be divided"
     gc.collect()
     gc.freeze()
@@ -122,6 +124,16 @@ def end_with(main: Callable[[], object]) -> NoReturn:
     except (OSError, ValueError):
         code = 120
     os._exit(code if isinstance(code, int) else 1)
+
+
+def _make_commands() -> None:
+    """Has typer make the commands out of their functions now, and keep them."""
+    from typer import main
+
+    from api.cli import app
+
+    main.get_command = cache(main.get_command)
+    main.get_command(app)
 
 
 def _tell(told: socket.socket, number: int) -> None:

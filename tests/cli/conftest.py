@@ -8,11 +8,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer import testing
+from typer.main import get_command
 
 from api.cli import app
 from tests.running import Running
@@ -21,6 +23,8 @@ from tests.warm import run_warm
 
 PROGRAM = [sys.executable, "-c", "from api.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
+# Every run would make all commands out of their functions anew, which takes longer than most of them.
+testing._get_command = cache(get_command)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             folders = {"PROMPTUARY_DATA": str(tmp_path / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
             for name, value in {**folders, "COLUMNS": "100", **more}.items():
                 patch.setenv(name, value)
-            done = CliRunner().invoke(app, list(arguments), input=stdin.encode(), prog_name="promptuary")
+            done = testing.CliRunner().invoke(app, list(arguments), input=stdin.encode(), prog_name="promptuary")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Done(done.exit_code, done.stdout, done.stderr)
