@@ -58,7 +58,7 @@ def number_of(told: socket.socket) -> int:
 
 def run_in_place(way: int) -> NoReturn:
     """Runs the program in the place of this process: with its arguments, folder, environment and streams."""
-    here = {"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ), "user": None}  # noqa: TID251, PTH109
+    here = {"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}  # noqa: TID251, PTH109
     _, told = ask(way, here, (0, 1, 2))
     os._exit(os.waitstatus_to_exitcode(number_of(told)))
 
@@ -146,11 +146,6 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
         os.dup2(given, ours)
     os.closerange(3, max(int(each.name) for each in Path("/proc/self/fd").iterdir()) + 1)
     os.chdir(request["folder"])
-    if request["user"]:
-        user, group, groups = request["user"]
-        os.setgroups(groups)
-        os.setgid(group)
-        os.setuid(user)
     os.environ.clear()  # noqa: TID251 - the child's own
     os.environ.update(request["environment"])  # noqa: TID251
     time.tzset()

@@ -2,8 +2,9 @@
 
 A process that has imported what the program needs waits (``tests.waiting``); asked to, it divides itself, and the new
 process becomes the program, with arguments, folder, environment, standard streams and an end of its own. Where the start
-itself is the matter, ``subprocess`` runs ``PROGRAM``: the start-up time, ``serve`` as a user starts it, and variables
-that Python reads before it runs anything (``LC_ALL``, ``PYTHONIOENCODING``).
+itself is the matter, ``subprocess`` runs ``PROGRAM``: the start-up time, ``serve`` as a user starts it, variables that
+Python reads before it runs anything (``LC_ALL``, ``PYTHONIOENCODING``), and other users, who may not even read what this
+Python would import later.
 """
 
 import atexit
@@ -28,13 +29,12 @@ class WarmProcess(subprocess.Popen[Any]):
     def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, *others: Any) -> None:
         assert preexec_fn is None, "what is to be done before the program starts needs a start"
         cwd, env = others[2:4]
-        pipes, (group, groups, user) = others[7:13], others[14:17]
+        pipes = others[7:13]
         streams = pipes[0], pipes[3], pipes[5]
         asked = {
             "arguments": [os.fsdecode(each) for each in args],
             "folder": os.fsdecode(cwd or Path.cwd()),
             "environment": dict(os.environ if env is None else env),  # noqa: TID251 - what every child has
-            "user": None if user is None else [user, group, groups],
         }
         given = [own if each == -1 else each for own, each in enumerate(streams)]
         self.pid, self._told = ask(_waiting().fileno(), asked, given)
