@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from api.cli_page import cli_page
 from registry.settings import ClientSettings
 from tests.cli.conftest import environment
 from tests.running import Running, git
+from tests.warm import warm_program
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 
@@ -37,14 +37,14 @@ def test_the_commands_of_the_page_work_as_printed(tmp_path: Path) -> None:
     running.start()
     try:
         git(tmp_path, "clone", "-q", str(running.bare), "clone")
-        program = tmp_path / "promptuary"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from api.cli import main; main()" "$@"\n')
-        program.chmod(0o755)
+        inherited = [warm_program(tmp_path / "promptuary")]
         path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"  # noqa: TID251 - a child needs git
         env = environment(PROMPTUARY_URL=f"http://127.0.0.1:{running.port}", PATH=path)
         for block, folder in zip(blocks, (tmp_path, tmp_path / "clone"), strict=True):
             command = ["sh", "-ec", block]
-            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, cwd=folder, env=env, capture_output=True, text=True, check=False, pass_fds=inherited
+            )
             assert done.returncode == 0, done.stdout + done.stderr
     finally:
         running.stop()
