@@ -139,8 +139,8 @@ class Running:
         try:
             data = body.encode() if isinstance(body, str) else body
             connection.request(method, path, data, {"Authorization": f"Bearer {self.key}", **(headers or {})})
-            answer = connection.getresponse()
-            text = answer.read()
+            with connection.getresponse() as answer:  # a read that breaks off would leave it open
+                text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswer(str(error)) from error
         finally:
