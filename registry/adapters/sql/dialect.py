@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    TableValuedAlias,
     bindparam,
     column,
     delete,
@@ -71,6 +72,11 @@ def _in_postgres(element: _OneOf, compiler: SQLCompiler, **how: Any) -> str:
 def one_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Whether a column of text, integers or bytes is in a list, which is one parameter however long it is."""
     return _OneOf(column, bindparam(parameter, type_=ListOf(column.type)))
+
+
+def each_of(parameter: str) -> TableValuedAlias:
+    """A list of words, which is one parameter, as rows with a ``name`` each. On PostgreSQL alone."""
+    return func.unnest(bindparam(parameter, type_=ListOf(WORDS))).table_valued(column("name", WORDS), name="wanted")
 
 
 class _InClosure(FunctionElement[bool]):

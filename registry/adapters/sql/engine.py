@@ -6,6 +6,7 @@ PostgreSQL over an asynchronous driver (``postgres_engine``). What differs in SQ
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +45,17 @@ class Durability(Enum):
     """What SQLite has not flushed yet, which is projected again; nothing on PostgreSQL, whose processes may be many."""
     PASSING = "passing"
     """All that is not flushed yet, on PostgreSQL too: batches of a replay, which then begins again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedStatement:
+    """A statement ``for_one`` name, ``:name``, and one ``for_several``, ``:names``.
+
+    The rows that the second has for each of the names are those of the first, with the name as a last column.
+    """
+
+    for_one: Select[Any]
+    for_several: Select[Any]
 
 
 class Database(ABC):
@@ -104,6 +116,10 @@ class Database(ABC):
         For the hot reads: PostgreSQL's driver is asked for them without anything in between.
         """
         return await self.read(lambda connection: connection.execute(statement, values).all())
+
+    async def fetch_named(self, statement: NamedStatement, name: str, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of a name, as ``fetch`` gives them; PostgreSQL may be asked for those of other callers with them."""
+        return await self.fetch(statement.for_one, {**values, "name": name})
 
     @abstractmethod
     async def write(

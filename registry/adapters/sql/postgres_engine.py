@@ -15,7 +15,16 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry.adapters.breakers import Breaker
-from registry.adapters.sql.engine import REQUEST_SECONDS, Database, Deadline, Durability, closed, in_transaction, use_of
+from registry.adapters.sql.engine import (
+    REQUEST_SECONDS,
+    Database,
+    Deadline,
+    Durability,
+    NamedStatement,
+    closed,
+    in_transaction,
+    use_of,
+)
 from registry.adapters.sql.loop_thread import LoopThread
 from registry.adapters.sql.postgres_connect import connector
 from registry.adapters.sql.postgres_errors import (
@@ -27,6 +36,7 @@ from registry.adapters.sql.postgres_errors import (
     server_errors,
     state_of,
 )
+from registry.adapters.sql.postgres_gathering import Gathering
 from registry.adapters.sql.postgres_hot import HotConnections
 from registry.adapters.sql.postgres_migrate import migrate_server
 from registry.domain.dependencies import PoolUse
@@ -63,6 +73,7 @@ class PostgresDatabase(Database):
         self._reading = _engine(connector(address, seconds=seconds, settings=lists), -(-readers // 2), seconds)
         self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
         self._hot = HotConnections(connector(address, seconds=seconds, settings=reading), readers)
+        self._gathering = Gathering(self.fetch, _with_grace(seconds))
         # The hot reads stay where requests are answered.
         self._read_loop, self._write_loop = LoopThread("sql-read"), LoopThread("sql-write")
         self._running: set[asyncio.Future[Any]] = set()
@@ -107,6 +118,10 @@ class PostgresDatabase(Database):
         with span("PostgreSQL fetch"), server_errors(), self._counted(self.breaker.admit()):
             rows: Sequence[Row[Any]] = await self._hot.fetch(statement, values, _with_grace(self._seconds))
             return rows
+
+    async def fetch_named(self, statement: NamedStatement, name: str, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The same for one name; while many are asked for, of all who wait by one statement."""
+        return await self._gathering.fetch(statement, name, values)
 
     async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
         """What ``work`` answers on one consistent state. Cancelling stops the query, in the server too."""

@@ -89,9 +89,9 @@ class SqlVersionIndex:
         """A template with its version of a number, of a label (``latest`` too), or else its default, and the texts."""
         if version is not None and not 0 < version < _ABOVE_ALL:
             version = 0
-        wanted: dict[str, Any] = {"repository": repository, "name": name, "number": version, "label": label}
+        wanted: dict[str, Any] = {"repository": repository, "number": version, "label": label}
         statement = selected_state.statement_for(label, version)
-        return selected_state.state_of(await self._database.of(repository).fetch(statement, wanted))
+        return selected_state.state_of(await self._database.of(repository).fetch_named(statement, name, wanted))
 
     async def list_versions(
         self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
