@@ -2,16 +2,29 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from registry.domain.catalogue import PROJECTION_SCHEMA
 from registry.domain.errors import RevisionNotFound
-from registry.domain.graph import TemplateGraph
-from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.graph import Change, TemplateGraph
+from registry.domain.ids import CommitId, RepositoryName, TemplateName
 from registry.domain.versions import VersionState
 from registry.ports.git import GitStore
 from registry.ports.projection import Projection
 from registry.services.tree_changes import template_changes
+
+KEPT_CHANGES = 1_000
+"""So many changes between two commits are kept for the next commit on top of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What changes from one commit to the one at which the graph was asked for last."""
+
+    start: CommitId | None
+    commit: CommitId
+    changes: Mapping[TemplateName, Change]
 
 
 @dataclass(slots=True)
@@ -21,6 +34,7 @@ class Projected:
     commit: CommitId | None
     ordinal: int
     versions: VersionState
+    ahead: _Ahead | None = None
 
 
 class States:
@@ -84,6 +98,22 @@ def graph_at(store: GitStore, projected: Projected, commit: CommitId | None) -> 
     if projected.commit == commit:
         return projected.versions.graph
     try:
-        return projected.versions.graph.overlay(template_changes(store, projected.commit, commit))
+        return projected.versions.graph.overlay(_changes_to(store, projected, commit))
     except RevisionNotFound:
         return TemplateGraph(template_changes(store, None, commit))
+
+
+def _changes_to(store: GitStore, projected: Projected, commit: CommitId) -> Collection[Change]:
+    """The changes since the projected commit; the writes of a turn stand one on the other, so each adds its own."""
+    ahead = projected.ahead
+    if ahead is not None and ahead.start != projected.commit:
+        ahead = None
+    if ahead is not None and ahead.commit == commit:
+        return ahead.changes.values()
+    known: Mapping[TemplateName, Change] = {}
+    since = projected.commit
+    if ahead is not None and ahead.commit in store.commit(commit).parents[:1]:
+        known, since = ahead.changes, ahead.commit
+    changes = {**known, **{change.name: change for change in template_changes(store, since, commit)}}
+    projected.ahead = _Ahead(projected.commit, commit, changes) if len(changes) <= KEPT_CHANGES else None
+    return changes.values()

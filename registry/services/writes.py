@@ -1,13 +1,15 @@
 """Every write of the server's own is a commit, and waiting writes join.
 
 One turn gates and commits them one on the other, flushes their objects once, moves the branch once and projects once;
-one that fails drops out alone. While a turn is made readable the next one is committed.
+one that fails drops out alone.
 """
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from registry.domain.access import Actor
@@ -23,6 +25,9 @@ from registry.services.indexing import Indexing
 log = logging.getLogger(__name__)
 
 WRITES_IN_A_TURN = 32
+JOIN_SECONDS = 0.05
+"""How long after a turn of several writes the next one waits for as many."""
+
 ATTEMPTS = 5
 """How often a turn starts again because a push moved the branch meanwhile."""
 
@@ -72,7 +77,11 @@ class _Write:
 class _Queue:
     waiting: deque[_Write] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
-    landing: asyncio.Task[None] | None = None
+    expected: int = 0
+    """How many writes there were when the last turn was answered, at ``answered_at`` of the monotonic clock."""
+    answered_at: float = 0.0
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when as many wait again."""
 
 
 class Writes:
@@ -109,6 +118,8 @@ class Writes:
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
         queue.waiting.append(_Write(edit, actor, message, rollback, author, answer))
+        if len(queue.waiting) >= queue.expected:
+            queue.complete.set()
         if queue.worker is None or queue.worker.done():
             queue.worker = asyncio.create_task(self._work(repository, branch, queue))
         # A caller that gives up must not undo what is under way for others.
@@ -117,45 +128,36 @@ class Writes:
     async def close(self) -> None:
         """Waits until every accepted write is answered."""
         await asyncio.gather(*(q.worker for q in self._queues.values() if q.worker), return_exceptions=True)
-        await asyncio.gather(*(q.landing for q in self._queues.values() if q.landing), return_exceptions=True)
         await asyncio.gather(*self._projecting, return_exceptions=True)
 
     async def _work(self, repository: RepositoryName, branch: RefName, queue: _Queue) -> None:
         while queue.waiting:
+            await _joined(queue)
             turn = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), WRITES_IN_A_TURN))]
             try:
-                accepted = await self._turn(repository, branch, turn)
+                await self._turn(repository, branch, turn)
             except PromptuaryError as error:
                 _fail(turn, error)
-                continue
             except Exception:
                 log.exception("a write turn on %s failed", repository)
                 _fail(turn, Unavailable(FAILED))
-                continue
-            if queue.landing is not None:
-                # No turn runs further ahead: while it waits here more writes join the next one.
-                await queue.landing
-            queue.landing = asyncio.create_task(self._land(repository, accepted))
+            queue.expected, queue.answered_at = len(turn) + len(queue.waiting), time.monotonic()
 
-    async def _turn(
-        self, repository: RepositoryName, branch: RefName, turn: list[_Write]
-    ) -> list[tuple[_Write, Committed]]:
+    async def _turn(self, repository: RepositoryName, branch: RefName, turn: list[_Write]) -> None:
         for attempt in range(ATTEMPTS):
             with self._git.open(repository) as store:
                 try:
-                    return await self._commit(repository, store, branch, turn)
+                    accepted = await self._commit(repository, store, branch, turn)
                 except RefMoved:
                     if attempt == ATTEMPTS - 1:
                         raise
-        raise AssertionError
-
-    async def _land(self, repository: RepositoryName, accepted: list[tuple[_Write, Committed]]) -> None:
-        """Answers what is committed, once it can be read."""
-        if any(done.changed for _, done in accepted):
-            await self.project(repository)
-        for write, done in accepted:
-            if not write.answer.done():
-                write.answer.set_result(done)
+                    continue
+            if any(done.changed for _, done in accepted):
+                await self.project(repository)
+            for write, done in accepted:
+                if not write.answer.done():
+                    write.answer.set_result(done)
+            return
 
     async def project(self, repository: RepositoryName) -> None:
         """Waits a while until what is committed can be read.
@@ -256,6 +258,20 @@ def _differs(store: GitStore, tip: CommitId, changes: Mapping[str, bytes | None]
         if entry is not None and next(iter(store.read([entry.id])))[1] != data:
             return True
     return False
+
+
+async def _joined(queue: _Queue) -> None:
+    """Waits a moment for as many writes as there were just now: who writes much writes on at once.
+
+    Else the first of them would begin a turn, and all others wait for that: a turn of many costs little more than one.
+    """
+    left = queue.answered_at + JOIN_SECONDS - time.monotonic()
+    if left <= 0 or len(queue.waiting) >= queue.expected:
+        return
+    queue.complete.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(left):
+            await queue.complete.wait()
 
 
 def _retrieve(answer: asyncio.Future[Committed]) -> None:

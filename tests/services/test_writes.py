@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.store import Pygit2Store
@@ -61,27 +63,27 @@ async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pushe
     await writes.close()
 
 
-async def test_while_a_turn_is_made_readable_the_next_is_committed_but_none_after_that(
-    registry: Registry, pusher: Pusher
-) -> None:
-    tips = [await pusher.land({"prompts/first.prompt.yaml": text_template()})]
+async def test_who_writes_on_at_once_joins_the_others(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land({"prompts/first.prompt.yaml": text_template()})
+    turns: list[int] = []
+    commit = registry.writes._commit
 
-    def write(name: str) -> asyncio.Task[Committed]:
-        files = {f"prompts/{name}.prompt.yaml": text_template().encode()}
-        submitting = registry.writes.submit(REPOSITORY, MAIN, lambda _base: files, actor=AUTHOR, message=name)
-        return asyncio.create_task(submitting)
+    async def counted(*given: Any) -> Any:
+        turns.append(len(given[-1]))
+        return await commit(*given)
 
-    answers = []
-    async with asyncio.timeout(30), registry.indexing._locks[REPOSITORY]:  # nothing is projected meanwhile
-        for name in ("a", "b"):
-            answers.append(write(name))
-            while pusher.tip() in tips:
-                await asyncio.sleep(0.01)
-            tips.append(pusher.tip())
-        answers.append(write("c"))
-        done, _ = await asyncio.wait(answers, timeout=0.3)
-        assert not done, "nothing can be read yet"
-    assert [(await answer).commit for answer in answers][:2] == tips[1:]
-    checkpoint = await registry.indexing.checkpoint(REPOSITORY)
-    assert checkpoint is not None
-    assert checkpoint.commit == pusher.tip() != tips[-1], "the third one, too"
+    registry.writes._commit = counted  # type: ignore[method-assign]
+
+    async def write(writer: int) -> None:
+        for number in range(4):
+            files = {f"prompts/by/w{writer}n{number}.prompt.yaml": text_template().encode()}
+            await registry.writes.submit(REPOSITORY, MAIN, lambda _base, f=files: f, actor=AUTHOR, message="write")
+            await asyncio.sleep(0.001 * writer)
+
+    await asyncio.gather(*(write(writer) for writer in range(6)))
+    assert sum(turns) == 24
+    assert turns.count(6) >= 3, "each turn but the first and the last is of all six"
+    began = time.monotonic()
+    await registry.writes.submit(REPOSITORY, MAIN, lambda _base: {"a.txt": b"a"}, actor=AUTHOR, message="write")
+    assert turns[-1] == 1, "one who comes later is not kept for long"
+    assert time.monotonic() - began < 5
