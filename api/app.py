@@ -18,6 +18,7 @@ from api.git_http import GitHttp, GitLimits
 from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
+from api.hot_searches import HotSearches
 from api.metric_shares import MetricShare
 from api.metrics import Metrics
 from api.observing import Observed
@@ -78,8 +79,10 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp, passes_on=node is not None)
     request_ids, meters = RequestIds(), RequestMeters()
     documented = documented_app(registry, answers, Metrics(registry, answers=answers, requests=meters, share=share))
+    searches = HotSearches(documented, registry=registry, answers=answers)
+    bundles = HotBundles(searches, registry=registry, answers=answers)
     gateway = Gateway(
-        HotRenders(HotBundles(documented, registry=registry, answers=answers), registry=registry, answers=answers),
+        HotRenders(bundles, registry=registry, answers=answers),
         git=_git_of(registry) if registry.process.takes_writes else _no_git,
         accounts=registry.accounts,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),

@@ -6,12 +6,15 @@ models of ``schemas`` document these answers, and the tests hold every answer to
 
 from starlette.responses import Response
 
-from api.answers import json_bytes, make_answer
+from api.answer_cache import AnswerCache
+from api.answers import Answer, json_bytes, make_answer
 from api.errors import diagnostic_body
 from api.indexed import commit_header
-from registry.domain.catalogue import Page, TemplateEntry
-from registry.domain.ids import CommitId
-from registry.domain.search import Hit, SearchPage
+from registry.bootstrap import Registry
+from registry.domain.catalogue import Checkpoint, Page, TemplateEntry
+from registry.domain.errors import Unavailable
+from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.search import Hit, Query, SearchPage
 
 Body = dict[str, object]
 
@@ -19,6 +22,22 @@ Body = dict[str, object]
 def json_response(body: Body, commit: CommitId | None) -> Response:
     """The answer of a route; ``commit`` is what it has seen at least."""
     return make_answer(json_bytes(body), headers=commit_header(commit)).response()
+
+
+async def search_answer(registry: Registry, answers: AnswerCache, query: Query) -> Answer:
+    """The answer to a search. Raises BadRequest for a query or a cursor that cannot be read, Unavailable."""
+    commit = await _commit_seen(answers, query.repository)
+    page = await registry.search.search(query, commit)
+    return make_answer(json_bytes(search_body(page)), headers=commit_header(commit))
+
+
+async def _commit_seen(answers: AnswerCache, repository: RepositoryName) -> CommitId | None:
+    """None while the catalogue is away: a search engine answers without it, as far as it knows."""
+    try:
+        stamp = await answers.stamp(repository)
+    except Unavailable:
+        return None
+    return stamp.commit if isinstance(stamp, Checkpoint) and not answers.is_away(repository) else None
 
 
 def list_body(page: Page[TemplateEntry]) -> Body:

@@ -52,11 +52,18 @@ class Search:
         if kept is not None:
             return kept
         # Asked before the search: what the index was fed by now it has when it answers.
-        fed = not await self._outbox.depth()
+        fed = await self._is_fed()
         page = await self._ask(query)
         if fed and not page.degraded:
             self._kept[query, at] = page
         return page
+
+    async def _is_fed(self) -> bool:
+        """Whether the index is known to have all that the catalogue has; not while that is away."""
+        try:
+            return not await self._outbox.depth()
+        except Unavailable:
+            return False
 
     async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
         """Templates whose names go on as typed, best first. Raises BadRequest for a text that is too long."""

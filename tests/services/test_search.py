@@ -233,11 +233,12 @@ async def test_an_engine_that_is_set_later_gets_everything(with_engine: Settings
 
 
 async def test_the_engine_answers_while_the_catalogue_is_away(registry: Registry, pusher: Pusher) -> None:
-    await pusher.land({T.format("a"): text_template("apple")})
+    commit = await pusher.land({T.format("a"): text_template("apple")})
     await until(registry, "apple", (["a"], False))
     await registry.search._fallback._database.close()  # type: ignore[union-attr]
-    page = await search(registry, "apple")
-    assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
+    for seen in (None, commit):
+        page = await registry.search.search(Query(REPOSITORY, "apple"), seen)
+        assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
 
 
 async def test_pages_go_on_where_they_began(registry: Registry, pusher: Pusher, line: Line) -> None:

@@ -1,0 +1,59 @@
+"""The hot path of searches: behind the gateway, which has checked the key, and before FastAPI.
+
+Only plain requests are answered here, with the function that the documented route calls; everything else goes on to
+that route, so that what is wrong with a request is said in one place.
+"""
+
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.answer_cache import AnswerCache
+from api.list_bodies import search_answer
+from api.observing import ACTOR, ROUTE
+from api.schemas.search import SearchQuery
+from registry.bootstrap import Registry
+from registry.domain.access import Scope as KeyScope
+from registry.domain.errors import PromptuaryError
+from registry.domain.search import Query
+
+PREFIX = "/api/v1/repositories/"
+NOUN = "/search"
+TEMPLATE = "/api/v1/repositories/{repository}/search"
+
+
+class HotSearches:
+    """An ASGI application in front of another one."""
+
+    def __init__(self, app: ASGIApp, *, registry: Registry, answers: AnswerCache) -> None:
+        self._app = app
+        self._registry = registry
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or hands over. Raises BadRequest for a cursor that cannot be read, Unavailable."""
+        query = self._query(scope) if _is_search(scope) else None
+        if query is None:
+            await self._app(scope, receive, send)
+            return
+        scope[ROUTE] = TEMPLATE
+        answer = await search_answer(self._registry, self._answers, query)
+        await answer.send(send)
+
+    def _query(self, scope: Scope) -> Query | None:
+        """What is looked for; None where the documented route has to say what is wrong, or to wait for a commit."""
+        text = scope["query_string"]
+        try:
+            pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, strict_parsing=bool(text), errors="strict")
+            asked = SearchQuery.model_validate(dict(pairs))
+            scope[ACTOR].require(KeyScope.READ)
+            known = self._registry.repositories.require(scope["path"][len(PREFIX) : -len(NOUN)])
+            return asked.query(known) if asked.min_commit is None else None
+        except (ValueError, PromptuaryError):  # ValidationError is a ValueError
+            return None
+
+
+def _is_search(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].endswith(NOUN):
+        return False
+    return scope["path"].startswith(PREFIX) and "/" not in scope["path"][len(PREFIX) : -len(NOUN)]
