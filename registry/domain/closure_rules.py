@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from registry.domain.diagnostics import Diagnostic, Place, Severity
 from registry.domain.ids import TemplateName
@@ -216,7 +216,15 @@ def asks_of(partial: Template) -> str | None:
     found = scan(partial.text.source)
     if found.includes:
         return None
-    return repr([(name, partial.variables.get(name)) for name in sorted(found.uses)])
+    declared = {name: partial.variables[name] for name in found.uses if name in partial.variables}
+    return repr((sorted(found.uses), sorted((name, repr(_unplaced(each))) for name, each in declared.items())))
+
+
+def _unplaced(variable: Variable) -> Variable:
+    """The variable wherever in its file it stands."""
+    properties = {name: _unplaced(each) for name, each in variable.properties.items()}
+    items = _unplaced(variable.items) if variable.items is not None else None
+    return replace(variable, items=items, properties=properties, place=Place())
 
 
 def undeclared(name: str, declared: Collection[str]) -> str:

@@ -91,14 +91,17 @@ class Checker:
         With ``whole`` those that have offline tests are likely to be ready for ``check``.
         """
         found: dict[Case, Outcome] = {}
-        missing: list[Case] = []
+        new: list[Case] = []
         for case in cases:
             known = self._outcomes.find(case)
             if known is None:
-                missing.append(case)
+                new.append(case)
             else:
                 found[case] = known
-        missing = await self._carry(store, missing, known_bodies, found, whole=whole)
+        missing: list[Case] = []
+        for start in range(0, len(new), FILES_AT_ONCE):
+            part = new[start : start + FILES_AT_ONCE]
+            missing += await self._carry(store, part, known_bodies, found, whole=whole)
         if self._judges is not None and len(missing) > MANY:
             await self._judge_many(self._judges, store, missing, known_bodies, found, whole=whole)
         else:
@@ -135,6 +138,7 @@ class Checker:
 
         So a partial's new text does not have thousands of templates parsed that include it.
         """
+        await asyncio.sleep(0)
         before = {case: known for case in cases if (known := self._outcomes.find_before(case)) is not None}
         swaps = await self._swaps(store, {each for known in before.values() for each in known.swapped}, known_bodies)
         rest: list[Case] = []

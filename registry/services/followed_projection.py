@@ -54,7 +54,8 @@ class FollowedProjection:
             await anext(told)  # as it begins, it tells that something may have been missed
             waiting = _Waiting(REPLAY_SECONDS if batch.replay else WAIT_SECONDS)
             reached = await self._projection.checkpoint(batch.repository)
-            while not _has(reached, batch, self._before.get(batch.repository)):
+            before = self._before.pop(batch.repository, reached)
+            while not _has(reached, batch, before):
                 if waiting.is_over():
                     raise Unavailable(_late(batch, reached))
                 if waiting.reminds():
@@ -68,11 +69,10 @@ class FollowedProjection:
         return await self._projection.load_state(repository)
 
     async def put_refs(self, repository: RepositoryName, _refs: dict[RefName, CommitId] | None) -> None:
-        """Hints to the indexer, which records them, and numbers and judges at the same time as this process does.
-
-        Raises Unavailable.
-        """
-        self._before[repository] = await self._projection.checkpoint(repository)
+        """Hints to the indexer, which records them, and numbers and judges at the same time as this process does."""
+        self._before.pop(repository, None)
+        with suppress(Unavailable):  # a branch that moved has moved, whether or not the catalogue is there
+            self._before[repository] = await self._projection.checkpoint(repository)
         await self._signals.hint(repository)
 
     async def rules(self, repository: RepositoryName) -> object:
@@ -80,7 +80,7 @@ class FollowedProjection:
         return await self._projection.rules(repository)
 
     async def drop(self, _repository: RepositoryName) -> None:
-        """Nothing: the indexer, which was told of the refs, forgets it."""
+        """Nothing: the indexer forgets it."""
 
 
 class FollowedFeed:

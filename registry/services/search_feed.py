@@ -115,10 +115,10 @@ class SearchFeed:
         for entry in entries:
             if entry.kind is OutboxKind.DOCUMENT and (entry.repository, entry.name) not in present:
                 gone[entry.repository].append(entry)
-        if documents:
-            await self._index.put(documents)
         for repository, removed in gone.items():
             await self._index.delete(repository, [e.name for e in removed], max(e.ordinal for e in removed))
+        if documents:
+            await self._index.put(documents)
 
 
 def _mark(entry: OutboxEntry) -> OutboxKind | None:

@@ -35,6 +35,7 @@ class Projected:
     ordinal: int
     versions: VersionState
     ahead: _Ahead | None = None
+    """What ``graph_at`` remembers."""
 
 
 class States:
@@ -46,7 +47,7 @@ class States:
         self._loading: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def nearest(self, repository: RepositoryName) -> Projected:
-        """The held state, else the checkpoint's; read-only unless you hold the projecting lock.
+        """The held state, else the checkpoint's; read-only (but by ``graph_at``) unless you hold the projecting lock.
 
         It may run ahead of the checkpoint while a batch is made, or fall behind where another process projects. Commit
         and versions always belong together, so changes can be looked at from any.

@@ -78,10 +78,10 @@ class _Queue:
     waiting: deque[_Write] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
     expected: int = 0
-    """How many writes there were when the last turn was answered, at ``answered_at`` of the monotonic clock."""
+    """How many writes there were when a turn of several was answered, at ``answered_at`` of the monotonic clock."""
     answered_at: float = 0.0
     complete: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when as many wait again."""
+    """Set when so many wait again."""
 
 
 class Writes:
@@ -141,7 +141,8 @@ class Writes:
             except Exception:
                 log.exception("a write turn on %s failed", repository)
                 _fail(turn, Unavailable(FAILED))
-            queue.expected, queue.answered_at = len(turn) + len(queue.waiting), time.monotonic()
+            queue.expected = min(len(turn) + len(queue.waiting), WRITES_IN_A_TURN) if len(turn) > 1 else 0
+            queue.answered_at = time.monotonic()
 
     async def _turn(self, repository: RepositoryName, branch: RefName, turn: list[_Write]) -> None:
         for attempt in range(ATTEMPTS):

@@ -10,9 +10,10 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.signals import PROJECTED, PostgresSignals
-from registry.domain.ids import RepositoryName
+from registry.domain.errors import Unavailable
+from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.services import followed_projection
-from registry.services.followed_projection import FollowedFeed
+from registry.services.followed_projection import FollowedFeed, FollowedProjection
 from registry.services.search_feed import SearchFeed
 from tests.backing import postgres_url
 from tests.projected import History
@@ -95,3 +96,12 @@ async def test_who_waits_for_a_feed_hears_of_it_at_once(catalogue_url: str, monk
         await waiting
         assert await anext(told) == DEFAULT
     await database.close()
+
+
+async def test_a_branch_that_moved_has_moved_while_postgresql_is_away(catalogue_url: str) -> None:
+    database = await Database.open(catalogue_url)
+    followed = FollowedProjection(projection=SqlProjection(database), signals=PostgresSignals(catalogue_url))
+    await database.close()
+    await followed.put_refs(DEFAULT, {RefName("refs/heads/draft"): CommitId("1" * 40)})
+    with pytest.raises(Unavailable):
+        await followed.apply(History().commit({"a": "text: apple"}))

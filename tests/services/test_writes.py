@@ -3,10 +3,11 @@
 import asyncio
 import errno
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.store import Pygit2Store
@@ -14,6 +15,7 @@ from registry.adapters.local.clock import SystemClock
 from registry.bootstrap import Registry
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
+from registry.services import writes
 from registry.services.writes import Committed, Writes
 from tests.pushing import AUTHOR, MAIN, REPOSITORY, Pusher, text_template
 
@@ -45,11 +47,11 @@ async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pushe
     before = await pusher.land({"prompts/first.prompt.yaml": text_template()})
     disk = FailingDisk()
     git = OnDisk(registry.settings.repositories, disk.syncfs)
-    writes = Writes(git=git, gate=registry.gate, indexing=registry.indexing, clock=SystemClock())
+    queues = Writes(git=git, gate=registry.gate, indexing=registry.indexing, clock=SystemClock())
 
     async def write(name: str) -> Committed:
         files = {f"prompts/{name}.prompt.yaml": text_template().encode()}
-        return await writes.submit(REPOSITORY, MAIN, lambda _base: files, actor=AUTHOR, message="write")
+        return await queues.submit(REPOSITORY, MAIN, lambda _base: files, actor=AUTHOR, message="write")
 
     failed = await asyncio.gather(write("a"), write("b"), return_exceptions=True)
     assert [str(each) for each in failed if isinstance(each, Unavailable)] == [
@@ -60,11 +62,14 @@ async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pushe
     both = await asyncio.gather(write("c"), write("d"))
     assert [done.changed for done in both] == [True, True]
     assert pusher.tip() == both[1].commit
-    await writes.close()
+    await queues.close()
 
 
-async def test_who_writes_on_at_once_joins_the_others(registry: Registry, pusher: Pusher) -> None:
+async def test_who_writes_on_at_once_joins_the_others(
+    registry: Registry, pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await pusher.land({"prompts/first.prompt.yaml": text_template()})
+    monkeypatch.setattr(writes, "JOIN_SECONDS", 20.0)
     turns: list[int] = []
     commit = registry.writes._commit
 
@@ -72,18 +77,36 @@ async def test_who_writes_on_at_once_joins_the_others(registry: Registry, pusher
         turns.append(len(given[-1]))
         return await commit(*given)
 
-    registry.writes._commit = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(Writes, "_commit", lambda _self, *given: counted(*given))
 
-    async def write(writer: int) -> None:
+    async def write(name: str) -> None:
+        files = {f"prompts/{name}.prompt.yaml": text_template().encode()}
+        await registry.writes.submit(REPOSITORY, MAIN, lambda _base: files, actor=AUTHOR, message="write")
+
+    async def write_on(writer: int) -> None:
         for number in range(4):
-            files = {f"prompts/by/w{writer}n{number}.prompt.yaml": text_template().encode()}
-            await registry.writes.submit(REPOSITORY, MAIN, lambda _base, f=files: f, actor=AUTHOR, message="write")
-            await asyncio.sleep(0.001 * writer)
+            await write(f"by/w{writer}n{number}")
+            await asyncio.sleep(0.01 * writer)
 
-    await asyncio.gather(*(write(writer) for writer in range(6)))
-    assert sum(turns) == 24
-    assert turns.count(6) >= 3, "each turn but the first and the last is of all six"
-    began = time.monotonic()
-    await registry.writes.submit(REPOSITORY, MAIN, lambda _base: {"a.txt": b"a"}, actor=AUTHOR, message="write")
-    assert turns[-1] == 1, "one who comes later is not kept for long"
-    assert time.monotonic() - began < 5
+    await asyncio.gather(*(write_on(writer) for writer in range(6)))
+    assert turns == [6] * 4
+    monkeypatch.setattr(writes, "JOIN_SECONDS", 0.05)
+    await write("later")
+    assert turns[4:] == [1], "one who comes alone is kept for a moment only"
+    monkeypatch.setattr(writes, "JOIN_SECONDS", 1_000.0)
+    await write("later-still")
+    assert turns[5:] == [1], "after a turn of one nobody is waited for"
+
+
+async def test_a_full_turn_waits_for_nobody(
+    registry: Registry, pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pusher.land({"prompts/first.prompt.yaml": text_template()})
+    monkeypatch.setattr(writes, "JOIN_SECONDS", 1_000.0)
+    monkeypatch.setattr(writes, "WRITES_IN_A_TURN", 4)
+    files = [{f"prompts/n{number}.prompt.yaml": text_template().encode()} for number in range(12)]
+    submitting = (
+        registry.writes.submit(REPOSITORY, MAIN, lambda _base, f=each: f, actor=AUTHOR, message="write")
+        for each in files
+    )
+    assert all(done.changed for done in await asyncio.gather(*submitting))

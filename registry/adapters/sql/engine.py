@@ -44,7 +44,7 @@ class Durability(Enum):
     USUAL = "usual"
     """What SQLite has not flushed yet, which is projected again; nothing on PostgreSQL, whose processes may be many."""
     PASSING = "passing"
-    """All that is not flushed yet, on PostgreSQL too: batches of a replay, which then begins again."""
+    """All that is not flushed yet, on PostgreSQL too: batches of a replay, which begins again, and what was fed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

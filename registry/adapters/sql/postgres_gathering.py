@@ -6,6 +6,7 @@ their way waits until one of them is back; then one statement asks for all who w
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from registry.adapters.sql.engine import NamedStatement
 from registry.adapters.sql.postgres_errors import server_errors
-from registry.domain.errors import Unavailable
 
 Rows = Sequence[Any]
 Fetch = Callable[[Select[Any], Mapping[str, Any]], Awaitable[Rows]]
@@ -65,7 +65,8 @@ class Gathering:
             return await self._fetch(statement.for_one, {**values, "name": name})
         finally:
             if line.waiting:
-                serving = asyncio.create_task(self._serve(key, line))
+                # It serves others, for as long as many come: nothing of this request, such as its span, goes along.
+                serving = asyncio.create_task(self._serve(key, line), context=Context())
                 self._serving.add(serving)
                 serving.add_done_callback(self._serving.discard)
             else:
@@ -102,11 +103,9 @@ class Gathering:
             found: dict[str, list[Any]] = {name: [] for name in names}
             for row in await self._fetch(line.statement.for_several, {**line.values, "names": names}):
                 found[row[-1]].append(row)
-        except Unavailable as error:
-            answers: Sequence[Rows | BaseException] = [error] * len(asked)
-        except Exception:  # noqa: BLE001  (each is asked for alone, and told to who asked for it)
+        except Exception:  # noqa: BLE001  (what is wrong with one, or too much of all together, is told to each alone)
             alone = (self._fetch(line.statement.for_one, {**line.values, "name": name}) for name, _ in asked)
-            answers = await asyncio.gather(*alone, return_exceptions=True)
+            answers: Sequence[Rows | BaseException] = await asyncio.gather(*alone, return_exceptions=True)
         else:
             answers = [found[name] for name, _ in asked]
         for (_, future), answer in zip(asked, answers, strict=True):

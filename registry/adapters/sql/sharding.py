@@ -47,7 +47,9 @@ class ShardedDatabase(Database):
         if self.of(repository) is self._main:
             return
         try:
-            await self._main.write(lambda on: tell(on, channel, message), durability=Durability.PASSING)
+            await self._main.write(
+                lambda on: tell(on, channel, message), durability=Durability.PASSING, deadline=Deadline.REQUEST
+            )
         except PromptuaryError:
             return
 
