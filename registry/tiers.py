@@ -215,7 +215,8 @@ def _over(
         stored=SqlStoredRows(database),
         ledger=SqlReadLedger(database),
         event_log=SqlEventLog(database),
-        projection=SqlProjection(database, index=search, fed=fed),
+        # Beside a search engine its own full text answers only while that is away: no batch waits for it.
+        projection=SqlProjection(database, index=search if engine is None else None, fed=fed),
         outbox=SqlOutbox(database),
         search=search,
         engine=engine,
