@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from tests.asking import is_answered
 from tests.running import free_port
 
 
@@ -34,14 +35,10 @@ def s3_server() -> Iterator[Bucket]:
     address = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + 60
-        while True:
-            try:
-                with urllib.request.urlopen(address, timeout=5):
-                    break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < until
-                time.sleep(0.1)
+        while not is_answered(address):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
         yield Bucket(address)
     finally:
         process.kill()

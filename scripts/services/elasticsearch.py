@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import ClassVar
@@ -76,6 +77,10 @@ class Elasticsearch(Service):
         return str(next(iter(nodes["nodes"].values()))["version"])
 
     def _get(self, path: str) -> dict[str, dict[str, dict[str, str]]]:
-        with urllib.request.urlopen(self.url + path, timeout=2) as answer:  # noqa: S310 - our own address
-            found: dict[str, dict[str, dict[str, str]]] = json.load(answer)
-            return found
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=2) as answer:  # noqa: S310 - our own address
+                found: dict[str, dict[str, dict[str, str]]] = json.load(answer)
+                return found
+        except urllib.error.HTTPError as error:
+            error.close()  # its connection
+            raise

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
+from tests.asking import is_answered
 from tests.cli.conftest import ROOT
 from tests.running import clean_environment, free_port
 
@@ -33,7 +33,7 @@ def real_mlflow(folder: Path) -> Iterator[str]:
         )
     try:
         until = time.monotonic() + 300
-        while not _is_up(f"http://127.0.0.1:{port}/health"):
+        while not is_answered(f"http://127.0.0.1:{port}/health"):
             lives = server.poll() is None and time.monotonic() < until
             assert lives, (folder / "log").read_text()[-4000:]
             time.sleep(0.2)
@@ -56,11 +56,3 @@ def _environment(folder: Path) -> dict[str, str]:
     for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):  # compiling all of it anew, each time, takes a minute
         environment.pop(name, None)
     return environment
-
-
-def _is_up(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

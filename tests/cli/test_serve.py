@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.asking import is_answered
 from tests.cli.conftest import PROGRAM, Run, environment
 
 pytestmark = pytest.mark.e2e
@@ -55,11 +55,9 @@ def data(tmp_path: Path, stocked_folder: Path) -> Path:
 def wait_until_ready(address: str) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.05)
+        if is_answered(f"{address}/readyz"):
+            return
+        time.sleep(0.05)
     raise AssertionError("the server did not become ready")
 
 

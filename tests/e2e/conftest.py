@@ -6,14 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.asking import is_answered
 
 START_SECONDS = 60
 PROGRAM = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
@@ -45,11 +45,7 @@ def free_port() -> int:
 
 
 def is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    return is_answered(f"{url}/readyz")
 
 
 @contextmanager
