@@ -55,7 +55,12 @@ def promoted(cluster: Cluster) -> None:
     """Has everything read and rendered on the replica, and changed then; nothing reads it afterwards."""
     for _ in range(3):
         assert read(cluster, "support/triage")[:2] == rendered(cluster, "support/triage")[:2] == (200, None)
-    status, _, answer = cluster.git.put("support/triage", text_template("fourth"), If_Match="*")
+    until = time.monotonic() + 10
+    while True:  # the Git node finds out for itself that PostgreSQL is there again
+        status, _, answer = cluster.git.put("support/triage", text_template("fourth"), If_Match="*")
+        if status != 503 or time.monotonic() > until:
+            break
+        time.sleep(0.1)
     assert status == 200, answer
     time.sleep(2)  # the replica is told, and the snapshot is there
 
