@@ -5,7 +5,6 @@ else goes on to that route, so that what is wrong is said in one place.
 """
 
 from functools import lru_cache
-from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,13 +13,13 @@ from api.answers import Answer
 from api.bundle_answers import bundle_answer
 from api.content_codings import choose_coding
 from api.observing import ACTOR, ROUTE
+from api.plain_requests import plain_query, repository_before
 from api.schemas.bundles import BundleQuery
 from registry.bootstrap import Registry
 from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import LabelName
 
-PREFIX = "/api/v1/repositories/"
 NOUN = "/bundle"
 TEMPLATE = "/api/v1/repositories/{repository}/bundle"
 
@@ -35,18 +34,19 @@ class HotBundles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over."""
-        answer = await self._answer(scope) if _is_bundle(scope) else None
+        repository = repository_before(scope, NOUN)
+        answer = await self._answer(scope, repository) if repository is not None else None
         if answer is None:
             await self._app(scope, receive, send)
         else:
             scope[ROUTE] = TEMPLATE
             await answer.send(send)
 
-    async def _answer(self, scope: Scope) -> Answer | None:
+    async def _answer(self, scope: Scope, repository: str) -> Answer | None:
         try:
             asked = _asked(scope["query_string"])
             scope[ACTOR].require(KeyScope.READ)
-            known = self._registry.repositories.require(scope["path"][len(PREFIX) : -len(NOUN)])
+            known = self._registry.repositories.require(repository)
             return asked and await bundle_answer(
                 self._registry,
                 self._answers,
@@ -59,21 +59,11 @@ class HotBundles:
             return None
 
 
-def _is_bundle(scope: Scope) -> bool:
-    if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].endswith(NOUN):
-        return False
-    return scope["path"].startswith(PREFIX) and "/" not in scope["path"][len(PREFIX) : -len(NOUN)]
-
-
 @lru_cache(256)
 def _asked(query: bytes) -> tuple[LabelName | None, str | None] | None:
     """Label and folder; None for what the documented route has to look at. Raises BadRequest."""
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
-        asked = BundleQuery.model_validate(dict(pairs))
-    except ValueError:  # ValidationError is one
-        return None
-    return asked.parsed() if asked.min_commit is None else None
+    asked = plain_query(query, BundleQuery)
+    return asked.parsed() if asked is not None else None
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

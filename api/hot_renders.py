@@ -5,7 +5,6 @@ on to the documented route as it came, so that what is wrong is said in one plac
 """
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.answer_cache import AnswerCache
 from api.json_bodies import parse_json
 from api.observing import ACTOR, ROUTE
+from api.plain_requests import PREFIX, plain_query
 from api.render_answers import Found, find_renderable, render_answer
 from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
@@ -21,7 +21,6 @@ from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
 
-PREFIX = "/api/v1/repositories/"
 NOUN = "/render/"
 TEMPLATE = "/api/v1/repositories/{repository}/render/{name}"
 
@@ -43,7 +42,7 @@ class HotRenders:
         while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
             messages.append(await receive())
         request = _request_of(messages)
-        query = _query_of(scope["query_string"])
+        query = plain_query(scope["query_string"], RenderQuery)
         found = await self._find(scope, query) if request is not None and query is not None else None
         if request is None or query is None or found is None:
             await self._app(scope, _again(messages, receive), send)
@@ -86,15 +85,6 @@ def _request_of(messages: Sequence[Message]) -> RenderRequest | None:
         return RenderRequest.model_validate(parse_json(b"".join(each.get("body", b"") for each in messages)))
     except (PromptuaryError, ValidationError):
         return None
-
-
-def _query_of(query: bytes) -> RenderQuery | None:
-    try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
-        asked = RenderQuery.model_validate(dict(pairs))
-    except ValueError:  # ValidationError is one
-        return None
-    return asked if asked.min_commit is None else None  # waiting for a commit is the documented route's work
 
 
 def _again(messages: Sequence[Message], receive: Receive) -> Receive:

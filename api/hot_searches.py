@@ -4,20 +4,18 @@ Only plain requests are answered here, with the function that the documented rou
 that route, so that what is wrong with a request is said in one place.
 """
 
-from urllib.parse import parse_qsl
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answer_cache import AnswerCache
 from api.list_bodies import search_answer
 from api.observing import ACTOR, ROUTE
+from api.plain_requests import plain_query, repository_before
 from api.schemas.search import SearchQuery
 from registry.bootstrap import Registry
 from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
 from registry.domain.search import Query
 
-PREFIX = "/api/v1/repositories/"
 NOUN = "/search"
 TEMPLATE = "/api/v1/repositories/{repository}/search"
 
@@ -32,7 +30,7 @@ class HotSearches:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over. Raises BadRequest for a cursor that cannot be read, Unavailable."""
-        query = self._query(scope) if _is_search(scope) else None
+        query = self._query(scope)
         if query is None:
             await self._app(scope, receive, send)
             return
@@ -42,18 +40,12 @@ class HotSearches:
 
     def _query(self, scope: Scope) -> Query | None:
         """What is looked for; None where the documented route has to say what is wrong, or to wait for a commit."""
-        text = scope["query_string"]
-        try:
-            pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, strict_parsing=bool(text), errors="strict")
-            asked = SearchQuery.model_validate(dict(pairs))
-            scope[ACTOR].require(KeyScope.READ)
-            known = self._registry.repositories.require(scope["path"][len(PREFIX) : -len(NOUN)])
-            return asked.query(known) if asked.min_commit is None else None
-        except (ValueError, PromptuaryError):  # ValidationError is a ValueError
+        repository = repository_before(scope, NOUN)
+        asked = plain_query(scope["query_string"], SearchQuery) if repository is not None else None
+        if repository is None or asked is None:
             return None
-
-
-def _is_search(scope: Scope) -> bool:
-    if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].endswith(NOUN):
-        return False
-    return scope["path"].startswith(PREFIX) and "/" not in scope["path"][len(PREFIX) : -len(NOUN)]
+        try:
+            scope[ACTOR].require(KeyScope.READ)
+            return asked.query(self._registry.repositories.require(repository))
+        except PromptuaryError:
+            return None
