@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -599,6 +600,32 @@ def test_maintenance_keeps_everything_readable(repositories: LocalRepositories, 
     assert [c.id for c in store.log(tips[-1], "a", 9)] == tips[::-1]
     assert store.resolve("main") == tips[-1]
     assert git(repositories.path(NAME), "fsck", "--strict", "--no-dangling") == ""
+
+
+_REMOVE_EMPTY_FOLDERS = """
+import os, sys
+from contextlib import suppress
+while True:
+    for number in range(256):
+        with suppress(OSError):
+            os.rmdir(f"{sys.argv[1]}/{number:02x}")
+"""
+
+
+def test_a_commit_is_written_while_packing_removes_the_folders_of_loose_objects(
+    repositories: LocalRepositories, store: GitStore
+) -> None:
+    """``git prune-packed`` removes a folder that it finds empty; libgit2 had just made it for an object."""
+    objects = repositories.path(NAME) / "objects"
+    tip = land(store, {"a": b""})
+    removing = subprocess.Popen([sys.executable, "-Ic", _REMOVE_EMPTY_FOLDERS, str(objects)])
+    try:
+        for number in range(100):
+            tip = commit(store, tip, {f"{number}/a": f"{number}".encode()})
+    finally:
+        removing.kill()
+        removing.wait()
+    assert len(store.first_parents(tip) or []) == 101
 
 
 segments = st.sampled_from(["a", "b", "a.b", "a-", "가", "z z"])

@@ -10,6 +10,7 @@ from registry.adapters.git.blame import Blame
 from registry.adapters.git.durability import flush_objects
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.history import History
+from registry.adapters.git.packing import beside_packing
 from registry.adapters.git.ref_moves import move_ref
 from registry.adapters.git.tree_edit import TreeEditor
 from registry.domain.errors import Denied, Unavailable
@@ -61,16 +62,19 @@ class Pygit2Store(History, Blame):
         """
         self._may_write()
         tree = self.find_commit(parent).tree.id if parent is not None else None
-        with driver_errors("write a commit", self.path):
-            new = TreeEditor(self.repo, self._unflushed.append).apply(tree, changes)
-            commit = self.repo.create_commit(
+
+        def write() -> pygit2.Oid:
+            return self.repo.create_commit(
                 None,
                 _to_driver(author),
                 _to_driver(committer),
                 message.replace("\0", ""),
-                new,
+                TreeEditor(self.repo, self._unflushed.append).apply(tree, changes),
                 [pygit2.Oid(hex=parent)] if parent is not None else [],
             )
+
+        with driver_errors("write a commit", self.path):
+            commit = beside_packing(write)
         self._unflushed.append(str(commit))
         return CommitId(str(commit))
 
