@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import BadRequest, LabelNotFound, Unavailable, VersionNotFound
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName
+from registry.domain.labels import LATEST
 from registry.domain.selectors import Selector
 from registry.ports.bundles import BundleIndex, BundleRows
 from registry.ports.catalogue import TemplateIndex
 from registry.ports.projection import Projection
 from registry.services.template_documents import TemplateDocuments
 from registry.services.template_source import Shown
-from registry.services.templates import ANSWER_FORMAT, LATEST, TemplateRead, make_read, parse_rules
+from registry.services.templates import ANSWER_FORMAT, TemplateRead, make_read, parse_rules
 
 log = logging.getLogger(__name__)
 

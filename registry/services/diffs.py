@@ -8,12 +8,13 @@ from registry.domain.catalogue import VersionEntry
 from registry.domain.diffing import ChangeKind, StructuralDiff, diff_templates
 from registry.domain.errors import TemplateNotFound, VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.labels import LATEST
 from registry.domain.names import template_path
 from registry.domain.selectors import Selector
 from registry.domain.text_diff import text_diff
 from registry.ports.catalogue import VersionIndex
 from registry.services.template_source import Loaded
-from registry.services.templates import LATEST, Templates
+from registry.services.templates import Templates
 
 AT_ONCE = 2
 """Comparisons that run at a time: they are pure computing, so that more would only be in the way of reads."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import LabelNotFound, TemplateNotFound, Unavailable, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
-from registry.domain.labels import label_path, read_labels
+from registry.domain.labels import LATEST, label_path, read_labels
 from registry.domain.names import LABELS, template_path
 from registry.domain.registry_file import read_registry_file
 from registry.domain.selectors import Selector
@@ -16,7 +16,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.ports.snapshots import NumberedCommit, VersionSnapshot
 from registry.services.revisions import state_at
 from registry.services.template_source import Loaded, TemplateSource
-from registry.services.templates import LATEST, Renderable, TemplateRead, make_read
+from registry.services.templates import Renderable, TemplateRead, make_read
 from registry.services.tree_changes import RULES_PATH, read_file
 
 LOOKED_BACK = 50

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from registry.domain.catalogue import VersionEntry
-from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, VersionNotFound
+from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, Unavailable, VersionNotFound
 from registry.domain.graph import Closure, closure_digest
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.importing.commits import imported_subject
@@ -48,6 +48,12 @@ class Revisions:
             if label is not None and label != "latest":
                 return await self._labelled(repository, store, commit, name, label)
             return await self._newest(repository, store, commit, name, drafts=label is not None)
+
+    def require_none(self, repository: RepositoryName) -> None:
+        """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost."""
+        with self._git.open(repository) as store:
+            if store.resolve(self._git.default_branch(repository)) is not None:
+                raise Unavailable(f"The templates of {repository} are still being read from Git. Try again soon.")
 
     async def _commit(self, repository: RepositoryName, store: GitStore, selector: Selector) -> CommitId:
         """The commit; one that only its id names must be reachable from a branch or tag."""

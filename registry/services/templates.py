@@ -13,6 +13,7 @@ from cachetools import LRUCache
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
 from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
+from registry.domain.labels import LATEST
 from registry.domain.names import parse_name
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
@@ -30,8 +31,6 @@ from registry.services.template_source import Loaded, Shown, TemplateSource
 
 ANSWER_FORMAT = 2
 """Part of every ETag: raised when the same state is answered in another form."""
-
-LATEST = LabelName("latest")
 
 KNOWN = 1024
 """For how many selectors it is kept which version they name; what that consists of ``TemplateSource`` alone holds."""
@@ -218,6 +217,8 @@ class Templates:
         found = await self._versions.find_selected(repository, name, label=selector.label, version=selector.version)
         entry, version = found.entry, found.version
         if entry is None:
+            if found.indexed is None:
+                self._revisions.require_none(repository)
             await explain_unknown(self._templates, repository, name)
         number = await self._number(repository, entry, selector, found.rules)
         if selector.version is None and (version is None or version.number != number):  # the default is a label
@@ -239,10 +240,8 @@ class Templates:
         if label is not None:
             return _labelled(entry, label)
         if entry.default is None:
-            raise VersionNotFound(
-                f"{entry.name} has no valid version that is not a draft; "
-                f"ask for label=latest or version={entry.version}."
-            )
+            ways = f"label=latest or version={entry.version}"
+            raise VersionNotFound(f"{entry.name} has no valid version that is not a draft; ask for {ways}.")
         return entry.default
 
     async def _load(self, repository: RepositoryName, version: VersionEntry) -> Loaded:

@@ -27,6 +27,10 @@ async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(dat
     await known.refresh()
     assert (known.names(), known.is_projected()) == ([DEFAULT, EMPTY], False)
     assert known.default_branch(EMPTY) == "refs/heads/main"
+    await database.write(lambda connection: connection.exec_driver_sql("DELETE FROM refs"))
+    await database.write(lambda connection: connection.exec_driver_sql("DELETE FROM repositories"))
+    await known.refresh()
+    assert (known.names(), known.is_projected()) == ([DEFAULT, EMPTY], False)
     await database.close()
     with pytest.raises(Unavailable):
         await known.refresh()

@@ -14,7 +14,7 @@ import redis.asyncio
 
 from indexer import follow
 from registry.bootstrap import Registry, open_registry
-from registry.domain.errors import Unauthenticated
+from registry.domain.errors import Unauthenticated, Unavailable
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
 from registry.settings import Settings
@@ -121,8 +121,14 @@ async def test_an_elasticsearch_that_lost_its_index(registry: Registry, pusher: 
 async def test_an_empty_postgresql(registry: Registry, pusher: Pusher, database: str) -> None:
     await some_history(pusher)
     key = (await registry.accounts.ensure_administrator()).read_text().strip()
+    assert registry.snapshots is not None
+    assert registry.git_reads is not None
+    await registry.snapshots.catch_up(REPOSITORY)
     async with heals(registry):
         empty(database)
+        with pytest.raises(Unavailable, match="still being read from Git"):
+            await registry.templates.read(REPOSITORY, "a", Selector())
+        assert (await registry.git_reads.read(REPOSITORY, "a", Selector())).version == 1
     with pytest.raises(Unauthenticated, match="Make one with: promptuary key create"):
         await registry.accounts.authenticate(key)
     assert (await registry.accounts.ensure_administrator()).read_text().strip() != key

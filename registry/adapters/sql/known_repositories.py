@@ -30,7 +30,7 @@ _NAMES = select(repositories.c.name, builds.c.ref, _HAS_REFS.label("has_refs")).
 class KnownRepositories:
     """Names and default branches, read again and again; the content lies on the Git node.
 
-    What is known stays known while the catalogue is away.
+    What is known stays known while the catalogue is away, or has been emptied.
     """
 
     def __init__(self, database: Database) -> None:
@@ -63,7 +63,9 @@ class KnownRepositories:
             for each in self._database.every()
         ]
         rows = [row for each, rows in found for row in rows if self._database.of(row.name) is each]
-        self._branches = {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
+        emptied = [each for each, rows in found if not rows]
+        kept = {name: ref for name, ref in (self._branches or {}).items() if self._database.of(name) in emptied}
+        self._branches = kept | {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
         self._projected = bool(rows) and all(row.ref is not None or not row.has_refs for row in rows)
 
     def is_projected(self) -> bool:
