@@ -18,6 +18,7 @@ from registry.ports.projection import Projection
 from registry.services.checking import Checker
 from registry.services.feeding import Feeding
 from registry.services.index_status import IndexStatus, ProjectionReport, status_of
+from registry.services.late_repositories import LateRepositories
 from registry.services.meters import Meters, Work
 from registry.services.news import Journal, news
 from registry.services.projecting import BatchBuilder, Parsed, Walk
@@ -28,9 +29,6 @@ log = logging.getLogger(__name__)
 
 FEEDING_TRIES = 6
 """How often a rebuild feeds the search index until all is there: a server beside it may feed the same meanwhile."""
-
-LATE_SECONDS = 3.0
-"""How soon repositories are compared again of which one could not be projected while something was away."""
 
 Progress = Callable[[int, int], None]
 """Called with commits done and commits in all."""
@@ -68,7 +66,7 @@ class Indexing:
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
         self._ready = False
-        self._late = asyncio.Event()
+        self._late = LateRepositories()
 
     def ready(self) -> bool:
         """Whether everything that was there at the start has been projected."""
@@ -84,8 +82,9 @@ class Indexing:
             try:
                 batches = await self._catch_up(repository, no_progress)
             except Unavailable:
-                self._late.set()
+                self._late.add(repository)
                 raise
+            self._late.discard(repository)
             spent = (time.perf_counter() - started) * 1000
             self._journal.note(batches, spent)
         if self._unfed:
@@ -99,30 +98,37 @@ class Indexing:
 
     async def reconcile(self) -> None:
         """Compares every repository's refs with what has been projected and catches up."""
+        caught_up = await self._compare(self._git.names())
+        fed = await self._feeding.catch_up(self._git.names())
+        self._ready = self._ready or (fed and caught_up)
+
+    async def rest(self, seconds: float) -> None:
+        """Until it is time to reconcile: after so long, or soon where it never got through because something was away.
+
+        Once it did, what could not be projected for now is tried again meanwhile, and nothing else is compared.
+        """
+        until = time.monotonic() + seconds
+        while late := await self._late.due(until - time.monotonic()):
+            if not self._ready:
+                return
+            await self._compare(late)
+
+    async def _compare(self, repositories: Sequence[RepositoryName]) -> bool:
+        """Compares some, and catches up; whether all of them were."""
         failed = False
-        level = logging.INFO if self._late.is_set() else logging.WARNING
-        self._late.clear()
-        for repository in self._git.names():
+        for repository in repositories:
+            level = logging.INFO if repository in self._late else logging.WARNING
             try:
                 await self._doubt(repository)
                 await self.poke(repository)
             except PromptuaryError as error:
                 failed = True
-                if isinstance(error, Unavailable):
-                    self._late.set()
+                (self._late.add if isinstance(error, Unavailable) else self._late.discard)(repository)
                 log.log(level, "projection of %s failed, will be tried again: %s", repository, error.message)
             except Exception:
                 failed = True
                 log.exception("projection of %s failed, will be tried again", repository)
-        fed = await self._feeding.catch_up(self._git.names())
-        self._ready = self._ready or (fed and not failed)
-
-    async def rest(self, seconds: float) -> None:
-        """Until it is time to reconcile: after so long, or soon after something could not be projected for now."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._late.wait()
-                await asyncio.sleep(LATE_SECONDS)
+        return not failed
 
     async def keep_fed(self) -> None:
         """Feeds what is late, and has made anew what got lost elsewhere. Does nothing where all is here.

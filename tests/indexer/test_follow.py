@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,7 +15,7 @@ from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import TemplateFilter
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
-from registry.services import indexing, maintenance
+from registry.services import late_repositories, maintenance
 from registry.settings import Settings
 from tests.pushing import REPOSITORY, Pusher, text_template
 
@@ -94,7 +96,7 @@ async def test_the_timer_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
 async def test_what_could_not_be_projected_for_now_is_projected_soon_after_without_another_hint(
     following: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "LATE_SECONDS", 0.3)
+    monkeypatch.setattr(late_repositories, "LATE_SECONDS", 0.3)
     refused = asyncio.Event()
 
     async def away(_batch: object) -> None:
@@ -107,6 +109,27 @@ async def test_what_could_not_be_projected_for_now_is_projected_soon_after_witho
         move(following, REPOSITORY, "update-ref", "refs/heads/main", commit)
         await asyncio.wait_for(refused.wait(), 5)
     assert await listed(following, REPOSITORY, ["a"])
+
+
+async def test_while_one_is_late_no_other_is_compared_again_and_again(
+    following: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_repositories, "LATE_SECONDS", 0.01)
+    opened: Counter[RepositoryName] = Counter()
+    other = RepositoryName("other")
+    following.git.create(other)
+    await Pusher(following).land({T.format("a"): text_template()})
+
+    def unreadable(repository: RepositoryName, **_how: object) -> NoReturn:
+        opened[repository] += 1
+        raise Unavailable("The disk is away.")
+
+    monkeypatch.setattr(following.git, "open", unreadable)
+    with pytest.raises(Unavailable):
+        await following.indexing.poke(REPOSITORY)
+    while opened[REPOSITORY] < 20:
+        await asyncio.sleep(0.01)
+    assert opened[other] <= 1, "that it was made may be noticed late"
 
 
 async def test_repositories_are_maintained_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
