@@ -96,18 +96,18 @@ class _Runner:
             task.add_done_callback(self.tasks.discard)
 
     async def drain(self, tries: int = 1) -> None:
+        for pause in _pauses(tries):
+            try:
+                return await self._drain()
+            except Unavailable as error:
+                log.info("feeding the search index is tried again: %s", error.message)
+            await asyncio.sleep(pause)
+        return await self._drain()
+
+    async def _drain(self) -> None:
         async with self._turn:
             self._queued = False
-            pauses = _pauses(tries)
-            while True:
-                try:
-                    await self.feed.drain()
-                    break
-                except Unavailable as error:
-                    if (pause := next(pauses, None)) is None:
-                        raise
-                    log.info("feeding the search index is tried again: %s", error.message)
-                    await asyncio.sleep(pause)
+            await self.feed.drain()
             self.late = False
 
     async def catch_up(self, repositories: Sequence[RepositoryName]) -> bool:

@@ -144,6 +144,22 @@ async def test_a_rebuild_tries_again_by_itself_where_another_process_fed_beside_
         await feeding.drain()
 
 
+async def test_while_a_rebuild_waits_for_its_next_try_others_feed(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedings, "RETRY_SECONDS", 60.0)
+    feeding = Feeding([SearchFeed(outbox=store.outbox, index=store.index)])
+    await store.outbox.fill("default")
+    await store.outbox.done([entry for entry in await store.outbox.pending() if entry.name == "a"])
+    rebuild = asyncio.create_task(feeding.drain(tries=2))
+    while not any(entry.name == "a" for entry in await store.outbox.pending()):
+        await asyncio.sleep(0.01)  # it has found the new index short, and all waits again
+    assert await waited(feeding) < 2.0
+    assert (await found(store, ""), await store.outbox.depth()) == (["a", "b"], 0)
+    rebuild.cancel()
+    await asyncio.gather(rebuild, return_exceptions=True)
+
+
 async def test_two_who_feed_begin_one_new_index(store: Store, history: History) -> None:
     """A rebuild by command beside a server: both read the same entries, and one is done before the other begins."""
     await store.outbox.fill("default")
