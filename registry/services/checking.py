@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from cachetools import LRUCache
 
@@ -39,6 +40,7 @@ SHARED_BYTES = 16_777_216
 """How much is held of files that several templates include, so that each is read from Git once."""
 
 _Pair = tuple[TemplateName, BlobId]
+T = TypeVar("T")
 
 
 class Checker:
@@ -62,14 +64,7 @@ class Checker:
         known_bodies: Mapping[BlobId, bytes] = MappingProxyType({}),
     ) -> dict[Case, Checked]:
         """Judges each template; the closures say which blobs belong to it. Yields to other tasks on the way."""
-        found: dict[Case, Checked] = {}
-        missing: list[Case] = []
-        for case in cases:
-            known = self._checked.get(case)
-            if known is None:
-                missing.append(case)
-            else:
-                found[case] = known
+        found, missing = _looked_up(cases, self._checked.get)
         for start in range(0, len(missing), FILES_AT_ONCE):
             part = missing[start : start + FILES_AT_ONCE]
             files = await self._read(store, part, known_bodies)
@@ -90,14 +85,7 @@ class Checker:
 
         With ``whole`` those that have offline tests are likely to be ready for ``check``.
         """
-        found: dict[Case, Outcome] = {}
-        new: list[Case] = []
-        for case in cases:
-            known = self._outcomes.find(case)
-            if known is None:
-                new.append(case)
-            else:
-                found[case] = known
+        found, new = _looked_up(cases, self._outcomes.find)
         missing: list[Case] = []
         for start in range(0, len(new), FILES_AT_ONCE):
             part = new[start : start + FILES_AT_ONCE]
@@ -262,6 +250,13 @@ class Checker:
         self._checked[case] = checked
         self._outcomes.keep(case, checked.outcome)
         return checked
+
+
+def _looked_up(cases: Iterable[Case], find: Callable[[Case], T | None]) -> tuple[dict[Case, T], list[Case]]:
+    """What is known, and the cases of which nothing is."""
+    each = {case: find(case) for case in cases}
+    found = {case: known for case, known in each.items() if known is not None}
+    return found, [case for case in each if case not in found]
 
 
 def _pairs(cases: Iterable[Case]) -> list[_Pair]:

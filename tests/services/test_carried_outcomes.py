@@ -132,3 +132,13 @@ async def test_a_partial_that_grows_over_the_limit_is_seen(monkeypatch: pytest.M
         found = await checker.outcomes(blobs, cases)
         assert found == blobs.judged(cases)
         assert any(d.rule == "closure-size" for d in found[cases[1]].diagnostics) == text.startswith("large")
+
+
+async def test_another_repository_with_the_same_names_does_not_get_in_the_way() -> None:
+    blobs, checker = Blobs(), Checker(files=10, results=10)
+    await checker.outcomes(blobs, blobs.put(files(PARTIALS[2])))
+    await checker.outcomes(blobs, blobs.put(files(PARTIALS[0], INCLUDERS[2])))
+    cases = blobs.put(files(PARTIALS[3]))
+    blobs.asked.clear()
+    assert await checker.outcomes(blobs, cases) == blobs.judged(cases)
+    assert len(blobs.asked) <= 2, "the two states of the partial"
