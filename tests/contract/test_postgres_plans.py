@@ -15,15 +15,18 @@ from registry.adapters.sql.postgres_engine import PostgresDatabase
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import SqlSearchIndex
+from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.domain.catalogue import SearchDocument
 from registry.domain.ids import CommitId
 from registry.domain.reads import ReadState
-from tests.contract.test_query_plans import DAY, LATER, QUERIES, Hot
+from tests.contract import test_query_plans
+from tests.contract.test_query_plans import DAY, LATER, Hot
 from tests.databases import address_of, migrated_database
 from tests.projected import History, plain_facts
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 MANY = 4_000
+NAMES = ["f/a", *(f"g{number % 40}/the-name-of-a-template-{number}" for number in range(MANY))]
 STEP = 60
 OLDER_COMMITS = """
 INSERT INTO commits (build_id, ordinal, "commit", author_name, author_email, committed_at, subject)
@@ -36,6 +39,16 @@ SELECT live_build, -n, 'gone/' || n, 1 FROM repositories, generate_series(1, 200
 """
 TIP: list[tuple[CommitId | None, int]] = []
 TURNS = count()
+
+
+async def _read_many_at_once(database: Database) -> None:
+    """So many that most are asked for together."""
+    await asyncio.gather(
+        *(SqlVersionIndex(database).find_selected("default", name, label="prod") for name in NAMES[:8])
+    )
+
+
+QUERIES = test_query_plans.QUERIES | {"read many by label at once": _read_many_at_once}
 SMALL = {"repositories", "builds", "search_indexes", "search_counts", "outbox", "users", "keys"}
 """What may be walked: a row a repository, a line a facet value, a queue from its front, a few accounts."""
 
@@ -47,10 +60,9 @@ def filled() -> Iterator[str]:
     async def fill(address: str) -> None:
         database = await Database.open(address, seconds=60)
         history, projection = History(), SqlProjection(database)
-        names = ["f/a", *(f"g{number % 40}/the-name-of-a-template-{number}" for number in range(MANY))]
-        facts = {name: plain_facts(tags=("t",) if at % 50 == 0 else ("u",)) for at, name in enumerate(names)}
+        facts = {name: plain_facts(tags=("t",) if at % 50 == 0 else ("u",)) for at, name in enumerate(NAMES)}
         for start in range(0, MANY + 1, STEP):
-            part = names[start : start + STEP]
+            part = NAMES[start : start + STEP]
             files = {name: '{% include "p" %}' + name if at % 3 else f"text {name}" for at, name in enumerate(part)}
             given = files | {"p": "part"} if start == 0 else files
             labels = {("prod" if at % 9 == 0 else "next", name): 1 for at, name in enumerate(part)}
@@ -61,10 +73,10 @@ def filled() -> Iterator[str]:
         index = SqlSearchIndex(database)
         documents = [
             SearchDocument("default", name, 1, facts[name], f"some {'words' if at % 400 == 0 else 'text'} {name} " * 30)
-            for at, name in enumerate(names)
+            for at, name in enumerate(NAMES)
         ]
         await index.put(documents)
-        counted = {(ReadState("default", name, 1, None), "key"): 1 for name in names}
+        counted = {(ReadState("default", name, 1, None), "key"): 1 for name in NAMES}
         await SqlReadLedger(database).add(DAY, counted)
 
         def enlarge(connection: Connection) -> None:

@@ -20,7 +20,7 @@ Rows = Sequence[Any]
 Fetch = Callable[[Select[Any], Mapping[str, Any]], Awaitable[Rows]]
 
 _LANES = 4
-"""Not fewer than the failures after which the breaker opens: when the server hangs, nobody waits for a second turn."""
+"""How many statements of a kind are on their way at once."""
 _AT_ONCE = 32
 """For how many names one statement asks, so that it stays a short one."""
 

@@ -90,7 +90,7 @@ class HotConnections:
 
 
 def prepared(statement: Select[Any], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """The SQL of one of the program's statements, and what is given to it, in order."""
+    """The SQL of a statement of the program, and what is given to it, in order. Raises KeyError for what is missing."""
     sql, names, fixed = _compiled(statement)
     return sql, [values[name] if name in values else fixed[name] for name in names]
 
@@ -99,4 +99,5 @@ def prepared(statement: Select[Any], values: Mapping[str, Any]) -> tuple[str, li
 def _compiled(statement: Select[Any]) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
     """The SQL, the names of the parameters in order, and the values that the statement has itself."""
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return str(compiled), tuple(compiled.positiontup or ()), compiled.params
+    own = {name: value for name, value in compiled.params.items() if value is not None}
+    return str(compiled), tuple(compiled.positiontup or ()), own
