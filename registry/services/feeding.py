@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RepositoryName
@@ -14,32 +15,45 @@ log = logging.getLogger(__name__)
 FEEDING_SECONDS = 2.0
 """How long somebody who wants to find what he wrote waits for a search index."""
 
+SPARE_SECONDS = 2.0
+"""After how long the catalogue's own full text is fed beside a search engine: many batches together."""
+
 RETRY_SECONDS = 1.0
 RETRY_AT_MOST_SECONDS = 5.0
 """After how long feeding is tried again where it failed; it doubles up to the second."""
 
 
 class Feeding:
-    """Keeps every search index fed; none waits for another."""
+    """Keeps every search index fed; none waits for another.
+
+    The first is the catalogue's own. With a search engine behind it, it is a spare one: it is fed somewhat later, and
+    nobody waits for it, unless the engine is late.
+    """
 
     def __init__(self, feeds: Sequence[Feed]) -> None:
         self._runners = [_Runner(feed) for feed in feeds]
 
+    def _asked(self) -> list["_Runner"]:
+        """Those that searches ask now."""
+        spare = len(self._runners) > 1 and not any(runner.late for runner in self._runners[1:])
+        return self._runners[1:] if spare else self._runners
+
     def start(self) -> None:
         """Begins to feed what was put into the outbox."""
+        asked = self._asked()
         for runner in self._runners:
             if runner.feed.is_ours:
-                runner.start()
+                runner.start(0.0 if runner in asked else SPARE_SECONDS)
 
     async def wait(self) -> None:
         """Until what was started is done, for a while; an index that is known to be late is not waited for.
 
         One that another process feeds is waited for whoever asked for it.
         """
-        for runner in self._runners:
-            if not runner.feed.is_ours and not runner.late:
-                runner.start()
-        await _wait(self._runners)
+        asked = self._asked()
+        await _fed(asked, [runner for runner in asked if not runner.feed.is_ours])
+        spare = [runner for runner in self._asked() if runner not in asked]  # the engine has turned out to be late
+        await _fed(spare, spare)
 
     async def drain(self, tries: int = 1) -> None:
         """Feeds every index with everything. Raises Unavailable where one is away, when the others are done.
@@ -72,7 +86,7 @@ class Feeding:
 
     async def close(self) -> None:
         """Lets feeding end, but not for long; what is left waits in the outbox."""
-        await _wait([runner for runner in self._runners if runner.feed.is_ours])
+        await _wait([runner for runner in self._asked() if runner.feed.is_ours])
         for runner in self._runners:
             await runner.close()
 
@@ -86,12 +100,16 @@ class _Runner:
         self.tasks: set[asyncio.Task[bool]] = set()
         self._turn = asyncio.Lock()
         self._queued = False
+        self._hurry = asyncio.Event()
         self._retry: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self, seconds: float = 0.0) -> None:
+        """Feeds after so many seconds, or sooner where somebody wants that."""
+        if not seconds:
+            self._hurry.set()
         if not self._queued:  # else somebody waits for his turn already, and will feed this too
             self._queued = True
-            task = asyncio.create_task(self._run())
+            task = asyncio.create_task(self._run_after(seconds))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
@@ -107,6 +125,7 @@ class _Runner:
     async def _drain(self) -> None:
         async with self._turn:
             self._queued = False
+            self._hurry.clear()
             await self.feed.drain()
             self.late = False
 
@@ -122,6 +141,12 @@ class _Runner:
             self._try_again()
             return False
         return await self._run() if any(healing) else True
+
+    async def _run_after(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+        return await self._run()
 
     async def _run(self) -> bool:
         """Whether the index has everything; what failed stays in the outbox, and is tried again soon."""
@@ -166,6 +191,14 @@ def _pauses(tries: int | None = None) -> Iterator[float]:
     for _ in itertools.count() if tries is None else range(tries - 1):
         yield pause
         pause = min(2 * pause, RETRY_AT_MOST_SECONDS)
+
+
+async def _fed(runners: Sequence[_Runner], idle: Sequence[_Runner]) -> None:
+    """Waits for some, having started those that are idle."""
+    for runner in idle:
+        if not runner.late:
+            runner.start()
+    await _wait(runners)
 
 
 async def _wait(runners: Sequence[_Runner]) -> None:
