@@ -69,13 +69,21 @@ class Gate:
             return await self._timed(_Push(repository, store, refs, actor, run, progress), updates, "push")
 
     async def judge_commit(
-        self, repository: RepositoryName, store: GitStore, update: RefUpdate, actor: Actor, *, rollback: bool = False
+        self,
+        repository: RepositoryName,
+        store: GitStore,
+        update: RefUpdate,
+        actor: Actor,
+        *,
+        refs: Mapping[RefName, CommitId] | None = None,
+        rollback: bool = False,
     ) -> Verdict:
         """Judges one commit of the server's own before its branch moves.
 
-        ``rollback`` marks a roll-back of a label, which no approval, check or freshness rule can refuse.
+        ``refs`` are those of the repository, where the caller has read them. ``rollback`` marks a roll-back of a label,
+        which no approval, check or freshness rule can refuse.
         """
-        refs = store.refs()
+        refs = store.refs() if refs is None else refs
         # Within a turn of joined writes the branch has not moved yet: what counts is what the commit stands on.
         known = refs if update.creates else {**refs, update.ref: update.old}
         push = _Push(repository, store, known, actor, at_once, _silent, [update.new], rollback=rollback)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Severity
-from registry.domain.errors import BadRequest, PromptuaryError, RefMoved, Refused, RevisionNotFound, Unavailable
+from registry.domain.errors import BadRequest, PromptuaryError, RefMoved, Refused, Unavailable
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate, Signature
 from registry.ports.clock import Clock
@@ -181,14 +181,15 @@ class Writes:
         self, repository: RepositoryName, store: GitStore, branch: RefName, turn: list[_Write]
     ) -> list[tuple[_Write, Committed]]:
         """Commits the writes one on the other and moves the branch once. Raises RefMoved, Unavailable."""
-        start = _tip(store, branch)
-        tip = start
+        refs = store.refs()
+        tip = start = refs.get(branch)
         accepted: list[tuple[_Write, Committed]] = []
         for write in turn:
             if write.answer.done():
                 continue
             try:
-                done = await self._commit_one(repository, store, branch, tip, write, flush=write is turn[-1])
+                base = Base(store, tip, branch)
+                done = await self._commit_one(repository, base, refs, write, flush=write is turn[-1])
             except PromptuaryError as error:
                 write.answer.set_exception(error)
                 continue
@@ -204,26 +205,22 @@ class Writes:
         return accepted
 
     async def _commit_one(
-        self,
-        repository: RepositoryName,
-        store: GitStore,
-        branch: RefName,
-        tip: CommitId | None,
-        write: _Write,
-        *,
-        flush: bool,
+        self, repository: RepositoryName, base: Base, refs: Mapping[RefName, CommitId], write: _Write, *, flush: bool
     ) -> Committed:
         """Writes and judges one commit; ``flush`` makes the turn's objects durable meanwhile, whatever the verdict."""
-        changes = write.edit(Base(store, tip, branch))
+        store, tip = base.store, base.commit
+        changes = write.edit(base)
         if tip is not None and not _differs(store, tip, changes):
             return Committed(tip, changed=False)
         signature = Signature(write.actor.name, write.actor.email, self._clock.now())
         commit = store.write_commit(tip, changes, write.author or signature, signature, write.message)
-        update = RefUpdate(branch, tip or ZERO_COMMIT, commit)
+        update = RefUpdate(base.branch, tip or ZERO_COMMIT, commit)
         # Handed to the thread here and now: as a task it would begin when the gate first waits, which it may not do.
         flushing = asyncio.get_running_loop().run_in_executor(None, store.flush) if flush else None
         try:
-            verdict = await self._gate.judge_commit(repository, store, update, write.actor, rollback=write.rollback)
+            verdict = await self._gate.judge_commit(
+                repository, store, update, write.actor, refs=refs, rollback=write.rollback
+            )
         finally:
             if flushing is not None:
                 await flushing
@@ -241,13 +238,6 @@ def clean_message(text: str) -> str:
     if len(cleaned) > LONGEST_MESSAGE:
         raise BadRequest(f"The commit message has {len(cleaned)} characters; at most {LONGEST_MESSAGE} are taken.")
     return cleaned + "\n"
-
-
-def _tip(store: GitStore, branch: RefName) -> CommitId | None:
-    try:
-        return store.resolve(branch)
-    except RevisionNotFound:
-        return None
 
 
 def _differs(store: GitStore, tip: CommitId, changes: Mapping[str, bytes | None]) -> bool:
