@@ -200,7 +200,7 @@ def _compose(
         compatibility=CompatibilityRules(versions=versions, checker=checker),
     )
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
-    writes = Writes(git=git, gate=gate, indexing=indexing, clock=clock)
+    writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, clock=clock)
     repeats = Repeats(git=git)
     reading = Templates(
         templates=templates,

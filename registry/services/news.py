@@ -1,21 +1,25 @@
-"""What a projection means: to subscribers as events, to a pusher in words."""
+"""What a projection means: to subscribers as events, to a pusher in words, to a writer as versions."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from cachetools import LRUCache
 
 from registry.domain.catalogue import LabelMove, ProjectionBatch, Removal, VersionRow
 from registry.domain.events import Event, RepositoryRebuilt
-from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.ids import CommitId, Digest, RepositoryName, TemplateName
 from registry.services.projecting import events_of
 
 LINES_AT_MOST = 20
 """How many "is live" lines a pusher is shown."""
 
 COMMITS_REMEMBERED = 1_000
+
+VERSIONS_REMEMBERED = 500
+"""Of one commit; of one that makes more none are."""
 
 _Change = VersionRow | Removal | LabelMove
 
@@ -35,11 +39,21 @@ class _Told:
     more: int
 
 
+class Made(NamedTuple):
+    """A version."""
+
+    number: int
+    digest: Digest
+
+
 class Journal:
-    """What the last projected commits made live; a pusher asks for its own, whoever had them projected."""
+    """What the last projected commits made live; who made one asks for it, whoever had it projected."""
 
     def __init__(self) -> None:
         self._told: LRUCache[tuple[RepositoryName, CommitId], _Told] = LRUCache(COMMITS_REMEMBERED)
+        self._made: LRUCache[tuple[RepositoryName, CommitId], Mapping[TemplateName, Made]] = LRUCache(
+            COMMITS_REMEMBERED
+        )
 
     def note(self, batches: Sequence[ProjectionBatch], milliseconds: float) -> None:
         """Writes down what has been projected, in so many milliseconds."""
@@ -56,6 +70,13 @@ class Journal:
                 self._told[batch.repository, commit] = _Told(
                     tuple(lines[ordinal]), counts[ordinal] - len(lines[ordinal])
                 )
+            for ordinal, made in _made_by(batch).items():
+                if ordinal in commits and len(made) <= VERSIONS_REMEMBERED:
+                    self._made[batch.repository, commits[ordinal]] = made
+
+    def made(self, repository: RepositoryName, commit: CommitId) -> Mapping[TemplateName, Made]:
+        """The versions that a commit made of the files that it changed; none where that is not remembered."""
+        return self._made.get((repository, commit), {})
 
     def lines(self, repository: RepositoryName, commits: Iterable[CommitId]) -> Iterator[str]:
         """What the commits, oldest first, made live: of each thing the last that became of it, and how many more."""
@@ -68,6 +89,15 @@ class Journal:
         more += max(0, len(lines) - LINES_AT_MOST)
         if more:
             yield f"and {more} more"
+
+
+def _made_by(batch: ProjectionBatch) -> dict[int, dict[TemplateName, Made]]:
+    """The versions of changed files by the commit's ordinal."""
+    found: defaultdict[int, dict[TemplateName, Made]] = defaultdict(dict)
+    for version in batch.versions:
+        if version.cause is None:
+            found[version.ordinal][version.name] = Made(version.number, version.digest)
+    return found
 
 
 def _line(change: _Change, milliseconds: float) -> tuple[str, str]:

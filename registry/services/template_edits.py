@@ -268,18 +268,20 @@ class TemplateEdits:
         def written(name: TemplateName, version: int | None, digest: Digest | None, etag: str | None) -> Written:
             return Written(done.commit, name, version, digest, etag, name in created, done.changed, done.warnings)
 
-        projected = await self._states.nearest(repository)
         if ref != self._git.default_branch(repository):
+            projected = await self._states.nearest(repository)
             with self._git.open(repository) as store:
                 graph = graph_at(store, projected, done.commit)
                 digests = {name: graph.digest(name) for name in names}
             return {n: written(n, None, d, make_etag(None, d, f"||{done.commit}")) for n, d in digests.items()}
-        if done.changed and projected.commit == done.commit:
-            # The usual case: nothing landed after it, so the state has its number, and no label names it yet.
-            versions = projected.versions
-            found = {name: (versions.numbers[name], versions.graph.digest(name)) for name in names}
-            return {n: written(n, number, d, make_etag(number, d, "||")) for n, (number, d) in found.items()}
-        return {name: written(name, *await self._looked_up(repository, name, done)) for name in names}
+        states = {}
+        for name in names:
+            made = done.made.get(name) if done.changed else None
+            if made is not None:  # the usual case; no label names it yet
+                states[name] = written(name, made.number, made.digest, make_etag(made.number, made.digest, "||"))
+            else:
+                states[name] = written(name, *await self._looked_up(repository, name, done))
+        return states
 
     async def _looked_up(
         self, repository: RepositoryName, name: TemplateName, done: Committed

@@ -10,17 +10,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Severity
 from registry.domain.errors import BadRequest, PromptuaryError, RefMoved, Refused, Unavailable
-from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
+from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName, TemplateName
 from registry.domain.refs import RefUpdate, Signature
 from registry.ports.clock import Clock
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate import Gate
 from registry.services.indexing import Indexing
+from registry.services.news import Journal, Made
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Committed:
     commit: CommitId
     changed: bool
     warnings: tuple[Diagnostic, ...] = ()
+    made: Mapping[TemplateName, Made] = field(default_factory=dict)
+    """The versions of the files that it changed, as far as they are known."""
 
 
 @dataclass(slots=True)
@@ -87,10 +90,11 @@ class _Queue:
 class Writes:
     """Takes edits and answers when they are committed, durable and projected."""
 
-    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, clock: Clock) -> None:
+    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, journal: Journal, clock: Clock) -> None:
         self._git = git
         self._gate = gate
         self._indexing = indexing
+        self._journal = journal
         self._clock = clock
         self._queues: dict[tuple[RepositoryName, RefName], _Queue] = {}
         self._projecting: set[asyncio.Task[None]] = set()
@@ -157,7 +161,7 @@ class Writes:
                 await self.project(repository)
             for write, done in accepted:
                 if not write.answer.done():
-                    write.answer.set_result(done)
+                    write.answer.set_result(replace(done, made=self._journal.made(repository, done.commit)))
             return
 
     async def project(self, repository: RepositoryName) -> None:

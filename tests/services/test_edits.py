@@ -102,6 +102,20 @@ async def test_writers_on_different_templates_all_win_and_join(registry: Registr
     assert await registry.verifying.verify(REPOSITORY) == []
 
 
+async def test_each_of_a_turn_is_told_the_version_that_it_made(registry: Registry) -> None:
+    await create(registry, "greet")
+    texts = [text_template(f"Hi {n} {{{{ name }}}}").encode() for n in range(8)]
+    done = await asyncio.gather(
+        *(registry.edits.put(REPOSITORY, "greet", text, actor=AUTHOR, if_match="*") for text in texts)
+    )
+    assert sorted(d.version or 0 for d in done) == list(range(2, 10))
+    for each, text in zip(done, texts, strict=True):
+        read = await registry.templates.read(REPOSITORY, "greet", Selector(version=each.version))
+        assert (read.commit, read.digest, read.source) == (each.commit, each.digest, text.decode())
+    newest = max(done, key=lambda d: d.version or 0)
+    assert (await registry.templates.read(REPOSITORY, "greet", Selector())).etag == newest.etag
+
+
 async def test_one_bad_write_in_a_turn_drops_out_alone(registry: Registry) -> None:
     writes = [create(registry, f"t{n}", b"[" if n == 3 else HELLO) for n in range(6)]
     done = await asyncio.gather(*writes, return_exceptions=True)

@@ -16,6 +16,7 @@ from registry.bootstrap import Registry
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
 from registry.services import writes
+from registry.services.news import Journal
 from registry.services.writes import Committed, Writes
 from tests.pushing import AUTHOR, MAIN, REPOSITORY, Pusher, text_template
 
@@ -47,7 +48,7 @@ async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pushe
     before = await pusher.land({"prompts/first.prompt.yaml": text_template()})
     disk = FailingDisk()
     git = OnDisk(registry.settings.repositories, disk.syncfs)
-    queues = Writes(git=git, gate=registry.gate, indexing=registry.indexing, clock=SystemClock())
+    queues = Writes(git=git, gate=registry.gate, indexing=registry.indexing, journal=Journal(), clock=SystemClock())
 
     async def write(name: str) -> Committed:
         files = {f"prompts/{name}.prompt.yaml": text_template().encode()}
