@@ -6,6 +6,7 @@ so only a repository that was written behind its back can have one.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from registry.domain.access import Role
@@ -44,6 +45,7 @@ class RegistryFile:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+@lru_cache(maxsize=32)
 def read_registry_file(data: bytes | None, path: str = PATH) -> RegistryFile:
     """Reads the rules; never fails. None or an empty file means the defaults, a broken one closed rules."""
     if data is None:
