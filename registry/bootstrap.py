@@ -10,19 +10,18 @@ from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.disk import archives_of, open_disk, snapshot_of
 from registry.domain.dependencies import PoolUse
-from registry.domain.errors import Unavailable
 from registry.ports.cache import Cache
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
 from registry.ports.leadership import Leadership
-from registry.ports.projection import Outbox, Projection
+from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
-from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
 from registry.ports.snapshots import VersionSnapshot
 from registry.process_kinds import ProcessKind
 from registry.processes import open_judges, open_renderer
+from registry.projected import projected_by, searched
 from registry.services.accounts import Accounts
 from registry.services.backups import Backups
 from registry.services.blames import Blames
@@ -32,8 +31,6 @@ from registry.services.checking import Checker
 from registry.services.diffs import Diffs
 from registry.services.digests import Digests
 from registry.services.events import EventStreams
-from registry.services.feeding import Feeding
-from registry.services.followed_projection import FollowedFeed, FollowedProjection
 from registry.services.freshness import Freshness
 from registry.services.gate import Gate
 from registry.services.gate_compatibility import CompatibilityRules
@@ -56,7 +53,6 @@ from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
 from registry.services.revisions import Revisions
 from registry.services.search import Search
-from registry.services.search_feed import ENGINE_ENTRIES_AT_ONCE, ENTRIES_AT_ONCE, Feed, SearchFeed
 from registry.services.seeding import Seeding
 from registry.services.shown_states import ShownStates
 from registry.services.snapshots import Snapshots
@@ -65,7 +61,7 @@ from registry.services.template_documents import TemplateDocuments
 from registry.services.template_edits import TemplateEdits
 from registry.services.template_source import TemplateSource
 from registry.services.templates import Templates
-from registry.services.verifying import Searched, Verifying
+from registry.services.verifying import Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
@@ -138,36 +134,6 @@ async def open_registry(settings: Settings, process: ProcessKind = ProcessKind.S
         await registry.indexing.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Projected:
-    """How the catalogue comes to what Git says: written here, or waited for."""
-
-    projection: Projection
-    feeds: tuple[Feed, ...]
-    told: EventBus
-
-
-def _projected(tier: Tier, process: ProcessKind) -> _Projected:
-    """Raises Unavailable where another process has to project and the catalogue is none that processes can share."""
-    if process.projects:
-        sizes = (ENTRIES_AT_ONCE, ENGINE_ENTRIES_AT_ONCE)
-        feeds = (SearchFeed(outbox=o, index=i, at_once=n) for (o, i), n in zip(_fed(tier), sizes, strict=False))
-        return _Projected(tier.projection, tuple(feeds), tier.events)
-    if tier.signals is None:
-        raise Unavailable(
-            "Several processes share a catalogue in PostgreSQL: set PROMPTUARY_DATABASE_URL, or run promptuary serve, "
-            "which is all of them in one."
-        )
-    followed = tuple(FollowedFeed(outbox=outbox, signals=tier.signals) for outbox, _ in _fed(tier))
-    return _Projected(FollowedProjection(projection=tier.projection, signals=tier.signals), followed, tier.own_events)
-
-
-def _fed(tier: Tier) -> tuple[tuple[Outbox, CountedSearchIndex], ...]:
-    """What is fed, with what waits for it; the catalogue's own full text first."""
-    engine = tier.engine
-    return ((tier.outbox, tier.search), *(((engine.outbox, engine.index),) if engine is not None else ()))
-
-
 def _compose(
     settings: Settings,
     process: ProcessKind,
@@ -177,7 +143,7 @@ def _compose(
     tier: Tier,
     snapshot: VersionSnapshot | None,
 ) -> Registry:
-    projected = _projected(tier, process)
+    projected = projected_by(tier, process)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
     documents, grace = TemplateDocuments(), settings.auth_grace
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
@@ -186,7 +152,7 @@ def _compose(
         git=git,
         projection=projection,
         states=states,
-        feeding=Feeding(projected.feeds),
+        feeding=projected.feeding,
         checker=checker,
         events=projected.told,
         journal=journal,
@@ -261,7 +227,7 @@ def _compose(
             templates=templates,
             versions=versions,
             projection=projection,
-            searched=[Searched(outbox, index) for outbox, index in _fed(tier)],
+            searched=searched(tier),
             checker=checker,
             stored=tier.stored,
         ),

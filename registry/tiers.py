@@ -87,6 +87,8 @@ class Engine:
 
     index: CountedSearchIndex
     outbox: Outbox
+    urgent: Outbox
+    """What of it somebody who wrote waits for."""
     dependency: Dependency
 
 
@@ -169,7 +171,8 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Data
     )
     stack.push_async_callback(cluster.close)
     index = ElasticsearchSearchIndex(cluster, namespace=settings.namespace, templates=SqlTemplateIndex(database))
-    return Engine(index, SqlOutbox(database, fed=Fed.ENGINE), cluster.breaker)
+    whole, urgent = SqlOutbox(database, fed=Fed.ENGINE), SqlOutbox(database, fed=Fed.ENGINE, urgent=True)
+    return Engine(index, whole, urgent, cluster.breaker)
 
 
 async def _open_shared(stack: AsyncExitStack, settings: Settings) -> Shared:

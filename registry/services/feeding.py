@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 FEEDING_SECONDS = 2.0
 """How long somebody who wants to find what he wrote waits for a search index."""
 
-SPARE_SECONDS = 2.0
-"""After how long the catalogue's own full text is fed beside a search engine: many batches together."""
+LATER_SECONDS = 2.0
+"""After how long what nobody waits for is fed: many batches together."""
 
 RETRY_SECONDS = 1.0
 RETRY_AT_MOST_SECONDS = 5.0
@@ -26,24 +26,26 @@ RETRY_AT_MOST_SECONDS = 5.0
 class Feeding:
     """Keeps every search index fed; none waits for another.
 
-    The first is the catalogue's own. With a search engine behind it, it is a spare one: it is fed somewhat later, and
-    nobody waits for it, unless the engine is late.
+    Each of ``whole`` is fed with everything, the catalogue's own first. ``urgent`` is what somebody who wrote waits
+    for, where that is less: all else is fed somewhat later then, unless something is late.
     """
 
-    def __init__(self, feeds: Sequence[Feed]) -> None:
-        self._runners = [_Runner(feed) for feed in feeds]
+    def __init__(self, whole: Sequence[Feed], urgent: Feed | None = None) -> None:
+        self._whole = [_Runner(feed) for feed in whole]
+        self._urgent = _Runner(urgent) if urgent is not None else None
+        self._runners = [*self._whole, *([self._urgent] if self._urgent is not None else [])]
 
     def _asked(self) -> list["_Runner"]:
-        """Those that searches ask now."""
-        spare = len(self._runners) > 1 and not any(runner.late for runner in self._runners[1:])
-        return self._runners[1:] if spare else self._runners
+        """Those that somebody waits for now."""
+        late = any(runner.late for runner in self._runners)
+        return self._runners if late or self._urgent is None else [self._urgent]
 
     def start(self) -> None:
         """Begins to feed what was put into the outbox."""
         asked = self._asked()
         for runner in self._runners:
             if runner.feed.is_ours:
-                runner.start(0.0 if runner in asked else SPARE_SECONDS)
+                runner.start(0.0 if runner in asked else LATER_SECONDS)
 
     async def wait(self) -> None:
         """Until what was started is done, for a while; an index that is known to be late is not waited for.
@@ -52,15 +54,15 @@ class Feeding:
         """
         asked = self._asked()
         await _fed(asked, [runner for runner in asked if not runner.feed.is_ours])
-        spare = [runner for runner in self._asked() if runner not in asked]  # the engine has turned out to be late
-        await _fed(spare, spare)
+        more = [runner for runner in self._asked() if runner not in asked]  # something has turned out to be late
+        await _fed(more, more)
 
     async def drain(self, tries: int = 1) -> None:
         """Feeds every index with everything. Raises Unavailable where one is away, when the others are done.
 
         With more ``tries``, where one still is away after so many, a second apart or more.
         """
-        results = await asyncio.gather(*(runner.drain(tries) for runner in self._runners), return_exceptions=True)
+        results = await asyncio.gather(*(runner.drain(tries) for runner in self._whole), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -72,17 +74,17 @@ class Feeding:
         away the registry serves all the same.
         """
         names = list(repositories)
-        done = await asyncio.gather(*(runner.catch_up(names) for runner in self._runners))
+        done = await asyncio.gather(*(runner.catch_up(names) for runner in self._whole))
         return done[0]
 
     @property
     def reaches_out(self) -> bool:
         """Whether one of the indexes lies elsewhere, where it can get lost while this process runs."""
-        return len(self._runners) > 1
+        return len(self._whole) > 1
 
     async def depth(self) -> int:
         """How many templates wait to be fed into any index."""
-        return sum([await runner.feed.depth() for runner in self._runners])
+        return sum([await runner.feed.depth() for runner in self._whole])
 
     async def close(self) -> None:
         """Lets feeding end, but not for long; what is left waits in the outbox."""

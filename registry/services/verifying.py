@@ -29,6 +29,7 @@ TRIES = 5
 """How often a run compares anew where the projection moved meanwhile; only new commits are replayed then."""
 
 SETTLE_SECONDS = 0.5
+FED_LOOKS = 7
 """How long a projection that is behind Git, or a search index behind the catalogue, may take to catch up."""
 
 LONGEST_VALUE = 120
@@ -245,10 +246,12 @@ class Verifying:
         self, replay: Replay, wanted: Mapping[TemplateName, TemplateEntry], searched: Searched
     ) -> list[str]:
         outbox, index = searched.outbox, searched.index
-        if await outbox.depth():
+        for _ in range(FED_LOOKS):
+            if not await outbox.depth():
+                break
             await asyncio.sleep(SETTLE_SECONDS)
-            if await outbox.depth():
-                return ["The search index still has to be fed; try again in a moment."]
+        else:
+            return ["The search index still has to be fed; try again in a moment."]
         there = await index.fingerprints(replay.repository)
         fingerprints: dict[TemplateName, str] = {}
         names = sorted(wanted)

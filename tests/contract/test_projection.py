@@ -244,6 +244,24 @@ async def test_each_search_index_has_an_outbox_of_its_own(store: Store) -> None:
     assert (await store.outbox.depth(), await engine.depth()) == (0, 4)
 
 
+async def test_urgent_are_the_documents_of_an_index_that_is_not_being_filled(store: Store) -> None:
+    history = History()
+    projection = SqlProjection(store.database, fed=(Fed.OWN, Fed.ENGINE))
+    whole, urgent = (SqlOutbox(store.database, fed=Fed.ENGINE, urgent=each) for each in (False, True))
+    await projection.apply(history.commit({"a": "1", "b": "1"}))
+    await projection.apply(history.commit({"a": "2"}))
+    assert (await urgent.depth(), await urgent.pending()) == (0, []), "the index is being filled"
+    await whole.done(await whole.pending())
+    await projection.apply(history.commit({"a": "3", "b": "2"}))
+    assert [(str(each.kind), each.name) for each in await urgent.pending()] == [("document", "a"), ("document", "b")]
+    assert (await urgent.depth(), await whole.depth()) == (2, 4)
+    await urgent.done(await urgent.pending())
+    assert [(str(each.kind), each.name, each.version) for each in await whole.pending()] == [
+        ("text", "a", 2),
+        ("text", "b", 1),
+    ]
+
+
 async def test_an_index_that_was_not_told_of_a_commit_has_to_be_filled(store: Store) -> None:
     history, engine = History(), SqlOutbox(store.database, fed=Fed.ENGINE)
     await SqlProjection(store.database, fed=(Fed.OWN, Fed.ENGINE)).apply(history.commit({"a": "1"}))

@@ -41,7 +41,7 @@ async def line() -> AsyncIterator[Line]:
 @pytest.fixture
 def with_engine(tmp_path: Path, line: Line, space: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr("registry.services.feeding.RETRY_SECONDS", 0.1)
-    monkeypatch.setattr("registry.services.feeding.SPARE_SECONDS", 0.0)
+    monkeypatch.setattr("registry.services.feeding.LATER_SECONDS", 0.0)
     monkeypatch.setattr("registry.adapters.elasticsearch.cluster.SEARCH_SECONDS", 10.0)  # the machine may be busy
     return Settings(
         data=tmp_path / "data", render_workers=1, elasticsearch_url=line.url, namespace=space[1], reconcile_seconds=60
@@ -131,17 +131,23 @@ async def test_the_catalogue_answers_while_the_engine_is_away_and_it_catches_up(
     assert await registry.verifying.verify(REPOSITORY) == []
 
 
-async def test_beside_the_engine_no_write_waits_for_the_catalogues_own_full_text_until_it_is_needed(
+async def test_what_nobody_waits_for_is_fed_later_or_when_it_is_needed(
     registry: Registry, pusher: Pusher, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.services.feeding.SPARE_SECONDS", 60.0)
-    for name in ("a", "b"):
-        await pusher.land({T.format(name): text_template("apple")})
-    await until(registry, "apple", (["a", "b"], False))
-    assert await registry.indexing.waiting()
+    await pusher.land({T.format("a"): text_template("apple")})
+    await registry.indexing.reconcile()
+    monkeypatch.setattr("registry.services.feeding.LATER_SECONDS", 60.0)
+    await pusher.land({T.format("a"): text_template("banana"), T.format("b"): text_template("apple")})
+    assert await names(registry, "apple") == (["b"], False)
+    waiting = await registry.indexing.waiting()
+    assert waiting == 3, "the old text, and both templates for the catalogue's own full text"
     await line.cut()
     await pusher.land({T.format("c"): text_template("apple")})
-    assert await names(registry, "apple") == (["a", "b", "c"], True)
+    assert await names(registry, "apple") == (["b", "c"], True)
+    await line.mend()
+    await registry.indexing.reconcile()
+    found = (await search(registry, "apple", versions=True)).hits
+    assert [(hit.name, hit.version) for hit in found] == [("b", None), ("c", None), ("a", 1)]
 
 
 async def test_an_engine_that_is_slow_costs_a_reader_its_deadline_and_then_nothing(

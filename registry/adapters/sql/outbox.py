@@ -10,9 +10,17 @@ from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD, find_locked_build
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.old_texts import old_documents
-from registry.adapters.sql.outbox_rows import count_fed, documents_of, entry_of, fill, is_told, kinds_of
+from registry.adapters.sql.outbox_rows import (
+    count_fed,
+    documents_of,
+    entry_of,
+    fill,
+    is_told,
+    kinds_of,
+    not_being_filled,
+)
 from registry.adapters.sql.tables import outbox, repositories
-from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument
+from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument, kind_of
 from registry.domain.ids import RepositoryName, TemplateName
 
 _PENDING = (
@@ -35,14 +43,16 @@ class SqlOutbox:
     """The outbox beside the rows that it speaks of, so that a batch and what it asks for are committed as one.
 
     ``fed`` says for which search index: each has entries of its own, so that one that is away does not hold up another.
+    Whoever sees the ``urgent`` ones alone sees documents, and none of a repository whose index is being filled.
     """
 
-    def __init__(self, database: Database, *, fed: Fed = Fed.OWN) -> None:
+    def __init__(self, database: Database, *, fed: Fed = Fed.OWN, urgent: bool = False) -> None:
         self._database = database
         self._fed = fed
-        self._kinds = kinds_of(fed)
+        self._kinds = [kind_of(fed, OutboxKind.DOCUMENT)] if urgent else kinds_of(fed)
         # Made once: every search asks, and a statement is prepared by what it is.
-        counted = _DEPTH.where(outbox.c.kind.in_(self._kinds))
+        self._seen = [not_being_filled(fed)] if urgent else []
+        counted = _DEPTH.where(outbox.c.kind.in_(self._kinds), *self._seen)
         self._depths = [
             (each, counted.where(database.counts_in(each, repositories.c.name))) for each in database.every()
         ]
@@ -55,7 +65,7 @@ class SqlOutbox:
         return found
 
     def _pending(self, each: Database, limit: int, connection: Connection) -> list[OutboxEntry]:
-        statement = _PENDING.where(self._database.counts_in(each, repositories.c.name))
+        statement = _PENDING.where(self._database.counts_in(each, repositories.c.name), *self._seen)
         return [entry_of(row) for row in connection.execute(statement, {"limit": limit, "kinds": self._kinds})]
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:

@@ -50,6 +50,12 @@ _DOCUMENTS = (
 )
 
 
+def not_being_filled(fed: Fed) -> ColumnElement[bool]:
+    """Whether the repository of an entry has no new index on the way: into that, everything comes in its order."""
+    marks, kinds = outbox.alias(), [kind_of(fed, kind) for kind in (OutboxKind.RENEW, OutboxKind.SWAP)]
+    return ~exists().where(marks.c.repository_id == outbox.c.repository_id, marks.c.kind.in_(kinds))
+
+
 def kinds_of(fed: Fed) -> list[str]:
     """All that the column says of entries of one index."""
     return [kind_of(fed, kind) for kind in OutboxKind]
