@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from registry.adapters.git import LocalRepositories
+from registry.adapters.git.comparisons import Comparisons
 from registry.adapters.git.store import Pygit2Store
 from registry.adapters.local.clock import SystemClock
 from registry.bootstrap import Registry
@@ -41,7 +42,7 @@ class OnDisk(LocalRepositories):
         self._on = syncfs
 
     def open(self, name: RepositoryName, *, quarantine: Path | None = None) -> Pygit2Store:
-        return Pygit2Store(self.path(name), quarantine=quarantine, syncfs=self._on)
+        return Pygit2Store(self.path(name), comparisons=Comparisons(), quarantine=quarantine, syncfs=self._on)
 
 
 async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pusher: Pusher) -> None:

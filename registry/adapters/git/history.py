@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pygit2
 from pygit2.enums import SortMode
 
+from registry.adapters.git.comparisons import Comparisons
 from registry.adapters.git.content import Content
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.process import run_git
@@ -19,7 +20,7 @@ _FEW_TIPS = 8  # above, one `git rev-list` is faster than asking libgit2 tip by 
 class History(Content):
     """The history half of a store (GitHistory)."""
 
-    _compared: tuple[tuple[CommitId | None, CommitId], list[TreeChange]] | None = None
+    comparisons: Comparisons
 
     def commit(self, commit: CommitId) -> Commit:
         """One commit. Raises RevisionNotFound."""
@@ -44,22 +45,18 @@ class History(Content):
         return chain
 
     def changes(self, old: CommitId | None, new: CommitId) -> list[TreeChange]:
-        """The paths that differ between two commits' trees, descending only where tree ids differ.
-
-        The last answer is kept: the gate asks three times for what a single commit changes.
-        """
-        compared = self._compared  # another thread may put its own there meanwhile
-        if compared is None or compared[0] != (old, new):
-            self._compared = compared = ((old, new), self._compare(old, new))
-        return list(compared[1])
-
-    def _compare(self, old: CommitId | None, new: CommitId) -> list[TreeChange]:
+        """The paths that differ between two commits' trees, descending only where tree ids differ."""
         before = self.tree_of(old).id.raw if old is not None else None
         after = self.tree_of(new).id.raw
         if before == after:
             return []
+        known = self.comparisons.find(before, after)
+        if known is not None:
+            return known
         with driver_errors("compare two trees", self.path):
-            return diff_trees(self.read_tree, before, after)
+            found = diff_trees(self.read_tree, before, after)
+        self.comparisons.keep(before, after, found)
+        return found
 
     def new_commits(self, tips: Sequence[CommitId], known: Sequence[CommitId]) -> list[CommitId]:
         """The commits reachable from ``tips`` and from none of ``known``, oldest first.

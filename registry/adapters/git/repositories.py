@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from registry.adapters.git.bare import configure, make_bare
+from registry.adapters.git.comparisons import Comparisons
 from registry.adapters.git.durability import find_syncfs, fsync_path
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.hook_files import install_hooks
@@ -39,6 +40,7 @@ class LocalRepositories:
         self._root = root.absolute()
         self._hook_command = hook_command
         self._syncfs = find_syncfs()
+        self._comparisons = Comparisons()
         self._default_branches: dict[RepositoryName, RefName] = {}
 
     def names(self) -> list[RepositoryName]:
@@ -100,7 +102,7 @@ class LocalRepositories:
             quarantine = quarantine.resolve()
             if quarantine.parent != (path / "objects").resolve():
                 raise BadRequest("The quarantine does not belong to the repository.")
-        return Pygit2Store(path, quarantine=quarantine, syncfs=self._syncfs)
+        return Pygit2Store(path, comparisons=self._comparisons, quarantine=quarantine, syncfs=self._syncfs)
 
     def path(self, name: RepositoryName) -> Path:
         """Where the bare repository lies.

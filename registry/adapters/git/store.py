@@ -7,6 +7,7 @@ from typing import Self
 import pygit2
 
 from registry.adapters.git.blame import Blame
+from registry.adapters.git.comparisons import Comparisons
 from registry.adapters.git.durability import flush_objects
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.history import History
@@ -29,9 +30,15 @@ class Pygit2Store(History, Blame):
     """
 
     def __init__(
-        self, path: Path, *, quarantine: Path | None = None, syncfs: Callable[[int], None] | None = None
+        self,
+        path: Path,
+        *,
+        comparisons: Comparisons,
+        quarantine: Path | None = None,
+        syncfs: Callable[[int], None] | None = None,
     ) -> None:
         self.path = path
+        self.comparisons = comparisons
         self.quarantine = quarantine
         self._syncfs = syncfs
         self._unflushed: list[str] = []
