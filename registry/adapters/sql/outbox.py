@@ -1,18 +1,20 @@
 """What still has to reach the search index (``registry.ports.projection.Outbox``)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD, find_locked_build
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.old_texts import old_documents
 from registry.adapters.sql.outbox_rows import (
+    DOCUMENTS,
     count_fed,
-    documents_of,
+    documents_from,
     entry_of,
     fill,
     is_told,
@@ -26,7 +28,6 @@ from registry.domain.ids import RepositoryName, TemplateName
 _PENDING = (
     select(outbox, repositories.c.name.label("repository"))
     .join(repositories, repositories.c.id == outbox.c.repository_id)
-    .where(outbox.c.kind.in_(bindparam("kinds", expanding=True)))
     .order_by(outbox.c.sequence)
     .limit(bindparam("limit"))
 )
@@ -49,24 +50,28 @@ class SqlOutbox:
     def __init__(self, database: Database, *, fed: Fed = Fed.OWN, urgent: bool = False) -> None:
         self._database = database
         self._fed = fed
-        self._kinds = [kind_of(fed, OutboxKind.DOCUMENT)] if urgent else kinds_of(fed)
         # Made once: every search asks, and a statement is prepared by what it is.
-        self._seen = [not_being_filled(fed)] if urgent else []
-        counted = _DEPTH.where(outbox.c.kind.in_(self._kinds), *self._seen)
-        self._depths = [
-            (each, counted.where(database.counts_in(each, repositories.c.name))) for each in database.every()
+        self._urgent = urgent
+        document = outbox.c.kind == kind_of(fed, OutboxKind.DOCUMENT)
+        mine = [document, not_being_filled(fed)] if urgent else [outbox.c.kind.in_(kinds_of(fed))]
+        self._statements = [
+            (each, _PENDING.where(*mine, counts), _DEPTH.where(*mine, counts))
+            for each in database.every()
+            for counts in [database.counts_in(each, repositories.c.name)]
         ]
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
         found: list[OutboxEntry] = []
-        for each in self._database.every():
-            found += await each.read(partial(self._pending, each, limit), deadline=Deadline.BATCH)
+        for each, pending, _ in self._statements:
+            found += map(entry_of, await self._rows(each, pending, {"limit": limit}))
         return found
 
-    def _pending(self, each: Database, limit: int, connection: Connection) -> list[OutboxEntry]:
-        statement = _PENDING.where(self._database.counts_in(each, repositories.c.name), *self._seen)
-        return [entry_of(row) for row in connection.execute(statement, {"limit": limit, "kinds": self._kinds})]
+    async def _rows(self, database: Database, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """Those of a statement; what is urgent is few, and somebody waits for it."""
+        if self._urgent:
+            return await database.fetch(statement, values)
+        return await database.read(lambda on: on.execute(statement, values).all(), deadline=Deadline.BATCH)
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
         """The documents of the entries' templates as the catalogue has them now; others are left out."""
@@ -79,15 +84,13 @@ class SqlOutbox:
                 old[entry.repository].append(entry)
 
         found: list[SearchDocument] = []
-        for each in self._database.every():
-
-            def read(connection: Connection, mine: Database = each) -> list[SearchDocument]:
-                here = self._database.of
-                now = (documents_of(connection, r, ordinals) for r, ordinals in wanted.items() if here(r) is mine)
-                texts = (old_documents(connection, r, asked) for r, asked in old.items() if here(r) is mine)
-                return [document for documents in (*now, *texts) for document in documents]
-
-            found += await each.read(read, deadline=Deadline.BATCH)
+        for repository, ordinals in wanted.items():
+            values = {"repository": repository, "names": list(ordinals)}
+            rows = await self._rows(self._database.of(repository), DOCUMENTS, values)
+            found += documents_from(rows, repository, ordinals)
+        for repository, asked in old.items():
+            read = partial(old_documents, repository=repository, entries=asked)
+            found += await self._database.of(repository).read(read, deadline=Deadline.BATCH)
         return found
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
@@ -103,7 +106,7 @@ class SqlOutbox:
 
     async def depth(self) -> int:
         """How many entries wait."""
-        counts = [await database.fetch(statement, {}) for database, statement in self._depths]
+        counts = [await each.fetch(depth, {}) for each, _, depth in self._statements]
         return sum(int(count) for ((count,),) in counts)
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:

@@ -7,7 +7,20 @@ commit it was told of everything: what is projected by a set-up without it is mi
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.old_texts import fill_old_texts
@@ -33,7 +46,7 @@ _WAITS = select(
 MARK = "engine-told"
 _UNMARK = delete(outbox).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == MARK)
 _TOLD = select(outbox.c.ordinal).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == MARK)
-_DOCUMENTS = (
+DOCUMENTS = (
     select(
         templates.c.name,
         templates.c.facts,
@@ -52,8 +65,9 @@ _DOCUMENTS = (
 
 def not_being_filled(fed: Fed) -> ColumnElement[bool]:
     """Whether the repository of an entry has no new index on the way: into that, everything comes in its order."""
-    marks, kinds = outbox.alias(), [kind_of(fed, kind) for kind in (OutboxKind.RENEW, OutboxKind.SWAP)]
-    return ~exists().where(marks.c.repository_id == outbox.c.repository_id, marks.c.kind.in_(kinds))
+    marks = outbox.alias()
+    is_mark = or_(*(marks.c.kind == kind_of(fed, kind) for kind in (OutboxKind.RENEW, OutboxKind.SWAP)))
+    return ~exists().where(marks.c.repository_id == outbox.c.repository_id, is_mark)
 
 
 def kinds_of(fed: Fed) -> list[str]:
@@ -138,6 +152,13 @@ def documents_of(
 ) -> list[SearchDocument]:
     """The documents of templates as the catalogue has them now, with the ordinals given; others are left out."""
     wanted = {"repository": repository, "names": list(ordinals)}
+    return documents_from(connection.execute(DOCUMENTS, wanted).all(), repository, ordinals)
+
+
+def documents_from(
+    rows: Sequence[Any], repository: RepositoryName, ordinals: Mapping[TemplateName, int]
+) -> list[SearchDocument]:
+    """The same from the rows."""
     return [
         SearchDocument(
             repository=repository,
@@ -148,6 +169,6 @@ def documents_of(
             owners=tuple(from_json(row.owners) or ()),
             labels=tuple(sorted(from_json(row.labels) or ())),
         )
-        for row in connection.execute(_DOCUMENTS, wanted)
+        for row in rows
         if not row.deleted
     ]
