@@ -23,7 +23,7 @@ from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import SortBy, TemplateFilter
 from registry.domain.labels import parse_label
 from registry.domain.template import Status, TemplateType
-from registry.services.template_edits import Written
+from registry.services.written_states import Written
 
 SOURCE_EXAMPLE = (
     "schema: prompt/v1\ntype: text\ntext: |\n  Answer in {{ language }}.\nvariables:\n  language: {type: string}\n"

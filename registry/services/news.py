@@ -39,11 +39,18 @@ class _Told:
     more: int
 
 
-class Made(NamedTuple):
-    """A version."""
+class MadeVersion(NamedTuple):
+    """Number and digest of a version."""
 
     number: int
     digest: Digest
+
+
+class Made(NamedTuple):
+    """A commit's place on the branch, and the versions that it made of the files that it changed."""
+
+    ordinal: int
+    versions: Mapping[TemplateName, MadeVersion]
 
 
 class Journal:
@@ -51,9 +58,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._told: LRUCache[tuple[RepositoryName, CommitId], _Told] = LRUCache(COMMITS_REMEMBERED)
-        self._made: LRUCache[tuple[RepositoryName, CommitId], Mapping[TemplateName, Made]] = LRUCache(
-            COMMITS_REMEMBERED
-        )
+        self._made: LRUCache[tuple[RepositoryName, CommitId], Made] = LRUCache(COMMITS_REMEMBERED)
 
     def note(self, batches: Sequence[ProjectionBatch], milliseconds: float) -> None:
         """Writes down what has been projected, in so many milliseconds."""
@@ -70,13 +75,14 @@ class Journal:
                 self._told[batch.repository, commit] = _Told(
                     tuple(lines[ordinal]), counts[ordinal] - len(lines[ordinal])
                 )
-            for ordinal, made in _made_by(batch).items():
-                if ordinal in commits and len(made) <= VERSIONS_REMEMBERED:
-                    self._made[batch.repository, commits[ordinal]] = made
+            versions = _versions_by(batch)
+            for ordinal, commit in commits.items():
+                if len(versions[ordinal]) <= VERSIONS_REMEMBERED:
+                    self._made[batch.repository, commit] = Made(ordinal, versions[ordinal])
 
-    def made(self, repository: RepositoryName, commit: CommitId) -> Mapping[TemplateName, Made]:
-        """The versions that a commit made of the files that it changed; none where that is not remembered."""
-        return self._made.get((repository, commit), {})
+    def made(self, repository: RepositoryName, commit: CommitId) -> Made | None:
+        """What a commit made; None where it is not projected, or that is not remembered."""
+        return self._made.get((repository, commit))
 
     def lines(self, repository: RepositoryName, commits: Iterable[CommitId]) -> Iterator[str]:
         """What the commits, oldest first, made live: of each thing the last that became of it, and how many more."""
@@ -91,12 +97,12 @@ class Journal:
             yield f"and {more} more"
 
 
-def _made_by(batch: ProjectionBatch) -> dict[int, dict[TemplateName, Made]]:
+def _versions_by(batch: ProjectionBatch) -> Mapping[int, Mapping[TemplateName, MadeVersion]]:
     """The versions of changed files by the commit's ordinal."""
-    found: defaultdict[int, dict[TemplateName, Made]] = defaultdict(dict)
+    found: defaultdict[int, dict[TemplateName, MadeVersion]] = defaultdict(dict)
     for version in batch.versions:
         if version.cause is None:
-            found[version.ordinal][version.name] = Made(version.number, version.digest)
+            found[version.ordinal][version.name] = MadeVersion(version.number, version.digest)
     return found
 
 

@@ -1,7 +1,7 @@
 """Writing templates over the API: each write is a commit on a branch, and names the state that it changes."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,45 +9,22 @@ from registry.domain.access import Actor, Scope
 from registry.domain.compatibility import with_trailer
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
-from registry.domain.ids import CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.ids import CommitId, LabelName, RefName, RepositoryName, TemplateName
 from registry.domain.refs import Signature
 from registry.domain.request_keys import RequestKey
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
-from registry.domain.versions import make_reference
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
 from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_beforehand, write_source
 from registry.services.removals import require_written
 from registry.services.repeats import Repeats
-from registry.services.states import States, graph_at
-from registry.services.templates import make_etag
+from registry.services.states import States
 from registry.services.writes import Base, Committed, Writes, clean_message
+from registry.services.written_states import Written, WrittenStates
 
 MOST_EDITS = 500
 """Of one commit; what is more comes by git, whose pushes are judged beside other work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a write made; ``changed`` is False where the file was so already.
-
-    ``version`` is None off the default branch, and with ``etag`` where the write is durable but not projected yet.
-    """
-
-    commit: CommitId
-    name: TemplateName
-    version: int | None
-    digest: Digest | None
-    etag: str | None
-    created: bool
-    changed: bool
-    warnings: tuple[Diagnostic, ...]
-
-    @property
-    def reference(self) -> str | None:
-        """The string to log of the state that was made; None where the template was deleted."""
-        return make_reference(self.name, self.version, self.digest, self.commit) if self.digest is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +60,7 @@ class TemplateEdits:
         self._repeats = repeats
         self._states = states
         self._templates = templates
-        self._versions = versions
+        self._written = WrittenStates(git=git, states=states, templates=templates, versions=versions)
 
     async def put(
         self,
@@ -225,7 +202,9 @@ class TemplateEdits:
             before = Base(store, next(iter(store.commit(made).parents), None), ref)
             default = self._git.default_branch(repository)
             told = make_plan(before, projected, default, edits, write, checked=False).told
-        return await self._landed(repository, ref, edits, Committed(made, changed=True), told)
+        return await self._landed(
+            repository, ref, edits, Committed(made, changed=True, made=self._writes.made(repository, made)), told
+        )
 
     async def _explain_absence(self, repository: RepositoryName, edits: Sequence[TemplateEdit]) -> None:
         for edit in edits:
@@ -246,7 +225,7 @@ class TemplateEdits:
         self, repository: RepositoryName, ref: RefName, edits: Sequence[TemplateEdit], done: Committed, told: Told
     ) -> Landed:
         names = [edit.to if isinstance(edit, Rename) else edit.name for edit in edits if not isinstance(edit, Delete)]
-        states = await self._written(repository, ref, names, done, told.created)
+        states = await self._written.find(repository, ref, names, done, told.created)
         for edit in edits:
             if isinstance(edit, Delete):
                 states[edit.name] = Written(
@@ -254,47 +233,3 @@ class TemplateEdits:
                 )
         templates = tuple(states[edit.to if isinstance(edit, Rename) else edit.name] for edit in edits)
         return Landed(done.commit, done.changed, templates, told.includers, told.dropped, done.warnings)
-
-    async def _written(
-        self,
-        repository: RepositoryName,
-        ref: RefName,
-        names: Collection[TemplateName],
-        done: Committed,
-        created: Collection[TemplateName],
-    ) -> dict[TemplateName, Written]:
-        """What a commit made of the templates that it wrote."""
-
-        def written(name: TemplateName, version: int | None, digest: Digest | None, etag: str | None) -> Written:
-            return Written(done.commit, name, version, digest, etag, name in created, done.changed, done.warnings)
-
-        if ref != self._git.default_branch(repository):
-            projected = await self._states.nearest(repository)
-            with self._git.open(repository) as store:
-                graph = graph_at(store, projected, done.commit)
-                digests = {name: graph.digest(name) for name in names}
-            return {n: written(n, None, d, make_etag(None, d, f"||{done.commit}")) for n, d in digests.items()}
-        states = {}
-        for name in names:
-            made = done.made.get(name) if done.changed else None
-            if made is not None:  # the usual case; no label names it yet
-                states[name] = written(name, made.number, made.digest, make_etag(made.number, made.digest, "||"))
-            else:
-                states[name] = written(name, *await self._looked_up(repository, name, done))
-        return states
-
-    async def _looked_up(
-        self, repository: RepositoryName, name: TemplateName, done: Committed
-    ) -> tuple[int | None, Digest | None, str | None]:
-        """The version that a commit made, from the catalogue; the newest where it made none.
-
-        Nothing where the projection is late: an older version's number and tag would be wrong.
-        """
-        page = await self._versions.list_versions(repository, name, limit=32)
-        newest = page.items[0] if page.items and not done.changed else None
-        made = next((v for v in page.items if v.commit == done.commit), newest)
-        entry = await self._templates.find_template(repository, name)
-        if made is None or entry is None:
-            return None, None, None
-        labels = sorted(label for label, number in entry.labels.items() if number == made.number)
-        return made.number, made.digest, make_etag(made.number, made.digest, f"{','.join(labels)}||")

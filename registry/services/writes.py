@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Severity
 from registry.domain.errors import BadRequest, PromptuaryError, RefMoved, Refused, Unavailable
-from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName, TemplateName
+from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate, Signature
 from registry.ports.clock import Clock
 from registry.ports.git import GitStore, Repositories
@@ -62,8 +62,8 @@ class Committed:
     commit: CommitId
     changed: bool
     warnings: tuple[Diagnostic, ...] = ()
-    made: Mapping[TemplateName, Made] = field(default_factory=dict)
-    """The versions of the files that it changed, as far as they are known."""
+    made: Made | None = None
+    """What it made, where that is known."""
 
 
 @dataclass(slots=True)
@@ -129,6 +129,10 @@ class Writes:
         # A caller that gives up must not undo what is under way for others.
         return await asyncio.shield(answer)
 
+    def made(self, repository: RepositoryName, commit: CommitId) -> Made | None:
+        """What a commit made, where that is known."""
+        return self._journal.made(repository, commit)
+
     async def close(self) -> None:
         """Waits until every accepted write is answered."""
         await asyncio.gather(*(q.worker for q in self._queues.values() if q.worker), return_exceptions=True)
@@ -161,7 +165,7 @@ class Writes:
                 await self.project(repository)
             for write, done in accepted:
                 if not write.answer.done():
-                    write.answer.set_result(replace(done, made=self._journal.made(repository, done.commit)))
+                    write.answer.set_result(replace(done, made=self.made(repository, done.commit)))
             return
 
     async def project(self, repository: RepositoryName) -> None:

@@ -17,9 +17,11 @@ from registry.domain.errors import (
     TemplateNotFound,
     VersionNotFound,
 )
-from registry.domain.ids import RefName
+from registry.domain.ids import RefName, TemplateName
+from registry.domain.request_keys import make_key
 from registry.domain.selectors import Selector
-from registry.services.template_edits import Written
+from registry.domain.template_edits import Put
+from registry.services.written_states import Written
 from tests.pushing import ADMIN, AUTHOR, REPOSITORY, Pusher, text_template
 
 HELLO = text_template().encode()
@@ -114,6 +116,22 @@ async def test_each_of_a_turn_is_told_the_version_that_it_made(registry: Registr
         assert (read.commit, read.digest, read.source) == (each.commit, each.digest, text.decode())
     newest = max(done, key=lambda d: d.version or 0)
     assert (await registry.templates.read(REPOSITORY, "greet", Selector())).etag == newest.etag
+
+
+@pytest.mark.parametrize("key", [None, "again"])
+async def test_what_a_commit_leaves_as_it_is_is_told_with_its_version(registry: Registry, key: str | None) -> None:
+    made = await create(registry, "same")
+    edits = [
+        Put(TemplateName("same"), HELLO, if_match="*"),
+        Put(TemplateName("new"), HELLO, if_none_match="*"),
+    ]
+    given = make_key(AUTHOR.user, key, b"POST", b"/commits") if key else None
+    for _ in range(2 if key else 1):
+        landed = await registry.edits.commit(REPOSITORY, edits, actor=AUTHOR, message="both", key=given)
+        same, new = landed.templates
+        assert (same.version, same.digest, same.etag) == (1, made.digest, made.etag)
+        assert (new.version, new.commit) == (1, landed.commit)
+        await registry.edits.put(REPOSITORY, "same", text_template("later").encode(), actor=AUTHOR, if_match="*")
 
 
 async def test_one_bad_write_in_a_turn_drops_out_alone(registry: Registry) -> None:
