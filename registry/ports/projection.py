@@ -68,8 +68,8 @@ class Outbox(Protocol):
         """Drops entries after the search index has them; newer ones of the same templates stay."""
         ...
 
-    async def depth(self) -> int:
-        """How many entries wait."""
+    async def depth(self, repository: RepositoryName | None = None, *, texts: bool = True) -> int:
+        """How many entries wait, of a repository or of all; with or without texts that templates had."""
         ...
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:

@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from typing import Any
 
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RepositoryName
@@ -26,8 +26,9 @@ RETRY_AT_MOST_SECONDS = 5.0
 class Feeding:
     """Keeps every search index fed; none waits for another.
 
-    Each of ``whole`` is fed with everything, the catalogue's own first. ``urgent`` is what somebody who wrote waits
-    for, where that is less: all else is fed somewhat later then, unless something is late.
+    Each of ``whole`` is fed with everything, the catalogue's own first, then a search engine. ``urgent`` is what
+    somebody who wrote waits for, where that is less: all else is fed somewhat later then. While the engine is late, the
+    catalogue's own is what is searched, and waited for.
     """
 
     def __init__(self, whole: Sequence[Feed], urgent: Feed | None = None) -> None:
@@ -35,27 +36,34 @@ class Feeding:
         self._urgent = _Runner(urgent) if urgent is not None else None
         self._runners = [*self._whole, *([self._urgent] if self._urgent is not None else [])]
 
-    def _asked(self) -> list["_Runner"]:
-        """Those that somebody waits for now."""
-        late = any(runner.late for runner in self._runners)
-        return self._runners if late or self._urgent is None else [self._urgent]
+    def _asked(self) -> "_Runner":
+        """What somebody waits for now."""
+        own, engine = self._whole[0], self._whole[-1]
+        return own if self._urgent is None or self._urgent.late or engine.late else self._urgent
 
-    def start(self) -> None:
-        """Begins to feed what was put into the outbox."""
-        asked = self._asked()
+    def start(self, *, anew: bool = False) -> None:
+        """Begins to feed what was put into the outbox; all of it at once where an index has to be made anew."""
         for runner in self._runners:
-            if runner.feed.is_ours:
-                runner.start(0.0 if runner in asked else LATER_SECONDS)
+            if not runner.feed.is_ours:
+                continue
+            if anew or runner is self._asked():
+                runner.start()
+            else:
+                runner.start_later()
 
     async def wait(self) -> None:
-        """Until what was started is done, for a while; an index that is known to be late is not waited for.
+        """Until what was started at once is done, for a while; an index that is known to be late is not waited for.
 
         One that another process feeds is waited for whoever asked for it.
         """
         asked = self._asked()
-        await _fed(asked, [runner for runner in asked if not runner.feed.is_ours])
-        more = [runner for runner in self._asked() if runner not in asked]  # something has turned out to be late
-        await _fed(more, more)
+        if not (asked.feed.is_ours or asked.late):
+            asked.start()
+        await _wait(self._runners)
+        instead = self._asked()
+        if instead is not asked and not instead.late:  # the engine has turned out to be so
+            instead.start()
+            await _wait([instead])
 
     async def drain(self, tries: int = 1) -> None:
         """Feeds every index with everything. Raises Unavailable where one is away, when the others are done.
@@ -88,7 +96,7 @@ class Feeding:
 
     async def close(self) -> None:
         """Lets feeding end, but not for long; what is left waits in the outbox."""
-        await _wait([runner for runner in self._asked() if runner.feed.is_ours])
+        await _wait([runner for runner in self._runners if runner.feed.is_ours])
         for runner in self._runners:
             await runner.close()
 
@@ -100,20 +108,22 @@ class _Runner:
         self.feed = feed
         self.late = False
         self.tasks: set[asyncio.Task[bool]] = set()
+        """What was started at once, and has not ended."""
+        self._others: set[asyncio.Task[bool]] = set()
         self._turn = asyncio.Lock()
         self._queued = False
-        self._hurry = asyncio.Event()
+        self._sleeps = False
         self._retry: asyncio.Task[None] | None = None
 
-    def start(self, seconds: float = 0.0) -> None:
-        """Feeds after so many seconds, or sooner where somebody wants that."""
-        if not seconds:
-            self._hurry.set()
+    def start(self) -> None:
         if not self._queued:  # else somebody waits for his turn already, and will feed this too
             self._queued = True
-            task = asyncio.create_task(self._run_after(seconds))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            _keep(self.tasks, self._run())
+
+    def start_later(self) -> None:
+        if not self._sleeps:
+            self._sleeps = True
+            _keep(self._others, self._run_later())
 
     async def drain(self, tries: int = 1) -> None:
         for pause in _pauses(tries):
@@ -127,7 +137,6 @@ class _Runner:
     async def _drain(self) -> None:
         async with self._turn:
             self._queued = False
-            self._hurry.clear()
             await self.feed.drain()
             self.late = False
 
@@ -144,10 +153,9 @@ class _Runner:
             return False
         return await self._run() if any(healing) else True
 
-    async def _run_after(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._hurry.wait()
+    async def _run_later(self) -> bool:
+        await asyncio.sleep(LATER_SECONDS)
+        self._sleeps = False  # what is put into the outbox from now on may come too late for this run
         return await self._run()
 
     async def _run(self) -> bool:
@@ -181,10 +189,17 @@ class _Runner:
                 return
 
     async def close(self) -> None:
-        tasks = [*self.tasks, *([self._retry] if self._retry is not None else [])]
+        tasks = [*self.tasks, *self._others, *([self._retry] if self._retry is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _keep(tasks: set[asyncio.Task[bool]], running: Coroutine[Any, Any, bool]) -> None:
+    """Runs something beside, as one of some tasks until it ends."""
+    task = asyncio.create_task(running)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 def _pauses(tries: int | None = None) -> Iterator[float]:
@@ -193,14 +208,6 @@ def _pauses(tries: int | None = None) -> Iterator[float]:
     for _ in itertools.count() if tries is None else range(tries - 1):
         yield pause
         pause = min(2 * pause, RETRY_AT_MOST_SECONDS)
-
-
-async def _fed(runners: Sequence[_Runner], idle: Sequence[_Runner]) -> None:
-    """Waits for some, having started those that are idle."""
-    for runner in idle:
-        if not runner.late:
-            runner.start()
-    await _wait(runners)
 
 
 async def _wait(runners: Sequence[_Runner]) -> None:

@@ -84,13 +84,17 @@ class FollowedProjection:
 
 
 class FollowedFeed:
-    """The search index is fed elsewhere: draining means waiting until nothing waits, for a while."""
+    """The search index is fed elsewhere: draining means waiting until nothing waits, for a while.
+
+    Without ``texts``, those that templates had are not waited for.
+    """
 
     is_ours = False
 
-    def __init__(self, *, outbox: Outbox, signals: Signals) -> None:
+    def __init__(self, *, outbox: Outbox, signals: Signals, texts: bool = True) -> None:
         self._outbox = outbox
         self._signals = signals
+        self._texts = texts
         self._late = False
 
     async def drain(self) -> int:
@@ -101,7 +105,7 @@ class FollowedFeed:
         until = time.monotonic() + (0.0 if self._late else FED_SECONDS)
         async with self._signals.feeds() as told:
             await anext(told)  # as it begins, it tells that something may have been missed
-            while waiting := await self._outbox.depth():
+            while waiting := await self.depth():
                 if time.monotonic() >= until:
                     self._late = True
                     raise Unavailable(f"{waiting} templates wait to be fed by the indexer (promptuary indexer).")
@@ -111,7 +115,7 @@ class FollowedFeed:
 
     async def depth(self) -> int:
         """How many templates wait to be fed."""
-        return await self._outbox.depth()
+        return await self._outbox.depth(texts=self._texts)
 
     async def heal(self, _repository: RepositoryName) -> bool:
         """Nothing: whoever feeds sees to it."""

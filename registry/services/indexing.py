@@ -62,7 +62,7 @@ class Indexing:
         self._journal = journal
         self._meters = meters or Meters()
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._unfed = False
+        self._unfed: list[bool] = []
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
         self._ready = False
@@ -88,8 +88,8 @@ class Indexing:
             spent = (time.perf_counter() - started) * 1000
             self._journal.note(batches, spent)
         if self._unfed:
-            self._unfed = False
-            self._feeding.start()
+            self._feeding.start(anew=any(self._unfed))
+            self._unfed.clear()
         return ProjectionReport(batches[-1].commit if batches else None, spent)
 
     async def fed(self) -> None:
@@ -127,6 +127,7 @@ class Indexing:
                 log.log(level, "projection of %s failed, will be tried again: %s", repository, error.message)
             except Exception:
                 failed = True
+                self._late.discard(repository)
                 log.exception("projection of %s failed, will be tried again", repository)
         return not failed
 
@@ -239,7 +240,8 @@ class Indexing:
         batch = await builder.judge(walk)
         for each in before:
             await each
-        self._unfed = await self._projection.apply(batch) or self._unfed
+        if await self._projection.apply(batch):
+            self._unfed.append(batch.replay or batch.expected is None)
         self._meters.projected_commits += len(batch.commits)
         self._meters.projected_versions += len(batch.versions)
         if batch.final:

@@ -34,7 +34,9 @@ class LateRepositories:
         """Those that shall be tried again, as soon as it is time; none where that is not so within the seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._some.wait()
-                await asyncio.sleep(LATE_SECONDS)
-                return sorted(self._names)
+                while True:
+                    await self._some.wait()
+                    await asyncio.sleep(LATE_SECONDS)
+                    if self._names:
+                        return sorted(self._names)
         return []

@@ -49,8 +49,11 @@ class Revisions:
                 return await self._labelled(repository, store, commit, name, label)
             return await self._newest(repository, store, commit, name, drafts=label is not None)
 
-    def require_none(self, repository: RepositoryName) -> None:
-        """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost."""
+    def require_unborn(self, repository: RepositoryName) -> None:
+        """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost.
+
+        On a replica, which cannot look, always: the Git node answers then.
+        """
         with self._git.open(repository) as store:
             if store.resolve(self._git.default_branch(repository)) is not None:
                 raise Unavailable(f"The templates of {repository} are still being read from Git. Try again soon.")

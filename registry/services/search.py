@@ -52,16 +52,16 @@ class Search:
         if kept is not None:
             return kept
         # Asked before the search: what the index was fed by now it has when it answers.
-        fed = await self._is_fed()
+        fed = await self._is_fed(texts=query.versions)
         page = await self._ask(query)
         if fed and not page.degraded:
             self._kept[query, at] = page
         return page
 
-    async def _is_fed(self) -> bool:
+    async def _is_fed(self, *, texts: bool) -> bool:
         """Whether the index is known to have all that the catalogue has; not while that is away."""
         try:
-            return not await self._outbox.depth()
+            return not await self._outbox.depth(texts=texts)
         except Unavailable:
             return False
 

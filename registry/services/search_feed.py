@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 ENTRIES_AT_ONCE = 500
 ENGINE_ENTRIES_AT_ONCE = 2_000
 """The same for a search engine, which takes them on several connections and holds up nobody who writes."""
+URGENT_ENTRIES_AT_ONCE = 200
+"""And of those that somebody waits for."""
 
 
 class Feed(Protocol):
@@ -65,16 +67,17 @@ class SearchFeed:
     async def heal(self, repository: RepositoryName) -> bool:
         """Asks for a new index where the one that is searched is lost or lacks documents; True where it did.
 
-        Where something waits it is left alone: then the index is behind, or being filled. Raises Unavailable.
+        Where a document waits it is left alone: then the index is behind, or being filled. Raises Unavailable.
         """
-        if await self._outbox.depth():
+        if await self._outbox.depth(repository, texts=False):
             return False
         wanted = await self._outbox.fed_at_least(repository)
         if wanted is not None:
             there = await self._index.whole(repository)
             if there == wanted:
                 return False
-            if await self._outbox.depth() or await self._outbox.fed_at_least(repository) != wanted:
+            waits = await self._outbox.depth(repository, texts=False)
+            if waits or await self._outbox.fed_at_least(repository) != wanted:
                 return False  # something was written meanwhile: the next look decides
             if there or wanted:  # else nothing was ever written there, and this is looked at every few seconds
                 log.warning("the search index of %s has %s of %d documents", repository, there or "none", wanted)

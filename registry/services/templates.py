@@ -218,7 +218,7 @@ class Templates:
         entry, version = found.entry, found.version
         if entry is None:
             if found.indexed is None:
-                self._revisions.require_none(repository)
+                self._revisions.require_unborn(repository)
             await explain_unknown(self._templates, repository, name)
         number = await self._number(repository, entry, selector, found.rules)
         if selector.version is None and (version is None or version.number != number):  # the default is a label

@@ -29,9 +29,9 @@ TRIES = 5
 """How often a run compares anew where the projection moved meanwhile; only new commits are replayed then."""
 
 SETTLE_SECONDS = 0.5
-FED_LOOKS = 7
-"""How long a projection that is behind Git, or a search index behind the catalogue, may take to catch up."""
-
+"""How long a projection that is behind Git may take to catch up."""
+FED_LOOKS = 8
+"""How often one looks, so many seconds apart, whether a search index has caught up."""
 LONGEST_VALUE = 120
 Entry = TemplateEntry | VersionEntry | LabelMove
 
@@ -247,7 +247,7 @@ class Verifying:
     ) -> list[str]:
         outbox, index = searched.outbox, searched.index
         for _ in range(FED_LOOKS):
-            if not await outbox.depth():
+            if not await outbox.depth(replay.repository):
                 break
             await asyncio.sleep(SETTLE_SECONDS)
         else:

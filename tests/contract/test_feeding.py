@@ -13,6 +13,7 @@ from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.signals import PostgresSignals
+from registry.domain.catalogue import Fed
 from registry.domain.errors import Unavailable
 from registry.domain.search import Query
 from registry.ports.projection import Outbox, Projection
@@ -192,6 +193,27 @@ async def waited(feeding: Feeding) -> float:
     feeding.start()
     await feeding.wait()
     return time.monotonic() - began
+
+
+async def test_elsewhere_only_what_is_urgent_is_waited_for_and_the_rest_where_that_is_late(
+    store: Store, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_projection, "FED_SECONDS", 0.5)
+    monkeypatch.setattr(feedings, "RETRY_SECONDS", 0.05)
+    signals, engine = PostgresSignals(NOWHERE), SqlOutbox(store.database, fed=Fed.ENGINE)
+    own, whole = (FollowedFeed(outbox=each, signals=signals) for each in (store.outbox, engine))
+    feeding = Feeding([own, whole], FollowedFeed(outbox=engine, signals=signals, texts=False))
+    await store.outbox.fill("default")
+    assert await waited(feeding) < 0.4, "the catalogue's own full text may wait"
+    await engine.fill("default")
+    assert await waited(feeding) >= 1.0, "the engine is late, and its stead, too"
+    assert await waited(feeding) < 0.4, "both are known to be late"
+    await engine.done(await engine.pending())
+    async with asyncio.timeout(5):
+        while feeding._asked() is not feeding._urgent:
+            await asyncio.sleep(0.05)
+    assert await waited(feeding) < 0.4, "the other one is late still"
+    await feeding.close()
 
 
 async def test_an_index_that_is_fed_elsewhere_is_waited_for_once_while_nobody_feeds_it(

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pygit2 import GitError
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.durability import flush_objects
+from registry.adapters.git.packing import beside_packing
 from registry.adapters.git.ref_moves import sweep_locks
 from registry.domain.errors import (
     BadRequest,
@@ -600,6 +602,21 @@ def test_maintenance_keeps_everything_readable(repositories: LocalRepositories, 
     assert [c.id for c in store.log(tips[-1], "a", 9)] == tips[::-1]
     assert store.resolve("main") == tips[-1]
     assert git(repositories.path(NAME), "fsck", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "tries"), [("failed to rename lockfile to 'x': No such file or directory", 20), ("disk error", 1)]
+)
+def test_only_a_folder_that_went_away_is_a_reason_to_write_again(message: str, tries: int) -> None:
+    written = []
+
+    def write() -> None:
+        written.append(1)
+        raise GitError(message)
+
+    with pytest.raises(GitError, match=message):
+        beside_packing(write)
+    assert len(written) == tries
 
 
 _REMOVE_EMPTY_FOLDERS = """

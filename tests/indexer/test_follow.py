@@ -129,7 +129,7 @@ async def test_while_one_is_late_no_other_is_compared_again_and_again(
         await following.indexing.poke(REPOSITORY)
     while opened[REPOSITORY] < 20:
         await asyncio.sleep(0.01)
-    assert opened[other] <= 1, "that it was made may be noticed late"
+    assert opened[other] < 5, "that it was made may be noticed late"
 
 
 async def test_repositories_are_maintained_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

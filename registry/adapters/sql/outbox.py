@@ -1,11 +1,11 @@
 """What still has to reach the search index (``registry.ports.projection.Outbox``)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD, find_locked_build
@@ -15,8 +15,10 @@ from registry.adapters.sql.outbox_rows import (
     DOCUMENTS,
     count_fed,
     documents_from,
+    documents_of,
     entry_of,
     fill,
+    is_kind,
     is_told,
     kinds_of,
     not_being_filled,
@@ -34,6 +36,12 @@ _PENDING = (
 _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
 _DEPTH = select(func.count()).select_from(outbox.join(repositories, repositories.c.id == outbox.c.repository_id))
 
+_OF_REPOSITORY = repositories.c.name == bindparam("repository")
+
+
+def _rows(connection: Connection, statement: Select[Any], limit: int) -> Sequence[Row[Any]]:
+    return connection.execute(statement, {"limit": limit}).all()
+
 
 def _drop(connection: Connection, repository: RepositoryName, sequences: Sequence[int]) -> None:
     connection.execute(_DONE, {"sequences": sequences})
@@ -50,28 +58,32 @@ class SqlOutbox:
     def __init__(self, database: Database, *, fed: Fed = Fed.OWN, urgent: bool = False) -> None:
         self._database = database
         self._fed = fed
-        # Made once: every search asks, and a statement is prepared by what it is.
         self._urgent = urgent
-        document = outbox.c.kind == kind_of(fed, OutboxKind.DOCUMENT)
-        mine = [document, not_being_filled(fed)] if urgent else [outbox.c.kind.in_(kinds_of(fed))]
-        self._statements = [
-            (each, _PENDING.where(*mine, counts), _DEPTH.where(*mine, counts))
-            for each in database.every()
-            for counts in [database.counts_in(each, repositories.c.name)]
-        ]
+        document, text = (kind_of(fed, kind) for kind in (OutboxKind.DOCUMENT, OutboxKind.TEXT))
+        seen = and_(is_kind([document]), not_being_filled(fed)) if urgent else is_kind(kinds_of(fed))
+        self._pending = [(each, self._of(each, _PENDING.where(seen))) for each in database.every()]
+        # Made once: every search asks, and a statement is prepared by what it is.
+        counted = {True: _DEPTH.where(seen), False: _DEPTH.where(seen, outbox.c.kind != text)}
+        self._depths = {
+            texts: [(each, self._of(each, statement)) for each in database.every()]
+            for texts, statement in counted.items()
+        }
+        self._depth_of = {texts: statement.where(_OF_REPOSITORY) for texts, statement in counted.items()}
+
+    def _of(self, each: Database, statement: Select[Any]) -> Select[Any]:
+        return statement.where(self._database.counts_in(each, repositories.c.name))
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
         found: list[OutboxEntry] = []
-        for each, pending, _ in self._statements:
-            found += map(entry_of, await self._rows(each, pending, {"limit": limit}))
+        for each, statement in self._pending:
+            if self._urgent:  # these are few, and somebody waits
+                rows = await each.fetch(statement, {"limit": limit})
+            else:
+                asked = partial(_rows, statement=statement, limit=limit)
+                rows = await each.read(asked, deadline=Deadline.BATCH)
+            found += map(entry_of, rows)
         return found
-
-    async def _rows(self, database: Database, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        """Those of a statement; what is urgent is few, and somebody waits for it."""
-        if self._urgent:
-            return await database.fetch(statement, values)
-        return await database.read(lambda on: on.execute(statement, values).all(), deadline=Deadline.BATCH)
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
         """The documents of the entries' templates as the catalogue has them now; others are left out."""
@@ -85,12 +97,16 @@ class SqlOutbox:
 
         found: list[SearchDocument] = []
         for repository, ordinals in wanted.items():
-            values = {"repository": repository, "names": list(ordinals)}
-            rows = await self._rows(self._database.of(repository), DOCUMENTS, values)
-            found += documents_from(rows, repository, ordinals)
+            database = self._database.of(repository)
+            if self._urgent:
+                rows = await database.fetch(DOCUMENTS, {"repository": repository, "names": list(ordinals)})
+                found += documents_from(rows, repository, ordinals)
+            else:
+                read = partial(documents_of, repository=repository, ordinals=ordinals)
+                found += await database.read(read, deadline=Deadline.BATCH)
         for repository, asked in old.items():
-            read = partial(old_documents, repository=repository, entries=asked)
-            found += await self._database.of(repository).read(read, deadline=Deadline.BATCH)
+            texts = partial(old_documents, repository=repository, entries=asked)
+            found += await self._database.of(repository).read(texts, deadline=Deadline.BATCH)
         return found
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
@@ -104,9 +120,12 @@ class SqlOutbox:
             await self._database.of(repository).write(drop, durability=Durability.PASSING)
             await self._database.told(repository, dialect.FED, repository)
 
-    async def depth(self) -> int:
-        """How many entries wait."""
-        counts = [await each.fetch(depth, {}) for each, _, depth in self._statements]
+    async def depth(self, repository: RepositoryName | None = None, *, texts: bool = True) -> int:
+        """How many entries wait, of a repository or of all; with or without texts that templates had."""
+        if repository is not None:
+            ((count,),) = await self._database.of(repository).fetch(self._depth_of[texts], {"repository": repository})
+            return int(count)
+        counts = [await each.fetch(statement, {}) for each, statement in self._depths[texts]]
         return sum(int(count) for ((count,),) in counts)
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:

@@ -4,7 +4,7 @@ Each search index has rows of its own, told apart by their kind. For one that li
 commit it was told of everything: what is projected by a set-up without it is missing there, however much it has.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -68,6 +68,11 @@ def not_being_filled(fed: Fed) -> ColumnElement[bool]:
     marks = outbox.alias()
     is_mark = or_(*(marks.c.kind == kind_of(fed, kind) for kind in (OutboxKind.RENEW, OutboxKind.SWAP)))
     return ~exists().where(marks.c.repository_id == outbox.c.repository_id, is_mark)
+
+
+def is_kind(kinds: Iterable[str]) -> ColumnElement[bool]:
+    """Whether an entry is of one of some kinds; written out, as the hot connections take no lists."""
+    return or_(*(outbox.c.kind == kind for kind in kinds))
 
 
 def kinds_of(fed: Fed) -> list[str]:

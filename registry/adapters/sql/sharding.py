@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, or_, true
 
 from registry.adapters.sql.dialect import tell
 from registry.adapters.sql.engine import Database, Deadline, Durability
@@ -39,8 +39,8 @@ class ShardedDatabase(Database):
     def counts_in(self, each: Database, repository: ColumnElement[str]) -> ColumnElement[bool]:
         """Whether a repository was mapped to that shard; in the main database, to none."""
         if each is self._main:
-            return repository.not_in(list(self._places))
-        return repository.in_([name for name, place in self._places.items() if place is each])
+            return and_(true(), *(repository != name for name in self._places))
+        return or_(false(), *(repository == name for name, place in self._places.items() if place is each))
 
     async def told(self, repository: RepositoryName, channel: str, message: str) -> None:
         """Tells the main database's listeners what a shard's transaction wrote. Nobody depends on hearing it."""
