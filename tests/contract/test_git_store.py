@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,11 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pygit2 import GitError
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.durability import flush_objects
-from registry.adapters.git.packing import beside_packing
 from registry.adapters.git.ref_moves import sweep_locks
 from registry.domain.errors import (
     BadRequest,
@@ -602,47 +599,6 @@ def test_maintenance_keeps_everything_readable(repositories: LocalRepositories, 
     assert [c.id for c in store.log(tips[-1], "a", 9)] == tips[::-1]
     assert store.resolve("main") == tips[-1]
     assert git(repositories.path(NAME), "fsck", "--strict", "--no-dangling") == ""
-
-
-@pytest.mark.parametrize(
-    ("message", "tries"), [("failed to rename lockfile to 'x': No such file or directory", 20), ("disk error", 1)]
-)
-def test_only_a_folder_that_went_away_is_a_reason_to_write_again(message: str, tries: int) -> None:
-    written = []
-
-    def write() -> None:
-        written.append(1)
-        raise GitError(message)
-
-    with pytest.raises(GitError, match=message):
-        beside_packing(write)
-    assert len(written) == tries
-
-
-_REMOVE_EMPTY_FOLDERS = """
-import os, sys
-from contextlib import suppress
-while True:
-    for number in range(256):
-        with suppress(OSError):
-            os.rmdir(f"{sys.argv[1]}/{number:02x}")
-"""
-
-
-def test_a_commit_is_written_while_packing_removes_the_folders_of_loose_objects(
-    repositories: LocalRepositories, store: GitStore
-) -> None:
-    """``git prune-packed`` removes a folder that it finds empty; libgit2 had just made it for an object."""
-    objects = repositories.path(NAME) / "objects"
-    tip = land(store, {"a": b""})
-    removing = subprocess.Popen([sys.executable, "-Ic", _REMOVE_EMPTY_FOLDERS, str(objects)])
-    try:
-        for number in range(100):
-            tip = commit(store, tip, {f"{number}/a": f"{number}".encode()})
-    finally:
-        removing.kill()
-        removing.wait()
-    assert len(store.first_parents(tip) or []) == 101
 
 
 segments = st.sampled_from(["a", "b", "a.b", "a-", "가", "z z"])
