@@ -96,6 +96,8 @@ class Feeding:
 
     async def close(self) -> None:
         """Lets feeding end, but not for long; what is left waits in the outbox."""
+        for runner in self._runners:
+            runner.hasten()
         await _wait([runner for runner in self._runners if runner.feed.is_ours])
         for runner in self._runners:
             await runner.close()
@@ -124,6 +126,10 @@ class _Runner:
         if not self._sleeps:
             self._sleeps = True
             _keep(self._others, self._run_later())
+
+    def hasten(self) -> None:
+        if self._sleeps:
+            self.start()
 
     async def drain(self, tries: int = 1) -> None:
         for pause in _pauses(tries):

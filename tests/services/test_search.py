@@ -150,6 +150,20 @@ async def test_what_nobody_waits_for_is_fed_later_or_when_it_is_needed(
     assert [(hit.name, hit.version) for hit in found] == [("b", None), ("c", None), ("a", 1)]
 
 
+async def test_what_is_fed_later_is_fed_before_the_process_ends(
+    with_engine: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.services.feeding.LATER_SECONDS", 60.0)
+    async with open_registry(with_engine) as opened:
+        opened.git.create(REPOSITORY)
+        await Pusher(opened).land({T.format("a"): text_template("apple")})
+        await opened.indexing.reconcile()
+        await Pusher(opened).land({T.format("a"): text_template("banana")})
+        assert await opened.indexing.waiting()
+    async with open_registry(with_engine) as again:
+        assert not await again.indexing.waiting()
+
+
 async def test_an_engine_that_is_slow_costs_a_reader_its_deadline_and_then_nothing(
     registry: Registry, pusher: Pusher, line: Line
 ) -> None:
