@@ -38,7 +38,7 @@ messages:
   - {role: system, content: "{% include 'partials/a' %}"}
   - {role: user, content: "{{ who }}"}
 """
-TESTED = "tests: [{name: greets, values: {who: Kim}, expect: [{contains: K}]}]\n"
+TESTED = "tests: [{name: greets, variables: {who: Kim}, expect: [{contains: K}]}]\n"
 INCLUDERS = (
     CHAT,
     CHAT + TESTED,
