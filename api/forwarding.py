@@ -12,6 +12,7 @@ from api.errors import error_answer
 from api.gateway import GIT_FOLDER
 from api.git_node import FORWARDED, OF_A_CONNECTION, READING, Body, GitNode
 from api.observing import ID, LEFT, ROUTE, STATUS
+from api.plain_requests import PREFIX
 from api.request_ids import HEADER as REQUEST_ID
 from api.schemas.fields import COMMIT_ID
 from registry.domain.errors import Unavailable
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 FORWARDED_ROUTE = "forwarded"
 """What log and metrics have as the route of such a request; the Git node has its own."""
 
-_REPOSITORIES = "/api/v1/repositories/"
 _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
 _RENDER = "render"
 _FAILED, _UNAVAILABLE = 500, 503
@@ -57,9 +57,9 @@ class Forwarding:
         path, method = scope["path"], scope["method"]
         if path.startswith(GIT_FOLDER):
             return False
-        if not path.startswith(_REPOSITORIES):
+        if not path.startswith(PREFIX):
             return True
-        repository, _, rest = path.removeprefix(_REPOSITORIES).partition("/")
+        repository, _, rest = path.removeprefix(PREFIX).partition("/")
         noun = rest.partition("/")[0]
         if not (noun in _READ_HERE if method in READING else method == "POST" and noun == _RENDER):
             return False
@@ -149,7 +149,7 @@ class _Kept:
 
 def _is_of_template(scope: Scope) -> bool:
     """Whether one template is read or rendered, which Git alone can answer too."""
-    noun, _, name = scope["path"].removeprefix(_REPOSITORIES).partition("/")[2].partition("/")
+    noun, _, name = scope["path"].removeprefix(PREFIX).partition("/")[2].partition("/")
     noun_of_method = _RENDER if scope["method"] == "POST" else "templates" if scope["method"] in READING else None
     return bool(name) and noun == noun_of_method
 

@@ -62,7 +62,7 @@ class Indexing:
         self._journal = journal
         self._meters = meters or Meters()
         self._locks: defaultdict[RepositoryName, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._unfed: list[bool] = []
+        self._unfed: list[bool] = []  # of what was put into the outbox, whether an index begins with it
         self._seen: dict[RepositoryName, dict[RefName, CommitId]] = {}
         self._parsed = Parsed()
         self._ready = False
@@ -103,10 +103,7 @@ class Indexing:
         self._ready = self._ready or (fed and caught_up)
 
     async def rest(self, seconds: float) -> None:
-        """Until it is time to reconcile: after so long, or soon where it never got through because something was away.
-
-        Once it did, what could not be projected for now is tried again meanwhile, and nothing else is compared.
-        """
+        """Until it is time to reconcile: soon, where that never got through; else what is late is tried till then."""
         until = time.monotonic() + seconds
         while late := await self._late.due(until - time.monotonic()):
             if not self._ready:
@@ -115,21 +112,23 @@ class Indexing:
 
     async def _compare(self, repositories: Sequence[RepositoryName]) -> bool:
         """Compares some, and catches up; whether all of them were."""
-        failed = False
-        for repository in repositories:
-            level = logging.INFO if repository in self._late else logging.WARNING
-            try:
-                await self._doubt(repository)
-                await self.poke(repository)
-            except PromptuaryError as error:
-                failed = True
-                (self._late.add if isinstance(error, Unavailable) else self._late.discard)(repository)
-                log.log(level, "projection of %s failed, will be tried again: %s", repository, error.message)
-            except Exception:
-                failed = True
-                self._late.discard(repository)
-                log.exception("projection of %s failed, will be tried again", repository)
-        return not failed
+        return all([await self._catches_up(repository) for repository in repositories])
+
+    async def _catches_up(self, repository: RepositoryName) -> bool:
+        level = logging.INFO if repository in self._late else logging.WARNING
+        self._late.discard(repository)
+        try:
+            await self._doubt(repository)
+            await self.poke(repository)
+        except PromptuaryError as error:
+            if isinstance(error, Unavailable):
+                self._late.add(repository)
+            log.log(level, "projection of %s failed, will be tried again: %s", repository, error.message)
+        except Exception:
+            log.exception("projection of %s failed, will be tried again", repository)
+        else:
+            return True
+        return False
 
     async def keep_fed(self) -> None:
         """Feeds what is late, and has made anew what got lost elsewhere. Does nothing where all is here.

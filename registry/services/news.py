@@ -77,8 +77,9 @@ class Journal:
                 )
             versions = _versions_by(batch)
             for ordinal, commit in commits.items():
-                if len(versions[ordinal]) <= VERSIONS_REMEMBERED:
-                    self._made[batch.repository, commit] = Made(ordinal, versions[ordinal])
+                made = Made(ordinal, versions.get(ordinal, {}))
+                if len(made.versions) <= VERSIONS_REMEMBERED:
+                    self._made[batch.repository, commit] = made
 
     def made(self, repository: RepositoryName, commit: CommitId) -> Made | None:
         """What a commit made; None where it is not projected, or that is not remembered."""

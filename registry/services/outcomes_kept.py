@@ -56,4 +56,4 @@ class KeptOutcomes:
 
 def _text_of(case: Case) -> _Text:
     name, closure = case
-    return name, dict(closure).get(name)
+    return name, next((blob for each, blob in closure if each == name), None)

@@ -54,6 +54,12 @@ async def drain(store: Store) -> None:
     await SearchFeed(outbox=store.outbox, index=store.index).drain()
 
 
+async def ask_for_a_short_index(store: Store) -> None:
+    """As if another process had fed one of the two templates already."""
+    await store.outbox.fill("default")
+    await store.outbox.done([entry for entry in await store.outbox.pending() if entry.name == "a"])
+
+
 async def found(store: Store, text: str) -> list[str]:
     return [hit.name for hit in (await store.index.search(Query("default", text, limit=100))).hits]
 
@@ -118,9 +124,7 @@ async def test_without_an_index_beside_it_everything_goes_by_the_outbox(store: S
 async def test_a_short_index_never_takes_the_place_of_the_old_one_and_is_filled_again(
     store: Store, history: History
 ) -> None:
-    await store.outbox.fill("default")
-    lost = [entry for entry in await store.outbox.pending() if entry.name == "a"]
-    await store.outbox.done(lost)
+    await ask_for_a_short_index(store)
     with pytest.raises(Unavailable, match=r"default has 1 documents where 2 are expected.* old one stays"):
         await drain(store)
     assert await found(store, "") == ["a", "b"]
@@ -134,13 +138,10 @@ async def test_a_rebuild_tries_again_by_itself_where_another_process_fed_beside_
 ) -> None:
     monkeypatch.setattr(feedings, "RETRY_SECONDS", 0.01)
     feeding = Feeding([SearchFeed(outbox=store.outbox, index=store.index)])
-    await store.outbox.fill("default")
-    lost = [entry for entry in await store.outbox.pending() if entry.name == "a"]
-    await store.outbox.done(lost)
+    await ask_for_a_short_index(store)
     await feeding.drain(tries=2)
     assert (await found(store, ""), await store.outbox.depth()) == (["a", "b"], 0)
-    await store.outbox.fill("default")
-    await store.outbox.done([entry for entry in await store.outbox.pending() if entry.name == "a"])
+    await ask_for_a_short_index(store)
     with pytest.raises(Unavailable):
         await feeding.drain()
 
@@ -150,8 +151,7 @@ async def test_while_a_rebuild_waits_for_its_next_try_others_feed(
 ) -> None:
     monkeypatch.setattr(feedings, "RETRY_SECONDS", 60.0)
     feeding = Feeding([SearchFeed(outbox=store.outbox, index=store.index)])
-    await store.outbox.fill("default")
-    await store.outbox.done([entry for entry in await store.outbox.pending() if entry.name == "a"])
+    await ask_for_a_short_index(store)
     rebuild = asyncio.create_task(feeding.drain(tries=2))
     while not any(entry.name == "a" for entry in await store.outbox.pending()):
         await asyncio.sleep(0.01)  # it has found the new index short, and all waits again
