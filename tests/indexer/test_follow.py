@@ -6,7 +6,6 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -15,6 +14,7 @@ from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import TemplateFilter
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
+from registry.ports.git import GitStore
 from registry.services import late_repositories, maintenance
 from registry.settings import Settings
 from tests.pushing import REPOSITORY, Pusher, text_template
@@ -120,11 +120,15 @@ async def test_while_one_is_late_no_other_is_compared_again_and_again(
     following.git.create(other)
     await Pusher(following).land({T.format("a"): text_template()})
 
-    def unreadable(repository: RepositoryName, **_how: object) -> NoReturn:
-        opened[repository] += 1
-        raise Unavailable("The disk is away.")
+    readable = following.git.open
 
-    monkeypatch.setattr(following.git, "open", unreadable)
+    def half_readable(repository: RepositoryName, **how: Path | None) -> GitStore:
+        opened[repository] += 1
+        if repository == REPOSITORY:
+            raise Unavailable("The disk is away.")
+        return readable(repository, **how)
+
+    monkeypatch.setattr(following.git, "open", half_readable)
     with pytest.raises(Unavailable):
         await following.indexing.poke(REPOSITORY)
     while opened[REPOSITORY] < 20:
