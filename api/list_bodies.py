@@ -26,18 +26,18 @@ def json_response(body: Body, commit: CommitId | None) -> Response:
 
 async def search_answer(registry: Registry, answers: AnswerCache, query: Query) -> Answer:
     """The answer to a search. Raises BadRequest for a query or a cursor that cannot be read, Unavailable."""
-    commit = await _commit_seen(answers, query.repository)
-    page = await registry.search.search(query, commit)
-    return make_answer(json_bytes(search_body(page)), headers=commit_header(commit))
+    seen = await _checkpoint_seen(answers, query.repository)
+    page = await registry.search.search(query, seen)
+    return make_answer(json_bytes(search_body(page)), headers=commit_header(seen.commit if seen else None))
 
 
-async def _commit_seen(answers: AnswerCache, repository: RepositoryName) -> CommitId | None:
+async def _checkpoint_seen(answers: AnswerCache, repository: RepositoryName) -> Checkpoint | None:
     """None while the catalogue is away: a search engine answers without it, as far as it knows."""
     try:
         stamp = await answers.stamp(repository)
     except Unavailable:
         return None
-    return stamp.commit if isinstance(stamp, Checkpoint) and not answers.is_away(repository) else None
+    return stamp if isinstance(stamp, Checkpoint) and not answers.is_away(repository) else None
 
 
 def list_body(page: Page[TemplateEntry]) -> Body:

@@ -68,6 +68,7 @@ FIGURES: dict[str, Figure] = {
     "tier-writers": tier_writers.measure,
     "tier-pushes": tier_pushes.measure,
     "tier-rebuild": tier_rebuild.measure,
+    "tier-rebuild-reads": tier_rebuild.measure_reads,
     "tier-takeover": tier_takeover.measure,
     "tier-memory": tier_memory.measure,
     "help": commands.measure,

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from cachetools import LRUCache
 
+from registry.domain.catalogue import Checkpoint
 from registry.domain.errors import BadRequest, Unavailable
-from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.ids import RepositoryName
 from registry.domain.search import Query, SearchPage, Suggestion
 from registry.ports.projection import Outbox
 from registry.ports.search_index import CountedSearchIndex
@@ -33,11 +34,12 @@ class Search:
         self._index = index
         self._outbox = outbox
         self._fallback = fallback
-        self._kept: LRUCache[tuple[Query, CommitId], SearchPage] = LRUCache(
+        self._kept: LRUCache[tuple[Query, Checkpoint], SearchPage] = LRUCache(
             KEPT_HITS, getsizeof=lambda page: len(page.hits) + 1
         )
+        self._fed: dict[tuple[RepositoryName, bool], Checkpoint] = {}
 
-    async def search(self, query: Query, at: CommitId | None = None) -> SearchPage:
+    async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facets. Raises BadRequest for a query or cursor that cannot be read.
 
         ``at`` is the checkpoint that the caller has read: answers are kept for it. Whoever may read a repository may
@@ -52,18 +54,23 @@ class Search:
         if kept is not None:
             return kept
         # Asked before the search: what the index was fed by now it has when it answers.
-        fed = await self._is_fed(texts=query.versions)
+        fed = await self._is_fed(at, texts=query.versions)
         page = await self._ask(query)
         if fed and not page.degraded:
             self._kept[query, at] = page
         return page
 
-    async def _is_fed(self, *, texts: bool) -> bool:
-        """Whether the index is known to have all that the catalogue has; not while that is away."""
+    async def _is_fed(self, at: Checkpoint, *, texts: bool) -> bool:
+        """Whether the index is known to have all of a checkpoint; what it has it keeps, so that is asked once."""
+        if self._fed.get((at.repository, texts)) == at:
+            return True
         try:
-            return not await self._outbox.depth(texts=texts)
+            fed = not await self._outbox.depth(at.repository, texts=texts)
         except Unavailable:
             return False
+        if fed:
+            self._fed[at.repository, texts] = at
+        return fed
 
     async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
         """Templates whose names go on as typed, best first. Raises BadRequest for a text that is too long."""

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -267,10 +269,11 @@ async def test_an_engine_that_is_set_later_gets_everything(with_engine: Settings
 
 
 async def test_the_engine_answers_while_the_catalogue_is_away(registry: Registry, pusher: Pusher) -> None:
-    commit = await pusher.land({T.format("a"): text_template("apple")})
+    await pusher.land({T.format("a"): text_template("apple")})
     await until(registry, "apple", (["a"], False))
+    known = await registry.indexing.checkpoint(REPOSITORY)
     await registry.search._fallback._database.close()  # type: ignore[union-attr]
-    for seen in (None, commit):
+    for seen in (None, known):
         page = await registry.search.search(Query(REPOSITORY, "apple"), seen)
         assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
 
@@ -292,18 +295,35 @@ async def test_pages_go_on_where_they_began(registry: Registry, pusher: Pusher, 
 
 
 async def test_answers_are_kept_for_a_checkpoint(registry: Registry, pusher: Pusher, line: Line) -> None:
-    commit = await pusher.land({T.format("a"): text_template("apple")})
+    await pusher.land({T.format("a"): text_template("apple")})
     query = Query(REPOSITORY, "apple")
     await until(registry, "apple", (["a"], False))
     while (await registry.indexing.status(REPOSITORY))[0].outbox:
         await asyncio.sleep(0.05)
-    page = await registry.search.search(query, commit)
+    seen = await registry.indexing.checkpoint(REPOSITORY)
+    page = await registry.search.search(query, seen)
     await line.cut()
-    assert await registry.search.search(query, commit) is page
+    assert await registry.search.search(query, seen) is page
     assert (await registry.search.search(query)).degraded
-    after = await pusher.land({T.format("b"): text_template("apple")})
+    await pusher.land({T.format("b"): text_template("apple")})
+    after = await registry.indexing.checkpoint(REPOSITORY)
     degraded = await registry.search.search(query, after)
     assert ([hit.name for hit in degraded.hits], degraded.degraded) == (["a", "b"], True)
     await line.mend()
     await until(registry, "apple", (["a", "b"], False))
     assert not (await registry.search.search(query, after)).degraded, "what was degraded is not kept"
+
+
+async def test_what_is_still_being_fed_is_not_kept(registry: Registry, pusher: Pusher) -> None:
+    await pusher.land({T.format("a"): text_template("apple pear")})
+    await until(registry, "apple", (["a"], False))
+    while (await registry.indexing.status(REPOSITORY))[0].outbox:
+        await asyncio.sleep(0.05)
+    seen = await registry.indexing.checkpoint(REPOSITORY)
+    assert seen is not None
+    await registry.search.search(Query(REPOSITORY, "apple"), seen)
+    await registry.search._outbox.fill(REPOSITORY)  # which nobody feeds for the moment
+    again = replace(seen, updated_at=seen.updated_at + timedelta(seconds=1))  # the same commit, reached anew
+    for at, kept in ((seen, True), (again, False)):
+        page = await registry.search.search(Query(REPOSITORY, "pear"), at)
+        assert (await registry.search.search(Query(REPOSITORY, "pear"), at) is page) == kept
