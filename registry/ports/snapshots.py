@@ -1,6 +1,6 @@
 """What is kept beside Git so that templates can be read by number and label while the catalogue is away."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,10 +28,17 @@ class VersionSnapshot(Protocol):
         """How far it is whole, with the whole commit id; None where it is not."""
         ...
 
-    async def put(
-        self, repository: RepositoryName, versions: Sequence[NumberedCommit], reached: Position | None = None
+    async def put(self, repository: RepositoryName, versions: Sequence[NumberedCommit], reached: Position) -> None:
+        """Adds versions, in the place of those of the same numbers: now it is whole up to there."""
+        ...
+
+    async def replace(
+        self, repository: RepositoryName, pages: AsyncIterator[Sequence[NumberedCommit]], reached: Position
     ) -> None:
-        """Adds versions, in the place of those of the same numbers; with ``reached`` it is whole up to there."""
+        """Puts what the pages have in the place of all that is held, which is in use until the last of them.
+
+        What ``pages`` raises is raised, and what is in use has not changed.
+        """
         ...
 
     async def forget(self, repository: RepositoryName) -> None:

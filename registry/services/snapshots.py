@@ -6,21 +6,23 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from registry.domain.catalogue import VersionEntry
-from registry.domain.errors import PromptuaryError
+from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.events import (
     Event,
     EventsMissed,
     PlacedEvent,
+    Position,
     RefProjected,
     RepositoryRebuilt,
     TemplateChanged,
 )
-from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.ids import CommitId, RepositoryName, TemplateName
 from registry.ports.catalogue import TemplateIndex
 from registry.ports.events import EventBus, EventLog
 from registry.ports.git import Repositories
 from registry.ports.snapshots import NumberedCommit, VersionSnapshot
 from registry.ports.verifying import StoredRows
+from registry.services.tree_changes import chain_after
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ class Snapshots:
             reached = await self._snapshot.reached(repository)
             found = await self._log.since(repository, reached, FOLLOWED_AT_MOST) if reached is not None else None
             if found is None:
-                await self._begin(repository)
+                await self._begin(repository, reached)
             elif found:
                 await self._snapshot.put(repository, _versions_told(found), found[-1].position)
         except PromptuaryError as error:
@@ -94,19 +96,35 @@ class Snapshots:
         except Exception:
             log.exception("the snapshot of %s is late", repository)  # following goes on, for this repository too
 
-    async def _begin(self, repository: RepositoryName) -> None:
-        """Reads all of it from the catalogue, a few templates at a time; what happens meanwhile is followed after."""
+    async def _begin(self, repository: RepositoryName, reached: Position | None) -> None:
+        """Reads all of it from the catalogue, beside what is held; what happens meanwhile is followed after.
+
+        What is held stays in use until then, and also where the catalogue is behind it: somebody emptied that, or put
+        it back, and it will catch up. The numbers of a commit that is still on the branch are what they were.
+        """
         head = await self._log.head(repository)
-        await self._snapshot.forget(repository)
+        if reached is not None and not await asyncio.to_thread(self._is_on_branch, repository, reached):
+            await self._snapshot.forget(repository)
+            reached = None
+        if head.ordinal > (reached.ordinal if reached is not None else 0):
+            await self._snapshot.replace(repository, self._pages(repository, head), head)
+
+    def _is_on_branch(self, repository: RepositoryName, reached: Position) -> bool:
+        with self._git.open(repository) as store:
+            tip = store.resolve(self._git.default_branch(repository))
+            return tip is not None and chain_after(store, tip, CommitId(reached.commit)) is not None
+
+    async def _pages(self, repository: RepositoryName, head: Position) -> AsyncIterator[list[NumberedCommit]]:
+        """All versions, a few templates at a time. Raises Unavailable where they cannot be followed from the head."""
         after: TemplateName | None = None
         while page := await self._templates.every_template(repository, after, PAGE):
             names = [entry.name for entry in page]
             for start in range(0, len(names), NAMES_AT_ONCE):
                 found = await self._stored.versions_of(repository, names[start : start + NAMES_AT_ONCE])
-                await self._snapshot.put(repository, [_numbered(version) for version in found])
+                yield [_numbered(version) for version in found if version.ordinal <= head.ordinal]
             after = names[-1]
-        if head.ordinal:
-            await self._snapshot.put(repository, [], head)
+        if await self._log.since(repository, head, FOLLOWED_AT_MOST) is None:
+            raise Unavailable("the catalogue was emptied, put back or changed too much while it was read.")
 
 
 def _numbered(version: VersionEntry) -> NumberedCommit:

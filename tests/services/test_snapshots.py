@@ -1,19 +1,22 @@
 """Reads from Git by what the snapshot knows are the reads that the catalogue gives."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from registry.bootstrap import Registry, open_registry
+from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import LabelNotFound, TemplateNotFound, Unavailable, VersionNotFound
+from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.selectors import Selector
 from registry.ports.snapshots import NumberedCommit
 from registry.services import snapshots
 from registry.services.git_reads import GitReads
 from registry.settings import Settings
 from tests.pushing import REPOSITORY
+from tests.running import git
 from tests.stock import DEFAULT, TONE, TRIAGE, stock, write_files
 
 TRIAGE_FILE = "prompts/support/triage.prompt.yaml"
@@ -87,7 +90,9 @@ async def test_broken_and_draft_versions_are_passed_over_as_always(filled: Regis
 async def test_an_invalid_version_is_never_served(filled: Registry) -> None:
     newest = await reads(filled).read(DEFAULT, "support/triage", Selector())
     broken = NumberedCommit("support/triage", 3, 4, newest.commit, valid=False)
-    await reads(filled)._snapshot.put(DEFAULT, [broken])
+    reached = await reads(filled)._snapshot.reached(DEFAULT)
+    assert reached is not None
+    await reads(filled)._snapshot.put(DEFAULT, [broken], reached)
     assert await reads(filled).read(DEFAULT, "support/triage", Selector()) == newest
     with pytest.raises(VersionNotFound, match="invalid"):
         await reads(filled).read(DEFAULT, "support/triage", Selector(version=3))
@@ -137,6 +142,55 @@ async def test_where_too_much_happened_it_is_read_from_the_beginning(
     for name in ("support/triage", "many/t-4"):
         expected = await filled.templates.read(DEFAULT, name, Selector())
         assert await reads(filled).read(DEFAULT, name, Selector()) == expected
+
+
+async def test_an_emptied_catalogue_takes_nothing_away(filled: Registry) -> None:
+    expected = [await filled.templates.read(DEFAULT, "support/triage", selector) for selector in SELECTORS]
+    await filled.indexing._projection.drop(DEFAULT)
+    assert await filled.indexing.checkpoint(DEFAULT) is None
+    await caught_up(filled)
+    assert [await reads(filled).read(DEFAULT, "support/triage", selector) for selector in SELECTORS] == expected
+    await filled.indexing.reconcile()
+    await write_files(filled, {"prompts/a/new.prompt.yaml": TONE}, "New")
+    await caught_up(filled)
+    assert (await reads(filled).read(DEFAULT, "a/new", Selector())).version == 1
+
+
+async def test_a_catalogue_that_is_emptied_while_it_is_read_gives_nothing(
+    filled: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "PAGE", 1)
+    assert filled.snapshots is not None
+    expected = await filled.templates.read(DEFAULT, "support/triage", Selector())
+    await reads(filled)._snapshot.forget(DEFAULT)
+    stored = filled.snapshots._stored
+
+    class Emptying:
+        async def versions_of(
+            self, repository: RepositoryName, names: Sequence[TemplateName]
+        ) -> Sequence[VersionEntry]:
+            found = await stored.versions_of(repository, names)
+            await filled.indexing._projection.drop(repository)
+            return found
+
+    monkeypatch.setattr(filled.snapshots, "_stored", Emptying())
+    await caught_up(filled)
+    with pytest.raises(Unavailable, match="nothing is known here yet"):
+        await reads(filled).read(DEFAULT, "support/triage", Selector())
+    monkeypatch.setattr(filled.snapshots, "_stored", stored)
+    await filled.indexing.reconcile()
+    await caught_up(filled)
+    assert await reads(filled).read(DEFAULT, "support/triage", Selector()) == expected
+
+
+async def test_numbers_of_a_history_that_is_no_more_are_forgotten(filled: Registry) -> None:
+    bare = filled.git.path(DEFAULT)
+    first = git(bare, "rev-list", "--max-parents=0", "main").strip()
+    git(bare, "update-ref", "refs/heads/main", first)
+    await filled.indexing._projection.drop(DEFAULT)
+    await caught_up(filled)
+    with pytest.raises(Unavailable, match="nothing is known here yet"):
+        await reads(filled).read(DEFAULT, "support/triage", Selector(version=1))
 
 
 async def test_it_follows_by_itself(filled: Registry) -> None:

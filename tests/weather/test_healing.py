@@ -13,10 +13,12 @@ import pytest
 import redis.asyncio
 
 from indexer import follow
+from registry.background import running
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import Unauthenticated, Unavailable
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
+from registry.services import snapshots
 from registry.settings import Settings
 from tests.backing import elasticsearch_url, postgres_url, redis_url
 from tests.databases import address_of, empty, migrated_database, run_sql
@@ -118,17 +120,23 @@ async def test_an_elasticsearch_that_lost_its_index(registry: Registry, pusher: 
         assert {hit.name for hit in page.hits}
 
 
-async def test_an_empty_postgresql(registry: Registry, pusher: Pusher, database: str) -> None:
+async def test_an_empty_postgresql(
+    registry: Registry, pusher: Pusher, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "LOOK_SECONDS", 0.05)
     await some_history(pusher)
     key = (await registry.accounts.ensure_administrator()).read_text().strip()
     assert registry.snapshots is not None
     assert registry.git_reads is not None
     await registry.snapshots.catch_up(REPOSITORY)
-    async with heals(registry):
+    async with running(registry.snapshots.run()), heals(registry):
         empty(database)
         with pytest.raises(Unavailable, match="still being read from Git"):
             await registry.templates.read(REPOSITORY, "a", Selector())
-        assert (await registry.git_reads.read(REPOSITORY, "a", Selector())).version == 1
+        async with asyncio.timeout(HEALING_SECONDS):
+            while await registry.indexing.checkpoint(REPOSITORY) is None:
+                await asyncio.sleep(0.05)
+                assert (await registry.git_reads.read(REPOSITORY, "b", Selector())).version == 2
     with pytest.raises(Unauthenticated, match="Make one with: promptuary key create"):
         await registry.accounts.authenticate(key)
     assert (await registry.accounts.ensure_administrator()).read_text().strip() != key
