@@ -52,6 +52,12 @@ class Cluster:
         forget_indexes(settings["PROMPTUARY_ELASTICSEARCH_URL"], settings["PROMPTUARY_NAMESPACE"])
 
 
+def leads(indexer: Running) -> bool:
+    """Whether an indexer led when it last said so."""
+    said = indexer.log.read_text("utf-8", "replace")
+    return said.rfind("leading the projection") > said.rfind("waiting to lead")
+
+
 def make_cluster(
     folder: Path, database: str, *, indexers: int = 1, replicas: int = 1, settings: Mapping[str, str] | None = None
 ) -> Cluster:

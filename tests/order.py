@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 MANY_PROCESSES = {
-    "tests/weather/test_weather.py": 165,
+    "tests/weather/test_weather.py": 180,
     "tests/processes/test_workers.py": 75,
     "tests/processes/test_behind_nginx.py": 70,
     "tests/crash/test_kills.py": 60,
     "tests/api/test_degraded.py": 60,
+    "tests/processes/test_rebuilds.py": 60,
     "tests/processes/test_cluster.py": 50,
     "tests/processes/test_degraded_cluster.py": 50,
     "tests/scripts/test_services.py": 45,

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,15 +16,29 @@ import httpx
 import redis.asyncio
 
 from scripts.services.service import Service
-from tests.cluster import Cluster, make_cluster
+from tests.cluster import Cluster, leads, make_cluster
 from tests.databases import empty
 from tests.deploy.composed import running_nginx
 from tests.load import Load, assert_kept
-from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk
+from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk_or_folder
 from tests.running import Running, commit, git, run_git, text_template
 from tests.weather.readers import COLD, HOT, Readers
 
 RECOVERY_SECONDS = 10.0
+START_SECONDS = 60.0
+
+WATERMARKS = "cluster.routing.allocation.disk.watermark."
+ROOM = {"low": "3kb", "high": "2kb", "flood_stage": "1kb"}
+"""What has to be free on Elasticsearch's disk."""
+NO_ROOM = {"low": "3pb", "high": "2pb", "flood_stage": "1pb"}
+LOOKED_AFTER = {
+    "cluster__routing__allocation__disk__threshold_enabled": "true",
+    "cluster__info__update__interval": "10s",
+    **{f"{WATERMARKS.replace('.', '__')}{stage}": size for stage, size in ROOM.items()},
+}
+"""The settings with which Elasticsearch looks at its disk."""
+WATERMARK_SECONDS = 40.0
+"""Elasticsearch looks at its disk every ten seconds, and no oftener."""
 
 Mend = Callable[[], Awaitable[None]]
 
@@ -38,6 +52,8 @@ class Weather:
     services: dict[str, Service]
     load: Load
     readers: Readers
+    small_disks: bool
+    """Whether the disks of PostgreSQL and Git can be filled up."""
     threads: list[threading.Thread] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -56,7 +72,7 @@ class Weather:
             assert not thread.is_alive()
 
     async def break_(self, part: str, how: str) -> Mend:
-        """Kills, stops, restarts or fills up a part; what is given mends it."""
+        """Kills, stops, restarts or fills up a part; what is given mends it, and returns when it is there again."""
         if part in self.services:
             return await _break_service(self.services[part], how)
         if (part, how) == ("git", "filled"):
@@ -81,24 +97,22 @@ class Weather:
         else:
             await asyncio.to_thread(empty, service.url, keep=("users", "keys"))
 
-    async def verified(self, seconds: float = RECOVERY_SECONDS) -> None:
-        """Waits until the projections are equal to Git, so long at most beside what the comparison itself takes."""
+    async def verified(self, since: float, seconds: float = RECOVERY_SECONDS) -> float:
+        """Waits until the projections are equal to Git: how long after ``since``, at most so many seconds.
+
+        What the comparison itself takes counts, too; the load rests meanwhile.
+        """
         paused = self.load.pausing.is_set()
-        self.load.pausing.set()
-        try:
-            await self._verified(seconds)
-        finally:
+        while True:
+            self.load.pausing.set()
+            done = await asyncio.to_thread(self.cluster.git.command, "index", "verify", "--json")
             if not paused:
                 self.load.pausing.clear()
-
-    async def _verified(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while True:
-            done = await asyncio.to_thread(self.cluster.git.command, "index", "verify", "--json")
+            took = time.monotonic() - since
+            assert took < seconds, f"after {took:.1f} s\n{done.stdout}\n{done.stderr}\n{self.tails()}"
             if done.returncode == 0:
                 assert json.loads(done.stdout)["equal"] is True
-                return
-            assert time.monotonic() < until, f"{done.stdout}\n{done.stderr}\n{self.tails()}"
+                return took
             await asyncio.sleep(0.3)
 
     async def writes_again(self) -> None:
@@ -143,14 +157,8 @@ class Weather:
         return (self.cluster.git, *self.cluster.indexers, *self.cluster.replicas)
 
 
-def leads(indexer: Running) -> bool:
-    """Whether an indexer led when it last said so."""
-    said = indexer.log.read_text("utf-8", "replace")
-    return said.rfind("leading the projection") > said.rfind("waiting to lead")
-
-
 async def _fill(service: Service) -> Mend:
-    """Leaves no room: on PostgreSQL's disk, in Redis's memory, and, as its watermark does it, in Elasticsearch."""
+    """Leaves no room: on PostgreSQL's disk, in Redis's memory, and, by its watermarks, on Elasticsearch's disk."""
     if service.name == "postgres":
         ballast = fill_up(service.folder)
 
@@ -162,8 +170,8 @@ async def _fill(service: Service) -> Mend:
     if service.name == "redis":
         await _configure_redis(service.url, maxmemory="1", maxmemory_policy="noeviction")
         return partial(_configure_redis, service.url, maxmemory="0", maxmemory_policy="noeviction")
-    await _block_elasticsearch(service.url, block=True)
-    return partial(_block_elasticsearch, service.url, block=None)
+    await _set_watermarks(service.url, NO_ROOM, blocked=True)
+    return partial(_set_watermarks, service.url, ROOM, blocked=False)
 
 
 async def _configure_redis(url: str, **settings: str) -> None:
@@ -172,12 +180,22 @@ async def _configure_redis(url: str, **settings: str) -> None:
             await client.config_set(name.replace("_", "-"), value)
 
 
-async def _block_elasticsearch(url: str, *, block: bool | None) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
-        answer = await client.put(
-            "/_all/_settings?expand_wildcards=all", json={"index.blocks.read_only_allow_delete": block}
-        )
+async def _set_watermarks(url: str, free: Mapping[str, str], *, blocked: bool) -> None:
+    """Says how much has to be free, and waits until Elasticsearch itself takes no writes for that, or takes them."""
+    block = "index.blocks.read_only_allow_delete"
+    async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+        settings = {f"{WATERMARKS}{stage}": size for stage, size in free.items()}
+        answer = await client.put("/_cluster/settings", json={"persistent": settings})
         assert answer.status_code == 200, answer.text
+        until = time.monotonic() + WATERMARK_SECONDS
+        while True:
+            shown = await client.get(f"/_all/_settings/{block}?flat_settings=true&expand_wildcards=all")
+            blocks = {index: block in each["settings"] for index, each in shown.json().items()}
+            # One without a block is left out of the answer.
+            if any(blocks.values()) == blocked:
+                return
+            assert time.monotonic() < until, f"blocked: {blocks}"
+            await asyncio.sleep(0.1)
 
 
 async def _fill_disk(folder: Path) -> Mend:
@@ -219,8 +237,8 @@ async def _break_process(process: Running, how: str) -> Mend:
     if how == "restarted":
         process.process.terminate()
         assert await asyncio.to_thread(process.process.wait, 30) == 0, process.tail()
-        await _start(process)
-        return _nothing
+        process.begin()
+        return partial(_keep_starting, process)
     process.kill()
     return partial(_start, process)
 
@@ -228,6 +246,17 @@ async def _break_process(process: Running, how: str) -> Mend:
 async def _start(process: Running) -> None:
     process.begin()
     await asyncio.to_thread(process.wait_until_ready)
+
+
+async def _keep_starting(process: Running) -> None:
+    """Starts it again whenever it ends, as Docker does: it may have been started while PostgreSQL was away."""
+    until = time.monotonic() + START_SECONDS
+    while not await asyncio.to_thread(process.is_ready):
+        assert time.monotonic() < until, process.tail()
+        assert process.process is not None
+        if process.process.poll() is not None:
+            process.begin()
+        await asyncio.sleep(0.1)
 
 
 async def _nothing() -> None:
@@ -246,18 +275,22 @@ def push(server: Running, folder: Path, files: dict[str, str]) -> subprocess.Com
 async def fair_weather(folder: Path, minutes: float = 5.0) -> AsyncIterator[Weather]:
     """All of it, running, with services of its own, and with disks for PostgreSQL and Git that are soon filled up.
 
-    The load writes a few megabytes a minute, which have to fit in for so long.
+    Who may not mount these has folders instead. The load writes a few megabytes a minute, which have to fit in for so long.
     """
-    with small_disk(folder / "postgres", int(250 + 10 * minutes)), small_disk(folder / "data", int(14 + 10 * minutes)):
-        async with _whole(folder) as weather:
+    size = int(10 * minutes)
+    with (
+        small_disk_or_folder(folder / "postgres", 250 + size) as one,
+        small_disk_or_folder(folder / "data", 14 + size) as other,
+    ):
+        async with _whole(folder, small_disks=one and other) as weather:
             yield weather
 
 
 @asynccontextmanager
-async def _whole(folder: Path) -> AsyncIterator[Weather]:
+async def _whole(folder: Path, *, small_disks: bool) -> AsyncIterator[Weather]:
     async with (
         own_postgres(folder, max_connections="200", max_wal_size="64MB") as postgres,
-        own_elasticsearch(folder) as elasticsearch,
+        own_elasticsearch(folder, **LOOKED_AFTER) as elasticsearch,
         own_redis(folder) as redis,
     ):
         addresses = {
@@ -279,6 +312,7 @@ async def _whole(folder: Path) -> AsyncIterator[Weather]:
                     "elasticsearch": elasticsearch,
                     "redis": redis,
                 }
-                yield Weather(cluster, front, services, Load(front, folder, strict=True), Readers(front))
+                load = Load(front, folder, strict=True)
+                yield Weather(cluster, front, services, load, Readers(front), small_disks)
         finally:
             cluster.stop()

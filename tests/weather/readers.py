@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from tests.running import NoAnswer, Running, template_path
+from tests.running import NoAnswer, Running, template_path, text_template
 
 HOT = ("always/there", "always/here")
 COLD = tuple(f"seldom/read-{number}" for number in range(40))
@@ -16,7 +16,7 @@ LONGEST_READ_SECONDS = 10.0
 
 @dataclass
 class Readers:
-    """Reads templates by name, again and again, and keeps what did not come."""
+    """Reads templates by name, again and again, and keeps what did not come, or not as it was pushed."""
 
     front: Running
     pausing: threading.Event = field(default_factory=threading.Event)
@@ -46,5 +46,7 @@ class Readers:
                 self.answers += 1
                 if status != 200:
                     self.failures.append(f"{path}: {status} {answer}")
+                elif (answer["source"], answer["version"]) != (text_template(name), 1):
+                    self.failures.append(f"{path} is not what was pushed: {answer}")
             self.slowest = max(self.slowest, time.monotonic() - started)
             time.sleep(0.02)
