@@ -1,5 +1,7 @@
 """``min_commit`` on reads: the answer has seen that commit, or says why it has not."""
 
+from typing import Annotated
+
 from fastapi import Depends, Request
 
 from api.dependencies import Answers, RegistryDep, Repository
@@ -17,14 +19,26 @@ async def fresh(request: Request, registry: RegistryDep, repository: Repository,
 
     The query's model (``schemas.fields.ReadQuery``) describes the parameter and refuses what is no commit id.
     """
-    text = request.query_params.get("min_commit")
-    if text is None or not COMMIT_ID.fullmatch(text):
+    commit = _asked(request)
+    if commit is None:
         return
-    checkpoint = await registry.freshness.require(repository, CommitId(text))
+    checkpoint = await registry.freshness.require(repository, commit)
     if await answers.stamp(repository) != checkpoint:
         answers.bump(repository)  # the event of that projection is still on its way
-    if request.url.path.endswith("/search"):
-        await registry.indexing.fed()
 
 
 FRESH = Depends(fresh)
+
+
+async def fresh_search(request: Request, registry: RegistryDep, _fresh: Annotated[None, FRESH]) -> None:
+    """Waits for the search index, too, which is fed beside."""
+    if _asked(request) is not None:
+        await registry.indexing.fed()
+
+
+FRESH_SEARCH = Depends(fresh_search)
+
+
+def _asked(request: Request) -> CommitId | None:
+    text = request.query_params.get("min_commit")
+    return CommitId(text) if text is not None and COMMIT_ID.fullmatch(text) else None

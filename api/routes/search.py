@@ -6,14 +6,14 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Answers, RegistryDep, Repository
 from api.documented import problems
-from api.freshness import FRESH, FRESH_READ
+from api.freshness import FRESH_READ, FRESH_SEARCH
 from api.list_bodies import search_answer
 from api.schemas.search import SearchAnswer, SearchQuery, Suggestions, SuggestionsQuery
 
 router = APIRouter(tags=["search"])
 
 
-@router.get("/search", response_model=SearchAnswer, dependencies=[FRESH], responses=problems(*FRESH_READ))
+@router.get("/search", response_model=SearchAnswer, dependencies=[FRESH_SEARCH], responses=problems(*FRESH_READ))
 async def search(
     registry: RegistryDep, answers: Answers, repository: Repository, query: Annotated[SearchQuery, Query()]
 ) -> Response:
@@ -24,7 +24,7 @@ async def search(
     return (await search_answer(registry, answers, query.query(repository))).response()
 
 
-@router.get("/search/suggestions", dependencies=[FRESH], responses=problems(*FRESH_READ))
+@router.get("/search/suggestions", dependencies=[FRESH_SEARCH], responses=problems(*FRESH_READ))
 async def suggest(
     registry: RegistryDep, repository: Repository, query: Annotated[SuggestionsQuery, Query()]
 ) -> Suggestions:

@@ -1,6 +1,5 @@
 """Search over HTTP."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +12,7 @@ from registry.domain.names import parse_name
 from registry.domain.search import Query
 
 MAX_QUERY = 1000
+DEGRADED = "True where the search engine was away or not filled yet, and the catalogue answered, or something may lack."
 HIGHLIGHT_EXAMPLE = {"field": "body", "fragment": "… the refund policy …", "ranges": [[6, 12]]}
 SUGGESTION_EXAMPLE = {"name": NAME, "description": "Sorts one ticket into a queue.", "ranges": [[8, 14]]}
 HIT_EXAMPLE = {
@@ -78,17 +78,20 @@ class Suggestion(Answered):
 class Suggestions(Answered):
     """The names, best first."""
 
-    model_config = example(suggestions=[SUGGESTION_EXAMPLE])
+    model_config = example(suggestions=[SUGGESTION_EXAMPLE], degraded=False)
 
     suggestions: list[Suggestion]
+    degraded: bool = Field(description=DEGRADED)
 
     @classmethod
-    def from_domain(cls, found: Sequence[search.Suggestion]) -> "Suggestions":
+    def from_domain(cls, made: search.Suggestions) -> "Suggestions":
         """The answer for what was found."""
         return cls(
             suggestions=[
-                Suggestion(name=each.name, description=each.description, ranges=list(each.ranges)) for each in found
-            ]
+                Suggestion(name=each.name, description=each.description, ranges=list(each.ranges))
+                for each in made.found
+            ],
+            degraded=made.degraded,
         )
 
 
@@ -150,5 +153,5 @@ class SearchAnswer(Answered):
         description="tag, folder, type, status, model, owner, label. `folder` counts a folder with all below it."
     )
     exact: bool = Field(description="False where total and facets were counted over a bounded set of candidates.")
-    degraded: bool = Field(description="True where the search engine was away and the catalogue answered.")
+    degraded: bool = Field(description=DEGRADED)
     next_cursor: str | None

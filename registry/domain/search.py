@@ -128,6 +128,14 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestions:
+    """The suggestions, best first; ``degraded`` as in ``SearchPage``."""
+
+    found: tuple[Suggestion, ...] = ()
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SearchPage:
     """The hits, best first, with counts per facet value.
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from registry.domain.catalogue import SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Query, SearchPage, Suggestion
+from registry.domain.search import Query, SearchPage, Suggestions
 
 
 class SearchIndex(Protocol):
@@ -51,10 +51,11 @@ class SearchIndex(Protocol):
 class SuggestingIndex(Protocol):
     """Names templates while somebody types."""
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
         """The templates whose names have every word that was typed, the last maybe half typed; best first.
 
-        Words count as in a search, initials too. Raises Unavailable when away or without an index.
+        Words count as in a search, initials too. They say ``degraded`` where the index may lack documents. Raises
+        Unavailable when away.
         """
         ...
 

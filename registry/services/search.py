@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from registry.domain.catalogue import Checkpoint
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.ids import RepositoryName
-from registry.domain.search import Query, SearchPage, Suggestion
+from registry.domain.search import Query, SearchPage, Suggestions
 from registry.ports.projection import Outbox
 from registry.ports.search_index import CountedSearchIndex
 
@@ -72,16 +72,22 @@ class Search:
             self._fed[at.repository, texts] = at
         return fed
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
         """Templates whose names go on as typed, best first. Raises BadRequest for a text that is too long."""
         _check_length(text)
         if self._fallback is None:
             return await self._index.suggest(repository, text, limit)
         try:
-            return await self._index.suggest(repository, text, limit)
+            made = await self._index.suggest(repository, text, limit)
         except Unavailable as error:
             log.info("the catalogue suggests: %s", error.message)
-            return await self._fallback.suggest(repository, text, limit)
+            return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
+        if not made.degraded:
+            return made
+        try:
+            return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
+        except Unavailable:
+            return made  # what the engine has is more than nothing
 
     async def _ask(self, query: Query) -> SearchPage:
         if self._fallback is None:

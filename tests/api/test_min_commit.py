@@ -1,11 +1,15 @@
 """``min_commit`` on every read: the answer has seen the commit, or is a problem."""
 
+import asyncio
+
 import httpx
 import pytest
 
+from registry.adapters.sql.feeding import FED_AT_ONCE
 from registry.bootstrap import Registry
 from registry.domain.ids import CommitId
 from registry.domain.refs import RefUpdate
+from registry.services.search_feed import SearchFeed
 from tests.api.conftest import Documented
 from tests.pushing import MAIN, REPOSITORY, Pusher
 from tests.stock import TRIAGE
@@ -31,13 +35,13 @@ READS = [
 ]
 
 
-def land_unseen(registry: Registry) -> CommitId:
-    """A third version of the template, on main but told to nobody."""
+def land_unseen(registry: Registry, files: dict[str, str] | None = None) -> CommitId:
+    """A third version of the template, or other files, on main but told to nobody."""
     pusher = Pusher(registry)
     tip = pusher.tip()
     assert tip is not None
     text = TRIAGE.replace("You sort support tickets", "You sort everything")
-    commit = pusher.commit({f"prompts/{NAME}.prompt.yaml": text}, parent=tip)
+    commit = pusher.commit(files or {f"prompts/{NAME}.prompt.yaml": text}, parent=tip)
     with registry.git.open(REPOSITORY) as store:
         store.move(RefUpdate(MAIN, tip, commit))
     return commit
@@ -51,6 +55,23 @@ async def test_a_read_sees_the_commit_that_it_names(client: httpx.AsyncClient, s
     answer = await client.get(f"{path}min_commit={commit}")
     assert (answer.status_code, answer.headers["promptuary-commit"]) == (200, commit), answer.text
     assert "everything" in answer.text or path in {"/templates?", *READS[4:9], "/index?"}
+
+
+@pytest.mark.parametrize(("path", "key"), [("/search", "hits"), ("/search/suggestions", "suggestions")])
+async def test_what_is_found_was_fed_before(
+    client: httpx.AsyncClient, stocked: Registry, monkeypatch: pytest.MonkeyPatch, path: str, key: str
+) -> None:
+    drain = SearchFeed.drain
+
+    async def slow(feed: SearchFeed) -> int:
+        await asyncio.sleep(0.3)
+        return await drain(feed)
+
+    monkeypatch.setattr(SearchFeed, "drain", slow)
+    many = FED_AT_ONCE + 1  # too many to be fed with the batch
+    commit = land_unseen(stocked, {f"prompts/heron/t{n}.prompt.yaml": TRIAGE for n in range(many)})
+    found = (await client.get(f"{path}?q=heron&limit=50&min_commit={commit}")).json()
+    assert len(found[key]) == many
 
 
 async def test_a_rendering_sees_the_commit_that_it_names(client: httpx.AsyncClient, stocked: Registry) -> None:

@@ -176,7 +176,7 @@ async def test_suggestions(client: httpx.AsyncClient) -> None:
     assert (one["name"], one["name"][slice(*one["ranges"][0])]) == ("support/triage", "tri")
     korean = (await client.get("/search/suggestions", params={"q": "ㅎㅂ"})).json()["suggestions"]
     assert [each["name"] for each in korean] == ["고객지원/환불"]
-    assert (await client.get("/search/suggestions")).json() == {"suggestions": []}
+    assert (await client.get("/search/suggestions")).json() == {"suggestions": [], "degraded": False}
     assert (await client.get("/search/suggestions?q=tri&limit=0")).status_code == 400
 
 

@@ -416,7 +416,7 @@ async def test_a_cursor_that_is_none_is_a_bad_request(index: CountedSearchIndex)
 
 
 async def suggested(index: CountedSearchIndex, text: str, limit: int = 10) -> list[str]:
-    return [each.name for each in await index.suggest("default", text, limit)]
+    return [each.name for each in (await index.suggest("default", text, limit)).found]
 
 
 async def test_names_go_on_as_somebody_types(index: CountedSearchIndex) -> None:
@@ -431,7 +431,7 @@ async def test_names_go_on_as_somebody_types(index: CountedSearchIndex) -> None:
     assert set(await suggested(index, "ㄱ")) == {"고객/환불 안내", "고객/배송"}
     assert await suggested(index, "decision missing") == []
     assert await suggested(index, " ... ") == []
-    (one,) = await index.suggest("default", "환불", 5)
+    (one,) = (await index.suggest("default", "환불", 5)).found
     assert (one.description, [one.name[start:end] for start, end in one.ranges]) == ("refund 환불", ["환불"])
 
 
@@ -475,7 +475,7 @@ async def test_nothing_typed_is_syntax(index: CountedSearchIndex) -> None:
     for text in HOSTILE:
         page = await index.search(Query("default", text))
         assert page.total == len(page.hits), text
-        assert await index.suggest("default", text, 5) == (), text
+        assert (await index.suggest("default", text, 5)).found == (), text
         assert await found(index, "nothing") == ["safe"], text
 
 

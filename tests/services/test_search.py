@@ -133,6 +133,29 @@ async def test_the_catalogue_answers_while_the_engine_is_away_and_it_catches_up(
     assert await registry.verifying.verify(REPOSITORY) == []
 
 
+async def test_suggestions_of_the_catalogue_say_so(
+    registry: Registry, pusher: Pusher, line: Line, space: tuple[Cluster, str]
+) -> None:
+    await pusher.land({T.format("apple"): text_template("a"), T.format("apple-pie"): text_template("b")})
+    await until(registry, "apple", (["apple", "apple-pie"], False))
+
+    async def suggested(text: str) -> tuple[list[str], bool]:
+        made = await registry.search.suggest(REPOSITORY, text, 5)
+        return [each.name for each in made.found], made.degraded
+
+    assert [await suggested(text) for text in ("app", " ")] == [(["apple", "apple-pie"], False), ([], False)]
+    await line.cut()
+    assert await suggested("app") == (["apple", "apple-pie"], True)
+    await line.mend()
+    await until(registry, "apple", (["apple", "apple-pie"], False))
+    await delete_indexes(*space)
+    await until(registry, "apple", (["apple", "apple-pie"], True))
+    assert await suggested("pie") == (["apple-pie"], True), "an index that was lost has nothing to suggest"
+    await registry.indexing.reconcile()
+    await until(registry, "apple", (["apple", "apple-pie"], False))
+    assert await suggested("pie") == (["apple-pie"], False)
+
+
 async def test_what_nobody_waits_for_is_fed_later_or_when_it_is_needed(
     registry: Registry, pusher: Pusher, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:

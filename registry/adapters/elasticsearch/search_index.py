@@ -23,7 +23,7 @@ from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.errors import TemplateNotFound, Unavailable
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Highlight, Hit, Query, SearchPage, Standing, Suggestion, filter_values
+from registry.domain.search import Highlight, Hit, Query, SearchPage, Standing, Suggestion, Suggestions, filter_values
 from registry.domain.search_terms import Term, parse_terms
 from registry.ports.catalogue import TemplateIndex
 
@@ -110,20 +110,23 @@ class ElasticsearchSearchIndex:
             found["aggregations"]["all"]["doc_count"],
         )
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
-        """The templates whose names have every word that was typed. Raises Unavailable when away or without index."""
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
+        """The templates whose names have every word that was typed. Raises Unavailable when away.
+
+        They say ``degraded`` where the index is not there or was not filled with every document.
+        """
+        whole = await self._generations.is_whole(repository)
         terms = parse_terms(text)
         if not terms:
-            return ()
+            return Suggestions(degraded=not whole)
         try:
             found = await self._ask(repository, suggestions_body(terms, limit))
-        except NotThere as error:
-            raise Unavailable("The search engine has no index of the repository.") from error
+        except NotThere:
+            return Suggestions(degraded=True)
         highlighter = Highlighter(terms)
         kept = (kept_of(hit["_source"]) for hit in found["hits"]["hits"])
-        return tuple(
-            Suggestion(each.name, each.facts.description, highlighter.ranges_of_name(each.name)) for each in kept
-        )
+        named = (Suggestion(each.name, each.facts.description, highlighter.ranges_of_name(each.name)) for each in kept)
+        return Suggestions(tuple(named), degraded=not whole)
 
     async def _ask(self, repository: RepositoryName, body: Mapping[str, Any], *, back: bool = False) -> Any:
         """The answer to a search, with ``back`` over old texts too; those are worth less."""

@@ -24,7 +24,7 @@ from registry.domain.catalogue import SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
-from registry.domain.search import Hit, Query, SearchPage, Suggestion, facet_values, filter_values
+from registry.domain.search import Hit, Query, SearchPage, Suggestions, facet_values, filter_values
 from registry.domain.search_terms import Term, parse_terms
 
 _PAGE = (
@@ -66,13 +66,13 @@ class SqlSearchIndex:
 
         return await self._database.of(query.repository).read(run)
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> tuple[Suggestion, ...]:
+    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
         """The templates whose names have every word that was typed, the last maybe half typed; best first."""
         terms = parse_terms(text)
 
-        def run(connection: Connection) -> tuple[Suggestion, ...]:
+        def run(connection: Connection) -> Suggestions:
             index = search_store.find_index(connection, repository, "live")
-            return suggest_names(connection, index, terms, limit) if index is not None and terms else ()
+            return Suggestions(suggest_names(connection, index, terms, limit) if index is not None and terms else ())
 
         return await self._database.of(repository).read(run)
 
