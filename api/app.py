@@ -98,7 +98,7 @@ def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry) -> ASGIApp:
     from api.forwarding import Forwarding  # noqa: PLC0415 - installed with the server tier only
 
     registry.readiness.depend_on(node)
-    return Forwarding(app, node=node, freshness=registry.freshness)
+    return Forwarding(app, node=node, freshness=registry.freshness, repositories=registry.repositories)
 
 
 def _git_of(registry: Registry) -> GitHttp:

@@ -18,6 +18,7 @@ from api.schemas.fields import COMMIT_ID
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RepositoryName
 from registry.services.freshness import Freshness
+from registry.services.repositories import RepositoryService
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,11 @@ _BODIED = frozenset({b"content-length", b"transfer-encoding"})
 class Forwarding:
     """An ASGI application in front of another one: hands over what the Git node has to answer."""
 
-    def __init__(self, app: ASGIApp, *, node: GitNode, freshness: Freshness) -> None:
+    def __init__(self, app: ASGIApp, *, node: GitNode, freshness: Freshness, repositories: RepositoryService) -> None:
         self._app = app
         self._node = node
         self._freshness = freshness
+        self._repositories = repositories
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers here, or there."""
@@ -61,7 +63,9 @@ class Forwarding:
             return True
         repository, _, rest = path.removeprefix(PREFIX).partition("/")
         noun = rest.partition("/")[0]
-        if not (noun in _READ_HERE if method in READING else method == "POST" and noun == _RENDER):
+        is_read = noun in _READ_HERE if method in READING else method == "POST" and noun == _RENDER
+        # One that is not known here may be new, or not projected yet: the Git node has it, or says that there is none.
+        if not is_read or self._repositories.lacks(repository):
             return False
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if not _OF_GIT.isdisjoint(query):

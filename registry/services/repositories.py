@@ -2,7 +2,7 @@
 
 import difflib
 
-from registry.domain.errors import RepositoryNotFound
+from registry.domain.errors import RepositoryNotFound, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.names import repository_name
 from registry.ports.git import Repositories
@@ -28,6 +28,13 @@ class RepositoryService:
             return RepositoryName(name)
         nearest = difflib.get_close_matches(name, known, n=3)
         raise RepositoryNotFound(f"There is no repository {name!r}.", nearest=nearest)
+
+    def lacks(self, name: str) -> bool:
+        """Whether none of that name is known here; not where nothing is known yet, which whoever asks is told."""
+        try:
+            return name not in self._git.names()
+        except Unavailable:
+            return False
 
     def create(self, name: str) -> RepositoryName:
         """Makes a bare repository. Raises RepositoryExists, BadRequest, Unavailable."""

@@ -28,8 +28,10 @@ from registry.domain.access import Scope as KeyScope
 from registry.domain.dependencies import Circuit
 from registry.domain.errors import Unavailable
 from registry.domain.ids import UserName
+from registry.ports.git import Repositories
 from registry.services.accounts import Accounts
 from registry.services.freshness import Freshness
+from registry.services.repositories import RepositoryService
 from tests.serving import served
 
 RENDER = "/api/v1/repositories/default/render/a/b"
@@ -67,6 +69,14 @@ class Nowhere:
     async def has_seen(self, _repository: str, _commit: str) -> bool:
         """Never."""
         return False
+
+
+class OnlyDefault:
+    """Knows one repository."""
+
+    def names(self) -> list[str]:
+        """Its name."""
+        return ["default"]
 
 
 async def away(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -111,7 +121,12 @@ async def replica(git: GitSide, port: int) -> AsyncIterator[Setting]:
         meters = RequestMeters()
         node = await stack.enter_async_context(open_git_node(f"http://127.0.0.1:{port}"))
         gateway = Gateway(away, git=away, accounts=cast("Accounts", Anyone()), limits=BodyLimits(1000, 1000))
-        forwarding = Forwarding(gateway, node=node, freshness=cast("Freshness", Nowhere()))
+        forwarding = Forwarding(
+            gateway,
+            node=node,
+            freshness=cast("Freshness", Nowhere()),
+            repositories=RepositoryService(git=cast("Repositories", OnlyDefault())),
+        )
         observed = Observed(forwarding, request_ids=RequestIds(), meters=meters)
         yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)
 
@@ -128,6 +143,15 @@ async def test_a_head_that_git_has_to_answer_stays_one(setting: Setting) -> None
     first, second, body = answer.split(b"\r\n\r\n")
     assert (first[:12], second[:12], body) == (b"HTTP/1.1 200", b"HTTP/1.1 200", b"from Git")
     assert setting.meters.statuses["HEAD", "forwarded", 200] == 1
+
+
+async def test_only_the_git_node_can_say_that_there_is_no_such_repository(setting: Setting) -> None:
+    for noun in ("search", "labels", "versions/a"):
+        known, unknown = f"/api/v1/repositories/default/{noun}", f"/api/v1/repositories/new/{noun}"
+        assert (await setting.say(request("GET", known, "Connection: close")))[:12] == b"HTTP/1.1 503"
+        assert (await setting.say(request("GET", unknown, "Connection: close"))).endswith(b"from Git")
+        assert setting.git.asked.pop() == f"GET {unknown}"
+    assert not setting.git.asked
 
 
 async def test_who_leaves_in_the_middle_of_an_upload_does_not_make_the_git_node_look_away(setting: Setting) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import cast
 
 import httpx
@@ -18,6 +19,7 @@ from api.observing import Observed
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
 from registry.services.freshness import Freshness
+from registry.services.repositories import RepositoryService
 from tests.serving import served
 
 TEMPLATE = "/api/v1/repositories/default/templates/a/b"
@@ -50,7 +52,8 @@ async def sides() -> AsyncIterator[Sides]:
         made = Sides(await stack.enter_async_context(httpx.AsyncClient()))
         port = await stack.enter_async_context(served(made))
         node = await stack.enter_async_context(open_git_node(f"http://127.0.0.1:{port}"))
-        replica = Forwarding(old, node=node, freshness=cast("Freshness", None))
+        everything = cast("RepositoryService", SimpleNamespace(lacks=lambda _name: False))
+        replica = Forwarding(old, node=node, freshness=cast("Freshness", None), repositories=everything)
         observed = Observed(replica, request_ids=RequestIds(), meters=RequestMeters())
         made.client.base_url = httpx.URL(f"http://127.0.0.1:{await stack.enter_async_context(served(observed))}")
         yield made

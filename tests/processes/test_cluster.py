@@ -2,8 +2,10 @@
 
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from registry.adapters.breakers import THRESHOLD
 from tests.backing import elasticsearch_url
 from tests.cluster import Cluster, make_cluster
-from tests.databases import address_of, migrated_database
+from tests.databases import address_of, empty, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
 TAKEOVER_SECONDS = 5.0
@@ -142,6 +144,38 @@ def test_a_replica_that_is_told_to_end_ends_what_it_began(cluster: Cluster) -> N
     assert replica.process.wait(10) == 0
     with pytest.raises(NoAnswer):
         replica.call("GET", "/livez")
+
+
+def is_numbered(snapshot: Path, name: str) -> bool:
+    """Whether the Git node knows a version of a template without the catalogue."""
+    with closing(sqlite3.connect(snapshot)) as opened:
+        found = opened.execute("SELECT 1 FROM builds JOIN versions ON build = id WHERE used AND name = ?", (name,))
+        return found.fetchone() is not None
+
+
+def test_a_replica_that_starts_while_the_catalogue_is_empty_asks_the_git_node(cluster: Cluster) -> None:
+    replica, base = cluster.replicas[1], "/api/v1/repositories"
+    until(lambda: is_numbered(cluster.git.data / "snapshot.sqlite", "support/triage"), 10, "the Git node follows")
+    for each in (replica, *cluster.indexers):
+        each.kill()
+    empty(cluster.git.settings["PROMPTUARY_DATABASE_URL"], keep=("users", "keys"))
+    replica.begin()
+
+    def read() -> tuple[int, str | None]:
+        try:
+            status, headers, _ = replica.call("GET", f"{base}/default/templates/support/triage")
+        except NoAnswer:
+            return 0, None
+        return status, headers.get("promptuary-degraded")
+
+    until(lambda: read() == (200, "git"), 20, "it is read from Git")
+    for noun in ("templates", "labels", "search?q=first", "versions/support/triage"):
+        status, _, answer = replica.call("GET", f"{base}/default/{noun}")
+        assert (status, "not known yet" in answer["detail"]) == (503, True), answer
+    cluster.heal()
+    until(lambda: read() == (200, None), 20, "it is read from the catalogue")
+    status, _, answer = replica.call("GET", f"{base}/none/search?q=first")
+    assert (status, answer["type"]) == (404, "/docs/errors#repository-not-found")
 
 
 def test_a_replica_needs_to_know_where_git_is(tmp_path: Path) -> None:

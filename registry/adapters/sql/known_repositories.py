@@ -73,10 +73,15 @@ class KnownRepositories:
         return self._projected
 
     def names(self) -> list[RepositoryName]:
-        """Every repository that the catalogue knows, sorted. Raises Unavailable where it could not be asked yet."""
-        if self._branches is None:
+        """Every repository that the catalogue knows, sorted.
+
+        Raises Unavailable where it has never known one: then it was away or empty all the time, and nobody can say
+        that there is no repository of some name.
+        """
+        if not self._branches:
+            been = "away" if self._branches is None else "empty"
             raise Unavailable(
-                "The repositories are not known yet: the catalogue has been away since this replica started."
+                f"The repositories are not known yet: the catalogue has been {been} since this replica started."
             )
         return sorted(self._branches)
 
