@@ -184,7 +184,7 @@ def test_a_replica_that_hangs_fails_no_read(composition: Composition) -> None:
     assert {answer for answer in answers if answer != 200} == set()
 
 
-def test_a_killed_replica_fails_no_read_and_both_killed_are_told_of(composition: Composition) -> None:
+def test_a_killed_replica_fails_no_read_and_both_killed_are_told_of(composition: Composition, tmp_path: Path) -> None:
     entrance, (one, other) = composition.entrance, (composition.processes["api-1"], composition.processes["api-2"])
     with reading(entrance) as answers:
         one.kill()
@@ -204,8 +204,19 @@ def test_a_killed_replica_fails_no_read_and_both_killed_are_told_of(composition:
     assert headers["retry-after"] == "1"
     status, headers, problem = entrance.put("deploy/steady", text_template("c"), If_Match="*")
     assert (status, "not known whether" in problem["detail"]) == (503, True)
+    listed = run_git(tmp_path, "ls-remote", entrance.git_url)
+    assert (listed.returncode, b"No API process answered" in listed.stderr) == (128, True), listed.stderr
 
     for each in (one, other):
         each.begin()
         each.wait_until_ready()
     until(lambda: entrance.call("GET", template_path("deploy/steady"))[0] == 200, "nginx finds them again", 10)
+
+
+def test_replicas_write_nothing_to_their_disk(composition: Composition) -> None:
+    """In their containers it is read-only; here it would be made where they asked for it."""
+    for name in ("api-1", "api-2"):
+        process = composition.processes[name]
+        assert process.call("GET", template_path("deploy/steady"))[0] == 200
+        assert services()[name]["read_only"] is True
+        assert not process.data.exists(), name

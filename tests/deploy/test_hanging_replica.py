@@ -72,3 +72,27 @@ async def test_what_no_replica_can_answer_costs_nobody_else_an_answer() -> None:
             assert {(each.status_code, each.text) for each in refused} == {(503, "the API's own words")}
             for name in ("both", "one"):
                 assert {(await ask(name)).status_code for _ in range(20)} == {200}, name
+
+
+async def unready(scope: Scope, receive: Receive, send: Send) -> None:
+    """A replica that has to wait for a service."""
+    await PlainTextResponse("the API's own words", 503)(scope, receive, send)
+
+
+async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+    """A replica that makes a bundle of thousands of templates."""
+    await asyncio.sleep(5.5)
+    await answering(scope, receive, send)
+
+
+@pytest.mark.e2e
+async def test_who_is_asked_instead_has_as_long_as_the_first_one_had() -> None:
+    async with (
+        served(unready) as first,
+        served(slow) as second,
+        httpx.AsyncClient(timeout=AT_MOST_SECONDS) as client,
+    ):
+        with running_nginx([first, second]) as front:
+            address = f"http://127.0.0.1:{front}{BASE}/bundle?label=production"
+            answers = [await client.get(address) for _ in range(2)]  # one of them is asked of the unready one first
+    assert {(each.status_code, each.text) for each in answers} == {(200, "here")}
