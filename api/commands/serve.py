@@ -44,7 +44,7 @@ def git(port: Port = None, host: Host = None, data: Data = None, sample: Sample 
 def indexer(port: Port = None, host: Host = None, data: Data = None) -> None:
     """Project Git into the indexes; of several, one leads, and another takes over within seconds.
 
-    It runs where the Git node's data folder is, and serves /livez, /readyz and nothing else.
+    It runs where the Git node's data folder is, and serves /livez, /readyz and /metrics, nothing else.
 
     \b
     promptuary indexer --port 8002 --data /var/lib/promptuary
