@@ -30,18 +30,25 @@ def insert_arrays(connection: Connection, table: Table, rows: Sequence[Mapping[s
 
     No two rows may have the same key where the ending updates.
     """
-    names = list(rows[0])
     quote = connection.dialect.identifier_preparer.quote
-    arrays = ", ".join(f"${at}::{_array_of(table.c[name].type)}" for at, name in enumerate(names, 1))
-    into = f"{quote(table.name)} ({', '.join(map(quote, names))})"
-    statement = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) {ending}"  # noqa: S608  (names of ours)
-    values = tuple([row[name] for row in rows] for name in names)
+    given = {quote(name): [row[name] for row in rows] for name in rows[0]}
+    kinds = {quote(column.name): _kind_of(column.type) for column in table.c}
+    # What all rows share is sent once: the driver looks at each element of an array for a while.
+    apart = {name for name, values in given.items() if values.count(values[0]) < len(values)} or {next(iter(given))}
+    arrays = ", ".join(f"${at}::{kinds[name]}[]" for at, name in enumerate(given, 1) if name in apart)
+    chosen = ", ".join(name if name in apart else f"${at}::{kinds[name]}" for at, name in enumerate(given, 1))
+    names = ", ".join(name for name in given if name in apart)
+    statement = (  # of names of ours
+        f"INSERT INTO {quote(table.name)} ({', '.join(given)}) "  # noqa: S608
+        f"SELECT {chosen} FROM unnest({arrays}) AS given ({names}) {ending}"
+    )
+    values = tuple(values if name in apart else values[0] for name, values in given.items())
     return connection.exec_driver_sql(statement, values).rowcount
 
 
-def _array_of(kind: TypeEngine[Any]) -> str:
+def _kind_of(kind: TypeEngine[Any]) -> str:
     if isinstance(kind, LargeBinary):
-        return "bytea[]"
+        return "bytea"
     if isinstance(kind, Boolean):
-        return "boolean[]"
-    return "bigint[]" if isinstance(kind, Integer | BigInteger) else "text[]"
+        return "boolean"
+    return "bigint" if isinstance(kind, Integer | BigInteger) else "text"

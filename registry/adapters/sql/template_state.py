@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Insert, Row, bindparam, delete, insert, select
+from sqlalchemy import Connection, Insert, bindparam, delete, insert, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
@@ -167,25 +167,28 @@ def load_states(
     return states
 
 
-def _state_of(row: Row[Any]) -> TemplateState:
+def _state_of(row: Iterable[Any]) -> TemplateState:
+    """By place, in the order of the table: by name is slower."""
+    id_, _, name, key, version, latest, default, blob, latest_blob, includes, deleted, moved_to, *rest = row
+    commit, age, labels, owners, facts, diagnostics = rest
     state = TemplateState(
-        name=row.name,
-        sort_key=row.sort_key,
-        id=row.id,
-        version=row.version,
-        latest=row.latest,
-        default=row.default_version,
-        blob=row.blob,
-        latest_blob=row.latest_blob,
-        includes=row.includes,
-        deleted=row.deleted,
-        moved_to=row.moved_to,
-        commit=row.commit,
-        age=row.age,
-        labels=from_json(row.labels) or {},
-        owners=tuple(from_json(row.owners) or ()),
-        facts=from_facts(row.facts) if row.facts is not None else None,
-        diagnostics=row.diagnostics,
+        name=name,
+        sort_key=key,
+        id=id_,
+        version=version,
+        latest=latest,
+        default=default,
+        blob=blob,
+        latest_blob=latest_blob,
+        includes=includes,
+        deleted=deleted,
+        moved_to=moved_to,
+        commit=commit,
+        age=age,
+        labels=from_json(labels) or {},
+        owners=tuple(from_json(owners) or ()),
+        facts=from_facts(facts) if facts is not None else None,
+        diagnostics=diagnostics,
     )
     state.before = state.shown()
     return state
