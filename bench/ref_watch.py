@@ -11,12 +11,17 @@ PATIENCE = 60.0
 
 
 class RefWatch:
-    """Waits for the ref to move, then asks until something holds."""
+    """Waits for the ref to move, then asks until something holds.
 
-    def __init__(self, product: Product, holds: Callable[[Client], bool]) -> None:
+    Between two questions it waits for ``pause`` seconds: whoever asks all the time takes a core from the work that he
+    waits for.
+    """
+
+    def __init__(self, product: Product, holds: Callable[[Client], bool], *, pause: float = 0.001) -> None:
         self._ref = bare_path(product.data) / "refs" / "heads" / "main"
         self._client = Client(product.port, product.key)
         self._holds = holds
+        self._pause = pause
         self._before = self._stamp()
         self._moved = self._seen = 0.0
         self._error: Exception | None = None
@@ -51,7 +56,7 @@ class RefWatch:
         try:
             self._until(lambda: self._stamp() != self._before, 0.0003)
             self._moved = time.perf_counter()
-            if self._until(lambda: self._holds(self._client), 0.001):
+            if self._until(lambda: self._holds(self._client), self._pause):
                 self._seen = time.perf_counter()
         except (OSError, RuntimeError) as error:
             self._error = error
