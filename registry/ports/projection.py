@@ -47,13 +47,26 @@ class Projection(Protocol):
         ...
 
 
-class Outbox(Protocol):
+class WaitingEntries(Protocol):
+    """How much still has to reach a search index."""
+
+    async def depth(self, *, texts: bool = True) -> int:
+        """How many entries wait, with or without texts that templates had. It counts them: ``waits`` is quicker."""
+        ...
+
+    async def waits(self, repository: RepositoryName | None = None, *, texts: bool = True) -> bool:
+        """Whether an entry waits, of a repository or of any; with or without texts that templates had."""
+        ...
+
+
+class Outbox(WaitingEntries, Protocol):
     """What still has to reach one search index; at least once. Each index has an outbox of its own."""
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
         """The oldest entries, one a template: of several for one template only the newest counts.
 
-        Entries of one repository come in the order in which they must be done: RENEW, documents, SWAP.
+        Entries of one repository come in the order in which they must be done: RENEW, documents, SWAP. With several
+        databases, or where only what is urgent is seen, so many of each.
         """
         ...
 
@@ -66,10 +79,6 @@ class Outbox(Protocol):
 
     async def done(self, entries: Iterable[OutboxEntry]) -> None:
         """Drops entries after the search index has them; newer ones of the same templates stay."""
-        ...
-
-    async def depth(self, repository: RepositoryName | None = None, *, texts: bool = True) -> int:
-        """How many entries wait, of a repository or of all; with or without texts that templates had."""
         ...
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:

@@ -77,6 +77,7 @@ class Accounts:
         self._checked: dict[str, _Checked] = {}
         self._revoked: set[str] = set()
         self._looking: dict[str, asyncio.Task[Actor]] = {}
+        self._restoring = False
 
     def cached(self, secret: str) -> Actor | None:
         """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
@@ -214,6 +215,19 @@ class Accounts:
         except OSError as error:
             raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error
         return path
+
+    async def restore_administrator(self) -> bool:
+        """Makes the first administrator anew where the catalogue has no user any more; whether that was so.
+
+        The key is a new one: the file's may have been revoked, which nobody knows any more. Raises Unavailable.
+        """
+        self._restoring = self._restoring or await self._users.first() is None
+        if not self._restoring:
+            return False
+        self._checked.clear()
+        await self.ensure_administrator()
+        self._restoring = False  # where the file could not be written, the next call tries it again
+        return True
 
     async def _is_valid(self, secret: str) -> bool:
         try:

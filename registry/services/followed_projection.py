@@ -12,7 +12,7 @@ from registry.domain.catalogue import Checkpoint, ProjectionBatch
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.versions import VersionState
-from registry.ports.projection import Outbox, Projection
+from registry.ports.projection import Projection, WaitingEntries
 from registry.ports.signals import Signals, Told
 
 WAIT_SECONDS = 10.0
@@ -91,7 +91,7 @@ class FollowedFeed:
 
     is_ours = False
 
-    def __init__(self, *, outbox: Outbox, signals: Signals, texts: bool = True) -> None:
+    def __init__(self, *, outbox: WaitingEntries, signals: Signals, texts: bool = True) -> None:
         self._outbox = outbox
         self._signals = signals
         self._texts = texts
@@ -105,10 +105,12 @@ class FollowedFeed:
         until = time.monotonic() + (0.0 if self._late else FED_SECONDS)
         async with self._signals.feeds() as told:
             await anext(told)  # as it begins, it tells that something may have been missed
-            while waiting := await self.depth():
+            while await self._outbox.waits(texts=self._texts):
                 if time.monotonic() >= until:
                     self._late = True
-                    raise Unavailable(f"{waiting} templates wait to be fed by the indexer (promptuary indexer).")
+                    raise Unavailable(
+                        f"{await self.depth()} templates wait to be fed by the indexer (promptuary indexer)."
+                    )
                 await _any(told)
         self._late = False
         return 0

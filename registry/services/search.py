@@ -65,7 +65,7 @@ class Search:
         if self._fed.get((at.repository, texts)) == at:
             return True
         try:
-            fed = not await self._outbox.depth(at.repository, texts=texts)
+            fed = not await self._outbox.waits(at.repository, texts=texts)
         except Unavailable:
             return False
         if fed:

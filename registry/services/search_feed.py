@@ -69,14 +69,14 @@ class SearchFeed:
 
         Where a document waits it is left alone: then the index is behind, or being filled. Raises Unavailable.
         """
-        if await self._outbox.depth(repository, texts=False):
+        if await self._outbox.waits(repository, texts=False):
             return False
         wanted = await self._outbox.fed_at_least(repository)
         if wanted is not None:
             there = await self._index.whole(repository)
             if there == wanted:
                 return False
-            waits = await self._outbox.depth(repository, texts=False)
+            waits = await self._outbox.waits(repository, texts=False)
             if waits or await self._outbox.fed_at_least(repository) != wanted:
                 return False  # something was written meanwhile: the next look decides
             if there or wanted:  # else nothing was ever written there, and this is looked at every few seconds

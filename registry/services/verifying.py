@@ -247,7 +247,7 @@ class Verifying:
     ) -> list[str]:
         outbox, index = searched.outbox, searched.index
         for _ in range(FED_LOOKS):
-            if not await outbox.depth(replay.repository):
+            if not await outbox.waits(replay.repository):
                 break
             await asyncio.sleep(SETTLE_SECONDS)
         else:

@@ -11,16 +11,17 @@ from sqlalchemy import Connection, event
 
 from registry.adapters.sql import postgres_hot
 from registry.adapters.sql.engine import Database
+from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.postgres_engine import PostgresDatabase
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.version_index import SqlVersionIndex
-from registry.domain.catalogue import SearchDocument
+from registry.domain.catalogue import Fed, SearchDocument
 from registry.domain.ids import CommitId
 from registry.domain.reads import ReadState
 from tests.contract import test_query_plans
-from tests.contract.test_query_plans import DAY, LATER, Hot
+from tests.contract.test_query_plans import BESIDE, DAY, LATER, Hot, make_urgent
 from tests.databases import address_of, migrated_database
 from tests.projected import History, plain_facts
 
@@ -31,11 +32,26 @@ STEP = 60
 OLDER_COMMITS = """
 INSERT INTO commits (build_id, ordinal, "commit", author_name, author_email, committed_at, subject)
 SELECT live_build, -n, decode(md5(n::text), 'hex'), 'Kim', 'kim@example.com', n, 'Change ' || n
-FROM repositories, generate_series(1, 20000) AS n
+FROM repositories, generate_series(1, 20000) AS n WHERE name = 'default'
 """
 OLDER_REMOVALS = """
 INSERT INTO removals (build_id, ordinal, name, version)
-SELECT live_build, -n, 'gone/' || n, 1 FROM repositories, generate_series(1, 20000) AS n
+SELECT live_build, -n, 'gone/' || n, 1 FROM repositories, generate_series(1, 20000) AS n WHERE name = 'default'
+"""
+BEING_FILLED = """
+INSERT INTO outbox (repository_id, kind, name, ordinal)
+SELECT id, kind, entries.name, 1
+FROM repositories, (
+    SELECT 'engine-renew' AS kind, '' AS name UNION ALL SELECT 'engine-swap', ''
+    UNION ALL SELECT 'engine-document', 'f/' || n FROM generate_series(1, 100000) AS n
+    UNION ALL SELECT 'engine-text', '1:f/' || n FROM generate_series(1, 100000) AS n
+) AS entries
+WHERE repositories.name = 'default'
+"""
+"""What a rebuild puts into the outbox."""
+LAST = """
+UPDATE outbox SET sequence = nextval('outbox_sequence_seq')
+FROM repositories WHERE repositories.id = repository_id AND repositories.name = 'beside'
 """
 TIP: list[tuple[CommitId | None, int]] = []
 TURNS = count()
@@ -49,8 +65,9 @@ async def _read_many_at_once(database: Database) -> None:
 
 
 QUERIES = test_query_plans.QUERIES | {"read many by label at once": _read_many_at_once}
-SMALL = {"repositories", "builds", "search_indexes", "search_counts", "outbox", "users", "keys"}
-"""What may be walked: a row a repository, a line a facet value, a queue from its front, a few accounts."""
+del QUERIES["count what waits"]  # it looks at all of it, whichever way is the shorter one just then
+SMALL = {"repositories", "builds", "search_indexes", "search_counts", "users", "keys"}
+"""What may be walked: a row a repository, a line a facet value, a few accounts."""
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +96,10 @@ def filled() -> Iterator[str]:
         counted = {(ReadState("default", name, 1, None), "key"): 1 for name in NAMES}
         await SqlReadLedger(database).add(DAY, counted)
 
+        await make_urgent(database)
+
         def enlarge(connection: Connection) -> None:
-            for statement in (OLDER_COMMITS, OLDER_REMOVALS, "ANALYZE"):
+            for statement in (OLDER_COMMITS, OLDER_REMOVALS, BEING_FILLED, LAST, "ANALYZE"):
                 connection.exec_driver_sql(statement)
 
         await database.write(enlarge)
@@ -180,3 +199,30 @@ async def test_the_page_names_the_indexes(hot: Hot, name: str) -> None:
     used = {index for _, table, index in await plan_of(hot, name) if index and table not in SMALL}
     shown = ", ".join(f"`{index}`" for index in sorted(used - {f"pk_{table}" for table in SMALL})) or "–"
     assert f"| {name} | {shown} |\n" in PAGE.read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["take what is urgent from the outbox", "whether something waits", "whether something of a repository waits"],
+)
+async def test_what_waits_beside_a_rebuild_is_found_without_looking_at_all_of_it(hot: Hot, name: str) -> None:
+    hot.statements.clear()
+    await QUERIES[name](hot.database)
+    ran = list(hot.statements)
+
+    def explain(connection: Connection) -> list[float]:
+        looked = []
+        for statement, parameters in ran:
+            found = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()  # type: ignore[arg-type]
+            steps = [node for node in nodes(found[0]["Plan"]) if node.get("Relation Name") == "outbox"]
+            looked += [(n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) * n["Actual Loops"] for n in steps]
+        return looked
+
+    looked = await hot.database.read(explain)
+    assert looked
+    assert sum(looked) < 20, "of 200,000"
+
+
+async def test_of_a_repository_that_is_not_being_filled_what_waits_is_urgent(hot: Hot) -> None:
+    urgent = SqlOutbox(hot.database, fed=Fed.ENGINE, urgent=True)
+    assert [(entry.repository, entry.name) for entry in await urgent.pending()] == [(BESIDE, "a"), (BESIDE, "b")]

@@ -251,6 +251,7 @@ async def test_urgent_are_the_documents_of_an_index_that_is_not_being_filled(sto
     await projection.apply(history.commit({"a": "1", "b": "1"}))
     await projection.apply(history.commit({"a": "2"}))
     assert (await urgent.depth(), await urgent.pending()) == (0, []), "the index is being filled"
+    assert (await urgent.waits(), await whole.waits(), await whole.waits("default", texts=False)) == (False, True, True)
     await whole.done(await whole.pending())
     await projection.apply(history.commit({"a": "3", "b": "2"}))
     assert [(str(each.kind), each.name) for each in await urgent.pending()] == [("document", "a"), ("document", "b")]
@@ -260,6 +261,9 @@ async def test_urgent_are_the_documents_of_an_index_that_is_not_being_filled(sto
         ("text", "a", 2),
         ("text", "b", 1),
     ]
+    assert (await whole.waits(), await whole.waits("default")) == (True, True)
+    assert (await whole.waits(texts=False), await whole.waits("default", texts=False)) == (False, False), "but texts"
+    assert not await whole.waits("another")
 
 
 async def test_an_index_that_was_not_told_of_a_commit_has_to_be_filled(store: Store) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, delete, func, select, true
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.builds import LIVE_BUILD, find_locked_build
@@ -18,10 +18,11 @@ from registry.adapters.sql.outbox_rows import (
     documents_of,
     entry_of,
     fill,
+    has_some,
+    is_being_filled,
     is_kind,
     is_told,
     kinds_of,
-    not_being_filled,
 )
 from registry.adapters.sql.tables import outbox, repositories
 from registry.domain.catalogue import Fed, OutboxEntry, OutboxKind, SearchDocument, kind_of
@@ -33,6 +34,14 @@ _PENDING = (
     .order_by(outbox.c.sequence)
     .limit(bindparam("limit"))
 )
+_NUMBER = bindparam("number", type_=Integer)
+_OF_NUMBER = (
+    select(outbox)
+    .where(outbox.c.repository_id == _NUMBER)
+    .order_by(outbox.c.name)  # as the index has them: no other entry is looked at
+    .limit(bindparam("limit"))
+)
+_NUMBERED = select(repositories.c.id, repositories.c.name)
 _DONE = delete(outbox).where(dialect.one_of(outbox.c.sequence, "sequences"))
 _DEPTH = select(func.count()).select_from(outbox.join(repositories, repositories.c.id == outbox.c.repository_id))
 
@@ -41,6 +50,10 @@ _OF_REPOSITORY = repositories.c.name == bindparam("repository")
 
 def _rows(connection: Connection, statement: Select[Any], limit: int) -> Sequence[Row[Any]]:
     return connection.execute(statement, {"limit": limit}).all()
+
+
+def _count(connection: Connection, statement: Select[Any]) -> int:
+    return int(connection.execute(statement).scalar_one())
 
 
 def _drop(connection: Connection, repository: RepositoryName, sequences: Sequence[int]) -> None:
@@ -60,29 +73,42 @@ class SqlOutbox:
         self._fed = fed
         self._urgent = urgent
         document, text = (kind_of(fed, kind) for kind in (OutboxKind.DOCUMENT, OutboxKind.TEXT))
-        seen = and_(is_kind([document]), not_being_filled(fed)) if urgent else is_kind(kinds_of(fed))
-        self._pending = [(each, self._of(each, _PENDING.where(seen))) for each in database.every()]
-        # Made once: every search asks, and a statement is prepared by what it is.
-        counted = {True: _DEPTH.where(seen), False: _DEPTH.where(seen, outbox.c.kind != text)}
-        self._depths = {
-            texts: [(each, self._of(each, statement)) for each in database.every()]
-            for texts, statement in counted.items()
-        }
-        self._depth_of = {texts: statement.where(_OF_REPOSITORY) for texts, statement in counted.items()}
+        kinds = [document] if urgent else kinds_of(fed)
+        is_seen = ~is_being_filled(repositories.c.id, fed) if urgent else true()
+        # Made once: they are asked for again and again, and a statement is prepared by what it is.
+        self._pending = self._of_each(_PENDING.where(is_kind(kinds)))
+        self._urgent_of = _OF_NUMBER.where(is_kind([document]), ~is_being_filled(_NUMBER, fed))
+        counted = {True: kinds, False: [kind for kind in kinds if kind != text]}
+        waits = {texts: _NUMBERED.where(has_some(repositories.c.id, some), is_seen) for texts, some in counted.items()}
+        self._depths = {texts: self._of_each(_DEPTH.where(is_kind(some), is_seen)) for texts, some in counted.items()}
+        self._waits = {texts: self._of_each(statement) for texts, statement in waits.items()}
+        self._waits_of = {texts: statement.where(_OF_REPOSITORY) for texts, statement in waits.items()}
 
-    def _of(self, each: Database, statement: Select[Any]) -> Select[Any]:
-        return statement.where(self._database.counts_in(each, repositories.c.name))
+    def _of_each(self, statement: Select[Any]) -> list[tuple[Database, Select[Any]]]:
+        """Each database, with what is asked of it: of several, what counts there."""
+        counts_in = self._database.counts_in
+        return [(each, statement.where(counts_in(each, repositories.c.name))) for each in self._database.every()]
 
     async def pending(self, limit: int = 500) -> list[OutboxEntry]:
-        """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order."""
+        """The oldest entries, one a template; RENEW, documents and SWAP of a repository in this order.
+
+        Of urgent ones, which may come in any order, so many of each repository.
+        """
+        if self._urgent:
+            return await self._urgent_ones(limit)
         found: list[OutboxEntry] = []
         for each, statement in self._pending:
-            if self._urgent:  # these are few, and somebody waits
-                rows = await each.fetch(statement, {"limit": limit})
-            else:
-                asked = partial(_rows, statement=statement, limit=limit)
-                rows = await each.read(asked, deadline=Deadline.BATCH)
-            found += map(entry_of, rows)
+            asked = partial(_rows, statement=statement, limit=limit)
+            found += [entry_of(row, row.repository) for row in await each.read(asked, deadline=Deadline.BATCH)]
+        return found
+
+    async def _urgent_ones(self, limit: int) -> list[OutboxEntry]:
+        """Those are few, and somebody waits: they are looked up where they are, among however many others."""
+        found: list[OutboxEntry] = []
+        for each, statement in self._waits[True]:
+            for repository in await each.fetch(statement, {}):
+                rows = await each.fetch(self._urgent_of, {"number": repository.id, "limit": limit})
+                found += [entry_of(row, repository.name) for row in rows]
         return found
 
     async def documents(self, entries: Sequence[OutboxEntry]) -> list[SearchDocument]:
@@ -120,13 +146,24 @@ class SqlOutbox:
             await self._database.of(repository).write(drop, durability=Durability.PASSING)
             await self._database.told(repository, dialect.FED, repository)
 
-    async def depth(self, repository: RepositoryName | None = None, *, texts: bool = True) -> int:
-        """How many entries wait, of a repository or of all; with or without texts that templates had."""
+    async def depth(self, *, texts: bool = True) -> int:
+        """How many entries wait, with or without texts that templates had. It counts them: ``waits`` is quicker."""
+        # Of some hundred thousand, during a rebuild, that takes longer than a request would wait.
+        counts = [
+            await each.read(partial(_count, statement=statement), deadline=Deadline.BATCH)
+            for each, statement in self._depths[texts]
+        ]
+        return sum(counts)
+
+    async def waits(self, repository: RepositoryName | None = None, *, texts: bool = True) -> bool:
+        """Whether an entry waits, of a repository or of any; with or without texts that templates had."""
         if repository is not None:
-            ((count,),) = await self._database.of(repository).fetch(self._depth_of[texts], {"repository": repository})
-            return int(count)
-        counts = [await each.fetch(statement, {}) for each, statement in self._depths[texts]]
-        return sum(int(count) for ((count,),) in counts)
+            of_repository = self._waits_of[texts]
+            return bool(await self._database.of(repository).fetch(of_repository, {"repository": repository}))
+        for each, statement in self._waits[texts]:
+            if await each.fetch(statement, {}):
+                return True
+        return False
 
     async def fed_at_least(self, repository: RepositoryName) -> int | None:
         """How many documents an index must hold that got all entries so far: those shown, without those that wait.

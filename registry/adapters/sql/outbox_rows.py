@@ -10,14 +10,16 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
+    ScalarSelect,
     and_,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
 )
@@ -38,11 +40,6 @@ _REPLACE = delete(outbox).where(
     dialect.one_of(outbox.c.name, "names"),
 )
 _ADD = insert(outbox).inline()
-_WAITS = select(
-    exists().where(
-        outbox.c.repository_id == bindparam("repository"), outbox.c.kind.in_(bindparam("kinds", expanding=True))
-    )
-)
 MARK = "engine-told"
 _UNMARK = delete(outbox).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == MARK)
 _TOLD = select(outbox.c.ordinal).where(outbox.c.repository_id == bindparam("repository"), outbox.c.kind == MARK)
@@ -63,11 +60,24 @@ DOCUMENTS = (
 )
 
 
-def not_being_filled(fed: Fed) -> ColumnElement[bool]:
-    """Whether the repository of an entry has no new index on the way: into that, everything comes in its order."""
-    marks = outbox.alias()
-    is_mark = or_(*(marks.c.kind == kind_of(fed, kind) for kind in (OutboxKind.RENEW, OutboxKind.SWAP)))
-    return ~exists().where(marks.c.repository_id == outbox.c.repository_id, is_mark)
+def has_some(repository: ColumnElement[int], kinds: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a repository, by its number, has an entry of one of some kinds.
+
+    Each kind is looked up by itself, in the order of the index: during a rebuild the outbox has entries by the hundred
+    thousand, and asked in any other way for one that is not among them PostgreSQL may look at all.
+    """
+    return or_(*(_first_of(repository, kind).is_not(None) for kind in kinds))
+
+
+def _first_of(repository: ColumnElement[int], kind: str) -> ScalarSelect[str]:
+    some = outbox.alias()
+    first = select(some.c.name).where(some.c.repository_id == repository, some.c.kind == kind)
+    return first.order_by(some.c.name).limit(literal_column("1")).scalar_subquery()
+
+
+def is_being_filled(repository: ColumnElement[int], fed: Fed) -> ColumnElement[bool]:
+    """Whether a repository has a new index on the way: into that, everything comes in its order."""
+    return has_some(repository, [kind_of(fed, kind) for kind in (OutboxKind.RENEW, OutboxKind.SWAP)])
 
 
 def is_kind(kinds: Iterable[str]) -> ColumnElement[bool]:
@@ -80,13 +90,13 @@ def kinds_of(fed: Fed) -> list[str]:
     return [kind_of(fed, kind) for kind in OutboxKind]
 
 
-def entry_of(row: Row[Any]) -> OutboxEntry:
-    """The entry of a row of the outbox with its ``repository``."""
+def entry_of(row: Row[Any], repository: RepositoryName) -> OutboxEntry:
+    """The entry of a row of the outbox."""
     kind = OutboxKind(row.kind.rpartition("-")[2])
     if kind is not OutboxKind.TEXT:
-        return OutboxEntry(row.sequence, row.repository, row.name, row.ordinal, kind)
+        return OutboxEntry(row.sequence, repository, row.name, row.ordinal, kind)
     number, _, name = row.name.partition(":")
-    return OutboxEntry(row.sequence, row.repository, TemplateName(name), row.ordinal, kind, int(number))
+    return OutboxEntry(row.sequence, repository, TemplateName(name), row.ordinal, kind, int(number))
 
 
 def mark(connection: Connection, repository_id: int, ordinal: int) -> None:
@@ -148,8 +158,10 @@ def _count_shown(connection: Connection, build: int) -> int:
 
 def any_waits(connection: Connection, repository_id: int) -> bool:
     """Whether the catalogue's own full text still has to get something of the repository."""
-    wanted = {"repository": repository_id, "kinds": kinds_of(Fed.OWN)}
-    return bool(connection.execute(_WAITS, wanted).scalar_one())
+    return bool(connection.execute(_WAITS, {"number": repository_id}).scalar_one())
+
+
+_WAITS = select(has_some(bindparam("number", type_=Integer), kinds_of(Fed.OWN)))
 
 
 def documents_of(
