@@ -127,6 +127,14 @@ async def test_what_the_inside_does(client: httpx.AsyncClient, stocked: Registry
     assert at(after, "outbox_depth") == 0
 
 
+async def test_the_outbox_is_as_deep_as_what_waits(client: httpx.AsyncClient, stocked: Registry) -> None:
+    templates = await stocked.search._outbox.fill(REPOSITORY)  # which nobody feeds for the moment
+    assert templates > 0
+    assert at(await scraped(client), "outbox_depth") == templates + 2, "a mark before them, and one behind"
+    await stocked.indexing.reconcile()
+    assert at(await scraped(client), "outbox_depth") == 0
+
+
 async def test_pushes_by_what_the_gate_said(registry: Registry) -> None:
     registry.git.create(REPOSITORY)
     pusher = Pusher(registry)
