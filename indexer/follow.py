@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from indexer.watch import watch_refs
@@ -17,14 +18,19 @@ log = logging.getLogger(__name__)
 FED_LOOK_SECONDS = 5.0
 """How often a search engine is asked whether it still has everything."""
 
+LOST_LOOK_SECONDS = 5.0
+"""How often the catalogue is asked whether it has lost its tables, or all users."""
+
 
 async def run(registry: Registry) -> None:
     """Reconciles at once, on a timer, and soon after something was away, until cancelled.
 
-    Whoever projects also watches refs, whoever takes the writes keeps repositories packed.
+    Whoever projects also watches refs, whoever takes the writes keeps repositories packed. What the catalogue has lost
+    is made anew by them: the tables, and the first administrator.
     """
     process = registry.process
-    works = [*([_watch_on, _keep_fed] if process.projects else []), *([_maintain] if process.takes_writes else [])]
+    projecting, writing = [_watch_on, _keep_fed, _keep_tables], [_maintain, _keep_administrator]
+    works = [*(projecting if process.projects else []), *(writing if process.takes_writes else [])]
     async with AsyncExitStack() as beside:
         for work in works:
             await beside.enter_async_context(running(work(registry)))
@@ -40,6 +46,34 @@ async def _keep_fed(registry: Registry) -> None:
             await registry.indexing.keep_fed()
         except Exception:
             log.exception("the search indexes could not be looked at, which is tried again")
+
+
+async def _keep_tables(registry: Registry) -> None:
+    async def look() -> None:
+        if await registry.make_missing_tables():
+            log.warning("the catalogue had lost its tables; they are filled from Git")
+            await attempt(registry, None)
+
+    await _look_again_and_again("the catalogue's tables", look)
+
+
+async def _keep_administrator(registry: Registry) -> None:
+    async def look() -> None:
+        if await registry.accounts.restore_administrator():
+            log.warning("the catalogue had lost all users and keys; a new key is in %s", registry.accounts.key_path)
+
+    await _look_again_and_again("the first administrator", look)
+
+
+async def _look_again_and_again(what: str, look: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(LOST_LOOK_SECONDS)
+        try:
+            await look()
+        except PromptuaryError as error:
+            log.debug("%s could not be looked at: %s", what, error.message)
+        except Exception:
+            log.exception("%s could not be looked at, which is tried again", what)
 
 
 async def _maintain(registry: Registry) -> None:

@@ -1,6 +1,6 @@
 """THE composition root: settings in, a registry out. This, ``tiers``, ``disk`` and ``processes`` know the adapters."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -111,6 +111,8 @@ class Registry:
     meters: Meters
     backups: Backups
     pools: Callable[[], Sequence[PoolUse]]
+    make_missing_tables: Callable[[], Awaitable[bool]]
+    """In a catalogue that has lost all of them; whether that was so. Raises Unavailable."""
     snapshots: Snapshots | None
     git_reads: GitReads | None
     """Both where writes come to: the repositories are on the disk, and one process at a time is there for them."""
@@ -243,6 +245,7 @@ def _compose(
         snapshots=_snapshots(tier, git, snapshot) if snapshot is not None else None,
         git_reads=GitReads(git=git, snapshot=snapshot, source=source) if snapshot is not None else None,
         pools=tier.pools,
+        make_missing_tables=tier.make_missing_tables,
     )
 
 

@@ -1,6 +1,6 @@
 """Which adapters a set-up has: settings in, open ports out. ``bootstrap`` makes the services over them."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -79,6 +79,7 @@ class Tier:
     dependencies: tuple[Dependency, ...]
     """The services that are used, for who wants to know how they are."""
     pools: Callable[[], Sequence[PoolUse]]
+    make_missing_tables: Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,4 +236,5 @@ def _over(
             *shared.dependencies,
         ),
         pools=database.pools,
+        make_missing_tables=database.make_missing_tables,
     )

@@ -15,6 +15,7 @@ import redis.asyncio
 from indexer import follow
 from registry.background import running
 from registry.bootstrap import Registry, open_registry
+from registry.domain.access import Scope
 from registry.domain.errors import Unauthenticated, Unavailable
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
@@ -137,9 +138,12 @@ async def test_an_empty_postgresql(
             while await registry.indexing.checkpoint(REPOSITORY) is None:
                 await asyncio.sleep(0.05)
                 assert (await registry.git_reads.read(REPOSITORY, "b", Selector())).version == 2
+            while (new := registry.accounts.key_path.read_text().strip()) == key:
+                await asyncio.sleep(0.1)
+    assert (await registry.accounts.authenticate(new)).scope is Scope.ADMIN
     with pytest.raises(Unauthenticated, match="Make one with: promptuary key create"):
         await registry.accounts.authenticate(key)
-    assert (await registry.accounts.ensure_administrator()).read_text().strip() != key
+    assert not await registry.accounts.restore_administrator(), "there is one"
 
 
 async def test_a_flushed_redis(registry: Registry, pusher: Pusher) -> None:

@@ -102,6 +102,13 @@ class Database(ABC):
     def pools(self) -> tuple[PoolUse, ...]:
         """How its connections are used at the moment."""
 
+    async def make_missing_tables(self) -> bool:
+        """Makes the tables where somebody has taken all of them away since they were made at the start.
+
+        Whether that was so. SQLite's file is this machine's own, and nobody takes it away. Raises Unavailable.
+        """
+        return False
+
     @abstractmethod
     async def close(self) -> None:
         """Lets running work end and closes; the database cannot be used after."""

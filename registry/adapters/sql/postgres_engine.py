@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Row, Select, event
@@ -38,7 +39,7 @@ from registry.adapters.sql.postgres_errors import (
 )
 from registry.adapters.sql.postgres_gathering import Gathering
 from registry.adapters.sql.postgres_hot import HotConnections
-from registry.adapters.sql.postgres_migrate import migrate_server
+from registry.adapters.sql.postgres_migrate import migrate_server, revision_of
 from registry.domain.dependencies import PoolUse
 from registry.ports.dependencies import Dependency
 from registry.ports.tracing import span
@@ -61,6 +62,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, address: str, *, readers: int, seconds: float) -> None:
         self.breaker = Breaker("PostgreSQL", seconds=seconds)
+        self._migrate = partial(migrate_server, address)
         self._seconds = seconds
         self._write_seconds = {
             Deadline.REQUEST: seconds * 10,
@@ -85,6 +87,14 @@ class PostgresDatabase(Database):
         with server_errors():
             await migrate_server(address)
         return cls(address, readers=readers, seconds=seconds)
+
+    async def make_missing_tables(self) -> bool:
+        """Makes the tables where the database has none any more: it was dropped, or is on a new disk."""
+        if await self.read(revision_of) is not None:
+            return False
+        with server_errors():
+            await self._migrate()
+        return True
 
     def dependencies(self) -> tuple[Dependency, ...]:
         """PostgreSQL, as the reads of this process find it."""

@@ -28,7 +28,9 @@ _REASONS = {
     "25P03": "the transaction stood still for too long",
     "25P04": "the transaction took too long",
     "40": "other processes wrote the same rows for too long",
-    UNDEFINED_TABLE: "tables are missing in it: start Promptuary again, and they are made and filled from Git",
+    UNDEFINED_TABLE: "tables are missing in it. Where all are, a running promptuary indexer (or serve) makes them "
+    "within seconds and fills them from Git; where only some are, drop the others too",
+    "3F000": "it has no schema to make tables in: make it with CREATE SCHEMA public",
     "42501": "the user of PROMPTUARY_DATABASE_URL lacks a right: let it own the database",
     "58": "its disk cannot be read or written",
     "XX001": "its data is damaged: restore it, or make an empty one and let it be filled from Git",

@@ -21,7 +21,7 @@ async def migrate_server(address: str) -> None:
     )
     try:
         async with engine.connect() as connection:
-            if await connection.run_sync(_revision) == HEAD:
+            if await connection.run_sync(revision_of) == HEAD:
                 return
         async with engine.begin() as connection:
             await connection.run_sync(_migrate)
@@ -29,7 +29,7 @@ async def migrate_server(address: str) -> None:
         await engine.dispose()
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
     """The revision of the tables; None where there are none."""
     known = connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
     if known is None:
@@ -40,6 +40,6 @@ def _revision(connection: Connection) -> str | None:
 
 def _migrate(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    found = _revision(connection)
+    found = revision_of(connection)
     if found != HEAD:
         upgrade(connection, found, "database")

@@ -64,6 +64,10 @@ class ShardedDatabase(Database):
         ]
         return (*self._main.pools(), *shards)
 
+    async def make_missing_tables(self) -> bool:
+        """Makes them in each where they are missing."""
+        return any([await each.make_missing_tables() for each in self.every()])
+
     async def close(self) -> None:
         """Closes all of them."""
         for each in self.every():
