@@ -205,7 +205,7 @@ def _compose(
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=tier.origins),
         digests=Digests(origins=tier.origins),
-        bundles=Bundles(index=tier.bundles, projection=projection, templates=templates, documents=documents),
+        bundles=Bundles(git=git, index=tier.bundles, projection=projection, templates=templates, documents=documents),
         freshness=Freshness(git=git if process.has_disk else None, indexing=indexing),
         labels=labels,
         promotions=Promotions(git=git, labels=labels, writes=writes, repeats=repeats),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api.dependencies import NO_QUERY, Answers, Label, Name, RegistryDep, Repeatable, Repository, Writer
 from api.documented import WRITE, problems
 from api.freshness import FRESH, FRESH_READ
-from api.indexed import commit_header, indexed_commit
+from api.indexed import commit_header, commit_read
 from api.json_bodies import JsonRoute
 from api.schemas.fields import QueryModel, ReadQuery, Said
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
@@ -27,7 +27,7 @@ async def list_labels(
     registry: RegistryDep, repository: Repository, _query: Annotated[ReadQuery, Query()], response: Response
 ) -> LabelList:
     """Every label and the version of each template that it points to."""
-    response.headers.update(commit_header(await indexed_commit(registry, repository)))
+    response.headers.update(commit_header(await commit_read(registry, repository)))
     return LabelList.from_domain(await registry.labels.list_labels(repository))
 
 
@@ -40,7 +40,7 @@ async def read_label(
     response: Response,
 ) -> LabelTargets:
     """Where one label points."""
-    response.headers.update(commit_header(await indexed_commit(registry, repository)))
+    response.headers.update(commit_header(await commit_read(registry, repository)))
     found = (await registry.labels.list_labels(repository, label)).get(label)
     if not found:
         known = sorted(await registry.labels.list_labels(repository))
@@ -63,7 +63,7 @@ async def read_label_of_template(
     response: Response,
 ) -> LabelState:
     """Where a template's label points, with its moves."""
-    response.headers.update(commit_header(await indexed_commit(registry, repository)))
+    response.headers.update(commit_header(await commit_read(registry, repository)))
     await registry.versions.list_versions(repository, name, limit=1)  # says so where there is no such template either
     version = (await registry.labels.list_labels(repository, label)).get(label, {}).get(name)
     history = await registry.labels.history(repository, label, name)

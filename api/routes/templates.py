@@ -10,7 +10,7 @@ from api.dependencies import Answers, Name, Reader, ReadName, RegistryDep, Repea
 from api.documented import STATE, WRITE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.gateway import HEAD_ONLY
-from api.indexed import commit_header, indexed_commit
+from api.indexed import commit_header, commit_read
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
 from api.schemas.fields import QueryModel, Said, SelectorQuery
@@ -90,7 +90,7 @@ async def list_templates(
     registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """Lists templates, filtered and sorted, in pages."""
-    commit = await indexed_commit(registry, repository)
+    commit = await commit_read(registry, repository)
     page = await registry.templates.list_templates(
         repository, query.filter(), sort=query.sort, limit=query.limit, cursor=query.cursor
     )

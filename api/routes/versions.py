@@ -8,7 +8,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from api.dependencies import ReadName, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
-from api.indexed import commit_header, indexed_commit
+from api.indexed import commit_header, commit_read
 from api.schemas.fields import MAX_NUMBER, QueryInt, ReadQuery
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
@@ -54,7 +54,7 @@ async def read_version(
     response: Response,
 ) -> Version:
     """One version of a template, valid or not, also of a deleted one."""
-    response.headers.update(commit_header(await indexed_commit(registry, repository)))
+    response.headers.update(commit_header(await commit_read(registry, repository)))
     return Version.from_domain(await registry.versions.read(repository, name, number))
 
 
@@ -74,6 +74,6 @@ async def list_versions(
 
     Those of a name that is no more are listed under it, and the answer says where it went: a redirect would hide them.
     """
-    response.headers.update(commit_header(await indexed_commit(registry, repository)))
+    response.headers.update(commit_header(await commit_read(registry, repository)))
     page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor)
     return VersionList.from_domain(page, await registry.versions.removed(repository, name))

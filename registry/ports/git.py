@@ -194,6 +194,18 @@ class Repositories(Protocol):
         ...
 
 
+class Births(Protocol):
+    """Which repositories are born."""
+
+    def has_commits(self, name: RepositoryName) -> bool:
+        """Whether the default branch has commits; so it is taken to be where that is not known here."""
+        ...
+
+
+class BornRepositories(Repositories, Births, Protocol):
+    """The same repositories, and which of them are born."""
+
+
 class Upkeep(Protocol):
     """Keeping repositories quick. Both are long, and safe beside readers and writers."""
 

@@ -13,7 +13,9 @@ from registry.domain.labels import LATEST
 from registry.domain.selectors import Selector
 from registry.ports.bundles import BundleIndex, BundleRows
 from registry.ports.catalogue import TemplateIndex
+from registry.ports.git import Births
 from registry.ports.projection import Projection
+from registry.services.repositories import require_unborn
 from registry.services.template_documents import TemplateDocuments
 from registry.services.template_source import Shown
 from registry.services.templates import ANSWER_FORMAT, TemplateRead, make_read, parse_rules
@@ -49,8 +51,15 @@ class Bundles:
     """Bundles of the default branch."""
 
     def __init__(
-        self, *, index: BundleIndex, projection: Projection, templates: TemplateIndex, documents: TemplateDocuments
+        self,
+        *,
+        git: Births,
+        index: BundleIndex,
+        projection: Projection,
+        templates: TemplateIndex,
+        documents: TemplateDocuments,
     ) -> None:
+        self._git = git
         self._index = index
         self._projection = projection
         self._templates = templates
@@ -59,9 +68,12 @@ class Bundles:
     async def find(self, repository: RepositoryName, label: LabelName | None, folder: str | None) -> Bundle:
         """The bundle of a label, without one that of the repository's default; only what lies below ``folder``.
 
-        Raises LabelNotFound where no template carries the label, BadRequest where there are too many.
+        Raises LabelNotFound where no template carries the label, BadRequest where there are too many, Unavailable where
+        the catalogue was emptied.
         """
         wanted, rows = await self._rows(repository, label, folder)
+        if rows.commit is None:
+            require_unborn(self._git, repository)
         if len(rows.members) > MOST:
             raise BadRequest(
                 f"There are more than {MOST} templates, which one bundle does not hold: ask for a folder= at a time."

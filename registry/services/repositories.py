@@ -5,16 +5,22 @@ import difflib
 from registry.domain.errors import RepositoryNotFound, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.names import repository_name
-from registry.ports.git import Repositories
+from registry.ports.git import Births, BornRepositories
 
 DEFAULT = RepositoryName("default")
 """The repository that a fresh server has."""
 
 
+def require_unborn(git: Births, repository: RepositoryName) -> None:
+    """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost."""
+    if git.has_commits(repository):
+        raise Unavailable(f"The templates of {repository} are still being read from Git. Try again soon.")
+
+
 class RepositoryService:
     """Which repositories there are."""
 
-    def __init__(self, *, git: Repositories) -> None:
+    def __init__(self, *, git: BornRepositories) -> None:
         self._git = git
 
     def names(self) -> list[RepositoryName]:
@@ -35,6 +41,10 @@ class RepositoryService:
             return name not in self._git.names()
         except Unavailable:
             return False
+
+    def require_unborn(self, name: RepositoryName) -> None:
+        """Raises Unavailable where a repository that the catalogue has nothing of has commits."""
+        require_unborn(self._git, name)
 
     def create(self, name: str) -> RepositoryName:
         """Makes a bare repository. Raises RepositoryExists, BadRequest, Unavailable."""

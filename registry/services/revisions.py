@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from registry.domain.catalogue import VersionEntry
-from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, Unavailable, VersionNotFound
+from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, VersionNotFound
 from registry.domain.graph import Closure, closure_digest
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.importing.commits import imported_subject
@@ -17,7 +17,8 @@ from registry.domain.registry_file import read_registry_file
 from registry.domain.selectors import Selector
 from registry.domain.template import Status
 from registry.ports.catalogue import TemplateIndex, VersionIndex
-from registry.ports.git import GitStore, Repositories
+from registry.ports.git import BornRepositories, GitStore
+from registry.services.repositories import require_unborn
 from registry.services.tree_changes import REGULAR, RULES_PATH, read_file
 
 PAGE = 100
@@ -26,7 +27,7 @@ PAGE = 100
 class Revisions:
     """States that are read by ``ref`` or ``at``; without a version, the whole closure comes from the commit's tree."""
 
-    def __init__(self, *, git: Repositories, templates: TemplateIndex, versions: VersionIndex) -> None:
+    def __init__(self, *, git: BornRepositories, templates: TemplateIndex, versions: VersionIndex) -> None:
         self._git = git
         self._templates = templates
         self._versions = versions
@@ -50,13 +51,8 @@ class Revisions:
             return await self._newest(repository, store, commit, name, drafts=label is not None)
 
     def require_unborn(self, repository: RepositoryName) -> None:
-        """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost.
-
-        On a replica, which cannot look, always: the Git node answers then.
-        """
-        with self._git.open(repository) as store:
-            if store.resolve(self._git.default_branch(repository)) is not None:
-                raise Unavailable(f"The templates of {repository} are still being read from Git. Try again soon.")
+        """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost."""
+        require_unborn(self._git, repository)
 
     async def _commit(self, repository: RepositoryName, store: GitStore, selector: Selector) -> CommitId:
         """The commit; one that only its id names must be reachable from a branch or tag."""

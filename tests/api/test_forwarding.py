@@ -28,7 +28,7 @@ from registry.domain.access import Scope as KeyScope
 from registry.domain.dependencies import Circuit
 from registry.domain.errors import Unavailable
 from registry.domain.ids import UserName
-from registry.ports.git import Repositories
+from registry.ports.git import BornRepositories
 from registry.services.accounts import Accounts
 from registry.services.freshness import Freshness
 from registry.services.repositories import RepositoryService
@@ -125,7 +125,7 @@ async def replica(git: GitSide, port: int) -> AsyncIterator[Setting]:
             gateway,
             node=node,
             freshness=cast("Freshness", Nowhere()),
-            repositories=RepositoryService(git=cast("Repositories", OnlyDefault())),
+            repositories=RepositoryService(git=cast("BornRepositories", OnlyDefault())),
         )
         observed = Observed(forwarding, request_ids=RequestIds(), meters=meters)
         yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)

@@ -5,7 +5,10 @@ import asyncio
 import httpx
 import pytest
 
+from api.answer_cache import BACKSTOP_SECONDS
 from registry.bootstrap import Registry
+from tests.pushing import MAIN, REPOSITORY
+from tests.running import git
 from tests.stock import TRIAGE, write_files
 
 
@@ -178,6 +181,22 @@ async def test_suggestions(client: httpx.AsyncClient) -> None:
     assert [each["name"] for each in korean] == ["고객지원/환불"]
     assert (await client.get("/search/suggestions")).json() == {"suggestions": [], "degraded": False}
     assert (await client.get("/search/suggestions?q=tri&limit=0")).status_code == 400
+
+
+async def test_an_emptied_catalogue_is_no_empty_registry(client: httpx.AsyncClient, stocked: Registry) -> None:
+    bundle = await client.get("/bundle")
+    assert bundle.json()["templates"]
+    await stocked.indexing._projection.drop(REPOSITORY)
+    name = "support/triage"
+    lost = ["/templates", "/labels", "/labels/production", f"/labels/production/{name}", f"/versions/{name}"]
+    for path in (*lost, f"/versions/{name}/1", "/bundle?label=production"):
+        answer = await client.get(path)
+        assert (answer.status_code, "still being read from Git" in answer.text) == (503, True), path
+    await asyncio.sleep(BACKSTOP_SECONDS)  # for so long an answer is as good as new
+    again = await client.get("/bundle")
+    assert (again.status_code, again.content, again.headers["promptuary-degraded"]) == (200, bundle.content, "cache")
+    git(stocked.git.path(REPOSITORY), "update-ref", "-d", MAIN)
+    assert (await client.get("/templates")).json()["templates"] == [], "now it has no commit"
 
 
 async def test_everything_is_found_page_by_page(client: httpx.AsyncClient) -> None:

@@ -28,7 +28,7 @@ from registry.domain.errors import (
 )
 from registry.domain.ids import ZERO_COMMIT, BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import FileMode, LineRun, RefUpdate, Signature
-from registry.ports.git import GitStore, Repositories
+from registry.ports.git import BornRepositories, GitStore, Repositories
 
 NAME = RepositoryName("prompts")
 MAIN = RefName("refs/heads/main")
@@ -481,9 +481,11 @@ def test_a_lock_left_by_a_killed_writer_is_broken_a_fresh_one_is_not(
     assert sweep_locks(repositories.path(NAME), -1) == [lock]
 
 
-def test_a_crash_before_the_move_leaves_a_clean_repository(repositories: Repositories) -> None:
+def test_a_crash_before_the_move_leaves_a_clean_repository(repositories: BornRepositories) -> None:
+    assert not repositories.has_commits(NAME)
     with repositories.open(NAME) as store:
         tip = land(store, {"a": b"1"})
+    assert repositories.has_commits(NAME)
     child = os.fork()
     if child == 0:
         with repositories.open(NAME) as store:

@@ -24,15 +24,17 @@ async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(dat
     projection = SqlProjection(database)
     await projection.put_refs(EMPTY, {})
     await known.refresh()
-    assert known.is_projected()
+    assert (known.is_projected(), known.has_commits(EMPTY)) == (True, False)
     await projection.put_refs(DEFAULT, {RefName("refs/heads/main"): CommitId("a" * 40)})
     await known.refresh()
     assert (known.names(), known.is_projected()) == ([DEFAULT, EMPTY], False)
+    assert (known.has_commits(DEFAULT), known.has_commits(EMPTY)) == (True, False)
     assert known.default_branch(EMPTY) == "refs/heads/main"
     await database.write(lambda connection: connection.exec_driver_sql("DELETE FROM refs"))
     await database.write(lambda connection: connection.exec_driver_sql("DELETE FROM repositories"))
     await known.refresh()
     assert (known.names(), known.is_projected()) == ([DEFAULT, EMPTY], False)
+    assert known.has_commits(EMPTY), "nobody can say here that it has none"
     await database.close()
     with pytest.raises(Unavailable):
         await known.refresh()

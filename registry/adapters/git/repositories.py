@@ -130,6 +130,11 @@ class LocalRepositories:
             known = self._default_branches[name] = self._read_default_branch(name)
         return known
 
+    def has_commits(self, name: RepositoryName) -> bool:
+        """Whether the default branch has commits."""
+        with self.open(name) as store:
+            return store.resolve(self.default_branch(name)) is not None
+
     def _read_default_branch(self, name: RepositoryName) -> RefName:
         path = self.path(name)
         with driver_errors("read HEAD", path):

@@ -36,6 +36,7 @@ class KnownRepositories:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._branches: dict[RepositoryName, RefName] | None = None
+        self._unborn: frozenset[RepositoryName] = frozenset()
         self._projected = False
 
     @asynccontextmanager
@@ -66,6 +67,7 @@ class KnownRepositories:
         emptied = [each for each, rows in found if not rows]
         kept = {name: ref for name, ref in (self._branches or {}).items() if self._database.of(name) in emptied}
         self._branches = kept | {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
+        self._unborn = frozenset(RepositoryName(row.name) for row in rows if row.ref is None and not row.has_refs)
         self._projected = bool(rows) and all(row.ref is not None or not row.has_refs for row in rows)
 
     def is_projected(self) -> bool:
@@ -88,6 +90,10 @@ class KnownRepositories:
     def default_branch(self, name: RepositoryName) -> RefName:
         """The default branch as it was projected."""
         return (self._branches or {}).get(name, UNBORN)
+
+    def has_commits(self, name: RepositoryName) -> bool:
+        """Whether Git has commits of it; of what the catalogue does not know now that is taken for granted."""
+        return name not in self._unborn
 
     def create(self, name: RepositoryName, *, default_branch: str = "main") -> None:  # noqa: ARG002 - the port's
         """Raises Unavailable: repositories are made on the Git node."""
