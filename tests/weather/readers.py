@@ -19,8 +19,6 @@ class Readers:
     """Reads templates by name, again and again, and keeps what did not come, or not as it was pushed."""
 
     front: Running
-    pausing: threading.Event = field(default_factory=threading.Event)
-    """While it is set nothing is read."""
     cold: bool = True
     """Whether those are read, too, that may have to come from Git."""
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -31,9 +29,6 @@ class Readers:
     def read(self) -> None:
         """Until it is told to stop."""
         while not self.stopping.is_set():
-            if self.pausing.is_set():
-                time.sleep(0.02)
-                continue
             name = random.choice(COLD if self.cold and random.random() < COLD_SHARE else HOT)
             selector = random.choice(({}, {"label": "latest"}, {"version": "1"}))
             started = time.monotonic()

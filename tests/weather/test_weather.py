@@ -83,11 +83,9 @@ async def lose(weather: Weather) -> None:
     await weather.writes_again()
     weather.load.pausing.set()  # what is written would show the loss: the timers alone have to find it
     await weather.verified(time.monotonic(), LOSS_SECONDS)
-    weather.readers.pausing.set()
     await weather.lose("postgres")
     await weather.verified(time.monotonic(), LOSS_SECONDS)
     weather.load.pausing.clear()
-    weather.readers.pausing.clear()
     await weather.writes_again()
 
 
