@@ -126,6 +126,7 @@ QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
 
 async def plan_of(hot: Hot, name: str) -> list[str]:
     """The steps of everything that a query runs, each once."""
+    LATER.commit({"f/a": "another text, so that there is a version"})
     LATER.tip, LATER.ordinal = History().commit().commit, 1
     hot.statements.clear()
     await QUERIES[name](hot.database)

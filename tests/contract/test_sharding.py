@@ -4,9 +4,12 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import bindparam, func, select
@@ -19,20 +22,25 @@ from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.sharding import ShardedDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
-from registry.bootstrap import open_registry
+from registry.bootstrap import Registry, open_registry
 from registry.disk import health_of
 from registry.domain.health import Grade
 from registry.domain.ids import RepositoryName
 from registry.domain.reads import ReadState
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
+from registry.services.projecting import COMMITS_AT_ONCE
 from registry.services.search_feed import SearchFeed
 from registry.settings import Settings
+from tests.backing import elasticsearch_url
 from tests.contract.test_read_ledger import FRIDAY
 from tests.databases import address_of, fetch_sql, migrated_database
+from tests.indexes import forget_indexes
 from tests.projected import History
 from tests.stock import DEFAULT, stock, write_files
 
+COMMITS = COMMITS_AT_ONCE + 50
+"""Two batches of a replay."""
 ONE, TWO = RepositoryName("one"), RepositoryName("two")
 PROMPTUARY = Path(sys.executable).with_name("promptuary")
 
@@ -145,6 +153,78 @@ async def test_a_repository_is_moved_and_then_lies_there_alone(addresses: tuple[
     assert fetch_sql("SELECT 1 FROM search_indexes WHERE repository = 'default'", address=main) == []
 
 
+@pytest.fixture
+def searching() -> Iterator[dict[str, str]]:
+    """The settings of an Elasticsearch that searches in both places."""
+    settings = {"elasticsearch_url": elasticsearch_url(), "namespace": f"move-{uuid4().hex[:8]}"}
+    yield settings
+    forget_indexes(settings["elasticsearch_url"], settings["namespace"])
+
+
+async def test_a_move_that_is_killed_is_begun_again_and_one_leads_back(
+    addresses: tuple[str, str], tmp_path: Path, searching: dict[str, str]
+) -> None:
+    main, shard = addresses
+    many = RepositoryName("many")
+    given = {"data": tmp_path / "data", "sample": False, "render_workers": 1, "database_seconds": 10, **searching}
+    before = Settings(**given, database_url=main, database_shards=f"b={shard}")
+    after = Settings(**given, database_url=main, database_shards=f"b={shard}", database_places="many=b")
+    async with open_registry(before) as registry:
+        registry.git.create(many)
+        make_commits(registry.git.path(many), COMMITS)
+        await registry.indexing.reconcile()
+        async with locked_outbox(shard):  # which the last batch alone writes to
+            with start_move(before, "many", "b") as moving:
+                while not fetch_sql("SELECT 1 FROM repositories WHERE staged_build IS NOT NULL", address=shard):
+                    assert moving.poll() is None, moving.communicate()
+                    await asyncio.sleep(0.02)
+                moving.kill()
+        assert fetch_sql("SELECT live_build FROM repositories WHERE name = 'many'", address=shard)[0][0] is None
+        assert await registry.verifying.verify(many) == [], "the old place has everything"
+        moved = run_move(before, "many", "b")
+        assert moved.returncode == 0, moved.stderr
+    async with open_registry(after) as registry:
+        await assert_whole(registry, many)
+        assert run_move(after, "many", "b", "--tidy").returncode == 0
+        assert ("many" in names_in(main), "many" in names_in(shard)) == (False, True)
+        back = run_move(after, "many", "main")
+        assert back.returncode == 0, back.stderr
+        assert "PROMPTUARY_DATABASE_PLACES=''" in back.stdout
+    async with open_registry(before) as registry:
+        await assert_whole(registry, many)
+        assert run_move(before, "many", "main", "--tidy").returncode == 0
+        assert ("many" in names_in(main), "many" in names_in(shard)) == (True, False)
+        await assert_whole(registry, many)
+
+
+async def assert_whole(registry: Registry, repository: RepositoryName) -> None:
+    await registry.indexing.reconcile()
+    assert (await registry.templates.read(repository, "a", Selector())).version == COMMITS
+    assert not (await registry.search.search(Query(repository, "number"))).degraded
+    assert await registry.verifying.verify(repository) == []
+
+
+@asynccontextmanager
+async def locked_outbox(address: str) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(address)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE outbox IN EXCLUSIVE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+def make_commits(bare: Path, count: int) -> None:
+    """A branch on which each commit changes one template."""
+    script = ""
+    for number in range(count):
+        text = f"schema: prompt/v1\ntype: text\ntext: number {number}\n"
+        script += f"commit refs/heads/main\ncommitter A <a@b.c> {1_760_000_000 + number} +0000\ndata 1\nc\n"
+        script += f"M 100644 inline prompts/a.prompt.yaml\ndata {len(text)}\n{text}\n"
+    subprocess.run(["git", "-C", str(bare), "fast-import", "--quiet"], input=script.encode(), check=True)
+
+
 def ill_of(settings: Settings) -> dict[tuple[str, str], str]:
     """What ``promptuary doctor`` finds that is not well with the catalogue, by subject and check."""
     health, about = health_of(settings), {"postgresql", "catalogue", "catalogue-pages", "search", "rebuild", "index"}
@@ -158,8 +238,15 @@ def ill_of(settings: Settings) -> dict[tuple[str, str], str]:
 
 
 def run_move(settings: Settings, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    with start_move(settings, *arguments) as moving:
+        out, err = moving.communicate(timeout=120)
+    return subprocess.CompletedProcess(moving.args, moving.returncode, out, err)
+
+
+def start_move(settings: Settings, *arguments: str) -> "subprocess.Popen[str]":
     assert settings.database_url is not None
     assert settings.database_shards is not None
+    searching = settings.elasticsearch_url
     environment = {
         "PATH": "/usr/bin:/bin",
         "PROMPTUARY_DATA": str(settings.data),
@@ -167,9 +254,11 @@ def run_move(settings: Settings, *arguments: str) -> "subprocess.CompletedProces
         "PROMPTUARY_DATABASE_SHARDS": settings.database_shards.get_secret_value(),
         "PROMPTUARY_DATABASE_PLACES": settings.database_places or "",
         "PROMPTUARY_DATABASE_SECONDS": "10",
+        "PROMPTUARY_NAMESPACE": settings.namespace,
+        **({"PROMPTUARY_ELASTICSEARCH_URL": searching.get_secret_value()} if searching is not None else {}),
     }
     command = [str(PROMPTUARY), "index", "move", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 async def test_the_pools_of_all_databases_are_told(two: Two) -> None:
