@@ -106,6 +106,21 @@ async def test_what_breaks_off_leaves_what_is_held(path: Path) -> None:
         assert len(rows) == 1, "nothing is left of what broke off"
 
 
+async def test_no_read_walks_all_versions(path: Path) -> None:
+    asked: list[str] = []
+    async with SqliteVersionSnapshot(path) as snapshot:
+        await snapshot.put(R, [numbered(1)], Position(1, commit="c" * 40))
+        await snapshot._run(lambda db: db.set_trace_callback(asked.append))
+        await snapshot.find(R, "support/환불", 1)
+        await snapshot.newest(R, "support/환불", 5)
+        await snapshot._run(lambda db: db.set_trace_callback(None))
+        for statement in asked:
+            plan = await snapshot._run(lambda db, text=statement: db.execute(f"EXPLAIN QUERY PLAN {text}").fetchall())
+            assert any("SEARCH versions USING PRIMARY KEY (build=? AND name=?" in row[3] for row in plan), plan
+            assert not any("TEMP B-TREE" in row[3] for row in plan), plan
+    assert len(asked) == 2
+
+
 async def test_it_outlasts_the_process(path: Path) -> None:
     async with SqliteVersionSnapshot(path) as first:
         await first.put(R, [numbered(1)], Position(1, commit="c" * 40))

@@ -34,9 +34,10 @@ CREATE TABLE versions (
 """
 _USED = "SELECT id FROM builds WHERE repository = ? AND used"
 _VERSION = """
-SELECT name, versions.number, versions.ordinal, versions."commit", valid, cause, moved_from
-FROM versions JOIN builds ON build = id WHERE repository = ? AND used AND name = ?
+SELECT name, number, ordinal, "commit", valid, cause, moved_from FROM versions
+WHERE build = (SELECT id FROM builds WHERE repository = ? AND used) AND name = ?
 """
+"""No join: for one SQLite walks all versions, or sorts."""
 _SWEEP = """
 DELETE FROM versions WHERE build = :build AND (name, number) IN (
   SELECT name, number FROM versions WHERE build = :build LIMIT :limit
@@ -109,13 +110,13 @@ class SqliteVersionSnapshot:
     async def find(self, repository: RepositoryName, name: TemplateName, number: int) -> NumberedCommit | None:
         """One version."""
         asked = (repository, name, number)
-        row = await self._run(lambda db: db.execute(f"{_VERSION} AND versions.number = ?", asked).fetchone())
+        row = await self._run(lambda db: db.execute(f"{_VERSION} AND number = ?", asked).fetchone())
         return _numbered(row) if row is not None else None
 
     async def newest(self, repository: RepositoryName, name: TemplateName, limit: int) -> list[NumberedCommit]:
         """The newest versions of a template, newest first, the invalid ones too."""
         asked = (repository, name, limit)
-        statement = f"{_VERSION} ORDER BY versions.number DESC LIMIT ?"
+        statement = f"{_VERSION} ORDER BY number DESC LIMIT ?"
         return [_numbered(row) for row in await self._run(lambda db: db.execute(statement, asked).fetchall())]
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
