@@ -65,7 +65,8 @@ class Forwarding:
         noun = rest.partition("/")[0]
         is_read = noun in _READ_HERE if method in READING else method == "POST" and noun == _RENDER
         # One that is not known here may be new, or not projected yet: the Git node has it, or says that there is none.
-        if not is_read or self._repositories.lacks(repository):
+        # It says, too, whether there is nothing to show of one that has drafts alone.
+        if not is_read or self._repositories.is_unclear(repository):
             return False
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if not _OF_GIT.isdisjoint(query):

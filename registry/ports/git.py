@@ -197,8 +197,8 @@ class Repositories(Protocol):
 class Births(Protocol):
     """Which repositories are born."""
 
-    def has_commits(self, name: RepositoryName) -> bool:
-        """Whether the default branch has commits; so it is taken to be where that is not known here."""
+    def has_commits(self, name: RepositoryName) -> bool | None:
+        """Whether the default branch has commits; None where only the Git node can say that."""
         ...
 
 

@@ -13,7 +13,7 @@ DEFAULT = RepositoryName("default")
 
 def require_unborn(git: Births, repository: RepositoryName) -> None:
     """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost."""
-    if git.has_commits(repository):
+    if git.has_commits(repository) is not False:
         raise Unavailable(f"The templates of {repository} are still being read from Git. Try again soon.")
 
 
@@ -35,10 +35,13 @@ class RepositoryService:
         nearest = difflib.get_close_matches(name, known, n=3)
         raise RepositoryNotFound(f"There is no repository {name!r}.", nearest=nearest)
 
-    def lacks(self, name: str) -> bool:
-        """Whether none of that name is known here; not where nothing is known yet, which whoever asks is told."""
+    def is_unclear(self, name: str) -> bool:
+        """Whether only the Git node can say what there is of it: no such name, or no branch to show, is known here.
+
+        Not where nothing is known yet, which whoever asks is told.
+        """
         try:
-            return name not in self._git.names()
+            return name not in self._git.names() or self._git.has_commits(RepositoryName(name)) is None
         except Unavailable:
             return False
 

@@ -71,12 +71,16 @@ class Nowhere:
         return False
 
 
-class OnlyDefault:
-    """Knows one repository."""
+class Known:
+    """Knows two repositories; of one it knows drafts alone."""
 
     def names(self) -> list[str]:
-        """Its name."""
-        return ["default"]
+        """Their names."""
+        return ["default", "drafts"]
+
+    def has_commits(self, name: str) -> bool | None:
+        """Whether there are any on the default branch, where that is known."""
+        return True if name == "default" else None
 
 
 async def away(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -125,7 +129,7 @@ async def replica(git: GitSide, port: int) -> AsyncIterator[Setting]:
             gateway,
             node=node,
             freshness=cast("Freshness", Nowhere()),
-            repositories=RepositoryService(git=cast("BornRepositories", OnlyDefault())),
+            repositories=RepositoryService(git=cast("BornRepositories", Known())),
         )
         observed = Observed(forwarding, request_ids=RequestIds(), meters=meters)
         yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)
@@ -145,9 +149,12 @@ async def test_a_head_that_git_has_to_answer_stays_one(setting: Setting) -> None
     assert setting.meters.statuses["HEAD", "forwarded", 200] == 1
 
 
-async def test_only_the_git_node_can_say_that_there_is_no_such_repository(setting: Setting) -> None:
+@pytest.mark.parametrize("name", ["new", "drafts"])
+async def test_only_the_git_node_can_say_that_there_is_no_such_repository_or_nothing_in_it(
+    setting: Setting, name: str
+) -> None:
     for noun in ("search", "labels", "versions/a"):
-        known, unknown = f"/api/v1/repositories/default/{noun}", f"/api/v1/repositories/new/{noun}"
+        known, unknown = f"/api/v1/repositories/default/{noun}", f"/api/v1/repositories/{name}/{noun}"
         assert (await setting.say(request("GET", known, "Connection: close")))[:12] == b"HTTP/1.1 503"
         assert (await setting.say(request("GET", unknown, "Connection: close"))).endswith(b"from Git")
         assert setting.git.asked.pop() == f"GET {unknown}"

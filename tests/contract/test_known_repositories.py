@@ -9,6 +9,7 @@ from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.projection import SqlProjection
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.services.repositories import RepositoryService
 
 DEFAULT, EMPTY = RepositoryName("default"), RepositoryName("empty")
 
@@ -39,6 +40,19 @@ async def test_names_come_from_the_catalogue_and_stay_known_while_it_is_away(dat
     with pytest.raises(Unavailable):
         await known.refresh()
     assert known.names() == [DEFAULT, EMPTY]
+
+
+async def test_a_repository_of_drafts_alone_is_left_to_the_git_node(database: Database) -> None:
+    known, projection = KnownRepositories(database), SqlProjection(database)
+    repositories = RepositoryService(git=known)
+    for ref in ("refs/heads/draft", "refs/heads/master", "refs/tags/v1"):
+        await projection.put_refs(EMPTY, {RefName(ref): CommitId("a" * 40)})
+        await known.refresh()
+        assert (known.has_commits(EMPTY), repositories.is_unclear(EMPTY)) == (None, True)
+        assert known.is_projected(), "there is nothing to wait for"
+    await projection.put_refs(EMPTY, {RefName("refs/heads/main"): CommitId("a" * 40), RefName(ref): CommitId("a" * 40)})
+    await known.refresh()
+    assert (known.has_commits(EMPTY), repositories.is_unclear(EMPTY), known.is_projected()) == (True, False, False)
 
 
 @pytest.mark.parametrize(

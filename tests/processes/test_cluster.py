@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from registry.adapters.breakers import THRESHOLD
+from registry.adapters.sql.known_repositories import REFRESH_SECONDS
 from tests.backing import elasticsearch_url
 from tests.cluster import Cluster, make_cluster
-from tests.databases import address_of, empty, migrated_database
+from tests.databases import address_of, empty, fetch_sql, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
 TAKEOVER_SECONDS = 5.0
@@ -94,6 +95,32 @@ def test_git_works_through_a_replica(cluster: Cluster, tmp_path: Path) -> None:
     pushed = run_git(clone, "push", replica.git_url, f"{refused}:refs/heads/main")
     assert pushed.returncode != 0
     assert b"prompts/a/c.prompt.yaml:2:" in pushed.stderr
+
+
+def test_a_repository_that_has_drafts_alone_is_empty_on_a_replica_too(cluster: Cluster, tmp_path: Path) -> None:
+    assert cluster.git.command("init", "drafts").returncode == 0
+    replica, clone = cluster.replicas[0], tmp_path / "clone"
+    url = replica.git_url.replace("default.git", "drafts.git")
+    git(tmp_path, "init", "-q", "--bare", str(clone))
+    made = commit(clone, None, {"prompts/a/b.prompt.yaml": text_template("a draft")})
+    assert (pushed := run_git(clone, "push", url, f"{made}:refs/heads/draft")).returncode == 0, pushed.stderr
+
+    def read(noun: str) -> tuple[int, dict[str, object]]:
+        status, _, answer = replica.call("GET", f"/api/v1/repositories/drafts/{noun}")
+        return status, answer
+
+    recorded = "SELECT 1 FROM refs WHERE ref = 'refs/heads/draft'"
+    address = cluster.git.settings["PROMPTUARY_DATABASE_URL"]
+    until(lambda: fetch_sql(recorded, address=address) != [], TAKEOVER_SECONDS, "the draft was not recorded")
+    time.sleep(REFRESH_SECONDS + 0.5)
+    nouns = ("templates", "labels", "bundle", "search?q=draft", "search/suggestions?q=draft")
+    assert {noun: read(noun)[0] for noun in nouns} == dict.fromkeys(nouns, 200)
+    assert (read("templates")[1]["templates"], read("versions/a/b")[0]) == ([], 404)
+    assert read("search?q=draft")[1]["hits"] == []
+    replica.kill()
+    replica.start()  # which waits until it is ready
+    assert (pushed := run_git(clone, "push", url, f"{made}:refs/heads/main")).returncode == 0, pushed.stderr
+    until(lambda: read("templates")[1].get("templates") != [], TAKEOVER_SECONDS, "main is not listed")
 
 
 def test_another_indexer_takes_over(cluster: Cluster) -> None:

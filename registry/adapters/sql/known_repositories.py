@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.tables import builds, refs, repositories
@@ -21,10 +21,13 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 2.0
 UNBORN = RefName("refs/heads/main")
 
-_HAS_REFS = select(refs.c.ref).where(refs.c.repository_id == repositories.c.id).exists()
-_NAMES = select(repositories.c.name, builds.c.ref, _HAS_REFS.label("has_refs")).outerjoin(
-    builds, builds.c.id == repositories.c.live_build
-)
+_REFS = select(refs.c.ref).where(refs.c.repository_id == repositories.c.id)
+_NAMES = select(
+    repositories.c.name,
+    builds.c.ref,
+    _REFS.exists().label("has_refs"),
+    _REFS.where(refs.c.ref == UNBORN).exists().label("has_main"),
+).outerjoin(builds, builds.c.id == repositories.c.live_build)
 
 
 class KnownRepositories:
@@ -36,7 +39,7 @@ class KnownRepositories:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._branches: dict[RepositoryName, RefName] | None = None
-        self._unborn: frozenset[RepositoryName] = frozenset()
+        self._births: dict[RepositoryName, bool | None] = {}
         self._projected = False
 
     @asynccontextmanager
@@ -67,8 +70,8 @@ class KnownRepositories:
         emptied = [each for each, rows in found if not rows]
         kept = {name: ref for name, ref in (self._branches or {}).items() if self._database.of(name) in emptied}
         self._branches = kept | {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
-        self._unborn = frozenset(RepositoryName(row.name) for row in rows if row.ref is None and not row.has_refs)
-        self._projected = bool(rows) and all(row.ref is not None or not row.has_refs for row in rows)
+        self._births = {RepositoryName(row.name): _birth(row) for row in rows}
+        self._projected = bool(rows) and all(row.ref is not None or not row.has_main for row in rows)
 
     def is_projected(self) -> bool:
         """Whether there are repositories, and everything was projected that the catalogue knows of them."""
@@ -91,9 +94,12 @@ class KnownRepositories:
         """The default branch as it was projected."""
         return (self._branches or {}).get(name, UNBORN)
 
-    def has_commits(self, name: RepositoryName) -> bool:
-        """Whether Git has commits of it; of what the catalogue does not know now that is taken for granted."""
-        return name not in self._unborn
+    def has_commits(self, name: RepositoryName) -> bool | None:
+        """Whether the default branch has commits; of what the catalogue does not know now that is taken for granted.
+
+        None where nothing but other refs was recorded: drafts of an unborn branch, or one that is not called main.
+        """
+        return self._births.get(name, True)
 
     def create(self, name: RepositoryName, *, default_branch: str = "main") -> None:  # noqa: ARG002 - the port's
         """Raises Unavailable: repositories are made on the Git node."""
@@ -117,6 +123,12 @@ class KnownRepositories:
     def maintain(self, name: RepositoryName) -> None:
         """Raises Unavailable: maintenance is the Git node's."""
         _elsewhere(name)
+
+
+def _birth(row: Row[Any]) -> bool | None:
+    if row.ref is not None or row.has_main:
+        return True
+    return None if row.has_refs else False
 
 
 def _elsewhere(name: RepositoryName) -> NoReturn:
