@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from registry.domain.catalogue import Checkpoint
 from registry.domain.errors import BadRequest, Unavailable
@@ -17,6 +17,14 @@ log = logging.getLogger(__name__)
 LONGEST_QUERY = 1_000
 KEPT_HITS = 4_000
 """How many hits of answers are kept at most, all together."""
+
+KEPT_SECONDS = 10.0
+"""How long: an index that lost something is filled anew for the same checkpoint, and its answers are others then."""
+
+FED_SECONDS = 1.0
+"""How long it is believed that an index has everything, so that not every search has the outbox looked at."""
+
+_FED = 10_000
 
 AGAIN = "begin again without a cursor"
 
@@ -34,10 +42,10 @@ class Search:
         self._index = index
         self._outbox = outbox
         self._fallback = fallback
-        self._kept: LRUCache[tuple[Query, Checkpoint], SearchPage] = LRUCache(
-            KEPT_HITS, getsizeof=lambda page: len(page.hits) + 1
+        self._kept: TTLCache[tuple[Query, Checkpoint], SearchPage] = TTLCache(
+            KEPT_HITS, KEPT_SECONDS, getsizeof=lambda page: len(page.hits) + 1
         )
-        self._fed: dict[tuple[RepositoryName, bool], Checkpoint] = {}
+        self._fed: TTLCache[tuple[RepositoryName, bool], Checkpoint] = TTLCache(_FED, FED_SECONDS)
 
     async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facets. Raises BadRequest for a query or cursor that cannot be read.
@@ -61,7 +69,7 @@ class Search:
         return page
 
     async def _is_fed(self, at: Checkpoint, *, texts: bool) -> bool:
-        """Whether the index is known to have all of a checkpoint; what it has it keeps, so that is asked once."""
+        """Whether the index has, or a moment ago had, all that there is up to a checkpoint."""
         if self._fed.get((at.repository, texts)) == at:
             return True
         try:

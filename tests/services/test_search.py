@@ -347,6 +347,49 @@ async def test_what_is_still_being_fed_is_not_kept(registry: Registry, pusher: P
     await registry.search.search(Query(REPOSITORY, "apple"), seen)
     await registry.search._outbox.fill(REPOSITORY)  # which nobody feeds for the moment
     again = replace(seen, updated_at=seen.updated_at + timedelta(seconds=1))  # the same commit, reached anew
-    for at, kept in ((seen, True), (again, False)):
-        page = await registry.search.search(Query(REPOSITORY, "pear"), at)
-        assert (await registry.search.search(Query(REPOSITORY, "pear"), at) is page) == kept
+    page = await registry.search.search(Query(REPOSITORY, "pear"), again)
+    assert await registry.search.search(Query(REPOSITORY, "pear"), again) is not page
+
+
+async def test_what_an_index_that_lost_something_said_is_not_kept_for_long(
+    with_engine: Settings, space: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.services.search.KEPT_SECONDS", 0.5)
+    monkeypatch.setattr("registry.services.search.FED_SECONDS", 0.1)
+    async with open_registry(with_engine) as registry:
+        registry.git.create(REPOSITORY)
+        await Pusher(registry).land({T.format("a"): text_template("apple"), T.format("b"): text_template("apple")})
+        await registry.indexing.reconcile()
+        seen = await registry.indexing.checkpoint(REPOSITORY)
+
+        async def found() -> list[str]:
+            page = await registry.search.search(Query(REPOSITORY, "apple"), seen)
+            return [hit.name for hit in page.hits]
+
+        cluster, name = space
+        body = {"query": {"match_all": {}}, "sort": ["sort_key"]}
+        hit = (await cluster.call("POST", f"/{name}@default/_search", body))["hits"]["hits"][0]
+        await cluster.call("DELETE", f"/{hit['_index']}/_doc/{hit['_id']}", params={"refresh": "true"})
+        assert await found() == ["b"], "nobody has noticed it, so it is kept"
+        await registry.indexing.keep_fed()
+        assert await registry.indexing.checkpoint(REPOSITORY) == seen
+        end = time.monotonic() + PATIENCE
+        while (names_now := await found()) != ["a", "b"]:
+            assert time.monotonic() < end, names_now
+            await asyncio.sleep(0.05)
+
+
+async def test_whether_the_index_is_fed_is_looked_at_again_soon(
+    with_engine: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.services.search.FED_SECONDS", 0.1)
+    async with open_registry(with_engine) as registry:
+        registry.git.create(REPOSITORY)
+        await Pusher(registry).land({T.format("a"): text_template("apple pear")})
+        await registry.indexing.reconcile()
+        seen = await registry.indexing.checkpoint(REPOSITORY)
+        await registry.search.search(Query(REPOSITORY, "apple"), seen)
+        await registry.search._outbox.fill(REPOSITORY)  # at the same checkpoint, as an index that got short is
+        await asyncio.sleep(0.2)
+        page = await registry.search.search(Query(REPOSITORY, "pear"), seen)
+        assert await registry.search.search(Query(REPOSITORY, "pear"), seen) is not page
