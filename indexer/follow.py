@@ -66,14 +66,19 @@ async def _keep_administrator(registry: Registry) -> None:
 
 
 async def _look_again_and_again(what: str, look: Callable[[], Awaitable[None]]) -> None:
+    """What hinders it is told once, until a look succeeds."""
+    told: set[str] = set()
     while True:
         await asyncio.sleep(LOST_LOOK_SECONDS)
         try:
             await look()
+            told.clear()
         except PromptuaryError as error:
-            log.debug("%s could not be looked at: %s", what, error.message)
+            if error.message not in told:
+                log.warning("%s could not be seen to, which is tried again: %s", what, error.message)
+            told.add(error.message)
         except Exception:
-            log.exception("%s could not be looked at, which is tried again", what)
+            log.exception("%s could not be seen to, which is tried again", what)
 
 
 async def _maintain(registry: Registry) -> None:

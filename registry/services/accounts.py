@@ -49,6 +49,15 @@ def well_formed(secret: str) -> bool:
     return secret.startswith(KEY_PREFIX) and checksum == f"{zlib.crc32(body.encode()):08x}"
 
 
+def _write_secret(path: Path, secret: str) -> None:
+    """Makes a file that only its owner may read, and waits for the disk."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
     actor: Actor
@@ -77,7 +86,7 @@ class Accounts:
         self._checked: dict[str, _Checked] = {}
         self._revoked: set[str] = set()
         self._looking: dict[str, asyncio.Task[Actor]] = {}
-        self._restoring = False
+        self._had_nobody = False
 
     def cached(self, secret: str) -> Actor | None:
         """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
@@ -161,11 +170,16 @@ class Accounts:
 
         Without ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
         """
+        secret = new_secret()
+        return await self._keep(secret, user=user, scope=scope, expires_in=expires_in, note=note), secret
+
+    async def _keep(
+        self, secret: str, *, user: str | None, scope: Scope, expires_in: timedelta | None, note: str
+    ) -> ApiKey:
         owner = await self._owner(user)
         if expires_in is not None and expires_in <= timedelta(0):
             raise BadRequest("A key must expire in the future, for example in 90d.")
         now = self._clock.now()
-        secret = new_secret()
         key = ApiKey(
             id=secrets.token_hex(6),
             user=owner.user,
@@ -176,7 +190,7 @@ class Accounts:
             note=note,
         )
         await self._keys.add(key)
-        return key, secret
+        return key
 
     async def list_keys(self, user: str | None = None) -> list[ApiKey]:
         """All keys, or one user's, newest first."""
@@ -197,36 +211,39 @@ class Accounts:
     async def ensure_administrator(self) -> Path:
         """Sees to it that the first administrator has a key, in the file ``admin-key`` (0600); returns its path.
 
-        Raises Unavailable where the folder cannot be written.
+        What the file held before is kept as ``admin-key.before``: it may be a key of another database, which was
+        mistaken for this one. Raises Unavailable where the folder cannot be written; then no key was made.
         """
         path = self.key_path
         try:
-            if path.exists() and await self._is_valid(path.read_text().strip()):
+            former = path.read_text().strip() if path.exists() else ""
+            if former and await self._is_valid(former):
                 path.chmod(0o600)
                 return path
-            _, secret = await self.create_key(scope=Scope.ADMIN, note="first administrator")
-            temporary = path.with_name("admin-key.new")
-            temporary.unlink(missing_ok=True)
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secret + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            secret, written = new_secret(), path.with_name("admin-key.new")
+            _write_secret(written, secret)  # first: a key that cannot be kept must not count
+            if former:
+                _write_secret(path.with_name("admin-key.before"), former)
+            await self._keep(secret, user=None, scope=Scope.ADMIN, expires_in=None, note="first administrator")
+            written.replace(path)
         except OSError as error:
             raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error
         return path
 
     async def restore_administrator(self) -> bool:
-        """Makes the first administrator anew where the catalogue has no user any more; whether that was so.
+        """Makes the first administrator anew where this call and the one before found no user any more.
 
-        The key is a new one: the file's may have been revoked, which nobody knows any more. Raises Unavailable.
+        Whether it did: somebody may be restoring users just now. The key is a new one: the file's may have been
+        revoked, which nobody knows any more. Raises Unavailable.
         """
-        self._restoring = self._restoring or await self._users.first() is None
-        if not self._restoring:
+        had_nobody, self._had_nobody = self._had_nobody, False
+        if await self._users.first() is not None:
+            return False
+        if not had_nobody:
+            self._had_nobody = True
             return False
         self._checked.clear()
         await self.ensure_administrator()
-        self._restoring = False  # where the file could not be written, the next call tries it again
         return True
 
     async def _is_valid(self, secret: str) -> bool:

@@ -15,10 +15,12 @@ from registry.adapters.sql.dialect import PROJECTED
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.postgres_engine import PostgresDatabase
 from registry.adapters.sql.postgres_errors import server_errors
+from registry.adapters.sql.postgres_migrate import migrate_server
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.domain.errors import Conflict, Unavailable
 from registry.settings import Settings
+from tests.databases import address_of, migrated_database, run_sql
 from tests.projected import History
 
 SECRET = "hush-hush"
@@ -311,3 +313,54 @@ async def test_who_listens_is_told_once_readers_can_see_it(postgres: Database, c
 async def test_work_never_holds_up_the_loop_that_answers_requests(postgres: Database) -> None:
     assert await postgres.read(lambda _: threading.get_ident()) != threading.get_ident()
     assert await postgres.write(lambda _: threading.get_ident()) != threading.get_ident()
+
+
+BARE = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+
+
+@pytest.fixture
+async def losing() -> AsyncIterator[tuple[Database, str]]:
+    """A database that a test may take the tables from, and its address."""
+    with migrated_database() as name:
+        database = await Database.open(address_of(name), seconds=10)
+        yield database, address_of(name)
+        await database.close()
+
+
+async def test_tables_are_made_where_two_looks_in_a_row_find_none(losing: tuple[Database, str]) -> None:
+    database, address = losing
+    assert not await database.make_missing_tables()
+    for _ in range(2):
+        run_sql(BARE, address=address)
+        assert not await database.make_missing_tables(), "somebody may be restoring a dump"
+        await migrate_server(address)
+        assert not await database.make_missing_tables()
+    run_sql(BARE, address=address)
+    assert [await database.make_missing_tables() for _ in range(3)] == [False, True, False]
+    assert await database.read(runs("SELECT count(*) FROM users")) == 0
+
+
+@pytest.mark.parametrize("lost", ["DROP TABLE alembic_version", "DROP TABLE outbox, refs"])
+async def test_nothing_is_made_where_only_some_tables_are_missing(losing: tuple[Database, str], lost: str) -> None:
+    database, address = losing
+    run_sql(lost, address=address)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="restore a backup into an empty database") as raised:
+            await database.make_missing_tables()
+    assert raised.value.message.endswith(f"(missing: {lost.removeprefix('DROP TABLE ')}).")
+
+
+async def test_a_start_on_tables_of_no_known_revision_says_what_to_do(losing: tuple[Database, str]) -> None:
+    database, address = losing
+    run_sql("TRUNCATE alembic_version", address=address)
+    assert [await database.make_missing_tables() for _ in range(3)] == [False, False, False]
+    with pytest.raises(Unavailable, match="restore a backup into an empty database"):
+        await Database.open(address)
+
+
+async def test_why_tables_cannot_be_made_is_said(losing: tuple[Database, str]) -> None:
+    database, address = losing
+    run_sql("DROP SCHEMA public CASCADE", address=address)
+    assert not await database.make_missing_tables()
+    with pytest.raises(Unavailable, match="CREATE SCHEMA public"):
+        await database.make_missing_tables()

@@ -151,3 +151,20 @@ async def test_repositories_are_maintained_beside(tmp_path: Path, monkeypatch: p
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_what_hinders_a_look_is_told_once_until_one_succeeds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(follow, "LOST_LOOK_SECONDS", 0.0)
+    hindrances = iter(["the disk is full", "it is away", "the disk is full", "it is away", "", "it is away"])
+
+    async def look() -> None:
+        if reason := next(hindrances, "it is away"):
+            raise Unavailable(reason)
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await follow._look_again_and_again("the tables", look)
+    said = [record.message.rpartition(": ")[2] for record in caplog.records if record.levelname == "WARNING"]
+    assert said == ["the disk is full", "it is away", "it is away"]

@@ -1,7 +1,9 @@
 """API keys: shown once, stored hashed, with scope and expiry; the administrator's key file."""
 
 import asyncio
+import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -74,6 +76,50 @@ async def test_the_administrators_key_file(registry: Registry) -> None:
     path.write_text("lost\n")
     again = await registry.accounts.ensure_administrator()
     assert (await registry.accounts.authenticate(again.read_text().strip())).scope is Scope.ADMIN
+
+
+async def test_the_key_before_is_kept_beside(registry: Registry) -> None:
+    """Another database may have been mistaken for the right one, which still knows that key."""
+    path = await registry.accounts.ensure_administrator()
+    former = path.read_text()
+    lose_all_users(registry)
+    await registry.accounts.ensure_administrator()
+    kept = path.with_name("admin-key.before")
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (former, 0o600)
+    assert path.read_text() != former
+
+
+def lose_all_users(registry: Registry) -> None:
+    with closing(sqlite3.connect(registry.settings.catalogue)) as connection, connection:
+        connection.executescript("DELETE FROM keys; DELETE FROM users")
+    registry.accounts._checked.clear()
+
+
+async def test_an_administrator_is_made_where_two_looks_in_a_row_find_no_user(registry: Registry) -> None:
+    old = (await registry.accounts.ensure_administrator()).read_text()
+    for _ in range(2):
+        lose_all_users(registry)
+        assert not await registry.accounts.restore_administrator()
+        await registry.accounts.create_key(user="kim")  # as by a restore
+        assert not await registry.accounts.restore_administrator()
+    assert registry.accounts.key_path.read_text() == old
+    lose_all_users(registry)
+    assert [await registry.accounts.restore_administrator() for _ in range(3)] == [False, True, False]
+    secret = registry.accounts.key_path.read_text().strip()
+    assert (await registry.accounts.authenticate(secret)).scope is Scope.ADMIN
+    assert len(await registry.accounts.list_keys()) == 1
+
+
+async def test_no_administrator_is_made_whose_key_cannot_be_written(registry: Registry) -> None:
+    in_the_way = registry.accounts.key_path.with_name("admin-key.new")
+    in_the_way.mkdir()
+    for _ in range(3):
+        assert not await registry.accounts.restore_administrator()
+        with pytest.raises(Unavailable, match="Cannot write the administrator's key"):
+            await registry.accounts.restore_administrator()
+    assert await registry.accounts.list_keys() == []
+    in_the_way.rmdir()
+    assert [await registry.accounts.restore_administrator() for _ in range(2)] == [False, True]
 
 
 class Switched:

@@ -103,9 +103,10 @@ class Database(ABC):
         """How its connections are used at the moment."""
 
     async def make_missing_tables(self) -> bool:
-        """Makes the tables where somebody has taken all of them away since they were made at the start.
+        """Makes the tables where this call and the one before found that somebody has taken all of them away.
 
-        Whether that was so. SQLite's file is this machine's own, and nobody takes it away. Raises Unavailable.
+        Whether it made them. SQLite's file is this machine's own, and nobody takes it away. Raises Unavailable, also
+        where only some are missing.
         """
         return False
 

@@ -29,6 +29,7 @@ from registry.adapters.sql.engine import (
 from registry.adapters.sql.loop_thread import LoopThread
 from registry.adapters.sql.postgres_connect import connector
 from registry.adapters.sql.postgres_errors import (
+    IN_PART,
     UNDEFINED_TABLE,
     is_away,
     is_lost,
@@ -39,8 +40,9 @@ from registry.adapters.sql.postgres_errors import (
 )
 from registry.adapters.sql.postgres_gathering import Gathering
 from registry.adapters.sql.postgres_hot import HotConnections
-from registry.adapters.sql.postgres_migrate import migrate_server, revision_of
+from registry.adapters.sql.postgres_migrate import TABLES, migrate_server, missing_tables
 from registry.domain.dependencies import PoolUse
+from registry.domain.errors import Unavailable
 from registry.ports.dependencies import Dependency
 from registry.ports.tracing import span
 
@@ -80,6 +82,7 @@ class PostgresDatabase(Database):
         self._read_loop, self._write_loop = LoopThread("sql-read"), LoopThread("sql-write")
         self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
+        self._was_bare = False
 
     @classmethod
     async def open_server(cls, address: str, *, readers: int = _READERS, seconds: float = REQUEST_SECONDS) -> Self:
@@ -89,8 +92,18 @@ class PostgresDatabase(Database):
         return cls(address, readers=readers, seconds=seconds)
 
     async def make_missing_tables(self) -> bool:
-        """Makes the tables where the database has none any more: it was dropped, or is on a new disk."""
-        if await self.read(revision_of) is not None:
+        """Makes the tables where the database has none any more: it was dropped, or is on a new disk.
+
+        Only where the call before found none either: somebody may be restoring a dump, who begins without tables.
+        """
+        was_bare, self._was_bare = self._was_bare, False
+        missing = await self.read(missing_tables)
+        if missing and missing != TABLES:
+            raise Unavailable(f"The database cannot be used: {IN_PART} (missing: {', '.join(sorted(missing))}).")
+        if not missing:
+            return False
+        if not was_bare:
+            self._was_bare = True
             return False
         with server_errors():
             await self._migrate()

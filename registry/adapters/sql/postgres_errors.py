@@ -10,6 +10,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from registry.domain.errors import Unavailable
 
 UNDEFINED_TABLE = "42P01"
+DUPLICATE_TABLE = "42P07"
+
+IN_PART = "only some of its tables are there: restore a backup into an empty database"
+"""Never to drop the rest by hand: among them may be users, keys and counts of reads, which nothing gives back."""
 
 _REASONS = {
     "28": "it refuses the user or the password of PROMPTUARY_DATABASE_URL",
@@ -28,9 +32,11 @@ _REASONS = {
     "25P03": "the transaction stood still for too long",
     "25P04": "the transaction took too long",
     "40": "other processes wrote the same rows for too long",
-    UNDEFINED_TABLE: "tables are missing in it. Where all are, a running promptuary indexer (or serve) makes them "
-    "within seconds and fills them from Git; where only some are, drop the others too",
-    "3F000": "it has no schema to make tables in: make it with CREATE SCHEMA public",
+    UNDEFINED_TABLE: "tables are missing in it. Where all are, a running promptuary indexer (or serve) makes them and "
+    "fills them from Git, or its log says why it cannot; where only some are, restore a backup into an empty database",
+    DUPLICATE_TABLE: IN_PART,
+    "3F000": "it has no schema to make tables in (CREATE SCHEMA public), or its user may not use it "
+    "(GRANT ALL ON SCHEMA public)",
     "42501": "the user of PROMPTUARY_DATABASE_URL lacks a right: let it own the database",
     "58": "its disk cannot be read or written",
     "XX001": "its data is damaged: restore it, or make an empty one and let it be filled from Git",

@@ -4,12 +4,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from registry.adapters.sql.kept_tables import users
 from registry.adapters.sql.migrate import HEAD, upgrade
 from registry.adapters.sql.postgres_connect import connector
 
 _LOCK = 0x70726F6D
 """Who holds this advisory lock migrates; the others wait and find the work done."""
 _SECONDS = 600.0
+TABLES = frozenset({"alembic_version", *users.metadata.tables})
+_THERE = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL")
 
 
 async def migrate_server(address: str) -> None:
@@ -36,6 +39,11 @@ def revision_of(connection: Connection) -> str | None:
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     return found
+
+
+def missing_tables(connection: Connection) -> frozenset[str]:
+    """Which of our tables are not there: all of ``TABLES`` in a database that is new."""
+    return TABLES.difference(connection.execute(_THERE, {"names": list(TABLES)}).scalars())
 
 
 def _migrate(connection: Connection) -> None:
