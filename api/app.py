@@ -19,6 +19,7 @@ from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders
 from api.hot_searches import HotSearches
+from api.hot_writes import HotWrites
 from api.metric_shares import MetricShare
 from api.metrics import Metrics
 from api.observing import Observed
@@ -79,19 +80,26 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp, passes_on=node is not None)
     request_ids, meters = RequestIds(), RequestMeters()
     documented = documented_app(registry, answers, Metrics(registry, answers=answers, requests=meters, share=share))
-    searches = HotSearches(documented, registry=registry, answers=answers)
-    bundles = HotBundles(searches, registry=registry, answers=answers)
+    is_asked = registry.process is not ProcessKind.INDEXER
     gateway = Gateway(
-        HotRenders(bundles, registry=registry, answers=answers),
+        _hot_paths(documented, registry, answers) if is_asked else documented,
         git=_git_of(registry) if registry.process.takes_writes else _no_git,
         accounts=registry.accounts,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
     )
-    if registry.process is ProcessKind.INDEXER:
+    if not is_asked:
         return Observed(gateway, request_ids=request_ids, meters=meters)
     behind = _forwarding(gateway, node, registry) if node is not None else gateway
     observed = Observed(behind, request_ids=request_ids, meters=meters)
     return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters)
+
+
+def _hot_paths(app: ASGIApp, registry: Registry, answers: AnswerCache) -> ASGIApp:
+    """What is asked most, in front of the framework."""
+    writes = HotWrites(app, registry=registry, answers=answers)
+    searches = HotSearches(writes, registry=registry, answers=answers)
+    bundles = HotBundles(searches, registry=registry, answers=answers)
+    return HotRenders(bundles, registry=registry, answers=answers)
 
 
 def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry) -> ASGIApp:

@@ -4,15 +4,14 @@ Only plain requests are answered here: JSON that fits, for a state that is there
 on to the documented route as it came, so that what is wrong is said in one place; that route uses the same function.
 """
 
-from collections.abc import Mapping, Sequence
-
 from pydantic import ValidationError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answer_cache import AnswerCache
+from api.answers import JSON
 from api.json_bodies import parse_json
 from api.observing import ACTOR, ROUTE
-from api.plain_requests import PREFIX, plain_query
+from api.plain_requests import PREFIX, again, body_of, headers_of, is_plain_body, plain_query, receive_all
 from api.render_answers import Found, find_renderable, render_answer
 from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
@@ -38,14 +37,12 @@ class HotRenders:
         if scope["type"] != "http" or scope["method"] != "POST" or not _is_plain(scope):
             await self._app(scope, receive, send)
             return
-        messages = [await receive()]
-        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
-            messages.append(await receive())
-        request = _request_of(messages)
+        messages = await receive_all(receive)
+        request = _request_of(body_of(messages))
         query = plain_query(scope["query_string"], RenderQuery)
         found = await self._find(scope, query) if request is not None and query is not None else None
         if request is None or query is None or found is None:
-            await self._app(scope, _again(messages, receive), send)
+            await self._app(scope, again(messages, receive), send)
             return
         scope[ROUTE] = TEMPLATE
         repository = RepositoryName(scope["path"][len(PREFIX) :].partition(NOUN)[0])
@@ -68,30 +65,14 @@ def _is_plain(scope: Scope) -> bool:
     repository, noun, name = scope["path"][len(PREFIX) :].partition(NOUN)
     if not scope["path"].startswith(PREFIX) or not noun or not name or "/" in repository:
         return False
-    headers: Mapping[bytes, bytes] = dict(reversed(scope["headers"]))  # of several of one name the first counts
-    # With a length, because the gateway has compared it with the limit, and the server keeps to it.
-    return (
-        headers.get(b"content-type") == b"application/json"
-        and b"content-length" in headers
-        and b"content-encoding" not in headers
-    )
+    return is_plain_body(headers_of(scope), JSON)
 
 
-def _request_of(messages: Sequence[Message]) -> RenderRequest | None:
-    """The body, where it came whole and fits."""
-    if messages[-1]["type"] != "http.request":
+def _request_of(body: bytes | None) -> RenderRequest | None:
+    """What was sent, where it came whole and fits."""
+    if body is None:
         return None
     try:
-        return RenderRequest.model_validate(parse_json(b"".join(each.get("body", b"") for each in messages)))
+        return RenderRequest.model_validate(parse_json(body))
     except (PromptuaryError, ValidationError):
         return None
-
-
-def _again(messages: Sequence[Message], receive: Receive) -> Receive:
-    """A channel that gives what was received already before all else."""
-    waiting = list(reversed(messages))
-
-    async def received() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return received

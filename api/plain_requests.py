@@ -1,13 +1,14 @@
 """What the hot paths behind the gateway have in common: which requests are plain enough to be answered there."""
 
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
-from starlette.types import Scope
+from starlette.types import Message, Receive, Scope
 
-from api.schemas.fields import ReadQuery
+from api.schemas.fields import QueryModel, ReadQuery
 
-Q = TypeVar("Q", bound=ReadQuery)
+Q = TypeVar("Q", bound=QueryModel)
 
 PREFIX = "/api/v1/repositories/"
 
@@ -30,4 +31,46 @@ def plain_query(text: bytes, model: type[Q]) -> Q | None:
         asked = model.model_validate(dict(pairs))
     except ValueError:  # ValidationError is one
         return None
-    return asked if asked.min_commit is None else None
+    return asked if not isinstance(asked, ReadQuery) or asked.min_commit is None else None
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers; of several of one name the first."""
+    return dict(reversed(scope["headers"]))
+
+
+def is_plain_body(headers: Mapping[bytes, bytes], media_type: bytes) -> bool:
+    """Whether a body is of exactly that type and sent as it is.
+
+    With a length, because the gateway has compared it with the limit, and the server keeps to it.
+    """
+    return (
+        headers.get(b"content-type") == media_type
+        and b"content-length" in headers
+        and b"content-encoding" not in headers
+    )
+
+
+async def receive_all(receive: Receive) -> list[Message]:
+    """The messages of a request's body, up to its end or to where the client left."""
+    messages = [await receive()]
+    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
+        messages.append(await receive())
+    return messages
+
+
+def body_of(messages: Sequence[Message]) -> bytes | None:
+    """The body, where it came whole."""
+    if messages[-1]["type"] != "http.request":
+        return None
+    return b"".join(each.get("body", b"") for each in messages)
+
+
+def again(messages: Sequence[Message], receive: Receive) -> Receive:
+    """A channel that gives what was received already before all else."""
+    waiting = list(reversed(messages))
+
+    async def received() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return received

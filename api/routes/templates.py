@@ -13,16 +13,19 @@ from api.gateway import HEAD_ONLY
 from api.indexed import commit_header, commit_read
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
-from api.schemas.fields import QueryModel, Said, SelectorQuery
+from api.schemas.fields import SelectorQuery
 from api.schemas.templates import (
     DOCUMENT_EXAMPLE,
     SOURCE_EXAMPLE,
+    DeleteQuery,
     ListQuery,
+    PutQuery,
     TemplateBody,
     TemplateList,
     TemplateWritten,
 )
 from api.template_reads import git_answer, read_answer
+from api.write_answers import Put, put_answer
 from registry.domain import errors as domain
 from registry.domain.errors import BadRequest
 
@@ -59,30 +62,6 @@ IfMatch = Annotated[
     Header(description="The ETag of the state that you change, or `*`. Needed for a template that exists."),
 ]
 IfNoneMatch = Annotated[str | None, Header(description="`*` to make a new template.")]
-
-
-class WriteQuery(QueryModel):
-    """What the commit says and where it goes."""
-
-    message: Said | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
-    branch: str | None = Query(None, description="The branch; the default branch where absent.")
-
-
-class PutQuery(WriteQuery):
-    """The same, and why callers have to change."""
-
-    breaking: Said | None = Query(
-        None,
-        max_length=1_000,
-        pattern=r"\S",
-        description="Why a change that breaks callers is right; the message gets the line `Breaking-Change: <why>`.",
-    )
-
-
-class DeleteQuery(WriteQuery):
-    """The same, and what becomes of labels."""
-
-    drop_labels: bool = Query(False, description="Drop the labels that still name the template in the same commit.")
 
 
 @router.get("/templates", response_model=TemplateList, dependencies=[FRESH], responses=problems(*FRESH_READ))
@@ -144,6 +123,7 @@ async def read_template(
 
 @router.put(
     "/templates/{name:path}",
+    response_model=TemplateWritten,
     openapi_extra=_PUT_BODY,
     responses={
         200: {"headers": ETAG_HEADER},
@@ -159,30 +139,13 @@ async def put_template(
     query: Annotated[PutQuery, Query()],
     answers: Answers,
     request: Request,
-    response: Response,
     key: Repeatable,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
-) -> TemplateWritten:
+) -> Response:
     """Writes a template: one commit, which passes the gate. Answers when it is committed, durable and readable."""
-    written = await registry.edits.put(
-        repository,
-        name,
-        await _read_body(request),
-        actor=caller,
-        message=query.message,
-        branch=query.branch,
-        if_match=if_match,
-        if_none_match=if_none_match,
-        breaking=query.breaking,
-        key=key,
-    )
-    answers.bump(repository)
-    response.status_code = 201 if written.created else 200
-    if written.etag:
-        response.headers["etag"] = written.etag
-    response.headers.update(commit_header(written.commit))
-    return TemplateWritten.from_domain(written)
+    put = Put(repository, name, await _read_body(request), if_match, if_none_match)
+    return (await put_answer(registry, answers, put, query, actor=caller, key=key)).response()
 
 
 @router.delete(

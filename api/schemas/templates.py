@@ -15,7 +15,9 @@ from api.schemas.fields import (
     Answered,
     Author,
     QueryInt,
+    QueryModel,
     ReadQuery,
+    Said,
     Time,
     example,
 )
@@ -190,6 +192,30 @@ WRITTEN_EXAMPLE = {
     "changed": True,
     "warnings": [],
 }
+
+
+class WriteQuery(QueryModel):
+    """What the commit says and where it goes."""
+
+    message: Said | None = Field(None, max_length=10_000, description="The commit's message; one is made where absent.")
+    branch: str | None = Field(None, description="The branch; the default branch where absent.")
+
+
+class PutQuery(WriteQuery):
+    """The same, and why callers have to change."""
+
+    breaking: Said | None = Field(
+        None,
+        max_length=1_000,
+        pattern=r"\S",
+        description="Why a change that breaks callers is right; the message gets the line `Breaking-Change: <why>`.",
+    )
+
+
+class DeleteQuery(WriteQuery):
+    """The same, and what becomes of labels."""
+
+    drop_labels: bool = Field(False, description="Drop the labels that still name the template in the same commit.")
 
 
 class TemplateWritten(Answered):

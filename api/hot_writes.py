@@ -1,0 +1,77 @@
+"""The hot path of writing a template: behind the gateway, which has checked the key, and before FastAPI.
+
+Only plain requests are answered here: a whole file of YAML without an Idempotency-Key. Everything else goes on to the
+documented route as it came; that route uses the same function.
+"""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.answer_cache import AnswerCache
+from api.answers import YAML
+from api.observing import ACTOR, ROUTE
+from api.plain_requests import PREFIX, again, body_of, headers_of, is_plain_body, plain_query, receive_all
+from api.schemas.templates import PutQuery
+from api.write_answers import Put, put_answer
+from registry.bootstrap import Registry
+from registry.domain.access import Scope as KeyScope
+from registry.domain.errors import PromptuaryError
+from registry.domain.names import parse_name
+
+NOUN = "/templates/"
+TEMPLATE = "/api/v1/repositories/{repository}/templates/{name}"
+
+
+class HotWrites:
+    """An ASGI application in front of another one."""
+
+    def __init__(self, app: ASGIApp, *, registry: Registry, answers: AnswerCache) -> None:
+        self._app = app
+        self._registry = registry
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or hands over. Raises what writing a template raises."""
+        query = plain_query(scope["query_string"], PutQuery) if _is_plain(scope) else None
+        if query is None:
+            await self._app(scope, receive, send)
+            return
+        messages = await receive_all(receive)
+        put = self._put(scope, body_of(messages))
+        if put is None:
+            await self._app(scope, again(messages, receive), send)
+            return
+        scope[ROUTE] = TEMPLATE
+        answer = await put_answer(self._registry, self._answers, put, query, actor=scope[ACTOR])
+        await answer.send(send)
+
+    def _put(self, scope: Scope, body: bytes | None) -> Put | None:
+        """What to write; None where the documented route has to say what is wrong."""
+        if body is None:
+            return None
+        repository, _, name = scope["path"][len(PREFIX) :].partition(NOUN)
+        headers = headers_of(scope)
+        try:
+            scope[ACTOR].require(KeyScope.WRITE)
+            return Put(
+                self._registry.repositories.require(repository),
+                parse_name(name),
+                body,
+                _text(headers.get(b"if-match")),
+                _text(headers.get(b"if-none-match")),
+            )
+        except PromptuaryError:
+            return None
+
+
+def _is_plain(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] != "PUT":
+        return False
+    repository, noun, name = scope["path"][len(PREFIX) :].partition(NOUN)
+    if not scope["path"].startswith(PREFIX) or not noun or not name or "/" in repository:
+        return False
+    headers = headers_of(scope)
+    return is_plain_body(headers, YAML) and b"idempotency-key" not in headers
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode("latin-1") if value is not None else None
