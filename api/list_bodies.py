@@ -4,6 +4,9 @@ A model of pydantic for each template, hit and count took longer to make than al
 models of ``schemas`` document these answers, and the tests hold every answer to them.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from starlette.responses import Response
 
 from api.answer_cache import AnswerCache
@@ -14,7 +17,7 @@ from registry.bootstrap import Registry
 from registry.domain.catalogue import Checkpoint, Page, TemplateEntry
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RepositoryName
-from registry.domain.search import Hit, Query, SearchPage
+from registry.domain.search import Hit, Query, SearchPage, Suggestions
 
 Body = dict[str, object]
 
@@ -28,11 +31,27 @@ async def search_answer(registry: Registry, answers: AnswerCache, query: Query) 
     """The answer to a search. Raises BadRequest for a query or a cursor that cannot be read, Unavailable."""
     seen = await _checkpoint_seen(answers, query.repository)
     page = await registry.search.search(query, seen)
+    if seen is None:
+        page = replace(page, degraded=_may_lack(registry, query.repository, page.hits))
     return make_answer(json_bytes(search_body(page)), headers=commit_header(seen.commit if seen else None))
 
 
+async def suggestions(
+    registry: Registry, answers: AnswerCache, repository: RepositoryName, text: str, limit: int
+) -> Suggestions:
+    """Templates whose names go on as typed. Raises BadRequest for a text that is too long, Unavailable."""
+    seen = await _checkpoint_seen(answers, repository)
+    made = await registry.search.suggest(repository, text, limit)
+    return made if seen else replace(made, degraded=_may_lack(registry, repository, made.found))
+
+
+def _may_lack(registry: Registry, repository: RepositoryName, found: Sequence[object]) -> bool:
+    """Whether a search without a checkpoint may lack something; of a repository without commits nothing is missing."""
+    return bool(found) or not registry.repositories.is_unborn(repository)
+
+
 async def _checkpoint_seen(answers: AnswerCache, repository: RepositoryName) -> Checkpoint | None:
-    """None while the catalogue is away: a search engine answers without it, as far as it knows."""
+    """None while the catalogue is away, or has nothing: a search engine answers without it, as far as it knows."""
     try:
         stamp = await answers.stamp(repository)
     except Unavailable:

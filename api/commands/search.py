@@ -91,8 +91,8 @@ def _write(page: dict[str, Any]) -> None:
             more = f"  and {len(counts) - SHOWN_VALUES} more" if len(counts) > SHOWN_VALUES else ""
             out.print(Text(f"{facet}: ", style="bold").append(shown + more, style="not bold"))
     about = "" if page.get("exact") else "about "
-    away = "; the search engine is away, so the catalogue answered" if page.get("degraded") else ""
-    warn(f"{about}{page.get('total')} found{away}")
+    lacks = "; some may be missing: something is away, or still being indexed" if page.get("degraded") else ""
+    warn(f"{about}{page.get('total')} found{lacks}")
 
 
 def _write_hit(out: "Console", hit: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api.dependencies import Answers, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH_READ, FRESH_SEARCH
-from api.list_bodies import search_answer
+from api.list_bodies import search_answer, suggestions
 from api.schemas.search import SearchAnswer, SearchQuery, Suggestions, SuggestionsQuery
 
 router = APIRouter(tags=["search"])
@@ -26,7 +26,7 @@ async def search(
 
 @router.get("/search/suggestions", dependencies=[FRESH_SEARCH], responses=problems(*FRESH_READ))
 async def suggest(
-    registry: RegistryDep, repository: Repository, query: Annotated[SuggestionsQuery, Query()]
+    registry: RegistryDep, answers: Answers, repository: Repository, query: Annotated[SuggestionsQuery, Query()]
 ) -> Suggestions:
     """Names templates while somebody types: those whose names have every word that was typed."""
-    return Suggestions.from_domain(await registry.search.suggest(repository, query.q, query.limit))
+    return Suggestions.from_domain(await suggestions(registry, answers, repository, query.q, query.limit))

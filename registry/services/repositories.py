@@ -45,6 +45,10 @@ class RepositoryService:
         except Unavailable:
             return False
 
+    def is_unborn(self, name: RepositoryName) -> bool:
+        """Whether a repository is known to have no commits on its default branch."""
+        return self._git.has_commits(name) is False
+
     def require_unborn(self, name: RepositoryName) -> None:
         """Raises Unavailable where a repository that the catalogue has nothing of has commits."""
         require_unborn(self._git, name)

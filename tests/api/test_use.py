@@ -193,10 +193,13 @@ async def test_an_emptied_catalogue_is_no_empty_registry(client: httpx.AsyncClie
         answer = await client.get(path)
         assert (answer.status_code, "still being read from Git" in answer.text) == (503, True), path
     await asyncio.sleep(BACKSTOP_SECONDS)  # for so long an answer is as good as new
+    for path in ("/search?q=ticket", "/search/suggestions?q=tri", "/search?q=nowhere"):
+        assert (await client.get(path)).json()["degraded"], path
     again = await client.get("/bundle")
     assert (again.status_code, again.content, again.headers["promptuary-degraded"]) == (200, bundle.content, "cache")
     git(stocked.git.path(REPOSITORY), "update-ref", "-d", MAIN)
     assert (await client.get("/templates")).json()["templates"] == [], "now it has no commit"
+    assert not (await client.get("/search?q=nowhere")).json()["degraded"], "nothing is missing"
 
 
 async def test_everything_is_found_page_by_page(client: httpx.AsyncClient) -> None:

@@ -8,10 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from typer.testing import CliRunner
 
+from api.answer_cache import AnswerCache
 from api.cli import app
+from api.list_bodies import search_answer, suggestions
 from registry.adapters.elasticsearch.cluster import Cluster
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import BadRequest, Unavailable
@@ -299,6 +302,48 @@ async def test_the_engine_answers_while_the_catalogue_is_away(registry: Registry
     for seen in (None, known):
         page = await registry.search.search(Query(REPOSITORY, "apple"), seen)
         assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
+
+
+async def test_searches_of_an_emptied_catalogue_say_so(registry: Registry, pusher: Pusher) -> None:
+    answers = AnswerCache(max_bytes=0, stamp=registry.indexing.checkpoint)
+
+    async def answered(text: str) -> tuple[list[str], bool]:
+        made = await search_answer(registry, answers, Query(REPOSITORY, text))
+        body = orjson.loads(made.body)
+        return [hit["name"] for hit in body["hits"]], body["degraded"]
+
+    assert await answered("apple") == ([], False), "nothing is missing of a repository without commits"
+    await pusher.land({T.format("apple"): text_template("apple")})
+    await registry.indexing.reconcile()
+    answers.bump(REPOSITORY)
+    assert (await answered("apple"), await answered("pear")) == ((["apple"], False), ([], False))
+    await registry.indexing._projection.drop(REPOSITORY)
+    answers.bump(REPOSITORY)
+    assert (await answered("apple"), await answered("pear")) == ((["apple"], True), ([], True))
+    suggested = await suggestions(registry, answers, REPOSITORY, "app", 5)
+    assert ([each.name for each in suggested.found], suggested.degraded) == (["apple"], True)
+
+
+async def test_the_catalogue_says_where_its_own_full_text_is_still_to_come(with_engine: Settings) -> None:
+    async with open_registry(with_engine.model_copy(update={"elasticsearch_url": None})) as registry:
+        registry.git.create(REPOSITORY)
+
+        async def asked() -> tuple[bool, bool]:
+            return (await names(registry, "apple"))[1], (await registry.search.suggest(REPOSITORY, "app", 5)).degraded
+
+        await Pusher(registry).land({"README.md": "No template"})
+        await registry.indexing.reconcile()
+        assert await asked() == (False, False), "there is nothing to find"
+        await Pusher(registry).land({T.format("apple"): text_template("apple")})
+        index = registry.search._index
+        await index.forget(REPOSITORY)  # type: ignore[attr-defined]  # as a catalogue that was emptied
+        await registry.search._outbox.fill(REPOSITORY)
+        assert await asked() == (True, True), "what was read waits to be indexed"
+        await registry.indexing.reconcile()
+        assert (await names(registry, "apple"), await asked()) == ((["apple"], False), (False, False))
+        await registry.indexing._projection.drop(REPOSITORY)
+        await index.forget(REPOSITORY)  # type: ignore[attr-defined]
+        assert await asked() == (True, True), "nothing is read"
 
 
 async def test_pages_go_on_where_they_began(registry: Registry, pusher: Pusher, line: Line) -> None:

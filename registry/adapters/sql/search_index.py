@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from registry.adapters.sql import dialect, search_store
+from registry.adapters.sql.builds import LIVE_BUILD
 from registry.adapters.sql.engine import Database, Deadline
 from registry.adapters.sql.old_texts import OldText, find_old_texts
+from registry.adapters.sql.outbox_rows import any_waits
 from registry.adapters.sql.search_likeness import find_alike
 from registry.adapters.sql.search_listing import list_everything
 from registry.adapters.sql.search_names import suggest_names
@@ -62,7 +64,9 @@ class SqlSearchIndex:
 
         def run(connection: Connection) -> SearchPage:
             index = search_store.find_index(connection, query.repository, "live")
-            return _search(connection, index, query, request, after) if index is not None else _EMPTY
+            if index is None:
+                return replace(_EMPTY, degraded=_is_to_come(connection, query.repository))
+            return _search(connection, index, query, request, after)
 
         return await self._database.of(query.repository).read(run)
 
@@ -72,7 +76,9 @@ class SqlSearchIndex:
 
         def run(connection: Connection) -> Suggestions:
             index = search_store.find_index(connection, repository, "live")
-            return Suggestions(suggest_names(connection, index, terms, limit) if index is not None and terms else ())
+            if index is None:
+                return Suggestions(degraded=_is_to_come(connection, repository))
+            return Suggestions(suggest_names(connection, index, terms, limit) if terms else ())
 
         return await self._database.of(repository).read(run)
 
@@ -157,6 +163,12 @@ class SqlSearchIndex:
     async def _sweep(self, repository: RepositoryName) -> None:
         while await self._database.of(repository).write(search_store.sweep_some):
             pass
+
+
+def _is_to_come(connection: Connection, repository: RepositoryName) -> bool:
+    """Whether an index that is not there may be missing: nothing was projected yet, or what was still waits."""
+    row = connection.execute(LIVE_BUILD, {"repository": repository}).one_or_none()
+    return row is None or any_waits(connection, row.repository_id)
 
 
 def _search(
