@@ -14,15 +14,16 @@ MANY_PROCESSES = {
     "tests/processes/test_behind_nginx.py": 70,
     "tests/crash/test_kills.py": 60,
     "tests/api/test_degraded.py": 60,
-    "tests/processes/test_rebuilds.py": 60,
-    "tests/processes/test_cluster.py": 55,
-    "tests/processes/test_restored_cluster.py": 50,
+    "tests/processes/test_cluster.py": 60,
     "tests/processes/test_degraded_cluster.py": 50,
     "tests/scripts/test_services.py": 45,
     "tests/weather/test_healing.py": 45,
     "tests/deploy/test_composition.py": 40,
     "tests/processes/test_telling.py": 40,
     "tests/scripts/test_own_services.py": 40,
+    "tests/processes/test_lost_tables.py": 35,
+    "tests/processes/test_rebuilds.py": 30,
+    "tests/processes/test_restored_cluster.py": 30,
 }
 LONG = {
     "tests/cli/test_import_mlflow.py": 130,
@@ -35,6 +36,7 @@ LONG = {
     "tests/cli/test_import.py": 40,
     "tests/cli/test_export.py": 40,
     "tests/ci/test_ci_files.py": 35,
+    "tests/services/test_search.py": 35,
     "tests/crash/test_killed_imports.py": 35,
     "tests/e2e/test_large_push.py": 35,
     "tests/api/test_traces.py": 30,
@@ -45,7 +47,9 @@ LONG = {
     "tests/contract/test_elasticsearch_index.py": 20,
     "tests/e2e/test_many_at_once.py": 20,
     "tests/cli/test_import_git.py": 20,
+    "tests/contract/test_sharding.py": 15,
     "tests/test_docs.py": 15,
+    "tests/deploy/test_hanging_replica.py": 10,
     "tests/e2e/test_tour.py": 10,
 }
 USUAL_SECONDS = 0.2

@@ -161,6 +161,7 @@ def searching() -> Iterator[dict[str, str]]:
     forget_indexes(settings["elasticsearch_url"], settings["namespace"])
 
 
+@pytest.mark.soak
 async def test_a_move_that_is_killed_is_begun_again_and_one_leads_back(
     addresses: tuple[str, str], tmp_path: Path, searching: dict[str, str]
 ) -> None:

@@ -11,6 +11,8 @@ from tests.cluster import Cluster, make_cluster
 from tests.databases import address_of, fetch_sql, migrated_database, run_sql
 from tests.running import text_template
 
+pytestmark = pytest.mark.e2e
+
 HEALING_SECONDS = 60.0
 """Two looks five seconds apart come before the tables, and as many before the administrator; the machine may be busy."""
 
@@ -54,7 +56,7 @@ def until(holds: Callable[[], bool], cluster: Cluster) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("lose", [drop_schema, drop_database])
+@pytest.mark.parametrize("lose", [pytest.param(drop_schema, marks=pytest.mark.soak), drop_database])
 def test_a_catalogue_without_tables_is_made_and_filled_by_itself(
     cluster: Cluster, address: str, lose: Callable[[str], None]
 ) -> None:

@@ -179,7 +179,7 @@ def assert_rebuilt(cluster: Cluster) -> None:
     ("moment", "beside"),
     [
         ("staged", "nobody"),
-        ("renewed", "indexers"),
+        pytest.param("renewed", "indexers", marks=pytest.mark.soak),
         pytest.param("staged", "indexers", marks=pytest.mark.soak),
         pytest.param("renewed", "nobody", marks=pytest.mark.soak),
     ],
@@ -191,7 +191,8 @@ def test_a_rebuild_that_is_killed(cluster: Cluster, moment: str, beside: str) ->
     assert_rebuilt(cluster)
 
 
-@pytest.mark.parametrize("moment", [pytest.param("staged", marks=pytest.mark.soak), "renewed"])
+@pytest.mark.soak
+@pytest.mark.parametrize("moment", ["staged", "renewed"])
 def test_an_indexer_that_is_killed_while_it_rebuilds(cluster: Cluster, moment: str) -> None:
     """A catalogue of another schema is made anew by who leads; when that is killed, by who leads then."""
     kill_at(moment, cluster, rebuilding_leaders(cluster))
@@ -199,7 +200,8 @@ def test_an_indexer_that_is_killed_while_it_rebuilds(cluster: Cluster, moment: s
     assert_rebuilt(cluster)
 
 
-@pytest.mark.parametrize("apart", [0.0, pytest.param(0.5, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("apart", [0.0, 0.5])
 def test_two_rebuilds_at_once(cluster: Cluster, apart: float) -> None:
     one = rebuilding(cluster)
     time.sleep(apart)
