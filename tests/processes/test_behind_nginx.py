@@ -80,13 +80,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             made.stop()
 
 
-@pytest.fixture
-def cluster(whole: Cluster) -> Cluster:
-    """The same, with all processes running."""
-    whole.heal()
-    return whole
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_read_fails_while_a_replica_goes_and_comes_back(cluster: Cluster, how: signal.Signals) -> None:
     with proxied(cluster) as proxy, Readers(proxy) as readers:

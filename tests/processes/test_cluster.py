@@ -36,13 +36,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             made.stop()
 
 
-@pytest.fixture
-def cluster(whole: Cluster) -> Cluster:
-    """The same, with all processes running."""
-    whole.heal()
-    return whole
-
-
 def until(holds: Callable[[], bool], seconds: float, what: str) -> float:
     """How long it took until something held."""
     started = time.monotonic()

@@ -44,13 +44,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             made.stop()
 
 
-@pytest.fixture
-def cluster(whole: Cluster) -> Cluster:
-    """The same, with all processes running."""
-    whole.heal()
-    return whole
-
-
 def history() -> bytes:
     """What ``git fast-import`` makes all commits of: a few templates, and changes of them."""
     lines = []
