@@ -615,7 +615,8 @@ def test_random_edits_give_the_tree_that_git_makes(
 ) -> None:
     """A model of paths says what must be there; git's own plumbing says which tree that is."""
     path = repositories.path(NAME)
-    with repositories.open(NAME) as store:
+    other = LocalRepositories(path.parent, hook_command="/nowhere/promptuary")  # has not seen what was written
+    with repositories.open(NAME) as store, other.open(NAME) as reader:
         tip: CommitId | None = None
         model: dict[str, bytes] = {}
         for changes in rounds:
@@ -626,7 +627,8 @@ def test_random_edits_give_the_tree_that_git_makes(
                 with pytest.raises(Conflict):
                     commit(store, tip, changes)
                 continue
-            tip, model = commit(store, tip, changes), wanted
+            before, tip, model = tip, commit(store, tip, changes), wanted
+            assert store.changes(before, tip) == reader.changes(before, tip)
             index = {"GIT_INDEX_FILE": str(path / "test-index")}
             (path / "test-index").unlink(missing_ok=True)
             stdin = b"".join(
@@ -643,6 +645,27 @@ def test_random_edits_give_the_tree_that_git_makes(
             )
             assert git(path, "rev-parse", f"{tip}^{{tree}}") == tree
             assert {e.path: next(iter(store.read([e.id])))[1] for e in store.entries(tip)} == model
+
+
+def test_what_was_written_in_the_place_of_other_things_is_a_change(repositories: LocalRepositories) -> None:
+    path = repositories.path(NAME)
+    other = LocalRepositories(path.parent, hook_command="/nowhere/promptuary")
+    listed = (("100755", b"run", "tool"), ("120000", b"tool", "link"), ("100644", b"same", "same"))
+    tree = "".join(
+        f"{mode} blob {git(path, 'hash-object', '-w', '--stdin', stdin=data)}\t{name}\n" for mode, data, name in listed
+    )
+    made = git(path, "mktree", stdin=tree.encode())
+    tip = CommitId(git(path, "commit-tree", made, "-m", "odd"))
+    with repositories.open(NAME) as store, other.open(NAME) as reader:
+        for changes in (
+            {"tool": b"run more", "link": b"a file", "same": b"same"},
+            {"link": None, "same": None, "same/below": b"x", "nothing/there": None},
+            {"same/below": None, "tool": None, "tool/below": None},
+            {"tool": b"run more"},
+            {"tool": b"run more"},
+        ):
+            before, tip = tip, commit(store, tip, changes)
+            assert store.changes(before, tip) == reader.changes(before, tip)
 
 
 def test_lines_come_from_the_commit_that_brought_them(store: GitStore) -> None:

@@ -8,6 +8,8 @@ from pygit2.enums import FileMode as GitMode
 
 from registry.adapters.git.trees import REGULAR_MODES
 from registry.domain.errors import BadRequest, Conflict
+from registry.domain.ids import BlobId
+from registry.domain.refs import Entry, TreeChange
 
 Edits: TypeAlias = "dict[str, Edits | bytes | None]"
 """Edits of one folder: name -> bytes (write), None (remove) or the edits of the folder of that name.
@@ -24,6 +26,11 @@ class TreeEditor:
     def __init__(self, repo: pygit2.Repository, wrote: Callable[[str], None]) -> None:
         self._repo = repo
         self._wrote = wrote
+        self._changes: list[TreeChange] = []
+
+    def changes(self) -> list[TreeChange]:
+        """What ``apply`` has changed, in the words and the order of a comparison of the two trees."""
+        return sorted(self._changes, key=lambda change: change.path.encode("utf-8", "surrogateescape"))
 
     def apply(self, tree: pygit2.Oid | None, changes: Mapping[str, bytes | None]) -> pygit2.Oid:
         """The id of the tree (None: the empty one) with the changes made.
@@ -54,12 +61,15 @@ class TreeEditor:
             elif edit is None:
                 if present is not None and not is_folder:
                     builder.remove(name)
+                    self._note(f"{folder}{name}", present, None)
             elif is_folder:
                 raise Conflict(f"{folder}{name} is a folder, so no file can be written there.")
             else:
                 keep = present is not None and present.filemode in REGULAR_MODES
                 mode = present.filemode if keep else GitMode.BLOB
-                builder.insert(name, self._kept(self._repo.create_blob(edit)), mode)
+                blob = self._kept(self._repo.create_blob(edit))
+                builder.insert(name, blob, mode)
+                self._note(f"{folder}{name}", present, (mode, blob))
         return self._kept(builder.write()) if len(builder) else None
 
     def _edit_folder(self, builder: pygit2.TreeBuilder, name: str, edits: Edits, folder: str, present: Any) -> None:
@@ -69,6 +79,7 @@ class TreeEditor:
                 raise Conflict(f"{folder.rstrip('/')} is a file, so nothing can be written below it.")
             if "" in edits:
                 builder.remove(name)
+                self._note(folder.rstrip("/"), in_the_way, None)
             return
         if present is None and not _writes(edits):
             return  # removals below a folder that is not there
@@ -77,6 +88,12 @@ class TreeEditor:
             builder.insert(name, below, GitMode.TREE)
         elif present is not None:
             builder.remove(name)
+
+    def _note(self, path: str, old: Any, new: tuple[int, pygit2.Oid] | None) -> None:
+        before = Entry(path, int(old.filemode), BlobId(str(old.id))) if old is not None else None
+        after = Entry(path, int(new[0]), BlobId(str(new[1]))) if new is not None else None
+        if before != after:
+            self._changes.append(TreeChange(path, before, after))
 
 
 def _nested(changes: Mapping[str, bytes | None]) -> tuple[Edits, Edits]:
