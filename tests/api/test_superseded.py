@@ -52,7 +52,7 @@ async def sides() -> AsyncIterator[Sides]:
         made = Sides(await stack.enter_async_context(httpx.AsyncClient()))
         port = await stack.enter_async_context(served(made))
         node = await stack.enter_async_context(open_git_node(f"http://127.0.0.1:{port}"))
-        everything = cast("RepositoryService", SimpleNamespace(lacks=lambda _name: False))
+        everything = cast("RepositoryService", SimpleNamespace(is_unclear=lambda _name: False))
         replica = Forwarding(old, node=node, freshness=cast("Freshness", None), repositories=everything)
         observed = Observed(replica, request_ids=RequestIds(), meters=RequestMeters())
         made.client.base_url = httpx.URL(f"http://127.0.0.1:{await stack.enter_async_context(served(observed))}")
