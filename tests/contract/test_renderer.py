@@ -174,10 +174,13 @@ async def test_many_at_once(renderer: Renderer) -> None:
 async def test_a_full_queue_refuses() -> None:
     async with ProcessRenderer(processes=1, waiting=3) as pool:
         await pool.start()
+        slow = text("{{ x }}", variable("x", pattern="^(a+)+$"))
+        working = asyncio.create_task(pool.render(slow, {}, {"x": "a" * 40 + "b"}))
+        await asyncio.sleep(0.02)  # from now on the only worker has enough to do
         results = await asyncio.gather(*(pool.render(text("x"), {}, {}) for _ in range(20)), return_exceptions=True)
-    # One at work and three that wait; on a busy machine some are done before the last ones come.
-    assert 4 <= sum(isinstance(each, Rendered) for each in results) < 20
-    assert all(isinstance(each, (Rendered, Unavailable)) for each in results)
+        with pytest.raises(RenderLimit):
+            await working
+    assert [type(each) for each in results] == [Rendered] * 3 + [Unavailable] * 17
 
 
 async def test_a_killed_worker_is_replaced(renderer: ProcessRenderer) -> None:
