@@ -11,7 +11,7 @@ from api.answer_cache import AnswerCache
 from api.answers import JSON
 from api.json_bodies import parse_json
 from api.observing import ACTOR, ROUTE
-from api.plain_requests import PREFIX, again, body_of, headers_of, is_plain_body, plain_query, receive_all
+from api.plain_requests import again, body_of, headers_of, is_plain_body, place_of, plain_query, receive_all
 from api.render_answers import Found, find_renderable, render_answer
 from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
@@ -34,24 +34,25 @@ class HotRenders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
-        if scope["type"] != "http" or scope["method"] != "POST" or not _is_plain(scope):
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        place = place_of(scope, NOUN) if is_post and is_plain_body(headers_of(scope), JSON) else None
+        if place is None:
             await self._app(scope, receive, send)
             return
         messages = await receive_all(receive)
         request = _request_of(body_of(messages))
         query = plain_query(scope["query_string"], RenderQuery)
-        found = await self._find(scope, query) if request is not None and query is not None else None
+        found = await self._find(scope, place, query) if request is not None and query is not None else None
         if request is None or query is None or found is None:
             await self._app(scope, again(messages, receive), send)
             return
         scope[ROUTE] = TEMPLATE
-        repository = RepositoryName(scope["path"][len(PREFIX) :].partition(NOUN)[0])
-        answer = await render_answer(self._registry, repository, found, query, request, scope[ACTOR])
+        answer = await render_answer(self._registry, RepositoryName(place[0]), found, query, request, scope[ACTOR])
         await answer.send(send)
 
-    async def _find(self, scope: Scope, query: RenderQuery) -> Found | None:
+    async def _find(self, scope: Scope, place: tuple[str, str], query: RenderQuery) -> Found | None:
         """The state to render; None where there is none, which the documented route explains."""
-        repository, _, name = scope["path"][len(PREFIX) :].partition(NOUN)
+        repository, name = place
         try:
             scope[ACTOR].require(KeyScope.READ)
             known = self._registry.repositories.require(repository)
@@ -59,13 +60,6 @@ class HotRenders:
             return await find_renderable(self._registry, self._answers, known, wanted, selector)
         except PromptuaryError:
             return None
-
-
-def _is_plain(scope: Scope) -> bool:
-    repository, noun, name = scope["path"][len(PREFIX) :].partition(NOUN)
-    if not scope["path"].startswith(PREFIX) or not noun or not name or "/" in repository:
-        return False
-    return is_plain_body(headers_of(scope), JSON)
 
 
 def _request_of(body: bytes | None) -> RenderRequest | None:

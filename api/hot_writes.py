@@ -4,12 +4,14 @@ Only plain requests are answered here: a whole file of YAML without an Idempoten
 documented route as it came; that route uses the same function.
 """
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answer_cache import AnswerCache
 from api.answers import YAML
 from api.observing import ACTOR, ROUTE
-from api.plain_requests import PREFIX, again, body_of, headers_of, is_plain_body, plain_query, receive_all
+from api.plain_requests import again, body_of, headers_of, is_plain_body, place_of, plain_query, receive_all
 from api.schemas.templates import PutQuery
 from api.write_answers import Put, put_answer
 from registry.bootstrap import Registry
@@ -31,12 +33,14 @@ class HotWrites:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over. Raises what writing a template raises."""
-        query = plain_query(scope["query_string"], PutQuery) if _is_plain(scope) else None
-        if query is None:
+        is_put = scope["type"] == "http" and scope["method"] == "PUT"
+        place = place_of(scope, NOUN) if is_put and _is_plain(headers_of(scope)) else None
+        query = plain_query(scope["query_string"], PutQuery) if place is not None else None
+        if place is None or query is None:
             await self._app(scope, receive, send)
             return
         messages = await receive_all(receive)
-        put = self._put(scope, body_of(messages))
+        put = self._put(scope, place, body_of(messages))
         if put is None:
             await self._app(scope, again(messages, receive), send)
             return
@@ -44,11 +48,11 @@ class HotWrites:
         answer = await put_answer(self._registry, self._answers, put, query, actor=scope[ACTOR])
         await answer.send(send)
 
-    def _put(self, scope: Scope, body: bytes | None) -> Put | None:
+    def _put(self, scope: Scope, place: tuple[str, str], body: bytes | None) -> Put | None:
         """What to write; None where the documented route has to say what is wrong."""
         if body is None:
             return None
-        repository, _, name = scope["path"][len(PREFIX) :].partition(NOUN)
+        repository, name = place
         headers = headers_of(scope)
         try:
             scope[ACTOR].require(KeyScope.WRITE)
@@ -63,13 +67,7 @@ class HotWrites:
             return None
 
 
-def _is_plain(scope: Scope) -> bool:
-    if scope["type"] != "http" or scope["method"] != "PUT":
-        return False
-    repository, noun, name = scope["path"][len(PREFIX) :].partition(NOUN)
-    if not scope["path"].startswith(PREFIX) or not noun or not name or "/" in repository:
-        return False
-    headers = headers_of(scope)
+def _is_plain(headers: Mapping[bytes, bytes]) -> bool:
     return is_plain_body(headers, YAML) and b"idempotency-key" not in headers
 
 

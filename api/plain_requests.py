@@ -24,6 +24,13 @@ def repository_before(scope: Scope, noun: str) -> str | None:
     return repository if "/" not in repository else None
 
 
+def place_of(scope: Scope, noun: str) -> tuple[str, str] | None:
+    """Repository and name in a path that has the noun, slashes included, between them; None for every other path."""
+    path: str = scope["path"]
+    repository, found, name = path.removeprefix(PREFIX).partition(noun)
+    return (repository, name) if path.startswith(PREFIX) and found and name and "/" not in repository else None
+
+
 def plain_query(text: bytes, model: type[Q]) -> Q | None:
     """What a query asks for; None where the documented route has to say what is wrong, or to wait for a commit."""
     try:

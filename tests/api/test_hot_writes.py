@@ -61,8 +61,8 @@ def told(answer: httpx.Response, folder: str) -> tuple[int, dict[str, str], dict
 
 
 async def test_both_ways_answer_alike(stocked: Registry, keys: dict[str, str]) -> None:
-    app = create_app(stocked)
-    searches = app._app._app._app._app._app  # type: ignore[attr-defined]
+    app: Any = create_app(stocked)
+    searches = app._app._app._app._app._app
     writes = searches._app
     assert type(writes).__name__ == "HotWrites"
     done = 0
@@ -82,8 +82,8 @@ async def test_both_ways_answer_alike(stocked: Registry, keys: dict[str, str]) -
 
 
 async def test_plain_writes_do_not_reach_the_framework(stocked: Registry, keys: dict[str, str]) -> None:
-    app = create_app(stocked)
-    writes: Any = app._app._app._app._app._app._app  # type: ignore[attr-defined]
+    app: Any = create_app(stocked)
+    writes = app._app._app._app._app._app._app
     reached = []
     documented = writes._app
 

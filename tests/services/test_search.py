@@ -342,7 +342,7 @@ async def test_the_catalogue_says_where_its_own_full_text_is_still_to_come(with_
         await registry.indexing.reconcile()
         assert (await names(registry, "apple"), await asked()) == ((["apple"], False), (False, False))
         await registry.indexing._projection.drop(REPOSITORY)
-        await index.forget(REPOSITORY)  # type: ignore[attr-defined]
+        await index.forget(REPOSITORY)  # type: ignore[attr-defined]  # the same
         assert await asked() == (True, True), "nothing is read"
 
 

@@ -24,7 +24,7 @@ async def migrate_server(address: str) -> None:
     )
     try:
         async with engine.connect() as connection:
-            if await connection.run_sync(revision_of) == HEAD:
+            if await connection.run_sync(_revision) == HEAD:
                 return
         async with engine.begin() as connection:
             await connection.run_sync(_migrate)
@@ -32,7 +32,7 @@ async def migrate_server(address: str) -> None:
         await engine.dispose()
 
 
-def revision_of(connection: Connection) -> str | None:
+def _revision(connection: Connection) -> str | None:
     """The revision of the tables; None where there are none."""
     known = connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
     if known is None:
@@ -48,6 +48,6 @@ def missing_tables(connection: Connection) -> frozenset[str]:
 
 def _migrate(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    found = revision_of(connection)
+    found = _revision(connection)
     if found != HEAD:
         upgrade(connection, found, "database")
