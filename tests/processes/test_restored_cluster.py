@@ -56,9 +56,10 @@ def _backed_up(cluster: Cluster, folder: Path) -> Archived:
     threads = load.start()
     try:
         load.yielding.set()  # a push takes longer, and would be overtaken again and again
-        wait_for(load, lambda: len(load.promised) >= 1)
+        wait_for(load, lambda: {"pushed/one", "pushed/two"} <= load.promised.keys())
         load.yielding.clear()
-        wait_for(load, lambda: len(load.promised) >= 3 and len(load.commits) >= SOME_WRITES)
+        # All four are in the archive: what is first written while it is made may be in it, or not.
+        wait_for(load, lambda: len(load.promised) == 4 and len(load.commits) >= SOME_WRITES)
         before = Load(cluster.replicas[0], folder, promised=dict(load.promised), commits=list(load.commits))
         began = len(load.commits)
         made = cluster.git.command("backup", str(folder / "backups"), "--json")
