@@ -181,7 +181,6 @@ class Writes:
     async def _make_readable(self, repository: RepositoryName) -> None:
         try:
             await self._indexing.poke(repository)
-            await self._indexing.fed()
         except PromptuaryError as error:
             log.warning("projection of %s is late: %s", repository, error.message)
 
