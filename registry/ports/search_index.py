@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from registry.domain.catalogue import SearchDocument
+from registry.domain.catalogue import Checkpoint, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.search import Query, SearchPage, Suggestions
 
@@ -11,10 +11,11 @@ from registry.domain.search import Query, SearchPage, Suggestions
 class SearchIndex(Protocol):
     """Finds templates by words, prefixes and substrings, in Korean too."""
 
-    async def search(self, query: Query) -> SearchPage:
+    async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
 
-        A page says ``degraded`` where the index may lack documents. Raises TemplateNotFound for ``like``.
+        A page says ``degraded`` where the index may lack documents. ``at`` is a checkpoint that the catalogue has: what
+        an index looks up there may be as of it, or later. Raises TemplateNotFound for ``like``.
         """
         ...
 

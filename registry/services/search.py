@@ -57,13 +57,13 @@ class Search:
         if query.like is not None and query.text.strip():
             raise BadRequest("Search for words (q) or for templates like one (like), not for both.")
         if at is None:
-            return await self._ask(query)
+            return await self._ask(query, None)
         kept = self._kept.get((query, at))
         if kept is not None:
             return kept
         # Asked before the search: what the index was fed by now it has when it answers.
         fed = await self._is_fed(at, texts=query.versions)
-        page = await self._ask(query)
+        page = await self._ask(query, at)
         if fed and not page.degraded:
             self._kept[query, at] = page
         return page
@@ -97,11 +97,11 @@ class Search:
         except Unavailable:
             return made  # what the engine has is more than nothing
 
-    async def _ask(self, query: Query) -> SearchPage:
+    async def _ask(self, query: Query, at: Checkpoint | None) -> SearchPage:
         if self._fallback is None:
-            return await self._index.search(query)
+            return await self._index.search(query, at)
         try:
-            page = await self._index.search(query)
+            page = await self._index.search(query, at)
         except Unavailable as error:
             log.warning("the catalogue answers a search: %s", error.message)
             return await self._fall_back(self._fallback, query, error)

@@ -13,18 +13,20 @@ from registry.adapters.elasticsearch.cluster import Cluster
 from registry.adapters.elasticsearch.search_index import ElasticsearchSearchIndex
 from registry.adapters.elasticsearch.writing import REFRESHED_AT_MOST
 from registry.adapters.sql.engine import Database
+from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.template_index import SqlTemplateIndex
-from registry.domain.catalogue import SearchDocument
+from registry.domain.catalogue import Checkpoint, SearchDocument
 from registry.domain.errors import Unavailable
 from registry.domain.search import Query
 from tests.indexes import delete_indexes, namespace
-from tests.projected import plain_facts
+from tests.projected import History, plain_facts
 
 
 class Engine(NamedTuple):
     index: ElasticsearchSearchIndex
     cluster: Cluster
     namespace: str
+    database: Database
 
     async def indexes(self) -> dict[str, set[str]]:
         found = await self.cluster.call("GET", f"/{self.namespace}@*/_alias")
@@ -39,13 +41,21 @@ class Engine(NamedTuple):
 async def engine(catalogue_path: Path) -> AsyncIterator[Engine]:
     database = await Database.open(catalogue_path)
     async with namespace() as (cluster, name):
-        templates = SqlTemplateIndex(database)
-        yield Engine(ElasticsearchSearchIndex(cluster, namespace=name, templates=templates), cluster, name)
+        yield Engine(index_in(cluster, name, database), cluster, name, database)
     await database.close()
+
+
+def index_in(cluster: Cluster, namespace: str, database: Database) -> ElasticsearchSearchIndex:
+    return ElasticsearchSearchIndex(cluster, namespace=namespace, templates=SqlTemplateIndex(database))
 
 
 def document(name: str, body: str = "word", ordinal: int = 1) -> SearchDocument:
     return SearchDocument("default", name, ordinal, plain_facts(), body)
+
+
+async def numbers(engine: Engine, at: Checkpoint | None) -> tuple[list[tuple[str, int | None]], bool]:
+    page = await engine.index.search(Query("default", "word"), at)
+    return [(hit.name, hit.latest) for hit in page.hits], page.degraded
 
 
 async def fill(engine: Engine, *names: str) -> None:
@@ -162,7 +172,7 @@ async def test_of_two_that_make_the_first_index_at_once_one_makes_it(engine: Eng
 
 def another(engine: Engine) -> ElasticsearchSearchIndex:
     """The same index as another process sees it."""
-    return ElasticsearchSearchIndex(engine.cluster, namespace=engine.namespace, templates=engine.index._templates)
+    return index_in(engine.cluster, engine.namespace, engine.database)
 
 
 async def test_an_index_that_is_being_filled_is_not_refreshed_or_copied_until_it_serves(engine: Engine) -> None:
@@ -215,9 +225,7 @@ async def test_an_index_of_old_texts_that_was_lost_is_missed_too(engine: Engine)
 
 
 async def test_no_namespace_has_what_another_keeps_old_texts_in(engine: Engine) -> None:
-    other = ElasticsearchSearchIndex(
-        engine.cluster, namespace=f"{engine.namespace}-versions", templates=engine.index._templates
-    )
+    other = index_in(engine.cluster, f"{engine.namespace}-versions", engine.database)
     await engine.index.renew("default")
     await engine.index.put([document("a"), SearchDocument("default", "a", 1, plain_facts(), "word", version=1)])
     await engine.index.swap("default", 1)
@@ -237,7 +245,7 @@ async def test_repositories_whose_names_begin_alike_keep_apart(engine: Engine) -
 
 async def test_an_engine_that_is_away_is_unavailable_without_its_address(engine: Engine) -> None:
     away = Cluster("http://somebody:secret@127.0.0.1:9")
-    index = ElasticsearchSearchIndex(away, namespace="x", templates=engine.index._templates)
+    index = index_in(away, "x", engine.database)
     try:
         with pytest.raises(Unavailable) as raised:
             await index.search(Query("default", "word"))
@@ -251,6 +259,28 @@ async def test_an_engine_that_is_away_is_unavailable_without_its_address(engine:
 
 async def test_a_catalogue_that_is_away_leaves_hits_without_numbers(engine: Engine, catalogue_path: Path) -> None:
     await fill(engine, "a")
-    await engine.index._templates._database.close()  # type: ignore[attr-defined]
-    page = await engine.index.search(Query("default", "word"))
-    assert ([(hit.name, hit.latest) for hit in page.hits], page.degraded) == ([("a", None)], True)
+    await engine.database.close()
+    assert await numbers(engine, None) == ([("a", None)], True)
+
+
+async def test_what_the_catalogue_says_of_a_hit_is_kept_for_its_checkpoint(engine: Engine) -> None:
+    projection, history = SqlProjection(engine.database), History()
+
+    async def commit(text: str) -> Checkpoint | None:
+        await projection.apply(history.commit({"a": text, "b": text}))
+        return await projection.checkpoint("default")
+
+    first = await commit("1")
+    await engine.index.put([document("a")])
+    await engine.index.swap("default", 1)
+    assert await numbers(engine, first) == ([("a", 1)], True)
+    second = await commit("2")
+    assert await numbers(engine, first) == ([("a", 1)], True), "as of the checkpoint that was asked for"
+    assert await numbers(engine, None) == ([("a", 2)], True)
+    assert await numbers(engine, second) == ([("a", 2)], True)
+    await engine.index.put([document("b")])
+    assert await numbers(engine, second) == ([("a", 2), ("b", 2)], True)
+    third = await commit("3")
+    await engine.database.close()
+    assert await numbers(engine, second) == ([("a", 2), ("b", 2)], True)
+    assert await numbers(engine, third) == ([("a", None), ("b", None)], True)

@@ -17,10 +17,11 @@ from registry.adapters.elasticsearch.queries import (
     suggestions_body,
     wanted,
 )
+from registry.adapters.elasticsearch.standings import Standings
 from registry.adapters.elasticsearch.writing import Writing
-from registry.domain.catalogue import SearchDocument
+from registry.domain.catalogue import Checkpoint, SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
-from registry.domain.errors import TemplateNotFound, Unavailable
+from registry.domain.errors import TemplateNotFound
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.search import Highlight, Hit, Query, SearchPage, Standing, Suggestion, Suggestions, filter_values
@@ -45,10 +46,10 @@ class ElasticsearchSearchIndex:
         self._cluster = cluster
         self._generations = Generations(cluster, namespace)
         self._old = Generations(cluster, f"{namespace}{OLD_TEXTS}")
-        self._templates = templates
+        self._standings = Standings(templates)
         self._writing = Writing(cluster, now=self._generations, old=self._old)
 
-    async def search(self, query: Query) -> SearchPage:
+    async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
 
         The page says ``degraded`` where the index (or that of old texts, if it is asked) is not there or was not filled
@@ -72,7 +73,8 @@ class ElasticsearchSearchIndex:
         hits = found["hits"]["hits"]
         page = hits[: query.limit]
         more = make_cursor(request, page[-1]["sort"]) if len(hits) > query.limit else None
-        standings = await self._standings(query.repository, page)
+        names = [hit["_source"]["name"] for hit in page]
+        standings = await self._standings.find(query.repository, names, at)
         highlighter = Highlighter(terms)
         return SearchPage(
             hits=tuple(_hit(hit, standings or {}, highlighter) for hit in page),
@@ -137,17 +139,6 @@ class ElasticsearchSearchIndex:
         body = {**body, "indices_boost": [{old: _OLD_TEXT}]}
         params = {"ignore_unavailable": "true"}  # whether the index itself is there has been looked at
         return await self._cluster.ask("POST", f"/{index},{old}/_search", body, params=params)
-
-    async def _standings(
-        self, repository: RepositoryName, page: Sequence[Mapping[str, Any]]
-    ) -> Mapping[TemplateName, Standing] | None:
-        """What the catalogue says of hits; None where it is away."""
-        if not page:
-            return {}
-        try:
-            return await self._templates.find_standings(repository, [hit["_source"]["name"] for hit in page])
-        except Unavailable:
-            return None
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
         """Adds or replaces documents, found from then on; one with a lower ordinal than what is there is ignored."""

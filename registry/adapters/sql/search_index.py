@@ -22,7 +22,7 @@ from registry.adapters.sql.search_ranking import Filters, Found, Search, facet_p
 from registry.adapters.sql.tables import search_bodies, search_documents, templates
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_facts, from_json
-from registry.domain.catalogue import SearchDocument
+from registry.domain.catalogue import Checkpoint, SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
@@ -52,7 +52,7 @@ class SqlSearchIndex:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def search(self, query: Query) -> SearchPage:
+    async def search(self, query: Query, _at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away."""
         request: list[Any] = ["search", query.repository, query.text, asdict(query.filter)]
         if query.like is not None or query.versions:
