@@ -32,6 +32,8 @@ from registry.services.meters import SECONDS, Durations, Work
 
 log = logging.getLogger(__name__)
 
+_VERSION = version("promptuary")  # which is looked up in a file
+
 ASKING_SECONDS = 2.0
 """How long the page waits for the catalogue; without it the rest is told."""
 
@@ -142,7 +144,7 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics but those of the process itself."""
-        yield _gauge(families.BUILD, [((version("promptuary"), self._registry.process.value), 1)])
+        yield _gauge(families.BUILD, [((_VERSION, self._registry.process.value), 1)])
         yield from self._http()
         yield from self._work()
         yield from self._index()

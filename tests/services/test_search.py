@@ -19,11 +19,12 @@ from registry.adapters.elasticsearch.cluster import Cluster
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.search import Query, SearchPage
+from registry.domain.selectors import Selector
 from registry.settings import Settings
 from tests.backing import elasticsearch_url
 from tests.indexes import delete_indexes, namespace
 from tests.lines import Line, line_to
-from tests.pushing import REPOSITORY, Pusher, text_template
+from tests.pushing import AUTHOR, REPOSITORY, Pusher, text_template
 
 T = "prompts/{}.prompt.yaml"
 PATIENCE = 20.0
@@ -208,6 +209,24 @@ async def test_an_engine_that_is_slow_costs_a_reader_its_deadline_and_then_nothi
     line_is_back = asyncio.create_task(line.mend())
     await line_is_back
     await until(registry, "apple", (["a"], False))
+
+
+async def test_a_write_does_not_wait_for_an_engine_that_is_slow(
+    registry: Registry, pusher: Pusher, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pusher.land({T.format("a"): text_template("apple")})
+    await until(registry, "apple", (["a"], False))
+    monkeypatch.setattr("registry.services.feeding.FEEDING_SECONDS", 600.0)
+    monkeypatch.setattr("registry.services.writes.PROJECTION_SECONDS", 600.0)
+    line.stall()
+    async with asyncio.timeout(PATIENCE):
+        source = text_template("apple pie").encode()
+        written = await registry.edits.put(REPOSITORY, "b", source, actor=AUTHOR, if_none_match="*")
+        assert (await registry.templates.read(REPOSITORY, "b", Selector())).commit == written.commit
+    assert await registry.indexing.waiting(), "the engine has not got it"
+    await line.mend()
+    await registry.indexing.fed()
+    assert await names(registry, "apple") == (["a", "b"], False)
 
 
 async def test_an_index_that_was_lost_is_known_and_made_anew(

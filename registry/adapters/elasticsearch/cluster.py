@@ -1,14 +1,17 @@
-"""Talking to an Elasticsearch: JSON in and out, with deadlines, and every failure as Unavailable."""
+"""Talking to an Elasticsearch: JSON in and out, with deadlines, and every failure as Unavailable.
 
+Over aiohttp as it is: its own client took a third more processor time for each search, and 20 MiB of every process.
+"""
+
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
-from elastic_transport import ConnectionTimeout, TransportError
-from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError, OrjsonSerializer
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, encode_basic_auth
+from yarl import URL
 
 from registry.adapters.breakers import Breaker
 from registry.domain.errors import Unavailable
@@ -19,8 +22,8 @@ SEARCH_SECONDS = 0.8
 BULK_SECONDS = 60.0
 """The deadline of a call that feeds or keeps an index."""
 
-_JSON = {"accept": "application/json", "content-type": "application/json"}
-_NDJSON = {"accept": "application/json", "content-type": "application/x-ndjson"}
+_JSON = {"content-type": "application/json"}
+_NDJSON = {"content-type": "application/x-ndjson"}
 _CONNECTIONS = 16
 
 
@@ -40,22 +43,28 @@ class Cluster:
         search_seconds = SEARCH_SECONDS if search_seconds is None else search_seconds
         self.breaker = Breaker("Elasticsearch", seconds=search_seconds)
         self.search_seconds = search_seconds
-        more: dict[str, Any] = {}
+        address = URL(url)
+        if not username and address.user:
+            username, password = address.user, address.password
+        headers = {"accept": "application/json"}
         if api_key:
-            more["api_key"] = api_key
+            headers["authorization"] = f"ApiKey {api_key}"
         elif username:
-            more["basic_auth"] = (username, password or "")
-        if ca_file:
-            more["ca_certs"] = str(ca_file)
-        # Retries would outlive the deadline; whoever feeds tries again by itself.
-        more |= {"serializer": OrjsonSerializer(), "connections_per_node": _CONNECTIONS, "max_retries": 0}
-        self._client = AsyncElasticsearch(url, **more)
-        # Another deadline is another client over the same connections, and making one takes a millisecond.
-        self._with_deadline = lru_cache(maxsize=8)(lambda seconds: self._client.options(request_timeout=seconds))
+            headers["authorization"] = encode_basic_auth(username, password or "", "utf-8")
+        self._base = str(address.with_user(None)).rstrip("/")
+        tls = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+        self._session = ClientSession(
+            connector=TCPConnector(limit=_CONNECTIONS, ssl=tls),
+            headers=headers,
+            skip_auto_headers=(
+                "accept-encoding",
+                "user-agent",
+            ),  # answers come as they are: packing takes processor time
+        )
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._client.close()
+        await self._session.close()
 
     async def ask(self, method: str, path: str, body: object = None, *, params: Mapping[str, Any] | None = None) -> Any:
         """The answer to a call that a reader waits for, in time or not at all. Raises NotThere, Unavailable."""
@@ -74,22 +83,31 @@ class Cluster:
         body: object = None,
         *,
         seconds: float = BULK_SECONDS,
-        params: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> Any:
         """The parsed answer. Raises NotThere for a 404, Unavailable for everything else that fails."""
-        client = self._with_deadline(seconds)
-        headers = _NDJSON if isinstance(body, bytes) else _JSON
+        lines = isinstance(body, bytes)
+        data = body if lines or body is None else orjson.dumps(body)
+        url = URL(self._base + path, encoded=True)
+        headers, timeout = _NDJSON if lines else _JSON, ClientTimeout(total=seconds)
         try:
-            answer = await client.perform_request(method, path, params=params, headers=headers, body=body)
-        except NotFoundError as error:
-            raise NotThere(_reason(error)) from error
-        except ApiError as error:
-            raise Unavailable(f"The search engine refused: {_reason(error)}.") from error
-        except ConnectionTimeout as error:
+            async with self._session.request(
+                method, url, params=params, data=data, headers=headers, timeout=timeout
+            ) as answer:
+                status, read = answer.status, await answer.read()
+        except TimeoutError as error:
             raise Unavailable(f"The search engine did not answer within {seconds:g} s.") from error
-        except TransportError as error:
+        except (ClientError, OSError) as error:
             raise Unavailable("The search engine cannot be reached.") from error
-        return answer.body
+        try:
+            parsed = orjson.loads(read)
+        except orjson.JSONDecodeError as error:
+            raise Unavailable(f"The search engine answered {status} without JSON.") from error
+        if status == 404:
+            raise NotThere(_reason(status, parsed))
+        if status >= 400:
+            raise Unavailable(f"The search engine refused: {_reason(status, parsed)}.")
+        return parsed
 
     async def bulk(self, lines: Iterable[bytes], *, refresh: bool) -> list[dict[str, Any]]:
         """The results of a bulk request, one an action, in order. Raises Unavailable."""
@@ -116,9 +134,8 @@ def encoded(value: object) -> bytes:
     return orjson.dumps(value)
 
 
-def _reason(error: ApiError) -> str:
+def _reason(status: int, answer: object) -> str:
     """The engine's word for what was wrong, without what was asked."""
-    body = error.body
-    cause = body.get("error") if isinstance(body, dict) else None
+    cause = answer.get("error") if isinstance(answer, dict) else None
     kind = cause.get("type") if isinstance(cause, dict) else None
-    return f"{error.status_code} {kind}" if kind else str(error.status_code)
+    return f"{status} {kind}" if kind else str(status)

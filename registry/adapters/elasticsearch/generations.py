@@ -130,7 +130,7 @@ class Generations:
         await self._sweep(repository)
         if documents > _MERGED_FROM:
             # Goes on by itself: what bulk writing left in pieces costs a search of parts of words a look at each piece.
-            merge = {"max_num_segments": 1, "wait_for_completion": "false"}
+            merge = {"max_num_segments": "1", "wait_for_completion": "false"}
             await self._cluster.call("POST", f"/{index}/_forcemerge", params=merge)
 
     async def _make(self, repository: RepositoryName, *, whole: bool) -> str:
