@@ -19,8 +19,9 @@ from registry.adapters.sql.postgres_errors import server_errors
 Rows = Sequence[Any]
 Fetch = Callable[[Select[Any], Mapping[str, Any]], Awaitable[Rows]]
 
-_LANES = 4
-"""How many statements of a kind are on their way at once."""
+_LANES = 2
+"""How many statements of a kind are on their way at once: more of them ask for less each, and one that hangs should not
+hold up all."""
 _AT_ONCE = 32
 """For how many names one statement asks, so that it stays a short one."""
 
