@@ -89,6 +89,7 @@ async def test_over_tls_the_certificate_has_to_hold(tmp_path: Path) -> None:
         ((b"404 Not Found", b"no"), "answered 404 without JSON"),
         ((b"401 No", b'{"error": {"type": "security", "reason": "secret"}}'), "refused: 401 security"),
         ((b"400 No", b'["secret"]'), "refused: 400"),
+        ((b"301 Moved\r\nLocation: http://127.0.0.1:1/secret", b"{}"), "refused: 301"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n{", "cannot be reached"),
         (b"220 secret mail\r\n", "cannot be reached"),
     ],

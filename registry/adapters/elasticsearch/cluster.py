@@ -56,10 +56,7 @@ class Cluster:
         self._session = ClientSession(
             connector=TCPConnector(limit=_CONNECTIONS, ssl=tls),
             headers=headers,
-            skip_auto_headers=(
-                "accept-encoding",
-                "user-agent",
-            ),  # answers come as they are: packing takes processor time
+            skip_auto_headers=("accept-encoding", "user-agent"),  # packing takes longer than sending
         )
 
     async def close(self) -> None:
@@ -92,7 +89,7 @@ class Cluster:
         headers, timeout = _NDJSON if lines else _JSON, ClientTimeout(total=seconds)
         try:
             async with self._session.request(
-                method, url, params=params, data=data, headers=headers, timeout=timeout
+                method, url, params=params, data=data, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
                 status, read = answer.status, await answer.read()
         except TimeoutError as error:
@@ -105,7 +102,7 @@ class Cluster:
             raise Unavailable(f"The search engine answered {status} without JSON.") from error
         if status == 404:
             raise NotThere(_reason(status, parsed))
-        if status >= 400:
+        if status >= 300:
             raise Unavailable(f"The search engine refused: {_reason(status, parsed)}.")
         return parsed
 
