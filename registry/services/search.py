@@ -1,6 +1,8 @@
 """Searching templates."""
 
 import logging
+import time
+from contextlib import suppress
 from dataclasses import replace
 
 from cachetools import TTLCache
@@ -24,6 +26,9 @@ KEPT_SECONDS = 10.0
 FED_SECONDS = 1.0
 """How long it is believed that an index has everything, so that not every search has the outbox looked at."""
 
+CATCHING_UP_SECONDS = 10.0
+"""How long, after it was away, an index is asked only where it has everything: it gets first what it missed."""
+
 _FED = 10_000
 
 AGAIN = "begin again without a cursor"
@@ -46,6 +51,7 @@ class Search:
             KEPT_HITS, KEPT_SECONDS, getsizeof=lambda page: len(page.hits) + 1
         )
         self._fed: TTLCache[tuple[RepositoryName, bool], Checkpoint] = TTLCache(_FED, FED_SECONDS)
+        self._catching_up_until = 0.0
 
     async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facets. Raises BadRequest for a query or cursor that cannot be read.
@@ -85,10 +91,14 @@ class Search:
         _check_length(text)
         if self._fallback is None:
             return await self._index.suggest(repository, text, limit)
+        if await self._is_catching_up(repository):
+            with suppress(Unavailable):
+                return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
         try:
             made = await self._index.suggest(repository, text, limit)
         except Unavailable as error:
             log.info("the catalogue suggests: %s", error.message)
+            self._catching_up_until = time.monotonic() + CATCHING_UP_SECONDS
             return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
         if not made.degraded:
             return made
@@ -100,21 +110,37 @@ class Search:
     async def _ask(self, query: Query, at: Checkpoint | None) -> SearchPage:
         if self._fallback is None:
             return await self._index.search(query, at)
+        if query.cursor is None and await self._is_catching_up(query.repository):
+            with suppress(Unavailable):
+                return await self._fall_back(self._fallback, query, None)
+        return await self._ask_engine(self._fallback, query, at)
+
+    async def _ask_engine(self, fallback: CountedSearchIndex, query: Query, at: Checkpoint | None) -> SearchPage:
         try:
             page = await self._index.search(query, at)
         except Unavailable as error:
             log.warning("the catalogue answers a search: %s", error.message)
-            return await self._fall_back(self._fallback, query, error)
+            self._catching_up_until = time.monotonic() + CATCHING_UP_SECONDS
+            return await self._fall_back(fallback, query, error)
         except BadRequest as error:
             if query.cursor is None:
                 raise
-            return await self._fall_back(self._fallback, query, error)  # a page of a list that it began
+            return await self._fall_back(fallback, query, error)  # a page of a list that it began
         if not page.degraded or query.cursor is not None:
             return page
         try:
-            return await self._fall_back(self._fallback, query, None)
+            return await self._fall_back(fallback, query, None)
         except Unavailable:
             return page  # what the engine has is more than nothing
+
+    async def _is_catching_up(self, repository: RepositoryName) -> bool:
+        """Whether the index was away a moment ago, and has not got yet what it missed."""
+        if time.monotonic() >= self._catching_up_until:
+            return False
+        try:
+            return await self._outbox.waits(repository, texts=False)
+        except Unavailable:
+            return False  # the catalogue cannot answer in its place
 
     @staticmethod
     async def _fall_back(

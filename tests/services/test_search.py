@@ -137,6 +137,24 @@ async def test_the_catalogue_answers_while_the_engine_is_away_and_it_catches_up(
     assert await registry.verifying.verify(REPOSITORY) == []
 
 
+async def test_an_engine_that_is_back_is_asked_when_it_has_what_it_missed(
+    registry: Registry, pusher: Pusher, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pusher.land({T.format("apple"): text_template("apple")})
+    await until(registry, "apple", (["apple"], False))
+    monkeypatch.setattr("registry.services.feeding.RETRY_SECONDS", 600.0)
+    await line.cut()
+    await pusher.land({T.format("apple-pie"): text_template("apple")})
+    both = ["apple", "apple-pie"]
+    assert await names(registry, "apple") == (both, True)
+    await line.mend()
+    assert await names(registry, "apple") == (both, True), "it answers again, and has not got all"
+    suggested = await registry.search.suggest(REPOSITORY, "app", 5)
+    assert ([each.name for each in suggested.found], suggested.degraded) == (both, True)
+    await registry.indexing.reconcile()
+    assert await names(registry, "apple") == (both, False)
+
+
 async def test_suggestions_of_the_catalogue_say_so(
     registry: Registry, pusher: Pusher, line: Line, space: tuple[Cluster, str]
 ) -> None:
