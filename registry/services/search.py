@@ -2,8 +2,11 @@
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from cachetools import TTLCache
 
@@ -15,6 +18,8 @@ from registry.ports.projection import Outbox
 from registry.ports.search_index import CountedSearchIndex
 
 log = logging.getLogger(__name__)
+
+_Found = TypeVar("_Found", SearchPage, Suggestions)
 
 LONGEST_QUERY = 1_000
 KEPT_HITS = 4_000
@@ -63,7 +68,7 @@ class Search:
         if query.like is not None and query.text.strip():
             raise BadRequest("Search for words (q) or for templates like one (like), not for both.")
         if at is None:
-            return await self._ask(query, None)
+            return await self._ask(query, at)
         kept = self._kept.get((query, at))
         if kept is not None:
             return kept
@@ -89,49 +94,65 @@ class Search:
     async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
         """Templates whose names go on as typed, best first. Raises BadRequest for a text that is too long."""
         _check_length(text)
-        if self._fallback is None:
-            return await self._index.suggest(repository, text, limit)
-        if await self._is_catching_up(repository):
-            with suppress(Unavailable):
-                return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
-        try:
-            made = await self._index.suggest(repository, text, limit)
-        except Unavailable as error:
-            log.info("the catalogue suggests: %s", error.message)
-            self._catching_up_until = time.monotonic() + CATCHING_UP_SECONDS
-            return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
-        if not made.degraded:
-            return made
-        try:
-            return replace(await self._fallback.suggest(repository, text, limit), degraded=True)
-        except Unavailable:
-            return made  # what the engine has is more than nothing
+        return await self._answered(
+            repository,
+            lambda index: index.suggest(repository, text, limit),
+            partial(log.info, "the catalogue suggests: %s"),
+        )
 
     async def _ask(self, query: Query, at: Checkpoint | None) -> SearchPage:
-        if self._fallback is None:
-            return await self._index.search(query, at)
-        if query.cursor is None and await self._is_catching_up(query.repository):
-            with suppress(Unavailable):
-                return await self._fall_back(self._fallback, query, None)
-        return await self._ask_engine(self._fallback, query, at)
+        if self._fallback is not None and query.cursor is not None:
+            return await self._go_on(self._fallback, query, at)
+        return await self._answered(
+            query.repository,
+            lambda index: index.search(query, at),
+            partial(log.warning, "the catalogue answers a search: %s"),
+        )
 
-    async def _ask_engine(self, fallback: CountedSearchIndex, query: Query, at: Checkpoint | None) -> SearchPage:
+    async def _answered(
+        self,
+        repository: RepositoryName,
+        ask: Callable[[CountedSearchIndex], Awaitable[_Found]],
+        tell: Callable[[str], None],
+    ) -> _Found:
+        """What the index has, else what the fallback has, which says ``degraded``."""
+        if self._fallback is None:
+            return await ask(self._index)
+        if await self._is_catching_up(repository):
+            with suppress(Unavailable):
+                return replace(await ask(self._fallback), degraded=True)
         try:
-            page = await self._index.search(query, at)
+            found = await ask(self._index)
         except Unavailable as error:
-            log.warning("the catalogue answers a search: %s", error.message)
-            self._catching_up_until = time.monotonic() + CATCHING_UP_SECONDS
-            return await self._fall_back(fallback, query, error)
-        except BadRequest as error:
-            if query.cursor is None:
-                raise
-            return await self._fall_back(fallback, query, error)  # a page of a list that it began
-        if not page.degraded or query.cursor is not None:
-            return page
+            self._note_away()
+            tell(error.message)
+            return replace(await ask(self._fallback), degraded=True)
+        if not found.degraded:
+            return found
         try:
-            return await self._fall_back(fallback, query, None)
+            return replace(await ask(self._fallback), degraded=True)
         except Unavailable:
-            return page  # what the engine has is more than nothing
+            return found  # what the engine has is more than nothing
+
+    async def _go_on(self, fallback: CountedSearchIndex, query: Query, at: Checkpoint | None) -> SearchPage:
+        """A further page, of whichever index began the list."""
+        try:
+            return await self._index.search(query, at)
+        except Unavailable as error:
+            self._note_away()
+            log.warning("the catalogue answers a search: %s", error.message)
+            away = True
+        except BadRequest:
+            away = False  # it is of a list that the fallback began, if of one
+        try:
+            return replace(await fallback.search(query, at), degraded=True)
+        except BadRequest as error:
+            if away:
+                raise Unavailable(f"The search engine is away, and this is a page of its list: {AGAIN}.") from error
+            raise
+
+    def _note_away(self) -> None:
+        self._catching_up_until = time.monotonic() + CATCHING_UP_SECONDS
 
     async def _is_catching_up(self, repository: RepositoryName) -> bool:
         """Whether the index was away a moment ago, and has not got yet what it missed."""
@@ -141,18 +162,6 @@ class Search:
             return await self._outbox.waits(repository, texts=False)
         except Unavailable:
             return False  # the catalogue cannot answer in its place
-
-    @staticmethod
-    async def _fall_back(
-        index: CountedSearchIndex, query: Query, reason: Unavailable | BadRequest | None
-    ) -> SearchPage:
-        try:
-            page = await index.search(query)
-        except BadRequest as error:
-            if isinstance(reason, Unavailable):
-                raise Unavailable(f"The search engine is away, and this is a page of its list: {AGAIN}.") from error
-            raise
-        return replace(page, degraded=True)
 
 
 def _check_length(text: str) -> None:
