@@ -34,13 +34,14 @@ class HotWrites:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over. Raises what writing a template raises."""
         is_put = scope["type"] == "http" and scope["method"] == "PUT"
-        place = place_of(scope, NOUN) if is_put and _is_plain(headers_of(scope)) else None
+        headers = headers_of(scope) if is_put else {}
+        place = place_of(scope, NOUN) if _is_plain(headers) else None
         query = plain_query(scope["query_string"], PutQuery) if place is not None else None
         if place is None or query is None:
             await self._app(scope, receive, send)
             return
         messages = await receive_all(receive)
-        put = self._put(scope, place, body_of(messages))
+        put = self._put(scope, place, headers, body_of(messages))
         if put is None:
             await self._app(scope, again(messages, receive), send)
             return
@@ -48,12 +49,13 @@ class HotWrites:
         answer = await put_answer(self._registry, self._answers, put, query, actor=scope[ACTOR])
         await answer.send(send)
 
-    def _put(self, scope: Scope, place: tuple[str, str], body: bytes | None) -> Put | None:
+    def _put(
+        self, scope: Scope, place: tuple[str, str], headers: Mapping[bytes, bytes], body: bytes | None
+    ) -> Put | None:
         """What to write; None where the documented route has to say what is wrong."""
         if body is None:
             return None
         repository, name = place
-        headers = headers_of(scope)
         try:
             scope[ACTOR].require(KeyScope.WRITE)
             return Put(

@@ -16,6 +16,7 @@ from api.answer_cache import AnswerCache
 from api.cli import app
 from api.list_bodies import search_answer, suggestions
 from registry.adapters.elasticsearch.cluster import Cluster
+from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.bootstrap import Registry, open_registry
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.search import Query, SearchPage
@@ -373,13 +374,14 @@ async def test_the_catalogue_says_where_its_own_full_text_is_still_to_come(with_
         assert await asked() == (False, False), "there is nothing to find"
         await Pusher(registry).land({T.format("apple"): text_template("apple")})
         index = registry.search._index
-        await index.forget(REPOSITORY)  # type: ignore[attr-defined]  # as a catalogue that was emptied
+        assert isinstance(index, SqlSearchIndex)
+        await index.forget(REPOSITORY)  # as a catalogue that was emptied
         await registry.search._outbox.fill(REPOSITORY)
         assert await asked() == (True, True), "what was read waits to be indexed"
         await registry.indexing.reconcile()
         assert (await names(registry, "apple"), await asked()) == ((["apple"], False), (False, False))
         await registry.indexing._projection.drop(REPOSITORY)
-        await index.forget(REPOSITORY)  # type: ignore[attr-defined]  # the same
+        await index.forget(REPOSITORY)  # the same
         assert await asked() == (True, True), "nothing is read"
 
 

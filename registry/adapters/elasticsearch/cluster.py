@@ -63,7 +63,7 @@ class Cluster:
         """Closes the connections."""
         await self._session.close()
 
-    async def ask(self, method: str, path: str, body: object = None, *, params: Mapping[str, Any] | None = None) -> Any:
+    async def ask(self, method: str, path: str, body: object = None, *, params: Mapping[str, str] | None = None) -> Any:
         """The answer to a call that a reader waits for, in time or not at all. Raises NotThere, Unavailable."""
         missing: NotThere | None = None
         async with self.breaker.guard():
@@ -84,7 +84,7 @@ class Cluster:
     ) -> Any:
         """The parsed answer. Raises NotThere for a 404, Unavailable for everything else that fails."""
         lines = isinstance(body, bytes)
-        data = body if lines or body is None else orjson.dumps(body)
+        data = body if lines or body is None else encoded(body)
         url = URL(self._base + path, encoded=True)
         headers, timeout = _NDJSON if lines else _JSON, ClientTimeout(total=seconds)
         try:
@@ -127,7 +127,7 @@ def kept_there() -> Iterator[None]:
 
 
 def encoded(value: object) -> bytes:
-    """A line of JSON."""
+    """JSON, in one line."""
     return orjson.dumps(value)
 
 
