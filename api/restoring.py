@@ -7,6 +7,7 @@ from pathlib import Path
 
 from api.data_folder import held, restoring_folder
 from registry.bootstrap import open_registry
+from registry.catalogue_place import REMEMBERED, remember_catalogue
 from registry.domain.backups import ArchiveManifest
 from registry.domain.errors import BadRequest, Unavailable
 from registry.ports.backups import BlobStore
@@ -59,7 +60,7 @@ def _make_room(data: Path, staging: Path, *, again: bool) -> None:
         for left in data.iterdir():
             if left.name in {"repositories", staging.name}:
                 shutil.rmtree(left)
-            elif left.name.startswith("catalogue.sqlite"):
+            elif left.name.startswith("catalogue.sqlite") or left.name == REMEMBERED:
                 left.unlink()
     there = sorted(each.name for each in data.iterdir() if each.name not in OURS)
     if there:
@@ -86,6 +87,7 @@ async def _fill(
             progress(f"projecting {repository}", number, len(manifest.repositories))
             await registry.indexing.poke(repository)
         await registry.indexing.reconcile()
+    remember_catalogue(settings)
 
 
 async def _is_filled(backups: Backups, staging: Path, *, again: bool) -> bool:

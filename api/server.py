@@ -23,6 +23,7 @@ from api.metric_shares import MetricShare
 from api.traces import tracing
 from registry.background import running
 from registry.bootstrap import Registry, open_registry
+from registry.catalogue_place import remember_catalogue
 from registry.process_kinds import ProcessKind
 from registry.services.events import EventStreams
 from registry.settings import Settings, TraceSettings
@@ -90,6 +91,7 @@ async def _serve(settings: Settings, process: ProcessKind, listener: socket.sock
     async with open_registry(settings, process) as registry, _git_node(settings, process) as node:
         if process.takes_writes:
             await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
+            remember_catalogue(settings)
             await registry.accounts.ensure_administrator()
             await _seed(registry)
         config = uvicorn.Config(

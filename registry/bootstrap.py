@@ -8,6 +8,7 @@ from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.sql.known_repositories import KnownRepositories
+from registry.catalogue_place import check_catalogue
 from registry.disk import archives_of, open_disk, snapshot_of
 from registry.domain.dependencies import PoolUse
 from registry.ports.cache import Cache
@@ -124,6 +125,8 @@ async def open_registry(settings: Settings, process: ProcessKind = ProcessKind.S
 
     Raises Unavailable where the data folder or a database cannot be used. On leaving, accepted writes are finished.
     """
+    if process.has_disk:
+        check_catalogue(settings)
     disk = open_disk(settings) if process.has_disk else None
     async with open_renderer(settings) as renderer, open_judges() as judges, open_tier(settings) as tier:
         known = tier.known_repositories

@@ -12,7 +12,9 @@ from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
+from registry.catalogue_place import kept_elsewhere, way_out
 from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.health import Finding, Grade
 from registry.ports.backups import BlobStore, RepositoryArchives
 from registry.ports.git import Repositories
 from registry.ports.health import CatalogueHealth
@@ -97,4 +99,14 @@ def health_of(settings: Settings) -> Health:
         shard_of=settings.places,
         places=LocalPlaces(),
         clock=SystemClock(),
+        elsewhere=_elsewhere(settings),
     )
+
+
+def _elsewhere(settings: Settings) -> Finding | None:
+    place = kept_elsewhere(settings)
+    if place is None:
+        return None
+    found = f"it is in PostgreSQL ({place}), and PROMPTUARY_DATABASE_URL is not set"
+    why = "Users and keys are there; nothing starts on this folder without it, and what stands below may not hold."
+    return Finding("catalogue", Grade.PROBLEM, found, why=why, remedy=way_out(settings))

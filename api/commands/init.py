@@ -49,8 +49,10 @@ def _address(settings: "Settings") -> str | None:
 
 async def _init(settings: "Settings", name: str) -> str:
     from registry.bootstrap import open_registry
+    from registry.catalogue_place import remember_catalogue
 
     async with open_registry(settings) as registry:
         path = registry.git.path(registry.repositories.create(name))
+        remember_catalogue(settings)
         await registry.accounts.ensure_administrator()  # the key that the printed command reads
         return str(path)

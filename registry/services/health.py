@@ -38,8 +38,12 @@ class Health:
         shard_of: Mapping[str, str],
         places: PlaceHealth,
         clock: Clock,
+        elsewhere: Finding | None,
     ) -> None:
-        """``shard_of`` names the shards of the repositories that are in one."""
+        """``shard_of`` names the shards of the repositories that are in one.
+
+        ``elsewhere`` is what stands for the catalogue's findings where the settings lead to another one.
+        """
         self._data = data.resolve()
         self._git = git
         self._git_health = git_health
@@ -48,6 +52,7 @@ class Health:
         self._shard_of = shard_of
         self._places = places
         self._clock = clock
+        self._elsewhere = elsewhere
 
     def fix(self) -> None:
         """Writes hooks and settings of every repository anew and sweeps locks, as a start of the server does."""
@@ -93,6 +98,9 @@ class Health:
 
     def of_catalogue(self, *, serving: bool, deep: bool) -> Iterator[Finding]:
         """The catalogue's file, and the key that opens the server."""
+        if self._elsewhere is not None:
+            yield self._elsewhere
+            return
         facts = self._catalogue.look()
         in_file = self._catalogue.engine() == SQLITE
         file = self._data / "catalogue.sqlite" if in_file else None
