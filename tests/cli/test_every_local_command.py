@@ -211,7 +211,7 @@ def test_ctrl_c_while_standard_input_is_waited_for(work: Path, words: list[str])
 
 def test_ctrl_c_while_the_work_goes_on(work: Path) -> None:
     tested = "tests: [{name: says, variables: {}, expect: [{contains: Hello}]}]\n"
-    for number in range(2_000):
+    for number in range(10_000):
         (work / f"prompts/n{number}.prompt.yaml").write_text(f"schema: prompt/v1\ntype: text\ntext: Hello.\n{tested}")
     interrupted(lambda process: time.sleep(1.0), ["validate", "prompts", "--tests"], work)
 
