@@ -76,6 +76,7 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
     promptuary index verify
     """
     from registry.domain.wording import counted
+    from registry.services.verifying import NOT_FED
 
     differences = run(_verify(existing_data(data), repository, quiet=as_json))
     differ = any(differences.values())
@@ -86,7 +87,7 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
             typer.echo(f"{name}: " + (counted(len(lines), "difference") if lines else "equal to Git"))
             for line in lines:
                 typer.echo(f"  {line}")
-        if differ:
+        if any(line != NOT_FED for lines in differences.values() for line in lines):
             typer.echo("Make the indexes anew with: promptuary index rebuild")
     if differ:
         raise typer.Exit(REFUSED)

@@ -63,7 +63,7 @@ class ProblemBody(BaseModel):
     nearest: list[str] | None = Field(None, description="Not found: the names most like the one asked for.")
     last_version: int | None = Field(None, description="Deleted: the last version that the template had.")
     to: str | None = Field(None, description="Renamed: the new name.")
-    etag: str | None = Field(None, description="Precondition failed: what the ETag is now.")
+    etag: str | None = Field(None, description="Precondition failed: what to send in If-Match for what is there now.")
     version: int | None = Field(None, description="Precondition failed: what the version is now.")
     diagnostics: list[DiagnosticBody] | None = Field(None, description="Refused: everything that is wrong.")
     problems: list[FieldProblem] | None = Field(None, description="Values that do not fit: each with its reason.")

@@ -32,6 +32,8 @@ SETTLE_SECONDS = 0.5
 """How long a projection that is behind Git may take to catch up."""
 FED_LOOKS = 8
 """How often one looks, so many seconds apart, whether a search index has caught up."""
+NOT_FED = "The search index still has to be fed, or is away (GET /readyz says which): try again in a moment."
+"""The difference that time mends, not a rebuild."""
 LONGEST_VALUE = 120
 Entry = TemplateEntry | VersionEntry | LabelMove
 
@@ -251,7 +253,7 @@ class Verifying:
                 break
             await asyncio.sleep(SETTLE_SECONDS)
         else:
-            return ["The search index still has to be fed; try again in a moment."]
+            return [NOT_FED]
         there = await index.fingerprints(replay.repository)
         fingerprints: dict[TemplateName, str] = {}
         names = sorted(wanted)

@@ -1,13 +1,17 @@
 """``init``, ``key`` and ``index`` on a data folder, and what the program says of itself."""
 
 import re
+import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run, environment
+from tests.running import free_port
 
 KEY = re.compile(r"pmt_[A-Za-z0-9_-]{43}[0-9a-f]{8}")
 
@@ -131,6 +135,20 @@ def test_indexes_are_rebuilt_and_verified(run: Run, stocked_folder: Path) -> Non
     assert (verified.code, "equal to Git" in verified.out) == (0, True)
     assert run("index", "verify", "default", "--data", str(stocked_folder), "--json").json["equal"] is True
     assert "main" in run("index", "status", "--data", str(stocked_folder)).out
+
+
+def test_an_index_that_is_away_is_waited_for_not_made_anew(run: Run, stocked_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(stocked_folder, data)
+    away = {"PROMPTUARY_ELASTICSEARCH_URL": f"http://127.0.0.1:{free_port()}"}
+    run("index", "rebuild", "--data", str(data), **away)
+    verified = run("index", "verify", "--data", str(data), **away)
+    assert (verified.code, "still has to be fed, or is away" in verified.out) == (1, True), verified
+    assert "Make the indexes anew" not in verified.out
+    with closing(sqlite3.connect(data / "catalogue.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM labels")
+    verified = run("index", "verify", "--data", str(data))
+    assert (verified.code, "Make the indexes anew" in verified.out) == (1, True), verified
 
 
 def test_help_and_version(run: Run, process: Run) -> None:

@@ -100,6 +100,25 @@ async def test_connections_that_the_server_ended_are_made_anew(postgres: Databas
     await connection.close()
 
 
+async def test_only_of_a_change_it_is_said_what_became_of_it(postgres: Database, catalogue_url: str) -> None:
+    said = []
+    for ask in (postgres.read, postgres.write):
+        cut_off = asyncio.create_task(ask(runs("SELECT pg_sleep(20.4)")))
+        while not await running(catalogue_url, "pg_sleep(20.4)"):
+            await asyncio.sleep(0.05)
+        connection = await asyncpg.connect(catalogue_url)
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20.4)%' "
+            "AND pid <> pg_backend_pid()"
+        )
+        await connection.close()
+        with pytest.raises(Unavailable) as raised:
+            await cut_off
+        said.append(raised.value.message)
+    assert ["last change" in message for message in said] == [False, True], said
+    assert "Nothing was changed" not in said[0]
+
+
 async def test_a_read_that_takes_too_long_is_stopped_in_the_server(catalogue_url: str) -> None:
     database = await Database.open(catalogue_url, seconds=0.3)
     began = time.monotonic()

@@ -227,7 +227,7 @@ class PostgresDatabase(Database):
             raise
         if not done:
             task.cancel()
-        with server_errors(), self._counted(era):
+        with server_errors(writing=not stops), self._counted(era):
             if not done:
                 raise TimeoutError
             return task.result()

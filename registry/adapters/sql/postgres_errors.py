@@ -93,14 +93,17 @@ def is_passing(error: BaseException) -> bool:
 
 
 @contextmanager
-def server_errors() -> Iterator[None]:
-    """Raises Unavailable, with the reason, for what the server or the way to it cannot do just now."""
+def server_errors(*, writing: bool = False) -> Iterator[None]:
+    """Raises Unavailable, with the reason, for what the server or the way to it cannot do just now.
+
+    ``writing`` says that it was to change something: what became of that is told too.
+    """
     try:
         yield
     except Exception as error:
         reason = reason_of(error)
         if reason is None:
             raise
-        outcome = "It is not known whether the last change was written" if is_lost(error) else "Nothing was changed"
+        outcome = " It is not known whether the last change was written." if is_lost(error) else " Nothing was changed."
         # Not "from error": what the driver says may hold the address, and it is logged with tracebacks.
-        raise Unavailable(f"The database cannot be used: {reason}. {outcome}.") from None
+        raise Unavailable(f"The database cannot be used: {reason}.{outcome if writing else ''}") from None
