@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -15,18 +15,26 @@ RARE = 100
 DRAWN = 150
 """Candidates for those: the product finds more than the text holds, and what it finds too often is left out."""
 
+ONCE = 900
+TRIES = 20
+"""How often a query is drawn for one that is kept: a small repository has too few words."""
+
 COMMON = 20
 MOST_HITS = 1_000
 COMMON_SHARE = 0.10
-_VERSION = 3
+_VERSION = 4
 _KEY_OR_TAG = re.compile(r"^\s*(- )?[a-z_]+:( |$)|[{}<]")
 
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """``rare`` are in 1 to 1,000 templates, half English and then half Korean; ``common`` in more than a tenth."""
+    """``rare`` are in 1 to 1,000 templates, half English and then half Korean; ``common`` in more than a tenth.
+
+    ``once`` are as the rare ones, and others: enough of them that none has to be asked a second time.
+    """
 
     rare: list[str]
+    once: list[str]
     common: list[str]
 
 
@@ -47,26 +55,38 @@ def choose(repository: Path) -> Queries:
         text = searched_text(body).casefold()
         bodies.append(text)
         seen.update(set(_words(text)))
-    once = sorted(word for word, count in seen.items() if 1 <= count <= MOST_HITS and len(word) > 1)
+    few = sorted(word for word, count in seen.items() if 1 <= count <= MOST_HITS and len(word) > 1)
     rare: list[str] = []
+    once: list[str] = []
     for is_korean in (False, True):
-        words = [word for word in once if word.isalpha() and word.isascii() is not is_korean]
+        words = [word for word in few if word.isalpha() and word.isascii() is not is_korean]
         # Words that few hold are most of all words: half of the queries get more hits.
         often = [word for word in words if seen[word] >= 50]
-        short = 2 if is_korean else 4
-        drawn: dict[str, None] = {}
-        while len(drawn) < DRAWN // 2:
-            word = random.choice(often if len(drawn) % 2 and often else words)
-            kind = len(drawn) % 4
-            if kind == 1 and len(word) > short:
-                word = word[: random.randrange(short, len(word))]
-            elif kind == 2 and len(word) > short:
-                start = random.randrange(1, len(word) - short + 1)
-                word = word[start : start + max(short, len(word) // 2)]
-            if 1 <= _hits(word, bodies) <= MOST_HITS:
-                drawn[word] = None
-        rare += drawn
-    return Queries(rare, _common(seen, len(bodies)))
+        drawn = _drawn(random, words, often or words, 2 if is_korean else 4, bodies, (DRAWN + ONCE) // 2)
+        rare += drawn[: DRAWN // 2]
+        once += drawn[DRAWN // 2 :]
+    random.shuffle(once)
+    return Queries(rare, once, _common(seen, len(bodies)))
+
+
+def _drawn(
+    random: Random, words: Sequence[str], often: Sequence[str], short: int, bodies: Sequence[str], count: int
+) -> list[str]:
+    """Up to so many different words, begins and parts of words that 1 to 1,000 templates hold."""
+    drawn: dict[str, None] = {}
+    for _ in range(count * TRIES):
+        if len(drawn) == count:
+            break
+        word = random.choice(often if len(drawn) % 2 else words)
+        kind = len(drawn) % 4
+        if kind == 1 and len(word) > short:
+            word = word[: random.randrange(short, len(word))]
+        elif kind == 2 and len(word) > short:
+            start = random.randrange(1, len(word) - short + 1)
+            word = word[start : start + max(short, len(word) // 2)]
+        if 1 <= _hits(word, bodies) <= MOST_HITS:
+            drawn[word] = None
+    return list(drawn)
 
 
 def _common(seen: Counter[str], templates: int) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.bench import Bench, shown
@@ -94,7 +95,7 @@ def _checked(client: Client, queries: Queries, templates: int) -> tuple[Queries,
             raise RuntimeError(f"the search for {query!r} found only {answer['total']} templates")
         exact += answer["exact"]
     rare = f"hits {min(totals)}-{max(totals)}, median {sorted(totals)[len(totals) // 2]}, {marked} highlighted"
-    return Queries([*kept[True], *kept[False]], queries.common), (
+    return replace(queries, rare=[*kept[True], *kept[False]]), (
         rare,
         f"{exact} of {len(queries.common)} with exact facets, the others marked",
     )
