@@ -37,8 +37,8 @@ _VERSION = version("promptuary")  # which is looked up in a file
 ASKING_SECONDS = 2.0
 """How long the page waits for the catalogue; without it the rest is told."""
 
-SHARE_SECONDS = 1.0
-"""How old what another worker counted may be."""
+SHARE_SECONDS = 3.0
+"""How old what another worker counted may be. Putting it down takes some milliseconds, in which no request goes on."""
 
 Labelled = Iterable[tuple[tuple[str, ...], float]]
 

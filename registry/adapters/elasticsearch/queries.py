@@ -7,6 +7,7 @@ none outweighs a better place.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from registry.adapters.elasticsearch.documents import LONGEST_START, LONGEST_TAIL, document_id, facet_value
@@ -37,6 +38,7 @@ _ALIKE_OFTEN = 4
 """A word that more than this part of all documents have says nothing."""
 _ALIKE_TAG = 3.0
 _SHORTEST_ALIKE = 4
+_COUNTED = itemgetter("key", "doc_count")
 _BEST_FIRST = [{"_score": "desc"}, {"sort_key": "asc"}]
 
 
@@ -106,7 +108,7 @@ def facets_of(aggregations: Mapping[str, Any]) -> dict[str, tuple[tuple[str, int
     for facet in FACETS:
         counted = aggregations[facet]
         buckets = counted.get("values", counted)["buckets"]
-        found[facet] = tuple((bucket["key"], bucket["doc_count"]) for bucket in buckets)
+        found[facet] = tuple(map(_COUNTED, buckets))
     return found
 
 
