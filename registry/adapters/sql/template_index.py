@@ -62,6 +62,11 @@ def entry_of(row: Iterable[Any]) -> TemplateEntry:
     )
 
 
+def _standing_of(row: Iterable[Any]) -> tuple[TemplateName, Standing]:
+    name, latest, labels, facts = row
+    return name, Standing(latest, from_json(labels) or {}, tokens_of(facts) if facts else 0)
+
+
 class SqlTemplateIndex:
     """Templates of the live builds."""
 
@@ -79,10 +84,7 @@ class SqlTemplateIndex:
         """The standings of the templates of some names, deleted ones included; absent names are left out."""
         wanted = {"repository": repository, "names": list(names)}
         rows = await self._database.of(repository).fetch(_STANDINGS, wanted)
-        return {
-            row.name: Standing(row.latest, from_json(row.labels) or {}, tokens_of(row.facts) if row.facts else 0)
-            for row in rows
-        }
+        return dict(map(_standing_of, rows))
 
     async def list_templates(
         self,
