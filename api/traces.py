@@ -55,7 +55,6 @@ def tracing(settings: TraceSettings, process: str) -> Iterator[None]:
 
 def _provider(process: str) -> "TracerProvider":
     """Its sampler, headers, batches and whatever else are set as OpenTelemetry's own settings say."""
-    from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -66,7 +65,6 @@ def _provider(process: str) -> "TracerProvider":
         resource = resource.merge(Resource({"service.name": NAME}))
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)  # Elasticsearch's client makes spans of its own
     return provider
 
 

@@ -104,6 +104,18 @@ def test_one_trace_leads_from_the_replica_to_the_gate(watched: Watched) -> None:
     assert any(name.startswith("PostgreSQL") for name in spans)
 
 
+def test_a_search_leads_to_the_search_engine(watched: Watched) -> None:
+    trace = TRACE[::-1]
+    asked = watched.cluster.replicas[0].call(
+        "GET",
+        "/api/v1/repositories/default/search?q=support",
+        headers={"traceparent": f"00-{trace}-{CALLER}-01"},
+    )
+    assert asked[0] == 200
+    spans = watched.received.wait_for(trace, "Elasticsearch", "GET /api/v1/repositories/{repository}/search")
+    assert spans["Elasticsearch"].parent_span_id == spans["GET /api/v1/repositories/{repository}/search"].span_id
+
+
 def test_one_request_id_leads_through_the_logs(watched: Watched) -> None:
     def lines(log: Path) -> list[dict[str, Any]]:
         found = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]

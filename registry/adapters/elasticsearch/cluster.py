@@ -15,6 +15,7 @@ from yarl import URL
 
 from registry.adapters.breakers import Breaker
 from registry.domain.errors import Unavailable
+from registry.ports.tracing import span
 
 SEARCH_SECONDS = 0.8
 """The deadline of a call that a reader waits for."""
@@ -87,11 +88,13 @@ class Cluster:
         data = body if lines or body is None else encoded(body)
         url = URL(self._base + path, encoded=True)
         headers, timeout = _NDJSON if lines else _JSON, ClientTimeout(total=seconds)
+        request = self._session.request(
+            method, url, params=params, data=data, headers=headers, timeout=timeout, allow_redirects=False
+        )
         try:
-            async with self._session.request(
-                method, url, params=params, data=data, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
-                status, read = answer.status, await answer.read()
+            with span("Elasticsearch"):
+                async with request as answer:
+                    status, read = answer.status, await answer.read()
         except TimeoutError as error:
             raise Unavailable(f"The search engine did not answer within {seconds:g} s.") from error
         except (ClientError, OSError) as error:
