@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scripts.services.programs import find_program, install, run
-from scripts.services.service import ServiceMissing
+from scripts.services.service import ServiceFailed, ServiceMissing
 
 SOURCES = Path(__file__).parents[1] / "elasticsearch-node"
 OLDEST_JAVA = 21
@@ -22,7 +22,7 @@ _NO_JAVA = (
     f"Elasticsearch needs a JDK of version {OLDEST_JAVA} or newer, and there is none in JAVA_HOME, on the PATH or "
     "below /usr/lib/jvm{found}."
 )
-_NO_MAVEN = "The jars of Elasticsearch come by Maven, there is no mvn on the PATH, and no right to install it."
+_NO_MAVEN = "The jars of Elasticsearch come by Maven, there is no mvn on the PATH"
 _PLUGINS = {
     "transport-netty4": "org.elasticsearch.transport.netty4.Netty4Plugin",
     "analysis-common": "promptuary.node.AnalysisModule",
@@ -85,7 +85,10 @@ async def _make(folder: Path, version: str, jdk: Path) -> None:
         assert maven is not None, "the package has it"
     lib = folder / "lib"
     copying = ["dependency:copy-dependencies", f"-DoutputDirectory={lib}"]
-    await run([str(maven), "-B", "-q", "-f", str(SOURCES / "pom.xml"), *copying], what="mvn")
+    try:
+        await run([str(maven), "-B", "-q", "-f", str(SOURCES / "pom.xml"), *copying], what="mvn")
+    except ServiceFailed as failed:  # there may be no network
+        raise ServiceMissing(f"The jars of Elasticsearch cannot be had: {failed}") from failed
     for name, plugin in _PLUGINS.items():
         module = folder / "modules" / name
         module.mkdir(parents=True)

@@ -18,7 +18,7 @@ USER = "promptuary"
 DATABASE = "promptuary"
 MAJOR = 15
 _DEBIAN = Path("/usr/lib/postgresql")
-_MISSING = f"There is no PostgreSQL of version {MAJOR} or newer here, and no right to install one."
+_MISSING = f"There is no PostgreSQL of version {MAJOR} or newer here"
 _AS_SOMEBODY = ["unshare", "--user", "--map-user=1000", "--"]
 
 

@@ -23,9 +23,12 @@ def find_program(name: str, folders: Iterable[Path] = ()) -> Path | None:
 
 
 async def install(package: str, *, missing: str) -> None:
-    """Install one of Debian's packages without starting its server. Raises ServiceMissing where we may not."""
+    """Install one of Debian's packages without starting its server.
+
+    Raises ServiceMissing where we may not, or where the package cannot be had: there may be no network.
+    """
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise ServiceMissing(missing)
+        raise ServiceMissing(f"{missing}, and no right to install it.")
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     installing = [*apt, "install", "-y", "--no-install-recommends", package]
     async with _lock:
@@ -33,8 +36,11 @@ async def install(package: str, *, missing: str) -> None:
             try:
                 await run(installing, what=f"apt-get install {package}")
             except ServiceFailed:  # a new machine knows no packages, and an old list names files that are gone
-                await run([*apt, "update"], what="apt-get update")
-                await run(installing, what=f"apt-get install {package}")
+                try:
+                    await run([*apt, "update"], what="apt-get update")
+                    await run(installing, what=f"apt-get install {package}")
+                except ServiceFailed as failed:
+                    raise ServiceMissing(f"{missing}, and it cannot be installed: {failed}") from failed
 
 
 async def run(command: list[str], *, what: str, given: str | None = None) -> str:
@@ -67,4 +73,4 @@ def _nothing_starts() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    asyncio.run(install(sys.argv[1], missing="There is no right to install packages."))
+    asyncio.run(install(sys.argv[1], missing=f"{sys.argv[1]} is wanted"))

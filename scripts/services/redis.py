@@ -1,14 +1,16 @@
 """Redis 7 as Debian has it: in memory alone, on loopback with a password."""
 
+import re
 from pathlib import Path
 from typing import ClassVar
 
 from redis.asyncio import Redis as Client
 
-from scripts.services.programs import find_program, install
-from scripts.services.service import Service
+from scripts.services.programs import find_program, install, run
+from scripts.services.service import Service, ServiceMissing
 
-_MISSING = "There is no redis-server on the PATH, and no right to install one."
+MAJOR = 7
+_MISSING = f"There is no redis-server of version {MAJOR} or newer on the PATH"
 
 
 class Redis(Service):
@@ -34,11 +36,12 @@ class Redis(Service):
 
     async def prepare(self) -> None:
         """Find the program, or install it."""
-        program = find_program("redis-server")
+        program = await _find()
         if program is None:
             await install("redis-server", missing=_MISSING)
-            program = find_program("redis-server")
-        assert program is not None, "the package has it"
+            program = await _find()
+        if program is None:
+            raise ServiceMissing(f"{_MISSING}, and the package has an older one.")
         self._program = program
 
     def command(self) -> list[str]:
@@ -61,3 +64,12 @@ class Redis(Service):
         """Ask for its version."""
         async with Client.from_url(self.url, socket_timeout=2, socket_connect_timeout=2) as client:
             return str((await client.info("server"))["redis_version"])
+
+
+async def _find() -> Path | None:
+    """The program on the PATH, where it is new enough."""
+    program = find_program("redis-server")
+    if program is None:
+        return None
+    printed = re.search(r"v=([0-9]+)", await run([str(program), "--version"], what="redis-server --version"))
+    return program if printed and int(printed[1]) >= MAJOR else None

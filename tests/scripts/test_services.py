@@ -164,6 +164,35 @@ def test_where_none_can_be_had_the_way_out_is_named(bare_machine: Path, capsys: 
     assert "a JDK of version 21 or newer" in said
 
 
+def test_root_without_a_network_is_told_the_same(
+    bare_machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("scripts.services.programs._POLICY", tmp_path / "policy")
+    monkeypatch.setattr("scripts.services.__main__.FOLDER", tmp_path)  # where jars are kept
+    program(tmp_path / "env", 'shift; exec "$@"')
+    program(tmp_path / "apt-get", "echo E: Unable to fetch some archives; exit 100")
+    program(tmp_path / "redis-server", "echo Redis server v=6.0.16 sha=00000000:0 bits=64")
+    program(tmp_path / "mvn", "echo Could not transfer artifact; exit 1")
+    program(tmp_path / "jdk/bin/javac", "exit 0")
+    (tmp_path / "jdk/release").write_text('JAVA_VERSION="25.0.1"')
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "jdk"))
+    monkeypatch.setenv("PROMPTUARY_DATABASE_URL", "postgresql://db.example/promptuary")
+    assert main(["start", "--folder", str(bare_machine)]) == 1
+    heard = capsys.readouterr()
+    assert "PostgreSQL: the one that PROMPTUARY_DATABASE_URL names" in heard.out
+    assert heard.err.count("docker compose up -d postgres redis elasticsearch") == 2
+    for words in ("no redis-server of version 7", "Unable to fetch some archives", "Could not transfer artifact"):
+        assert words in heard.err, heard.err
+
+
+def program(path: Path, script: str) -> None:
+    """A program of a line of shell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
 def test_tests_are_left_out_without_servers_but_not_in_ci(
     bare_machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
