@@ -76,7 +76,7 @@ def verify(repository: Repository = None, data: Data = None, as_json: Json = Fal
     promptuary index verify
     """
     from registry.domain.wording import counted
-    from registry.services.verifying import NOT_FED
+    from registry.services.search_rows import NOT_FED
 
     differences = run(_verify(existing_data(data), repository, quiet=as_json))
     differ = any(differences.values())

@@ -11,6 +11,9 @@ from registry.domain.wording import counted
 from registry.ports.search_index import CountedSearchIndex, SearchIndex
 from registry.services.replaying import Replay
 
+NOT_FED = "The search index still has to be fed, or is away (GET /readyz says which): try again in a moment."
+"""The difference that time mends, not a rebuild."""
+
 HITS_AT_ONCE = 500
 Entries = Mapping[TemplateName, TemplateEntry]
 

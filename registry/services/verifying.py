@@ -18,7 +18,7 @@ from registry.services.derived_rows import filter_differences, key_differences, 
 from registry.services.indexing import Progress, no_progress
 from registry.services.projecting import BatchBuilder, Parsed
 from registry.services.replaying import Replay, document_of
-from registry.services.search_rows import old_text_differences, search_differences
+from registry.services.search_rows import NOT_FED, old_text_differences, search_differences
 
 PAGE = 500
 TEMPLATES_AT_ONCE = 200
@@ -32,8 +32,6 @@ SETTLE_SECONDS = 0.5
 """How long a projection that is behind Git may take to catch up."""
 FED_LOOKS = 8
 """How often one looks, so many seconds apart, whether a search index has caught up."""
-NOT_FED = "The search index still has to be fed, or is away (GET /readyz says which): try again in a moment."
-"""The difference that time mends, not a rebuild."""
 LONGEST_VALUE = 120
 Entry = TemplateEntry | VersionEntry | LabelMove
 

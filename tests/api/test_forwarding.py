@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -302,6 +303,14 @@ def git_process() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         made.kill()
 
 
+async def stopped(process: subprocess.Popen[bytes]) -> None:
+    """Stops it, and waits until it is: a process that runs at the moment goes on a little."""
+    process.send_signal(signal.SIGSTOP)
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            await asyncio.sleep(0.001)
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_a_git_node_that_hangs_is_waited_for_by_few_reads_and_by_every_write(
     git_process: tuple[subprocess.Popen[bytes], int],
@@ -310,7 +319,7 @@ async def test_a_git_node_that_hangs_is_waited_for_by_few_reads_and_by_every_wri
     read, write = (request(method, DIFF, "Connection: close") for method in ("GET", "DELETE"))
     async with replica(GitSide(), port) as setting:
         assert (await setting.say(read)).endswith(b"from Git")
-        process.send_signal(signal.SIGSTOP)
+        await stopped(process)
         writing = asyncio.create_task(setting.say(write))
         first = await asyncio.gather(*(setting.say(read) for _ in range(3)))
         assert setting.node.condition().circuit is Circuit.OPEN
@@ -336,7 +345,7 @@ async def test_a_read_opens_the_way_again_by_itself(git_process: tuple[subproces
     process, port = git_process
     read = request("GET", DIFF, "Connection: close")
     async with replica(GitSide(), port) as setting:
-        process.send_signal(signal.SIGSTOP)
+        await stopped(process)
         await asyncio.gather(*(setting.say(read) for _ in range(3)))
         process.send_signal(signal.SIGCONT)
         assert (await setting.say(read))[:12] == b"HTTP/1.1 503", "it is left alone for a moment"
