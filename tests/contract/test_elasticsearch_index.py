@@ -205,6 +205,28 @@ async def test_an_index_that_was_lost_says_that_it_is_not_whole_until_it_is_fill
     assert await engine.page() == (["a", "b", "c"], False)
 
 
+async def test_an_index_that_takes_nothing_is_said_to_lack_something(engine: Engine) -> None:
+    """As the engine does by itself at its flood-stage watermark; it may lift the block by itself, half a minute on."""
+
+    async def block(value: bool | None) -> None:
+        settings = {"index.blocks.read_only_allow_delete": value}
+        await engine.cluster.call("PUT", f"/{engine.namespace}@default/_settings", settings)
+        await asyncio.sleep(1.1)  # so long an index is believed to be as it was
+
+    await fill(engine, "a", "b")
+    assert await engine.page() == (["a", "b"], False)
+    assert not (await engine.index.suggest("default", "a", 5)).degraded
+    await block(True)
+    with pytest.raises(Unavailable):
+        await engine.index.put([document("c")])
+    assert await engine.page() == (["a", "b"], True)
+    assert (await engine.index.suggest("default", "a", 5)).degraded
+    assert await engine.index.whole("default") == 2, "it need not be filled anew"
+    await block(None)
+    await engine.index.put([document("c")])
+    assert await engine.page() == (["a", "b", "c"], False)
+
+
 async def test_an_index_of_old_texts_that_was_lost_is_missed_too(engine: Engine) -> None:
     back = Query("default", "word", versions=True)
     old = SearchDocument("default", "a", 1, plain_facts(), "word", version=1)

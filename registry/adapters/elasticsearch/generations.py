@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry.adapters.elasticsearch.cluster import BULK_SECONDS, Cluster, NotThere
 from registry.adapters.elasticsearch.mapping import FILLING, SERVING, mappings
@@ -28,6 +28,18 @@ _TIDY_SECONDS = 5.0
 _GIVEN_UP_SECONDS = 600.0
 """An index that was only begun so long ago is that of a process that was killed: two calls lie between."""
 
+_STATE = {"features": "mappings,settings"}
+_FULL = "read_only_allow_delete"
+"""What the engine blocks itself by at its flood-stage watermark, and lifts when there is room again."""
+
+
+class _State(NamedTuple):
+    """An index as it was found; believed ``until`` then."""
+
+    until: float
+    filled: bool
+    whole: bool
+
 
 class Generations:
     """Makes, swaps and sweeps the indexes of repositories."""
@@ -35,7 +47,7 @@ class Generations:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
-        self._whole: dict[RepositoryName, tuple[float, bool]] = {}
+        self._known: dict[RepositoryName, _State] = {}
 
     def searched(self, repository: RepositoryName) -> str:
         """The alias that is searched."""
@@ -52,24 +64,31 @@ class Generations:
         return f"{self.searched(repository)}@begun"
 
     async def is_whole(self, repository: RepositoryName) -> bool:
-        """Whether what is searched was filled with every document: false for an index that was lost."""
-        known = self._whole.get(repository)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        """Whether what is searched has every document, as of a moment ago.
+
+        False for an index that was lost, and for one that takes none just now: the engine's disk is full.
+        """
+        known = self._known.get(repository)
+        if known is not None and known.until > time.monotonic():
+            return known.whole
         if known is not None:  # who asks meanwhile does not wait for this answer
-            self._whole[repository] = (time.monotonic() + _FRESH_SECONDS, known[1])
-        try:
-            found = await self._cluster.ask("GET", f"/{self.searched(repository)}/_mapping")
-            whole = all(each["mappings"].get("_meta", {}).get("whole") is True for each in found.values())
-        except NotThere:
-            whole = False
-        self._whole[repository] = (time.monotonic() + _FRESH_SECONDS, whole)
-        return whole
+            self._known[repository] = known._replace(until=time.monotonic() + _FRESH_SECONDS)
+        return (await self._look(repository)).whole
 
     async def is_filled(self, repository: RepositoryName) -> bool:
-        """The same, as it is now."""
-        self._whole.pop(repository, None)
-        return await self.is_whole(repository)
+        """Whether what is searched was filled with every document, as it is now."""
+        return (await self._look(repository)).filled
+
+    async def _look(self, repository: RepositoryName) -> "_State":
+        try:
+            found = await self._cluster.ask("GET", f"/{self.searched(repository)}", params=_STATE)
+        except NotThere:
+            found = {}
+        filled = bool(found) and all(each["mappings"].get("_meta", {}).get("whole") is True for each in found.values())
+        takes = all(each["settings"]["index"].get("blocks", {}).get(_FULL) != "true" for each in found.values())
+        state = _State(time.monotonic() + _FRESH_SECONDS, filled, filled and takes)
+        self._known[repository] = state
+        return state
 
     async def documents(self, repository: RepositoryName) -> int | None:
         """How many documents are searched; None where they are not known to be all that were put."""
@@ -99,7 +118,7 @@ class Generations:
         index = await self._make(repository, whole=False)
         await self._cluster.call("PUT", f"/{index}/_settings", {"index": SERVING})
         await self._open(repository, index, {"add": {"index": index, "alias": self.searched(repository)}})
-        self._whole.pop(repository, None)
+        self._known.pop(repository, None)
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
         """Searches the index that was begun. Raises Conflict where it has fewer documents than ``at_least``."""
@@ -126,7 +145,7 @@ class Generations:
         if live is not None:
             moves.append({"add": {"index": live, "alias": self._kept(repository)}})
         await self._alias(moves)
-        self._whole.pop(repository, None)
+        self._known.pop(repository, None)
         await self._sweep(repository)
         if documents > _MERGED_FROM:
             # Goes on by itself: what bulk writing left in pieces costs a search of parts of words a look at each piece.
