@@ -17,7 +17,7 @@ class RefWatch:
     waits for.
     """
 
-    def __init__(self, product: Product, holds: Callable[[Client], bool], *, pause: float = 0.001) -> None:
+    def __init__(self, product: Product, holds: Callable[[Client], bool], *, pause: float = 0.005) -> None:
         self._ref = bare_path(product.data) / "refs" / "heads" / "main"
         self._client = Client(product.port, product.key)
         self._holds = holds
@@ -54,7 +54,7 @@ class RefWatch:
 
     def _watch(self) -> None:
         try:
-            self._until(lambda: self._stamp() != self._before, 0.0003)
+            self._until(lambda: self._stamp() != self._before, 0.001)
             self._moved = time.perf_counter()
             if self._until(lambda: self._holds(self._client), self._pause):
                 self._seen = time.perf_counter()

@@ -40,7 +40,7 @@ def measure(bench: Bench) -> list[Row]:
         shared = _partial(bench, product, pusher)
     grown = [after / before for before, after in zip(few, many, strict=True)]
     return [
-        found,
+        *found,
         *(_ten_row(size, runs) for size, runs in ((small, few), (large, many))),
         Row(
             figure=f"the same push of {TOGETHER}, growth with the number of templates",
@@ -65,40 +65,52 @@ def _pushing(bench: Bench, size: int) -> Iterator[tuple[Tier, Pusher]]:
         yield product, pusher
 
 
-def _found(bench: Bench, product: Tier, pusher: Pusher) -> Row:
+def _found(bench: Bench, product: Tier, pusher: Pusher) -> list[Row]:
     """Each push is watched by one reader; between them the same is pushed into a plain folder, by git alone."""
     late: list[list[float]] = []
-    whole: list[float] = []
-    alone: list[float] = []
+    whole: list[list[float]] = []
+    alone: list[list[float]] = []
     plain = _plain_pusher(product)
     paths = some_paths(product.client(), PUSHES)
     for run in range(bench.runs):
         wait_for_quiet()
-        delays = []
+        for each in (late, whole, alone):
+            each.append([])
         for at, path in enumerate(paths):
             word = f"watched{run}x{at}"
             pusher.commit(path, word)
             with watch_word(product, path, word) as watch:
                 began = time.perf_counter()
                 pusher.push()
-            delays.append(watch.delay_ms())
-            whole.append((watch.seen - began) * 1000)
+            late[-1].append(watch.delay_ms())
+            whole[-1].append((watch.seen - began) * 1000)
             plain.commit(path, word)
-            alone.append(plain.push())
-        late.append(delays)
-    p50 = middle([middle(each) for each in late])
-    return Row(
-        figure="push: ref moved → readable, and searchable in Elasticsearch, p99",
-        size=shown(product.place.templates),
-        unit="ms",
-        product_runs=[percentile(each, 0.99) for each in late],
-        floor_words="(none: the wait of a reader)",
-        must=at_most(250, "ms"),
-        aim=at_most(120, "ms"),
-        note=f"p50 {p50:.0f} ms; from the start of git push p50 {middle(whole):.0f} ms, "
-        f"p99 {percentile(whole, 0.99):.0f} ms, where git alone takes {middle(alone):.0f} and "
-        f"{percentile(alone, 0.99):.0f} ms for the same push into a folder; {bench.runs} × {PUSHES} pushes",
-    )
+            alone[-1].append(plain.push())
+    size, slowest = shown(product.place.templates), partial(percentile, share=0.99)
+    middles = [middle(list(map(middle, each))) for each in (late, whole, alone)]
+    return [
+        Row(
+            figure="push: ref moved → readable, and searchable in Elasticsearch, p99",
+            size=size,
+            unit="ms",
+            product_runs=list(map(slowest, late)),
+            floor_words="(none: the wait of a reader)",
+            must=at_most(250, "ms"),
+            aim=at_most(120, "ms"),
+            note=f"p50 {middles[0]:.0f} ms; {bench.runs} × {PUSHES} pushes",
+        ),
+        Row(
+            figure="the same from the start of git push, p99",
+            size=size,
+            unit="ms",
+            product_runs=list(map(slowest, whole)),
+            floor_runs=list(map(slowest, alone)),
+            floor_words="the same push into a folder, by git alone",
+            must=at_most(250, "ms"),
+            aim=at_most(120, "ms"),
+            note=f"p50 {middles[1]:.0f} ms, of git alone {middles[2]:.0f} ms",
+        ),
+    ]
 
 
 def _plain_pusher(product: Tier) -> Pusher:
