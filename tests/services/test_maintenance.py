@@ -79,7 +79,24 @@ async def test_loose_objects_become_packed_and_reads_go_on(registry: Registry, p
     assert git(registry, "cat-file", "-t", unreachable).strip() == "commit"
     assert git(registry, "commit-graph", "verify") == ""
     assert git(registry, "multi-pack-index", "verify", "--no-progress") == ""
+    assert_made_fast(registry)
     assert await registry.verifying.verify(REPOSITORY) == []
+
+
+def assert_made_fast(registry: Registry) -> None:
+    """One index over all packs, and a commit graph that knows changed paths; Git's own checks pass without either."""
+    objects = registry.git.path(REPOSITORY) / "objects"
+    assert (objects / "pack/multi-pack-index").is_file()
+    graphs = objects / "info/commit-graphs"
+    chain = (graphs / "commit-graph-chain").read_text().split()
+    assert chain
+    for each in chain:
+        assert b"BDAT" in chunks_of((graphs / f"graph-{each}.graph").read_bytes()), "no filters of changed paths"
+
+
+def chunks_of(graph: bytes) -> set[bytes]:
+    """The names of a commit graph file's parts: after eight bytes a table, twelve bytes for each."""
+    return {graph[place : place + 4] for place in range(8, 8 + graph[6] * 12, 12)}
 
 
 async def test_a_pack_is_durable_with_its_index_before_loose_objects_go(registry: Registry) -> None:
