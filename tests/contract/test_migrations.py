@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, nullcontext
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ from registry.adapters.sql import kept_tables, migrate
 from registry.adapters.sql.accounts import SqlKeys
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.domain.errors import Unavailable
+from registry.domain.ids import LabelName, RepositoryName, TemplateName
+from registry.domain.reads import ReadCount, ReadsBy
 from tests.databases import address_of, fetch_sql, own_database, run_sql
 
 metadata = kept_tables.users.metadata
@@ -163,9 +167,16 @@ def test_a_database_of_a_newer_version_is_left_alone() -> None:
 KEPT = """
 INSERT INTO users (id, "user", name, email) VALUES (1, 'kim', '김', 'kim@example.com');
 INSERT INTO keys (id, user_id, scope, hash, created_at, note) VALUES ('k1', 1, 'admin', 'aa', 1, 'ci');
+INSERT INTO keys (id, user_id, scope, hash, created_at, revoked_at, note) VALUES ('k2', 1, 'read', 'bb', 1, 2000000, '');
+INSERT INTO keys (id, user_id, scope, hash, created_at, expires_at, note) VALUES ('k3', 1, 'read', 'cc', 1, 3000000, '');
 INSERT INTO repositories (id, name, live_build) VALUES (1, 'default', 1);
 INSERT INTO builds (id, repository_id, ref, "commit", ordinal, schema, rules, updated_at)
 VALUES (1, 1, 'refs/heads/main', 'c0ffee', 3, 1, 'null', 1)
+"""
+COUNTED_SINCE = "0004"
+COUNTED = """
+INSERT INTO read_counts (repository, name, day, version, label, key_id, reads)
+VALUES ('default', '고객/환불', 1, 2, 'production', 'k1', 5000000000)
 """
 
 
@@ -178,13 +189,28 @@ async def test_what_an_earlier_release_wrote_is_there_after_the_upgrade(
         place = address_of(name) if name else tmp_path / "catalogue.db"
         await _leave_as_at(revision, place)
         database = await Database.open(place)
-        found = await SqlKeys(database).find("aa")
-        assert found is not None
-        assert (found[0].id, found[0].note, found[1].name) == ("k1", "ci", "김")
+        await _assert_keys_kept(database)
         checkpoint = await SqlProjection(database).checkpoint("default")
         assert checkpoint is not None
         assert (checkpoint.commit, checkpoint.ordinal) == ("c0ffee", 3)
+        await _assert_counts_kept(database, counted=revision >= COUNTED_SINCE)
         await database.close()
+
+
+async def _assert_keys_kept(database: Database) -> None:
+    found = await SqlKeys(database).find("aa")
+    assert found is not None
+    assert (found[0].id, found[0].note, found[1].name) == ("k1", "ci", "김")
+    ends = {key.id: (key.revoked_at, key.expires_at) for key in await SqlKeys(database).list_keys()}
+    revoked, expires = (datetime.fromtimestamp(seconds, UTC) for seconds in (2, 3))
+    assert ends == {"k1": (None, None), "k2": (revoked, None), "k3": (None, expires)}
+
+
+async def _assert_counts_kept(database: Database, *, counted: bool) -> None:
+    day = date(1970, 1, 2)
+    found = await SqlReadLedger(database).counts(RepositoryName("default"), day, day, by=ReadsBy)
+    kept = ReadCount(5_000_000_000, day, TemplateName("고객/환불"), 2, LabelName("production"), "k1")
+    assert found.counts == ((kept,) if counted else ())
 
 
 async def _leave_as_at(revision: str, place: Path | str) -> None:
@@ -192,7 +218,7 @@ async def _leave_as_at(revision: str, place: Path | str) -> None:
 
     def fill(connection: Connection) -> None:
         migrate.upgrade(connection, None, "catalogue", goal=revision)
-        for statement in KEPT.split(";"):
+        for statement in (*KEPT.split(";"), *([COUNTED] if revision >= COUNTED_SINCE else [])):
             connection.exec_driver_sql(statement)
 
     if isinstance(place, Path):
