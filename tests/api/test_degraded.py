@@ -189,6 +189,28 @@ async def test_writes_and_unknown_keys_have_to_wait(postgres: Any, tmp_path: Pat
         assert "terse" not in (await recovered(reader, "/templates/partials/tone")).text
 
 
+async def test_a_known_key_reads_on_for_the_grace_that_is_set(
+    postgres: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace = 1.0
+    monkeypatch.setenv("PROMPTUARY_AUTH_GRACE", f"{grace}")
+    async with opened(settings_of(postgres, tmp_path)) as reader:
+        was = await reader.get(READ[0], 10)
+        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await postgres.stop()
+        stopped, last = time.monotonic(), 0.0
+        while (now := await reader.get(READ[0])).status_code == 200:
+            assert (now.content, now.headers[MARK]) == (was.content, "cache")
+            last = time.monotonic() - stopped
+            assert last < grace + accounts.CACHE_SECONDS + 2, "the grace does not end"
+            await asyncio.sleep(0.1)
+        assert last > grace
+        assert (now.status_code, now.json()["type"]) == (503, "/docs/errors#unavailable")
+        assert now.headers["retry-after"]
+        await postgres.cont()
+        assert (await recovered(reader, READ[0])).content == was.content
+
+
 async def test_all_services_away_at_once(postgres: Any, tmp_path: Path) -> None:
     async with own_redis(tmp_path / "redis") as redis:
         settings = settings_of(postgres, tmp_path, redis_url=SecretStr(redis.url))
