@@ -1,5 +1,6 @@
 """What ``docker compose up`` starts, started without containers by the same command lines, behind a real nginx."""
 
+import json
 import secrets
 import signal
 import subprocess
@@ -125,19 +126,93 @@ def test_clients_write_read_search_and_push_through_nginx(composition: Compositi
     assert entrance.call("GET", "/metrics")[0] == 404
 
 
-def test_events_come_through_nginx_as_they_happen(composition: Composition, tmp_path: Path) -> None:
-    entrance, heard = composition.entrance, tmp_path / "heard"
-    address = f"http://127.0.0.1:{entrance.port}/api/v1/repositories/{REPOSITORY}/events"
-    config = tmp_path / "curl"
-    config.write_text(f'header = "Authorization: Bearer {entrance.key}"\nno-buffer\nsilent\nurl = "{address}"\n')
+@contextmanager
+def following(server: Running, heard: Path, *, query: str = "", header: str = "") -> Iterator[Callable[[], str]]:
+    """A client that follows the events of a server: what it has heard so far."""
+    address = f"http://127.0.0.1:{server.port}/api/v1/repositories/{REPOSITORY}/events{query}"
+    config = heard.with_suffix(".curl")
+    headers = "".join(f'header = "{each}"\n' for each in (f"Authorization: Bearer {server.key}", header) if each)
+    config.write_text(f'{headers}no-buffer\nsilent\nurl = "{address}"\n')
     with heard.open("wb") as output, subprocess.Popen(["curl", "--config", config], stdout=output) as listener:
         try:
             until(lambda: heard.stat().st_size > 0, "the stream begins")
-            status, _, answer = entrance.put("deploy/heard", text_template("an owl"), If_None_Match="*")
-            assert status == 201, answer
-            until(lambda: "deploy/heard" in heard.read_text(), "the event arrives", 10)
+            yield heard.read_text
         finally:
             listener.kill()
+
+
+def test_events_come_through_nginx_as_they_happen(composition: Composition, tmp_path: Path) -> None:
+    entrance = composition.entrance
+    with following(entrance, tmp_path / "heard") as heard:
+        status, _, answer = entrance.put("deploy/heard", text_template("an owl"), If_None_Match="*")
+        assert status == 201, answer
+        until(lambda: "deploy/heard" in heard(), "the event arrives", 10)
+
+
+def events_in(text: str) -> list[tuple[str, str, str | None]]:
+    """Id, type and name of the events of a stream that came whole."""
+    found = []
+    for frame in text.split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in frame.split("\n") if ": " in line)
+        if "data" in fields:
+            found.append((fields["id"], fields["event"], json.loads(fields["data"])["name"]))
+    return found
+
+
+def test_a_stream_goes_on_at_the_other_replica(composition: Composition, tmp_path: Path) -> None:
+    """While somebody writes all the time a client goes from one to the other and back; it misses nothing."""
+    one, other = composition.processes["api-1"], composition.processes["api-2"]
+    told: list[tuple[str, str, str | None]] = []
+
+    def follow(replica: Running, more: int, *, query: str = "", header: str = "") -> str:
+        """Until so many more versions were told, at least: the id of the last event."""
+        with following(replica, tmp_path / "heard", query=query, header=header) as heard:
+            streaming.set()
+            until(lambda: len(names_in(events_in(heard()))) >= more, "versions are told")
+        events = events_in((tmp_path / "heard").read_text())
+        told.extend(events)
+        return events[-1][0]
+
+    streaming = threading.Event()
+    with writing(composition.entrance, streaming) as names:
+        last = follow(one, 5)
+        last = follow(other, 5, header=f"Last-Event-ID: {last}")
+    for name in ("deploy/away-1", "deploy/away-2"):
+        names.append(name)
+        assert composition.entrance.put(name, text_template(name), If_None_Match="*")[0] == 201
+    follow(one, len(names) - len(names_in(told)), query=f"?after={last}")
+    assert names_in(told) == names
+    assert len({(place, kind) for place, kind, _ in told}) == len(told), "something was told twice"
+    assert {kind for _, kind, _ in told} == {"template_changed", "ref_projected"}
+
+
+def names_in(events: list[tuple[str, str, str | None]]) -> list[str | None]:
+    """The templates that have a new version."""
+    return [name for _, kind, name in events if kind == "template_changed"]
+
+
+@contextmanager
+def writing(entrance: Running, begin: threading.Event) -> Iterator[list[str | None]]:
+    """Somebody writes templates all the time, from a moment on: their names in order."""
+    names: list[str | None] = []
+    statuses: set[int] = set()
+    done = threading.Event()
+
+    def write() -> None:
+        begin.wait()
+        while not done.is_set():
+            names.append(f"deploy/told-{len(names)}")
+            statuses.add(entrance.put(str(names[-1]), text_template("told"), If_None_Match="*")[0])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield names
+    finally:
+        begin.set()
+        done.set()
+        writer.join()
+    assert statuses == {201}
 
 
 @contextmanager
