@@ -22,7 +22,7 @@ MANY_PROCESSES = {
     "tests/processes/test_telling.py": 40,
     "tests/scripts/test_own_services.py": 40,
     "tests/processes/test_lost_tables.py": 35,
-    "tests/processes/test_rebuilds.py": 30,
+    "tests/processes/test_rebuilds.py": 35,
     "tests/processes/test_restored_cluster.py": 30,
     "tests/processes/test_older_git.py": 10,
 }

@@ -193,8 +193,7 @@ def test_an_indexer_that_is_killed_while_it_rebuilds(cluster: Cluster, moment: s
     assert_rebuilt(cluster)
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("apart", [0.0, 0.5])
+@pytest.mark.parametrize("apart", [0.0, pytest.param(0.5, marks=pytest.mark.soak)])
 def test_two_rebuilds_at_once(cluster: Cluster, apart: float) -> None:
     one = rebuilding(cluster)
     time.sleep(apart)
