@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, select
 
 from registry.adapters.sql.search_ranking import Filters, Found, Search
-from registry.adapters.sql.search_store import count_documents
+from registry.adapters.sql.search_store import total_documents
 from registry.adapters.sql.tables import search_bodies, search_documents
 from registry.domain.errors import TemplateNotFound
 from registry.domain.ids import TemplateName
@@ -62,7 +62,7 @@ def _rarest(connection: Connection, index: int, one: Any) -> list[_Word]:
         counts[word] += _IN_HEADING
     known = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     asked = [(word, count) for word, count in known if len(word) >= _SHORTEST][:_LOOKED_AT]
-    documents = count_documents(connection, index)
+    documents = total_documents(connection, index)
     often = min(_OFTEN, documents // _SHARE)
     words = []
     for word, count in asked:

@@ -57,6 +57,10 @@ _COUNTS = select(search_counts).where(search_counts.c.index_id == bindparam("ind
 TOTAL = "total"
 """The facet under which ``search_counts`` counts all documents."""
 
+_TOTAL = select(search_counts.c.documents).where(
+    search_counts.c.index_id == bindparam("index"), search_counts.c.facet == TOTAL
+)
+
 
 class Stored(NamedTuple):
     """What a row keeps of a document besides its text."""
@@ -212,6 +216,11 @@ def all_counts(connection: Connection, index: int) -> dict[str, Counter[str]]:
     for row in connection.execute(_COUNTS, {"index": index}):
         counts[row.facet][row.value] = row.documents
     return counts
+
+
+def total_documents(connection: Connection, index: int) -> int:
+    """How many documents an index has, as they are counted while they are written: no row of theirs is read."""
+    return int(connection.execute(_TOTAL, {"index": index}).scalar_one_or_none() or 0)
 
 
 def _forget(connection: Connection, ids: Sequence[int]) -> None:
