@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from registry.adapters.sql.accounts import SqlKeys
+from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.outbox import SqlOutbox
@@ -40,8 +41,8 @@ SMALL = {
     "n",
 }
 """What may be walked: a row a repository, a line a facet value, a list that the query brings."""
-WALKED = {"take from the outbox": "outbox", "count what waits": "outbox"}
-"""And by which query what else: a queue from its front, and what is counted."""
+WALKED = {"take from the outbox": "outbox", "count what waits": "outbox", "search words in old texts too": "old"}
+"""And by which query what else: a queue from its front, what is counted, and what is looked through."""
 
 
 class Hot(NamedTuple):
@@ -120,6 +121,12 @@ QUERIES: dict[str, Callable[[Database], Awaitable[object]]] = {
     "count what waits": lambda d: SqlOutbox(d, fed=Fed.ENGINE).depth(),
     "search words": lambda d: SqlSearchIndex(d).search(Query("default", "words")),
     "search nothing": lambda d: SqlSearchIndex(d).search(Query("default", "")),
+    "search words in old texts too": lambda d: SqlSearchIndex(d).search(Query("default", "words", versions=True)),
+    "search what is alike": lambda d: SqlSearchIndex(d).search(Query("default", "", like="f/a")),
+    "suggest names": lambda d: SqlSearchIndex(d).suggest("default", "f/a", 10),
+    "read a bundle": lambda d: SqlBundleIndex(d).members("default", "prod", folder=None, limit=1_000),
+    "read the bundle of latest": lambda d: SqlBundleIndex(d).members("default", "latest", folder=None, limit=1_000),
+    "read the bundle of a folder": lambda d: SqlBundleIndex(d).members("default", "prod", folder="f", limit=1_000),
     "index a document": lambda d: SqlSearchIndex(d).put([SearchDocument("default", "f/a", 2, plain_facts(), "new")]),
 }
 

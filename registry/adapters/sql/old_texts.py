@@ -49,7 +49,7 @@ _NEWEST = (
     .where(templates.c.build_id == live_build, _IS_OLD)
     .order_by(versions.c.ordinal.desc())
     .limit(LOOKED_THROUGH)
-    .subquery()
+    .subquery("old")
 )
 
 
