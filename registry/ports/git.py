@@ -142,7 +142,8 @@ class GitWriter(Protocol):
     def move(self, update: RefUpdate) -> None:
         """Moves a ref from ``update.old`` to ``update.new`` and makes that durable.
 
-        Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist), Unavailable on a full disk.
+        Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist), Unavailable on a full disk and
+        where a killed writer's lock stays.
         """
         ...
 

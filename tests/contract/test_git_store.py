@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.durability import flush_objects
-from registry.adapters.git.ref_moves import sweep_locks
 from registry.domain.errors import (
     BadRequest,
     Conflict,
@@ -463,22 +462,6 @@ def test_writers_at_once_lose_no_commit(repositories: Repositories) -> None:
         assert len(list(store.entries(tip))) == 25
         assert len(store.first_parents(tip) or []) == 25
     assert git(repositories.path(NAME), "fsck", "--strict", "--no-dangling") == ""
-
-
-def test_a_lock_left_by_a_killed_writer_is_broken_a_fresh_one_is_not(
-    repositories: Repositories, store: GitStore
-) -> None:
-    first = land(store, {"a": b"1"})
-    second = commit(store, first, {"a": b"2"})
-    lock = repositories.path(NAME) / "refs/heads/main.lock"
-    lock.write_text("")
-    with pytest.raises(RefMoved, match="written by somebody else"):
-        store.move(RefUpdate(MAIN, first, second))
-    assert sweep_locks(repositories.path(NAME), 60) == []
-    os.utime(lock, (1, 1))
-    store.move(RefUpdate(MAIN, first, second))
-    lock.write_text("")
-    assert sweep_locks(repositories.path(NAME), -1) == [lock]
 
 
 def test_a_crash_before_the_move_leaves_a_clean_repository(repositories: BornRepositories) -> None:

@@ -5,6 +5,7 @@ the whole process. So refs are moved through a handle of their own that was open
 are written through one that was opened with it off.
 """
 
+import logging
 import os
 import threading
 import time
@@ -15,9 +16,11 @@ from pygit2.enums import Option
 
 from registry.adapters.git.durability import fsync_path
 from registry.adapters.git.errors import driver_errors
-from registry.domain.errors import RefMoved
+from registry.domain.errors import RefMoved, Unavailable
 from registry.domain.ids import ZERO_COMMIT
 from registry.domain.refs import RefUpdate
+
+log = logging.getLogger(__name__)
 
 _SWITCH = threading.Lock()  # guards the switch, which belongs to the process
 _WAIT_SECONDS = 2.0
@@ -41,7 +44,8 @@ def open_durable(path: Path) -> pygit2.Repository:
 def move_ref(path: Path, update: RefUpdate, reason: str) -> None:
     """Moves, creates or deletes a ref if it is at ``update.old``.
 
-    Raises RefMoved where it is elsewhere or another writer keeps it locked, Unavailable where the disk refuses.
+    Raises RefMoved where it is elsewhere or other writers keep it locked, Unavailable where the disk refuses or the
+    lock of one that was killed cannot be broken.
     """
     if update.old == update.new:
         return
@@ -95,23 +99,44 @@ def _finish_deletion(path: Path, ref: str) -> None:
 
 
 def _lock(transaction: pygit2.transaction.ReferenceTransaction, path: Path, ref: str) -> None:
-    """Takes the ref's lock, waiting for another writer's; one left behind by a killed process is broken."""
-    until = time.monotonic() + _WAIT_SECONDS
+    """Takes the ref's lock, waiting for other writers'; one left behind by a killed process is broken.
+
+    Raises RefMoved where others keep taking it, Unavailable where one and the same stands for longer than anybody who
+    lives holds it.
+    """
+    began = since = time.monotonic()
     lock = path / f"{ref}.lock"
+    seen: tuple[int, int] | None = None
     free_but_refused = 0
     while True:
         try:
             transaction.lock_ref(ref)
         except (pygit2.GitError, ValueError) as error:
-            free_but_refused = 0 if lock.exists() else free_but_refused + 1
+            now, found = time.monotonic(), _identity(lock)
+            if found != seen:
+                seen, since = found, now
+            free_but_refused = 0 if found else free_but_refused + 1
             if free_but_refused > 2:  # so it is no other writer's lock that is in the way
                 raise
             _break_stale(lock)
-            if time.monotonic() > until:
+            if now - began > _WAIT_SECONDS > now - since:
                 raise RefMoved(f"{ref} is being written by somebody else: try again.") from error
+            if now - since > _STALE_SECONDS + _WAIT_SECONDS:
+                log.error("the lock %s has stood for long and cannot be broken: remove it", lock)  # noqa: TRY400
+                left = f"A writer that was killed left a lock on {ref}; nothing was changed. Send it again in a moment."
+                raise Unavailable(left) from error
             time.sleep(0.01)
         else:
             return
+
+
+def _identity(lock: Path) -> tuple[int, int] | None:
+    """What tells a lock file from the next one of that name; None where there is none."""
+    try:
+        found = lock.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _break_stale(lock: Path) -> None:

@@ -111,8 +111,9 @@ class Pygit2Store(History, Blame):
     def move(self, update: RefUpdate) -> None:
         """Moves, creates or deletes a ref by compare-and-swap and makes that durable.
 
-        Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist) or stays locked, RevisionNotFound
-        where ``new`` is no commit here, Unavailable where the disk refuses or a flush has failed.
+        Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist) or others keep it locked,
+        RevisionNotFound where ``new`` is no commit here, Unavailable where the disk refuses, a flush has failed, or a
+        killed writer's lock stays.
         """
         self._may_write()
         if not update.deletes:
