@@ -4,14 +4,15 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
-_FAULTY = (b"error: 500", b"error: 4", b"prompts/")
+_FAULTY = (b"error: 500", b"error: 502", b"error: 504", b"error: 4", b"prompts/")
 """In what git prints: an answer that no pusher may get here, or a refusal of what is right."""
 _OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
 
@@ -32,7 +33,7 @@ class Load:
     commits: list[str] = field(default_factory=list)
     """Every commit that was acknowledged."""
     strict: bool = False
-    """Whether a push that is refused is a fault: where hooks are killed it is not."""
+    """Whether every write is done or refused clearly: where the server or hooks are killed that cannot be."""
     retried: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -65,19 +66,22 @@ class Load:
             time.sleep(random.uniform(0.1, 0.6))
             try:
                 header = {"If_Match": "*"} if name in self.promised or count > 1 else {"If_None_Match": "*"}
-                status, _, answer = self.server.put(name, counting(name, count), **header)
+                status, headers, answer = self.server.put(name, counting(name, count), **header)
                 if status in {412, 428}:  # the first write was in, only its answer was lost
-                    status, _, answer = self.server.put(name, counting(name, count), If_Match="*")
+                    status, headers, answer = self.server.put(name, counting(name, count), If_Match="*")
                     if status in {412, 428, 404}:
-                        status, _, answer = self.server.put(name, counting(name, count), If_None_Match="*")
-            except NoAnswer:
+                        status, headers, answer = self.server.put(name, counting(name, count), If_None_Match="*")
+            except NoAnswer as error:
+                if self.strict:
+                    self.faults.append(f"{name}: no answer: {error}")
+                    return
                 time.sleep(0.05)
                 continue
             if status in {200, 201}:
                 self.commits.append(answer["commit"])
                 self.promised[name] = count
-            elif status not in {409, 503}:  # 409: a killed writer's lock stood in the way; nothing was changed
-                self.faults.append(f"{name}: {status} {answer}")
+            elif not (is_clear(status, headers, answer) if self.strict else status in {409, 503}):
+                self.faults.append(f"{name}: {status} {headers} {answer}")
                 return
 
     def _push(self, name: str) -> None:
@@ -90,6 +94,9 @@ class Load:
                 continue
             fetched = run_git(clone, "fetch", "-q", self.server.git_url, "+refs/heads/main:refs/heads/main")
             if fetched.returncode and b"couldn't find remote ref" not in fetched.stderr:
+                if self._is_fault(fetched.stderr):
+                    self.faults.append(f"{name} fetches: {fetched.stderr.decode('utf-8', 'replace')}")
+                    return
                 time.sleep(0.05)
                 continue
             tip = run_git(clone, "rev-parse", "-q", "--verify", "refs/heads/main").stdout.decode().strip() or None
@@ -105,10 +112,25 @@ class Load:
                     break
                 if any(word in pushed.stderr for word in _OVERTAKEN) or self.stopping.is_set():
                     break
-                if self.strict and any(word in pushed.stderr for word in _FAULTY):
+                if self._is_fault(pushed.stderr):
                     self.faults.append(f"{name}: {pushed.stderr.decode('utf-8', 'replace')}")
                     return
                 time.sleep(0.1)
+
+    def _is_fault(self, said: bytes) -> bool:
+        return self.strict and any(word in said for word in _FAULTY)
+
+
+def is_clear(status: int, headers: Mapping[str, str], answer: Any) -> bool:
+    """Whether a write that was not done was answered as it should be.
+
+    That is a 503 which says why, and when to try again; or the conflict of two writers, of whom one was always quicker.
+    """
+    if not headers.get("content-type", "").startswith("application/problem+json") or not answer["detail"].strip():
+        return False
+    if status == 409:
+        return bool(answer["type"].endswith("#ref-moved")) and "fetch and try again" in answer["detail"]
+    return status == 503 and headers.get("retry-after", "").isdigit()
 
 
 def scene(folder: Path) -> str:
