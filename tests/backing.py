@@ -1,6 +1,7 @@
 """Where the real PostgreSQL, Redis and Elasticsearch of the tests are: the environment says, else ``make services``."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,6 +41,17 @@ def absent(message: str) -> NoReturn:
     if "CI" in os.environ:  # noqa: TID251  (CI is no setting of ours)
         pytest.fail(message)
     pytest.skip(message)
+
+
+class LeftOutWarning(UserWarning):
+    """A part of a test was left out because of what this machine lacks."""
+
+
+def left_out(message: str) -> None:
+    """Leave a part of a test out because of what this machine lacks, and warn; in continuous integration it fails."""
+    if "CI" in os.environ:  # noqa: TID251  (CI is no setting of ours)
+        pytest.fail(message)
+    warnings.warn(message, LeftOutWarning, stacklevel=2)
 
 
 def _started(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backing import LeftOutWarning, left_out
 from tests.own_services import small_disk_or_folder
 from tests.weather.conditions import Mend, Weather, fair_weather
 from tests.weather.matrix import GROUPS, NEED_A_SMALL_DISK, PARTS, STORES, Condition, ways
@@ -24,7 +25,10 @@ LOSS_SECONDS = 15.0
 """What is lost is looked for every five seconds; the machine may be busy."""
 
 # A service that is asked whether it answers, and does not, leaves its driver's socket to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("default::tests.backing.LeftOutWarning"),
+]
 
 SHORT: list[Condition] = [
     (("postgres", "restarted"), ("git", "restarted"), ("api", "restarted")),
@@ -168,3 +172,14 @@ def test_who_may_mount_nothing_leaves_out_full_disks_alone(tmp_path: Path, monke
     assert kept[:5] == SHORT[:5]
     assert kept[5:] == [(("elasticsearch", "filled"), ("redis", "filled")), SHORT[-1]]
     assert fitting(SHORT, small_disks=True) == SHORT
+
+
+async def test_full_disks_are_never_left_out_silently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="full disks of PostgreSQL and Git were left out"):
+        async with fair_weather(tmp_path):
+            pass
+    monkeypatch.delenv("CI")
+    with pytest.warns(LeftOutWarning, match="a disk"):
+        left_out("a disk")
