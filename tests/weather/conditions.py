@@ -23,10 +23,14 @@ from tests.deploy.composed import running_nginx
 from tests.load import Load, assert_kept
 from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk_or_folder
 from tests.running import Running, commit, git, run_git, text_template
-from tests.weather.readers import COLD, HOT, Readers
+from tests.weather.readers import COLD, HOT, Kind, Readers
 
 RECOVERY_SECONDS = 10.0
 START_SECONDS = 60.0
+LATER_SECONDS = 3.0
+"""The catalogue's own full text is fed two seconds later than Elasticsearch."""
+CALM_SECONDS = 1.0
+"""For so long nothing has to say that it is degraded."""
 
 WATERMARKS = "cluster.routing.allocation.disk.watermark."
 ROOM = {"low": "3kb", "high": "2kb", "flood_stage": "1kb"}
@@ -84,6 +88,22 @@ class Weather:
             "api": self.cluster.replicas[0],
         }[part]
         return await _break_process(process, how)
+
+    async def undegraded(self, since: float) -> float:
+        """Waits until reads are as usual, and searches as well: how long after ``since``, ten seconds at most.
+
+        That is when no read says that something is away for a second, and the last search does not either. Elasticsearch
+        is asked again at once where it has everything; the load writes on, so that for a moment it has not.
+        """
+        while True:
+            window = max(time.monotonic() - CALM_SECONDS, since)
+            reads = self.readers.since(window, Kind.HOT, Kind.COLD)
+            searches = self.readers.since(window, Kind.SEARCH)
+            is_calm = not any(each.degraded for each in (*reads, *searches[-1:]))
+            if is_calm and searches and window > since and any(each.kind is Kind.COLD for each in reads):
+                return time.monotonic() - since
+            assert time.monotonic() < since + RECOVERY_SECONDS, f"degraded: {reads} {searches}\n{self.tails()}"
+            await asyncio.sleep(0.1)
 
     async def lose(self, part: str) -> None:
         """Takes all that a service holds, which goes on running: a catalogue's users and keys stay."""
@@ -289,6 +309,15 @@ async def fair_weather(folder: Path, minutes: float = 5.0) -> AsyncIterator[Weat
             yield weather
 
 
+def _wait_until_found(git_node: Running) -> None:
+    """Until searches find all there is, those of the catalogue too: it is fed a moment after Elasticsearch."""
+    until = time.monotonic() + START_SECONDS
+    while git_node.command("index", "verify").returncode != 0:
+        assert time.monotonic() < until, git_node.tail()
+        time.sleep(0.2)
+    time.sleep(LATER_SECONDS)
+
+
 @asynccontextmanager
 async def _whole(folder: Path, *, small_disks: bool) -> AsyncIterator[Weather]:
     async with (
@@ -308,6 +337,7 @@ async def _whole(folder: Path, *, small_disks: bool) -> AsyncIterator[Weather]:
             files = {f"prompts/{name}.prompt.yaml": text_template(name) for name in (*HOT, *COLD)}
             made = push(cluster.git, folder, files)
             assert made.returncode == 0, made.stderr
+            await asyncio.to_thread(_wait_until_found, cluster.git)
             with running_nginx([each.port for each in cluster.replicas]) as port:
                 front = Running(folder / "data", folder / "nginx.log", port=port, key=cluster.git.key)
                 services: dict[str, Service] = {

@@ -14,9 +14,12 @@ import pytest
 from tests.backing import LeftOutWarning, left_out
 from tests.own_services import small_disk_or_folder
 from tests.weather.conditions import Mend, Weather, fair_weather
-from tests.weather.matrix import GROUPS, NEED_A_SMALL_DISK, PARTS, STORES, Condition, ways
+from tests.weather.matrix import GROUPS, NEED_A_SMALL_DISK, PARTS, STORES, SUDDEN, Condition, ways
+from tests.weather.readers import Kind
 
 BROKEN_SECONDS = 3.0
+TOLD_SECONDS = 15.0
+"""How long it may take until each kind of answer has said that something is away: the first ones take a second each."""
 FULL_SECONDS = 45.0
 """For longer than Elasticsearch waits for a new index to find its place."""
 PLACING_SECONDS = 150.0
@@ -48,6 +51,8 @@ async def endure(weather: Weather, condition: Condition) -> None:
     # With both away only memory is left; a full disk can be read.
     away_for_reads = {part for part, how in condition if (part, how) != ("git", "filled")}
     weather.readers.cold = not (away and {"postgres", "git"} <= away_for_reads)
+    weather.readers.searched = not {"postgres", "elasticsearch"} <= {part for part, _ in condition}
+    broke = time.monotonic()
     mends: list[tuple[int, Mend]] = []
     for part, how in sorted(condition, key=lambda each: each[1] == "restarted"):
         mend = await weather.break_(part, how)
@@ -57,6 +62,7 @@ async def endure(weather: Weather, condition: Condition) -> None:
             await mend()
             await weather.writes_again()
     await asyncio.sleep(BROKEN_SECONDS)
+    await told(weather, condition, broke)
     for _, mend in sorted(mends, key=lambda each: each[0]):
         await mend()
     mended = time.monotonic()
@@ -64,8 +70,24 @@ async def endure(weather: Weather, condition: Condition) -> None:
     wrote = time.monotonic() - mended
     weather.readers.cold = True
     equal = await weather.verified(since=mended)
-    print(f"  writes after {wrote:.1f} s, equal to Git after {equal:.1f} s", flush=True)  # noqa: T201
+    calm = await weather.undegraded(since=mended)
+    weather.readers.searched = True
+    print(f"  writes after {wrote:.1f} s, equal to Git after {equal:.1f} s, undegraded after {calm:.1f} s", flush=True)  # noqa: T201
     weather.assert_kept()
+
+
+async def told(weather: Weather, condition: Condition, broke: float) -> None:
+    """Waits until what is asked for while it is away has said so: each kind that has to."""
+    sudden = {part for part, how in condition if how in SUDDEN}
+    kinds = set[Kind]()
+    if "postgres" in sudden:
+        kinds |= {Kind.HOT, Kind.COLD} if weather.readers.cold else {Kind.HOT}
+    if weather.readers.searched and {"postgres", "elasticsearch"} & sudden:
+        kinds |= {Kind.SEARCH}
+    while missing := kinds - {each.kind for each in weather.readers.since(broke) if each.degraded}:
+        said = f"{missing} did not say so: {weather.readers.since(broke)}"
+        assert time.monotonic() < broke + TOLD_SECONDS, said
+        await asyncio.sleep(0.1)
 
 
 def _turn(part: str, how: str) -> int:
@@ -87,10 +109,13 @@ async def lose(weather: Weather) -> None:
     await weather.writes_again()
     weather.load.pausing.set()  # what is written would show the loss: the timers alone have to find it
     await weather.verified(time.monotonic(), LOSS_SECONDS)
+    weather.readers.searched = False  # who misses the index asks the catalogue, which has nothing yet
     await weather.lose("postgres")
     await weather.verified(time.monotonic(), LOSS_SECONDS)
     weather.load.pausing.clear()
     await weather.writes_again()
+    await weather.undegraded(time.monotonic())
+    weather.readers.searched = True
 
 
 async def run_through(folder: Path, conditions: Sequence[Condition], *, losing: bool = True) -> None:
@@ -108,8 +133,8 @@ async def run_through(folder: Path, conditions: Sequence[Condition], *, losing: 
         finally:
             weather.end()
         weather.assert_kept()
-        assert weather.readers.answers > 100
-        print(f"{weather.readers.answers} reads, the slowest took {weather.readers.slowest:.2f} s")  # noqa: T201
+        assert len(weather.readers.seen) > 100
+        print(f"{len(weather.readers.seen)} reads, the slowest took {weather.readers.slowest:.2f} s")  # noqa: T201
         weather.cluster.git.assert_sound()
 
 
