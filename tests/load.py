@@ -14,7 +14,19 @@ from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
 _FAULTY = (b"error: 500", b"error: 502", b"error: 504", b"error: 4", b"prompts/")
 """In what git prints: an answer that no pusher may get here, or a refusal of what is right."""
+_LATE = (b"will be live when the server has caught up", b"is an indexer running")
+"""What git prints of a push that nobody projects in time: that it is in all the same, or not."""
 _OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
+
+
+@dataclass(frozen=True)
+class Late:
+    """A write that was not projected in time, and was answered so: when it began, and how long that took."""
+
+    began: float
+    seconds: float
+    way: str
+    """``api`` or ``pushed``."""
 
 
 @dataclass
@@ -34,6 +46,7 @@ class Load:
     """Every commit that was acknowledged."""
     strict: bool = False
     """Whether every write is done or refused clearly: where the server or hooks are killed that cannot be."""
+    late: list[Late] = field(default_factory=list)
     retried: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -64,6 +77,7 @@ class Load:
             count += 1
             # Without a pause the branch never stands still for as long as a push takes.
             time.sleep(random.uniform(0.1, 0.6))
+            began = time.monotonic()
             try:
                 header = {"If_Match": "*"} if name in self.promised or count > 1 else {"If_None_Match": "*"}
                 status, headers, answer = self.server.put(name, counting(name, count), **header)
@@ -80,6 +94,8 @@ class Load:
             if status in {200, 201}:
                 self.commits.append(answer["commit"])
                 self.promised[name] = count
+                if answer["version"] is None:
+                    self.late.append(Late(began, time.monotonic() - began, "api"))
             elif not (is_clear(status, headers, answer) if self.strict else status in {409, 503}):
                 self.faults.append(f"{name}: {status} {headers} {answer}")
                 return
@@ -104,7 +120,10 @@ class Load:
             made = commit(clone, tip, {path: counting(name, count)}, f"{name} {count}")
             # What was not answered is pushed again as it is: it is in by now, or goes in, or somebody else was first.
             for attempt in range(4):
+                began = time.monotonic()
                 pushed = run_git(clone, "push", "-q", self.server.git_url, f"{made}:refs/heads/main")
+                if any(words in pushed.stderr for words in _LATE):
+                    self.late.append(Late(began, time.monotonic() - began, "pushed"))
                 if pushed.returncode == 0:
                     self.retried += attempt > 0
                     self.commits.append(made)

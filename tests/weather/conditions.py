@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -82,6 +82,9 @@ class Weather:
             return await _break_service(self.services[part], how)
         if (part, how) == ("git", "filled"):
             return await _fill_disk(self.cluster.git.data)
+        if part == "indexers":
+            broken = [await _break_process(each, how) for each in self.cluster.indexers]
+            return partial(_mend_all, broken)
         process = {
             "indexer": next((each for each in self.cluster.indexers if leads(each)), self.cluster.indexers[0]),
             "git": self.cluster.git,
@@ -278,6 +281,10 @@ async def _keep_starting(process: Running) -> None:
         if process.process.poll() is not None:
             process.begin()
         await asyncio.sleep(0.1)
+
+
+async def _mend_all(mends: Sequence[Mend]) -> None:
+    await asyncio.gather(*(mend() for mend in mends))
 
 
 async def _nothing() -> None:

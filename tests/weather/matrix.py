@@ -8,7 +8,9 @@ Condition = Sequence[tuple[str, str]]
 
 STORES = ("postgres", "elasticsearch", "redis")
 PROCESSES = ("indexer", "git", "api")
-PARTS = (*STORES, *PROCESSES)
+INDEXERS = "indexers"
+"""All of them; "indexer" is the one that leads."""
+PARTS = (*STORES, INDEXERS, *PROCESSES)
 SUDDEN = ("killed", "stopped")
 FILLED = (*STORES, "git")
 """What has room that can run out."""
@@ -39,12 +41,19 @@ def pairs_among(parts: Sequence[str]) -> list[Condition]:
     return [pair for one, other in itertools.combinations(parts, 2) for pair in pairs_of([one], [other])]
 
 
+def indexers_beside_stores() -> list[Condition]:
+    """All indexers beside each store in each of its ways, killed and stopped by turns."""
+    stores = [(part, how) for part in STORES for how in ways(part)]
+    return [(store, (INDEXERS, how)) for number, store in enumerate(stores) for how in (SUDDEN[number % len(SUDDEN)],)]
+
+
 def restarted_beside() -> list[Condition]:
     """Each way of being away once, while another part is restarted: every part two times or more."""
-    away = [(part, how) for part in PARTS for how in ways(part)]
+    parts = (*STORES, *PROCESSES)
+    away = [(part, how) for part in parts for how in ways(part)]
     found: list[Condition] = []
     for number, (part, how) in enumerate(away):
-        others = [other for other in PARTS if other != part]
+        others = [other for other in parts if other != part]
         found.append(((part, how), (others[-1 - number % len(others)], "restarted")))  # processes beside PostgreSQL
     return found
 
@@ -60,6 +69,6 @@ GROUPS: dict[str, list[Condition]] = {
     "one": [*one_at_a_time(), *restarted_beside()],
     "stores": [*pairs_among(STORES), *many_at_once()],
     "postgres-and-processes": [*pairs_of(["postgres"], PROCESSES), *pairs_among(PROCESSES)],
-    "others-and-processes": pairs_of(["elasticsearch", "redis"], PROCESSES),
+    "others-and-processes": [*pairs_of(["elasticsearch", "redis"], PROCESSES), *indexers_beside_stores()],
 }
 """Run apart, so that one that fails does not hide the rest."""
