@@ -70,6 +70,7 @@ async def endure(weather: Weather, condition: Condition) -> None:
         else:  # before the next one, as whoever restarts all of them would wait
             await mend()
             await weather.writes_again()
+            await weather.undegraded(time.monotonic())  # else a replica may still ask the Git node for what it reads
     if set(away) == {INDEXERS}:
         await unprojected(weather, broke)
     else:
