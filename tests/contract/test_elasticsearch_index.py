@@ -1,6 +1,7 @@
 """What Elasticsearch's index does besides what every search index does: generations, versions, failures."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -275,6 +276,21 @@ async def test_an_engine_that_is_away_is_unavailable_without_its_address(engine:
         for call in (index.put([document("a")]), index.renew("default"), index.swap("default", 0)):
             with pytest.raises(Unavailable):
                 await call
+    finally:
+        await away.close()
+
+
+async def test_of_several_parts_that_fail_none_is_left_unasked(engine: Engine) -> None:
+    away, told = Cluster("http://127.0.0.1:9"), list[str]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    index = index_in(away, "x", engine.database)
+    try:
+        for _ in range(20):  # whether two fail in the same moment is up to the loop
+            with pytest.raises(Unavailable):
+                await index.put([SearchDocument(name, "t", 1, plain_facts(), "word") for name in ("a", "b", "c")])
+        gc.collect()
+        await asyncio.sleep(0)
+        assert told == []
     finally:
         await away.close()
 

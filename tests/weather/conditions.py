@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -31,6 +32,8 @@ LATER_SECONDS = 3.0
 """The catalogue's own full text is fed two seconds later than Elasticsearch."""
 CALM_SECONDS = 1.0
 """For so long nothing has to say that it is degraded."""
+
+_SURPRISE = re.compile("request |ASGI|never retrieved|never awaited")
 
 WATERMARKS = "cluster.routing.allocation.disk.watermark."
 ROOM = {"low": "3kb", "high": "2kb", "flood_stage": "1kb"}
@@ -166,12 +169,13 @@ class Weather:
         assert not self.readers.failures, (
             f"{len(self.readers.failures)} reads failed: {self.readers.failures[:5]}\n{self.surprises()}"
         )
-        assert not self.surprises()
+        assert not self.surprises(), self.surprises()[:3000]
 
     def surprises(self) -> str:
-        """What the processes logged of requests that ended in what nobody expected, with its traceback."""
+        """What the processes logged of requests and tasks that ended in what nobody expected, with its traceback."""
         lines = [line for each in self._processes() for line in each.log.read_text("utf-8", "replace").splitlines()]
-        return "\n".join(line for line in lines if "Traceback" in line and ("request " in line or "ASGI" in line))
+        told = [line for line in lines if line.startswith("{") and "Traceback" in line]
+        return "\n".join(line for line in told if _SURPRISE.search(json.loads(line)["message"]))
 
     def tails(self) -> str:
         """The ends of the logs."""

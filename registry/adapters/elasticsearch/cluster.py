@@ -88,12 +88,12 @@ class Cluster:
         data = body if lines or body is None else encoded(body)
         url = URL(self._base + path, encoded=True)
         headers, timeout = _NDJSON if lines else _JSON, ClientTimeout(total=seconds)
-        request = self._session.request(
+        sent = self._session.request(
             method, url, params=params, data=data, headers=headers, timeout=timeout, allow_redirects=False
         )
         try:
             with span("Elasticsearch"):
-                async with request as answer:
+                async with sent as answer:
                     status, read = answer.status, await answer.read()
         except TimeoutError as error:
             raise Unavailable(f"The search engine did not answer within {seconds:g} s.") from error

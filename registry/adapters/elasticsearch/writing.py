@@ -124,8 +124,9 @@ async def _lines(documents: Sequence[SearchDocument], index: str) -> list[bytes]
 async def _first_of(sending: set[asyncio.Task[None]]) -> None:
     done, _ = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
     sending -= done
-    for task in done:
-        task.result()
+    for error in [task.exception() for task in done]:  # all are asked: one that nobody asks is told of in the log
+        if error is not None:
+            raise error
 
 
 def _target(index: str, place: str, ordinal: int) -> dict[str, Any]:
