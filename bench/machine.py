@@ -4,6 +4,8 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +67,28 @@ def _busy() -> float:
     except OSError:
         return 0.0
     return (sum(fields) - fields[3] - fields[4]) / _TICKS
+
+
+@contextmanager
+def on_cores(pid: int, cores: set[int]) -> Iterator[None]:
+    """A process with all of its threads on some cores alone; afterwards where each ran before."""
+    before = {thread: os.sched_getaffinity(thread) for thread in _threads(pid)}
+    for thread in before:
+        _move(thread, cores)
+    try:
+        yield
+    finally:
+        for thread in _threads(pid):  # one that is new was begun by one of those before
+            _move(thread, before.get(thread, before[pid]))
+
+
+def _threads(pid: int) -> list[int]:
+    return [int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def _move(thread: int, cores: set[int]) -> None:
+    with suppress(ProcessLookupError):  # it ended meanwhile
+        os.sched_setaffinity(thread, cores)
 
 
 def process_tree(pid: int) -> list[int]:

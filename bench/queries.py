@@ -15,14 +15,14 @@ RARE = 100
 DRAWN = 150
 """Candidates for those: the product finds more than the text holds, and what it finds too often is left out."""
 
-ONCE = 900
+ONCE = 1_800
 TRIES = 20
 """How often a query is drawn for one that is kept: a small repository has too few words."""
 
 COMMON = 20
 MOST_HITS = 1_000
 COMMON_SHARE = 0.10
-_VERSION = 4
+_VERSION = 5
 _KEY_OR_TAG = re.compile(r"^\s*(- )?[a-z_]+:( |$)|[{}<]")
 
 
