@@ -126,13 +126,22 @@ class Search:
         except Unavailable as error:
             self._note_away()
             tell(error.message)
-            return replace(await ask(self._fallback), degraded=True)
+            return await self._instead(self._fallback, ask)
         if not found.degraded:
             return found
         try:
             return replace(await ask(self._fallback), degraded=True)
         except Unavailable:
             return found  # what the engine has is more than nothing
+
+    async def _instead(
+        self, fallback: CountedSearchIndex, ask: Callable[[CountedSearchIndex], Awaitable[_Found]]
+    ) -> _Found:
+        """What the fallback has; where that is away, too, the index' answer after all: it may have been slow only."""
+        try:
+            return replace(await ask(fallback), degraded=True)
+        except Unavailable:
+            return replace(await ask(self._index), degraded=True)
 
     async def _go_on(self, fallback: CountedSearchIndex, query: Query, at: Checkpoint | None) -> SearchPage:
         """A further page, of whichever index began the list."""

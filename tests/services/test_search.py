@@ -1,12 +1,14 @@
 """Searching with a search engine beside the catalogue: fed, fallen back from, healed, kept."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import orjson
 import pytest
@@ -18,9 +20,13 @@ from api.list_bodies import search_answer, suggestions
 from registry.adapters.elasticsearch.cluster import Cluster
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.bootstrap import Registry, open_registry
+from registry.domain.catalogue import Checkpoint
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.search import Query, SearchPage
 from registry.domain.selectors import Selector
+from registry.ports.projection import Outbox
+from registry.ports.search_index import CountedSearchIndex
+from registry.services.search import Search
 from registry.settings import Settings
 from tests.backing import elasticsearch_url
 from tests.indexes import delete_indexes, namespace
@@ -154,6 +160,28 @@ async def test_an_engine_that_is_back_is_asked_when_it_has_what_it_missed(
     assert ([each.name for each in suggested.found], suggested.degraded) == (both, True)
     await registry.indexing.reconcile()
     assert await names(registry, "apple") == (both, False)
+
+
+class Stumbling:
+    """An index whose first answer does not come in time; one that has only such answers is away."""
+
+    def __init__(self, stumbles: float = 1) -> None:
+        self._left = stumbles
+
+    async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
+        if self._left > 0:
+            self._left -= 1
+            raise Unavailable("no answer within 800 ms")
+        return SearchPage((), 7, {})
+
+
+async def test_an_engine_that_was_slow_is_asked_once_more_where_nobody_else_is_there() -> None:
+    engine, away = cast("CountedSearchIndex", Stumbling()), cast("CountedSearchIndex", Stumbling(math.inf))
+    unasked = cast("Outbox", None)
+    page = await Search(index=engine, outbox=unasked, fallback=away).search(Query(REPOSITORY, "apple"))
+    assert (page.total, page.degraded) == (7, True)
+    with pytest.raises(Unavailable):
+        await Search(index=away, outbox=unasked, fallback=away).search(Query(REPOSITORY, "apple"))
 
 
 async def test_suggestions_of_the_catalogue_say_so(

@@ -63,11 +63,15 @@ class Content:
         return self._by_id(revision) if _HEX.fullmatch(revision) else None
 
     def _by_id(self, digits: str) -> CommitId | None:
-        try:
-            found = self.repo[self.repo.expand_id(digits.lower())]
-        except (KeyError, ValueError):  # absent, or ambiguous
-            return None
-        return _peel(found)
+        # Twice: while git puts new packs in the place of others and removes what they hold, a look may come between.
+        for _ in range(2):
+            try:
+                return _peel(self.repo[self.repo.expand_id(digits.lower())])
+            except KeyError:  # absent
+                continue
+            except ValueError:  # ambiguous
+                break
+        return None
 
     def annotations(self, tip: CommitId) -> list[str]:
         """The messages of an annotated tag and of the tags that it leads to; none for a commit."""
