@@ -77,9 +77,10 @@ class Readers:
             self.seen.append(Seen(started, kind, headers.get("promptuary-degraded", "")))
 
     def _search(self, started: float) -> None:
-        may_fail, name = not self.searched, random.choice((*HOT, *COLD))
+        searched, name = self.searched, random.choice((*HOT, *COLD))
         path = f"/api/v1/repositories/{REPOSITORY}/search?q={quote(name, safe='')}&limit=50"
         status, _, answer = self._ask(path, started)
+        may_fail = not (searched and self.searched)  # it may have gone away meanwhile
         if status != 200:
             if not may_fail or status != 503:
                 self._fail(path, started, f"{status} {answer}")
