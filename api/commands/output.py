@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from rich.console import Console
     from rich.table import Table
 
@@ -96,8 +98,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     from registry.domain.errors import BadRequest, PromptuaryError, Unavailable
 
+    async def quietly() -> T:
+        asyncio.get_running_loop().set_exception_handler(_tell_of)
+        return await work
+
     try:
-        return asyncio.run(work)
+        return asyncio.run(quietly())
     except (BadRequest, Unavailable) as error:
         fail(error.message, UNUSABLE)
     except PromptuaryError as error:
@@ -105,6 +111,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except OSError as error:
         advice = ": run this as the user that it belongs to" if isinstance(error, PermissionError) else ""
         fail(f"{error.filename or 'the system'}: {error.strerror or error}{advice}", UNUSABLE)
+
+
+def _tell_of(loop: "AbstractEventLoop", context: dict[str, Any]) -> None:
+    """Ctrl-C cancels who waits for a socket; the loop may find that out only when there is something to read."""
+    from asyncio import InvalidStateError
+
+    if not isinstance(context.get("exception"), InvalidStateError):
+        loop.default_exception_handler(context)
 
 
 def write_json(value: Any) -> None:

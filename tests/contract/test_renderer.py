@@ -58,7 +58,7 @@ BOMBS = {
     "join": "{{ (['x'*1000000]*1000)|join('y') }}",
     "nested lists": "{% set n = namespace(l=[1]) %}{% for i in range(60) %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}",
     "indent": "{{ ('\n'*100000)|indent(1000, true, true) }}",
-    "batch": "{{ range(100000)|batch(1)|map('join', 'x'*100000)|list }}",
+    "batch": "{% for i in range(999) %}{{ range(100000)|batch(1)|map('join', 'x'*100000)|list }}{% endfor %}",
     "escape": "{{ ('<' * 90000000)|escape }}",
 }
 
