@@ -38,8 +38,7 @@ def elasticsearch_url() -> str:
 
 def absent(message: str) -> NoReturn:
     """Leave the test out because of what this machine lacks; in continuous integration it fails."""
-    if "CI" in os.environ:  # noqa: TID251  (CI is no setting of ours)
-        pytest.fail(message)
+    _fail_in_ci(message)
     pytest.skip(message)
 
 
@@ -49,9 +48,13 @@ class LeftOutWarning(UserWarning):
 
 def left_out(message: str) -> None:
     """Leave a part of a test out because of what this machine lacks, and warn; in continuous integration it fails."""
+    _fail_in_ci(message)
+    warnings.warn(message, LeftOutWarning, stacklevel=2)
+
+
+def _fail_in_ci(message: str) -> None:
     if "CI" in os.environ:  # noqa: TID251  (CI is no setting of ours)
         pytest.fail(message)
-    warnings.warn(message, LeftOutWarning, stacklevel=2)
 
 
 def _started(name: str) -> str:

@@ -30,17 +30,21 @@ async def install(package: str, *, missing: str) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ServiceMissing(f"{missing}, and no right to install it.")
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
-    installing = [*apt, "install", "-y", "--no-install-recommends", package]
     async with _lock:
         with _nothing_starts():
             try:
-                await run(installing, what=f"apt-get install {package}")
-            except ServiceFailed:  # a new machine knows no packages, and an old list names files that are gone
-                try:
-                    await run([*apt, "update"], what="apt-get update")
-                    await run(installing, what=f"apt-get install {package}")
-                except ServiceFailed as failed:
-                    raise ServiceMissing(f"{missing}, and it cannot be installed: {failed}") from failed
+                await _install_by(apt, package)
+            except ServiceFailed as failed:
+                raise ServiceMissing(f"{missing}, and it cannot be installed: {failed}") from failed
+
+
+async def _install_by(apt: list[str], package: str) -> None:
+    installing = [*apt, "install", "-y", "--no-install-recommends", package]
+    try:
+        await run(installing, what=f"apt-get install {package}")
+    except ServiceFailed:  # a new machine knows no packages, and an old list names files that are gone
+        await run([*apt, "update"], what="apt-get update")
+        await run(installing, what=f"apt-get install {package}")
 
 
 async def run(command: list[str], *, what: str, given: str | None = None) -> str:

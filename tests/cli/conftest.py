@@ -17,6 +17,7 @@ from typer import testing
 from typer.main import get_command
 
 from api.cli import app
+from tests.databases import address_of, own_database
 from tests.running import Running
 from tests.stock import FILES
 
@@ -109,6 +110,13 @@ def as_nobody() -> Iterator[AsNobody]:
     folder.chmod(0o755)
     yield AsNobody(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres() -> Iterator[dict[str, str]]:
+    """The setting that names an empty database of the test's own."""
+    with own_database() as name:
+        yield {"PROMPTUARY_DATABASE_URL": address_of(name)}
 
 
 @pytest.fixture

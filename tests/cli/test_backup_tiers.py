@@ -1,7 +1,6 @@
 """A backup made on one tier is restored into the other, and back: on a real PostgreSQL."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from tests.databases import address_of, own_database
 from tests.running import git
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def postgres() -> Iterator[dict[str, str]]:
-    """The setting that names an empty database of the test's own."""
-    with own_database() as name:
-        yield {"PROMPTUARY_DATABASE_URL": address_of(name)}
 
 
 def refs(data: Path) -> str:

@@ -1,6 +1,5 @@
 """A data folder whose catalogue is in PostgreSQL is not taken for one with a SQLite file: on a real PostgreSQL."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from tests.running import git
 pytestmark = pytest.mark.e2e
 
 REMEMBERED = "catalogue-in-postgresql"
-
-
-@pytest.fixture
-def postgres() -> Iterator[dict[str, str]]:
-    """The setting that names an empty database of the test's own."""
-    with own_database() as name:
-        yield {"PROMPTUARY_DATABASE_URL": address_of(name)}
 
 
 @pytest.fixture

@@ -307,7 +307,8 @@ def push(server: Running, folder: Path, files: dict[str, str]) -> subprocess.Com
 async def fair_weather(folder: Path, minutes: float = 5.0) -> AsyncIterator[Weather]:
     """All of it, running, with services of its own, and with disks for PostgreSQL and Git that are soon filled up.
 
-    Who may not mount these has folders instead, and is told. The load writes a few megabytes a minute, which have to fit in for so long.
+    Who may not mount these has folders instead, and is told. The load writes a few megabytes a minute, which have to fit
+    in for so long.
     """
     size = int(10 * minutes)
     with (

@@ -44,7 +44,7 @@ def pairs_among(parts: Sequence[str]) -> list[Condition]:
 def indexers_beside_stores() -> list[Condition]:
     """All indexers beside each store in each of its ways, killed and stopped by turns."""
     stores = [(part, how) for part in STORES for how in ways(part)]
-    return [(store, (INDEXERS, how)) for number, store in enumerate(stores) for how in (SUDDEN[number % len(SUDDEN)],)]
+    return [(store, (INDEXERS, how)) for store, how in zip(stores, itertools.cycle(SUDDEN), strict=False)]
 
 
 def restarted_beside() -> list[Condition]:
