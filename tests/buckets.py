@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from tests.asking import is_answered
-from tests.running import free_port
+from tests.ports import free_port
 
 
 @dataclass

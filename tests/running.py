@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.ports import free_port
 from tests.warm import WarmProcess, run_warm
 
 ROOT = Path(__file__).parents[1]
@@ -36,12 +36,6 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 _ADA = {"NAME": "Ada Park", "EMAIL": "ada@example.com"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class NoAnswer(Exception):

@@ -13,7 +13,8 @@ from typing import Any
 
 from tests.asking import is_answered
 from tests.cli.conftest import ROOT
-from tests.running import clean_environment, free_port
+from tests.ports import free_port
+from tests.running import clean_environment
 
 PYTHON = ROOT / ".venv-mlflow" / "bin" / "python"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run, environment
-from tests.running import free_port
+from tests.ports import free_port
 
 KEY = re.compile(r"pmt_[A-Za-z0-9_-]{43}[0-9a-f]{8}")
 

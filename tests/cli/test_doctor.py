@@ -16,7 +16,8 @@ import pytest
 
 from api.data_folder import held
 from tests.cli.conftest import AsNobody, Done, Run, environment
-from tests.running import Running, commit, free_port, git, text_template
+from tests.ports import free_port
+from tests.running import Running, commit, git, text_template
 
 pytestmark = pytest.mark.e2e
 

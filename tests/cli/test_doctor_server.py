@@ -11,7 +11,8 @@ import pytest
 
 from tests.cli.conftest import Done, Run, url_of
 from tests.cli.test_remote_errors import answering, http
-from tests.running import Running, free_port
+from tests.ports import free_port
+from tests.running import Running
 
 pytestmark = pytest.mark.e2e
 

@@ -16,7 +16,8 @@ import pytest
 from tests.cli.commands import BOTH, LOCAL
 from tests.cli.conftest import PROGRAM, AsNobody, Done, Run, environment
 from tests.cli.remote import nobody
-from tests.running import free_port, git
+from tests.ports import free_port
+from tests.running import git
 from tests.warm import WarmProcess, run_warm
 
 pytestmark = pytest.mark.e2e

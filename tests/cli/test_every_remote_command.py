@@ -17,7 +17,8 @@ from rich.cells import cell_len
 from tests.cli.commands import BOTH, LOCAL, NAME, OF_SERVERS, REMOTE, SOURCE, commands
 from tests.cli.conftest import PROGRAM, Done, Run, environment, url_of
 from tests.cli.remote import nobody, on_a_terminal
-from tests.running import Running, free_port
+from tests.ports import free_port
+from tests.running import Running
 from tests.warm import WarmProcess, run_warm
 
 pytestmark = pytest.mark.e2e

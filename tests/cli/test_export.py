@@ -15,7 +15,8 @@ import pytest
 from tests.cli.conftest import Done, Run, url_of
 from tests.cli.remote import on_a_terminal
 from tests.client.nasty import Handler, serving
-from tests.running import Running, free_port, git
+from tests.ports import free_port
+from tests.running import Running, git
 
 pytestmark = pytest.mark.e2e
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run, url_of
-from tests.running import Running, free_port
+from tests.ports import free_port
+from tests.running import Running
 
 KEY = "pmt_secretsecret"
 JSON = "Content-Type: application/json"

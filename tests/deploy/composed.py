@@ -17,7 +17,8 @@ import yaml
 
 from scripts.services.programs import find_program
 from tests.backing import absent
-from tests.running import ROOT, free_port
+from tests.ports import free_port
+from tests.running import ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = ROOT / "Dockerfile"

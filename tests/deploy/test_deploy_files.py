@@ -26,7 +26,8 @@ from tests.deploy.composed import (
     nginx_program,
     services,
 )
-from tests.running import ROOT, free_port
+from tests.ports import free_port
+from tests.running import ROOT
 
 PROGRAMS = Path(sys.executable).parent
 PROCESSES = ("git", "indexer", "api-1", "api-2")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.asking import is_answered
+from tests.ports import free_port
 
 START_SECONDS = 60
 PROGRAM = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
@@ -36,12 +36,6 @@ class Server:
     @property
     def key(self) -> str:
         return (self.data / "admin-key").read_text().strip()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_ready(url: str) -> bool:

@@ -64,8 +64,8 @@ def of(samples: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str, 
 
 def test_each_process_counts_its_own(watched: Watched) -> None:
     (replica,), (indexer,), node = watched.cluster.replicas, watched.cluster.indexers, watched.cluster.git
-    assert "first" in replica.read("support/triage")["source"]
-    assert "first" in replica.read("support/triage")["source"]
+    for _ in range(10):  # notices of the write may come between: the answer that was kept is none then
+        assert "first" in replica.read("support/triage")["source"]
     api, projecting, git = scraped(replica), scraped(indexer), scraped(node)
     roles = [dict(next(found for name, found in each if name == "build"))["role"] for each in (api, projecting, git)]
     assert roles == ["api", "indexer", "git"]

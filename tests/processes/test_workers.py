@@ -17,7 +17,8 @@ from api.metrics import SHARE_SECONDS
 from api.request_meters import HOT_ROUTE
 from tests.cluster import Cluster, make_cluster
 from tests.databases import address_of, migrated_database
-from tests.running import NoAnswer, Running, children_of, free_port, text_template
+from tests.ports import free_port
+from tests.running import NoAnswer, Running, children_of, text_template
 
 
 class Door:

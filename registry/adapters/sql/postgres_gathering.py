@@ -1,7 +1,8 @@
 """Reads that many wait for at once, asked of PostgreSQL together: a statement costs it more than the rows it finds.
 
-Who comes while few are asked is asked for alone, at once. Who comes while ``_LANES`` statements of the same kind are on
-their way waits until one of them is back; then one statement asks for all who wait.
+Who comes while none of the kind is asked for is asked for alone, at once. Who comes while a statement of the kind is on
+its way waits until it is back; then one statement asks for all who wait. A statement that is late holds up nobody:
+another goes beside it.
 """
 
 import asyncio
@@ -20,8 +21,9 @@ Rows = Sequence[Any]
 Fetch = Callable[[Select[Any], Mapping[str, Any]], Awaitable[Rows]]
 
 _LANES = 2
-"""How many statements of a kind are on their way at once: more of them ask for less each, and one that hangs should not
-hold up all."""
+"""How many statements of a kind are on their way at most."""
+_LATE = 0.05
+"""Seconds after which a statement is late. Before, a second one would only share the work: each would ask for less."""
 _AT_ONCE = 32
 """For how many names one statement asks, so that it stays a short one."""
 
@@ -31,17 +33,24 @@ _Key = tuple[NamedStatement, tuple[tuple[str, Any], ...]]
 
 @dataclass(slots=True)
 class _Line:
-    """Who asks for the same but for the name: how many statements are on their way, and who waits."""
+    """Who asks for the same but for the name: when the statements on their way were sent, and who waits."""
 
+    key: _Key
     statement: NamedStatement
     values: _Values
-    lanes: int = 0
+    sent: list[float] = field(default_factory=list)
     waiting: list[tuple[str, asyncio.Future[Rows]]] = field(default_factory=list)
+    watched: bool = False
+
+    def is_open(self, now: float) -> bool:
+        """Whether a statement may go: all that are on their way are late, and they are not too many."""
+        return len(self.sent) < _LANES and all(now - sent >= _LATE for sent in self.sent)
 
     def next_names(self) -> list[tuple[str, asyncio.Future[Rows]]]:
         """Takes those whose turn it is, without those who have given up."""
-        taken, self.waiting = self.waiting[:_AT_ONCE], self.waiting[_AT_ONCE:]
-        return [(name, future) for name, future in taken if not future.done()]
+        waiting = [(name, future) for name, future in self.waiting if not future.done()]
+        taken, self.waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+        return taken
 
 
 class Gathering:
@@ -58,24 +67,20 @@ class Gathering:
         key = (statement, tuple(values.items()))
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line(statement, values)
-        if line.lanes == _LANES:
+            line = self._lines[key] = _Line(key, statement, values)
+        now = asyncio.get_running_loop().time()
+        if not line.is_open(now):
             return await self._wait(line, name)
-        line.lanes += 1
+        line.sent.append(now)
         try:
             return await self._fetch(statement.for_one, {**values, "name": name})
         finally:
-            if line.waiting:
-                # It serves others, for as long as many come: nothing of this request, such as its span, goes along.
-                serving = asyncio.create_task(self._serve(key, line), context=Context())
-                self._serving.add(serving)
-                serving.add_done_callback(self._serving.discard)
-            else:
-                self._leave(key, line)
+            self._back(line, now)
 
     async def _wait(self, line: _Line, name: str) -> Rows:
         future: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
         line.waiting.append((name, future))
+        self._watch(line)
         with server_errors():
             try:
                 async with asyncio.timeout(self._seconds):
@@ -83,20 +88,34 @@ class Gathering:
             except TimeoutError:
                 raise PoolTimeout from None
 
-    async def _serve(self, key: _Key, line: _Line) -> None:
-        """Asks for all who wait, in the lane of somebody who has left it."""
-        try:
-            while line.waiting:
-                asked = line.next_names()
-                if asked:
-                    await self._answer(line, asked)
-        finally:
-            self._leave(key, line)
+    def _watch(self, line: _Line) -> None:
+        """Sees to it that those who wait are asked for when what is on its way is late."""
+        if not line.watched:
+            line.watched = True
+            asyncio.get_running_loop().call_later(_LATE, self._look, line)
 
-    def _leave(self, key: _Key, line: _Line) -> None:
-        line.lanes -= 1
-        if not line.lanes:
-            del self._lines[key]
+    def _look(self, line: _Line) -> None:
+        line.watched = False
+        self._serve(line)
+        if line.waiting:
+            self._watch(line)
+
+    def _back(self, line: _Line, sent: float) -> None:
+        line.sent.remove(sent)
+        self._serve(line)
+        if not line.sent:
+            del self._lines[line.key]
+
+    def _serve(self, line: _Line) -> None:
+        """Asks for those who wait, if a statement may go."""
+        now = asyncio.get_running_loop().time()
+        if line.is_open(now) and (asked := line.next_names()):
+            line.sent.append(now)
+            # It serves others: nothing of the request that is here now, such as its span, goes along.
+            serving = asyncio.create_task(self._answer(line, asked), context=Context())
+            self._serving.add(serving)
+            serving.add_done_callback(self._serving.discard)
+            serving.add_done_callback(lambda _: self._back(line, now))
 
     async def _answer(self, line: _Line, asked: Sequence[tuple[str, asyncio.Future[Rows]]]) -> None:
         names = list({name for name, _ in asked})
