@@ -111,10 +111,10 @@ async def test_a_statement_that_hangs_holds_up_nobody_else(asked: Asked) -> None
 async def test_no_more_than_two_hang(asked: Asked) -> None:
     gathering = Gathering(asked, 5)
     tasks = begun(gathering, *"ab")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.6)
     assert asked.names == [["a"], ["b"]]
     tasks += begun(gathering, *"cd")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.6)
     assert len(asked.names) == 2
     asked.gate.set()
     assert await asyncio.gather(*tasks) == [[(f"of {name}", name)] for name in "abcd"]
@@ -144,7 +144,7 @@ async def test_nobody_waits_longer_than_the_deadline(asked: Asked) -> None:
     tasks = begun(Gathering(asked, 0.02), *"ab")
     with pytest.raises(Unavailable, match="all connections to it are in use"):
         await tasks[1]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.6)
     asked.gate.set()
     assert await tasks[0] == [("of a", "a")]
     assert len(asked.names) == 1, "who has given up is not asked for"

@@ -76,7 +76,8 @@ class PostgresDatabase(Database):
         lists = {**reading, "plan_cache_mode": "force_custom_plan"}  # how many rows a page's filters have decides
         self._reading = _engine(connector(address, seconds=seconds, settings=lists), -(-readers // 2), seconds)
         self._writing = _engine(connector(address, seconds=BATCH_SECONDS), _WRITERS, BATCH_SECONDS)
-        self._hot = HotConnections(connector(address, seconds=seconds, settings=reading), readers)
+        hot = {**reading, "plan_cache_mode": "force_generic_plan"}  # planning takes longer than finding some names
+        self._hot = HotConnections(connector(address, seconds=seconds, settings=hot), readers)
         self._gathering = Gathering(self.fetch, _with_grace(seconds))
         # The hot reads stay where requests are answered.
         self._read_loop, self._write_loop = LoopThread("sql-read"), LoopThread("sql-write")

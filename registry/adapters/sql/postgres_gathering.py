@@ -22,7 +22,7 @@ Fetch = Callable[[Select[Any], Mapping[str, Any]], Awaitable[Rows]]
 
 _LANES = 2
 """How many statements of a kind are on their way at most."""
-_LATE = 0.05
+_LATE = 0.25
 """Seconds after which a statement is late. Before, a second one would only share the work: each would ask for less."""
 _AT_ONCE = 32
 """For how many names one statement asks, so that it stays a short one."""
