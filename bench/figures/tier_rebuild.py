@@ -11,7 +11,7 @@ from bench.backing import Backing, backing
 from bench.bench import Bench, shown
 from bench.data import bare_path
 from bench.figures.reads import CONNECTIONS
-from bench.figures.rebuilds import FILES_AT_ONCE, RUNS, read_blobs
+from bench.figures.rebuilds import FILES_AT_ONCE, read_blobs
 from bench.floors.engine import EngineIndex, document_of
 from bench.floors.postgres import PostgresTable
 from bench.floors.rows import Values, row_of
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> list[Row]:
     alone: list[float] = []
     rebuilt: list[float] = []
     with copied(bench.data, bench.sizes.large) as place:
-        for _ in range(min(bench.runs, RUNS)):
+        for _ in range(bench.runs):
             wait_for_quiet()
             started = time.perf_counter()
             files = _floor(servers, place)
@@ -64,7 +64,7 @@ def measure_reads(bench: Bench) -> list[Row]:
     calm: list[Load] = []
     busy: list[Load] = []
     with copied(bench.data, bench.sizes.large) as place, running(place) as product:
-        for _ in range(min(bench.runs, RUNS)):
+        for _ in range(bench.runs):
             wait_for_quiet()
             calm += [_read(product, READ_SECONDS) for _ in range(CALM_READS)]
             busy += _reads_meanwhile(bench, product)
