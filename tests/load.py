@@ -12,8 +12,12 @@ from typing import Any
 
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
-_FAULTY = (b"error: 500", b"error: 502", b"error: 504", b"error: 4", b"prompts/")
-"""In what git prints: an answer that no pusher may get here, or a refusal of what is right."""
+_FAULTY = (b"made a mistake", b"prompts/")
+"""In what git prints: what the server did not expect, or a refusal of what is right."""
+_REFUSED = (b"error: 503", b"remote: promptuary: ", b"No space left on device")
+"""A refusal that says what it is for; the last are git's own words."""
+_BROKEN_OFF = (b"hung up", b"disconnect", b"RPC failed; curl", b"early EOF", b"Empty reply", b"transfer closed")
+"""What git prints of an answer that ended before its end, because whoever gave it did."""
 _LATE = (b"will be live when the server has caught up", b"is an indexer running")
 """What git prints of a push that nobody projects in time: that it is in all the same, or not."""
 _OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
@@ -47,6 +51,10 @@ class Load:
     strict: bool = False
     """Whether every write is done or refused clearly: where the server or hooks are killed that cannot be."""
     late: list[Late] = field(default_factory=list)
+    done: list[float] = field(default_factory=list)
+    """When those writes over REST began that were acknowledged."""
+    refused: list[float] = field(default_factory=list)
+    """When those began that were answered 503."""
     retried: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -92,6 +100,7 @@ class Load:
                 time.sleep(0.05)
                 continue
             if status in {200, 201}:
+                self.done.append(began)
                 self.commits.append(answer["commit"])
                 self.promised[name] = count
                 if answer["version"] is None:
@@ -99,6 +108,8 @@ class Load:
             elif not (is_clear(status, headers, answer) if self.strict else status in {409, 503}):
                 self.faults.append(f"{name}: {status} {headers} {answer}")
                 return
+            elif status == 503:
+                self.refused.append(began)
 
     def _push(self, name: str) -> None:
         clone = self.folder / f"{name.replace('/', '-')}.git"
@@ -137,7 +148,11 @@ class Load:
                 time.sleep(0.1)
 
     def _is_fault(self, said: bytes) -> bool:
-        return self.strict and any(word in said for word in _FAULTY)
+        """Whether a push ended otherwise than it may: with a reason, overtaken, or with whoever answered."""
+        if not self.strict:
+            return False
+        is_known = any(words in said for words in (*_REFUSED, *_OVERTAKEN, *_BROKEN_OFF))
+        return not is_known or any(words in said for words in _FAULTY)
 
 
 def is_clear(status: int, headers: Mapping[str, str], answer: Any) -> bool:

@@ -86,6 +86,24 @@ async def test_many_documents_too_are_found_and_gone_when_they_were_put_and_dele
     assert await engine.page() == (["t0"], False)
 
 
+async def test_what_comes_after_an_index_was_lost_is_never_taken_for_all(engine: Engine) -> None:
+    await fill(engine, "a", "b")
+    assert await engine.page() == (["a", "b"], False)
+    assert not (await engine.index.suggest("default", "a", 5)).degraded
+    await delete_indexes(engine.cluster, engine.namespace)
+    await another(engine).put([document("a", ordinal=2)])
+    # At once: this one has not looked again whether the index is there.
+    assert await engine.page() == (["a"], True)
+    assert await engine.page("nowhere") == ([], True)
+    suggested = await engine.index.suggest("default", "a", 5)
+    assert ([each.name for each in suggested.found], suggested.degraded) == (["a"], True)
+    page = await engine.index.search(Query("default", "word", versions=True))
+    assert ([hit.name for hit in page.hits], page.degraded) == (["a"], True)
+    await fill(engine, "a", "b")
+    assert await engine.page() == (["a", "b"], False)
+    assert sorted(map(sorted, (await engine.indexes()).values())) == [["default", "write"]]
+
+
 async def test_the_index_before_is_kept_for_a_cycle_and_strays_are_swept(engine: Engine) -> None:
     await fill(engine, "a")
     first = set(await engine.indexes())

@@ -10,6 +10,7 @@ from registry.adapters.sql.projection import SqlProjection
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.services.repositories import RepositoryService
+from tests.projected import History
 
 DEFAULT, EMPTY = RepositoryName("default"), RepositoryName("empty")
 
@@ -53,6 +54,16 @@ async def test_a_repository_of_drafts_alone_is_left_to_the_git_node(database: Da
     await projection.put_refs(EMPTY, {RefName("refs/heads/main"): CommitId("a" * 40), RefName(ref): CommitId("a" * 40)})
     await known.refresh()
     assert (known.has_commits(EMPTY), repositories.is_unclear(EMPTY), known.is_projected()) == (True, False, False)
+
+
+async def test_a_repository_that_is_being_projected_from_the_beginning_has_commits(database: Database) -> None:
+    known, projection, history = KnownRepositories(database), SqlProjection(database), History(DEFAULT)
+    await projection.apply(history.commit({"a": "1"}, replay=True, final=False))
+    await known.refresh()
+    assert (known.has_commits(DEFAULT), known.is_projected()) == (True, False)
+    await projection.apply(history.commit({"a": "2"}, replay=True))
+    await known.refresh()
+    assert (known.has_commits(DEFAULT), known.is_projected()) == (True, True)
 
 
 @pytest.mark.parametrize(

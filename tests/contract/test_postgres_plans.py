@@ -76,6 +76,36 @@ WALKED = {
 """And by which query what else: what takes most rows of a table may as well read it from one end to the other."""
 
 
+class Generic(tuple[Any, ...]):
+    """What is given to a hot statement, whose plan is made without looking at it."""
+
+    __slots__ = ()
+
+
+def explained(connection: Connection, statement: str, parameters: object, *, how: str = "") -> Mapping[str, Any]:
+    """The plan of a statement as the program's connection for it makes it."""
+    if not isinstance(parameters, Generic):
+        found = connection.exec_driver_sql(f"EXPLAIN ({how}FORMAT JSON) {statement}", parameters)  # type: ignore[arg-type]
+    else:
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        connection.exec_driver_sql(f"PREPARE hot AS {statement}")
+        given = ", ".join(map(literal, parameters))
+        found = connection.exec_driver_sql(f"EXPLAIN ({how}FORMAT JSON) EXECUTE hot{f'({given})' if given else ''}")
+        connection.exec_driver_sql("DEALLOCATE hot")
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+    plan: Mapping[str, Any] = found.scalar_one()[0]["Plan"]
+    return plan
+
+
+def literal(value: object) -> str:
+    """A value as SQL has it. EXECUTE takes no parameters."""
+    if isinstance(value, list | tuple):
+        return f"ARRAY[{', '.join(map(literal, value))}]"
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'::bytea"
+    return str(value) if isinstance(value, int) else "'{}'".format(str(value).replace("'", "''"))
+
+
 @pytest.fixture(scope="module")
 def filled() -> Iterator[str]:
     """The address of a database with many templates, documents and reads."""
@@ -132,7 +162,7 @@ async def hot(filled: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hot
 
     async def fetch(self: Any, statement: Any, values: Mapping[str, Any], seconds: float) -> Any:
         sql, given = postgres_hot.prepared(statement, values)
-        statements.append((sql, tuple(given)))
+        statements.append((sql, Generic(given)))
         return await asked(self, statement, values, seconds)
 
     monkeypatch.setattr(postgres_hot.HotConnections, "fetch", fetch)
@@ -161,8 +191,7 @@ async def plan_of(hot: Hot, name: str) -> list[tuple[str, str, str]]:
     def explain(connection: Connection) -> list[tuple[str, str, str]]:
         steps = []
         for statement, parameters in ran:
-            found = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()  # type: ignore[arg-type]
-            plan = found[0]["Plan"]
+            plan = explained(connection, statement, parameters)
             steps += [
                 (node["Node Type"], node.get("Relation Name", ""), node.get("Index Name", "")) for node in nodes(plan)
             ]
@@ -220,8 +249,8 @@ async def test_what_waits_beside_a_rebuild_is_found_without_looking_at_all_of_it
     def explain(connection: Connection) -> list[float]:
         looked = []
         for statement, parameters in ran:
-            found = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()  # type: ignore[arg-type]
-            steps = [node for node in nodes(found[0]["Plan"]) if node.get("Relation Name") == "outbox"]
+            plan = explained(connection, statement, parameters, how="ANALYZE, ")
+            steps = [node for node in nodes(plan) if node.get("Relation Name") == "outbox"]
             looked += [(n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) * n["Actual Loops"] for n in steps]
         return looked
 

@@ -1,4 +1,4 @@
-"""What every search index promises, run against FTS5 and Elasticsearch: what is found, in which order, and how it is shown."""
+"""What every search index promises, run against FTS5, PostgreSQL and Elasticsearch: what is found, in which order, and how it is shown."""
 
 import asyncio
 import random

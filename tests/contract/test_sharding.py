@@ -121,9 +121,13 @@ def test_a_place_that_is_none_is_told() -> None:
             Settings(**given)
 
 
-async def test_a_repository_is_moved_and_then_lies_there_alone(addresses: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", ["nothing", "Elasticsearch"])
+async def test_a_repository_is_moved_and_then_lies_there_alone(
+    addresses: tuple[str, str], tmp_path: Path, searching: dict[str, str], beside: str
+) -> None:
     main, shard = addresses
     given = {"data": tmp_path / "data", "sample": False, "render_workers": 1, "database_seconds": 10}
+    given |= searching if beside == "Elasticsearch" else {}
     before = Settings(**given, database_url=main, database_shards=f"b={shard}")
     async with open_registry(before) as registry:
         await stock(registry)

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from indexer import follow
 from registry.bootstrap import Registry, open_registry
@@ -15,8 +16,10 @@ from registry.domain.catalogue import TemplateFilter
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
 from registry.ports.git import GitStore
+from registry.process_kinds import ProcessKind
 from registry.services import late_repositories, maintenance
 from registry.settings import Settings
+from tests.databases import address_of, migrated_database
 from tests.pushing import REPOSITORY, Pusher, text_template
 
 T = "prompts/{}.prompt.yaml"
@@ -136,11 +139,26 @@ async def test_while_one_is_late_no_other_is_compared_again_and_again(
     assert opened[other] < 5, "that it was made may be noticed late"
 
 
-async def test_repositories_are_maintained_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[ProcessKind.SERVE, ProcessKind.GIT])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[ProcessKind, Settings]]:
+    """A kind of process with repositories of its own, and its settings."""
+    settings = Settings(data=tmp_path, reconcile_seconds=300)
+    if request.param is ProcessKind.SERVE:
+        yield request.param, settings
+        return
+    with migrated_database() as name:
+        yield request.param, settings.model_copy(update={"database_url": SecretStr(address_of(name))})
+
+
+async def test_repositories_are_maintained_beside(
+    kept: tuple[ProcessKind, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(maintenance, "FIRST_SECONDS", 0.0)
-    async with open_registry(Settings(data=tmp_path, reconcile_seconds=300)) as registry:
+    kind, settings = kept
+    async with open_registry(settings) as registry:
         registry.git.create(REPOSITORY)
         await Pusher(registry).land({T.format("a"): text_template()})
+    async with open_registry(settings, kind) as registry:
         task = asyncio.create_task(follow.run(registry))
         packs = registry.git.path(REPOSITORY) / "objects/pack"
         for _ in range(250):

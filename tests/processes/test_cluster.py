@@ -1,5 +1,6 @@
 """Git node, indexers and API replicas as processes: what is asked of one is answered by the one who can."""
 
+import json
 import signal
 import socket
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 from registry.adapters.breakers import THRESHOLD
 from registry.adapters.sql.known_repositories import REFRESH_SECONDS
 from tests.backing import elasticsearch_url
-from tests.cluster import Cluster, make_cluster
+from tests.cluster import Cluster, leads, make_cluster
 from tests.databases import address_of, empty, fetch_sql, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
@@ -47,12 +48,14 @@ def until(holds: Callable[[], bool], seconds: float, what: str) -> float:
 
 def test_a_write_to_one_replica_is_read_from_the_other(cluster: Cluster) -> None:
     one, other = cluster.replicas
-    status, _, answer = one.put("support/reply", text_template("second"), If_None_Match="*")
+    status, headers, answer = one.put("support/reply", text_template("second"), If_None_Match="*")
     assert status == 201, answer
     assert "second" in other.read("support/reply", min_commit=answer["commit"])["source"]
     assert "second" in other.read("support/reply", ref="main")["source"]
-    status, _, diffed = other.call("GET", "/api/v1/repositories/default/diff/support/reply?from=1&to=latest")
-    assert status in {200, 400, 422}, diffed
+    assert one.put("support/reply", text_template("third"), If_Match=headers["etag"])[0] == 200
+    diff = "/api/v1/repositories/default/diff/support/reply?from=version:1&to=version:2"
+    status, _, diffed = other.call("GET", diff)
+    assert (status, "third" in json.dumps(diffed)) == (200, True), diffed
 
 
 def test_every_read_on_a_replica_sees_a_commit_that_others_came_after(cluster: Cluster) -> None:
@@ -117,7 +120,7 @@ def test_a_repository_that_has_drafts_alone_is_empty_on_a_replica_too(cluster: C
 
 
 def test_another_indexer_takes_over(cluster: Cluster) -> None:
-    leading = next(each for each in cluster.indexers if "leading the projection" in each.tail())
+    leading = next(each for each in cluster.indexers if leads(each))
     leading.kill()
     began = time.monotonic()
     status, _, answer = cluster.replicas[0].put("a/after", text_template("after"), If_None_Match="*")

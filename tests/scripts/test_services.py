@@ -14,6 +14,7 @@ import pytest
 
 from scripts.services.__main__ import main
 from scripts.services.processes import Process
+from tests.backing import absent
 from tests.own_services import some_port
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,10 @@ def services(folder: Path) -> Iterator[Command]:
 
 @pytest.fixture(scope="module")
 def started(services: Command) -> "subprocess.CompletedProcess[str]":
-    return services("start")
+    done = services("start")
+    if "docker compose up" in done.stderr:
+        absent(done.stderr)
+    return done
 
 
 def taken(other: socket.socket, port: int) -> None:

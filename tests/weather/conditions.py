@@ -177,6 +177,15 @@ class Weather:
         told = [line for line in lines if line.startswith("{") and "Traceback" in line]
         return "\n".join(line for line in told if _SURPRISE.search(json.loads(line)["message"]))
 
+    def logged(self, words: str) -> int:
+        """How often the processes have logged these words."""
+        return sum(each.log.read_text("utf-8", "replace").count(words) for each in self._processes())
+
+    def troubled(self) -> set[str]:
+        """The services that a replica has given up for the moment, as its ``/readyz`` calls them."""
+        answer = self.cluster.replicas[-1].call("GET", "/readyz")[2]
+        return {each["name"] for each in answer["dependencies"] if each["state"] != "closed"}
+
     def tails(self) -> str:
         """The ends of the logs."""
         return "\n".join(f"--- {each.log.name}\n{each.tail()[-1500:]}" for each in self._processes())

@@ -15,6 +15,7 @@ from tests.backing import LeftOutWarning, left_out
 from tests.load import Late
 from tests.own_services import small_disk_or_folder
 from tests.weather.conditions import Mend, Weather, fair_weather
+from tests.weather.effects import Effects
 from tests.weather.matrix import GROUPS, INDEXERS, NEED_A_SMALL_DISK, PARTS, STORES, SUDDEN, Condition, ways
 from tests.weather.readers import Kind
 
@@ -62,7 +63,7 @@ async def endure(weather: Weather, condition: Condition) -> None:
     if set(away) == {INDEXERS}:
         weather.load.yielding.set()
         await asyncio.sleep(YIELD_SECONDS)  # what has begun ends
-    broke = time.monotonic()
+    effects, broke = Effects(weather, condition), time.monotonic()
     mends: list[tuple[int, Mend]] = []
     for part, how in sorted(condition, key=lambda each: each[1] == "restarted"):
         mend = await weather.break_(part, how)
@@ -77,6 +78,7 @@ async def endure(weather: Weather, condition: Condition) -> None:
     else:
         await asyncio.sleep(BROKEN_SECONDS)
     await told(weather, condition, broke)
+    await felt(effects, broke)
     for _, mend in sorted(mends, key=lambda each: each[0]):
         await mend()
     mended = time.monotonic()
@@ -123,6 +125,13 @@ async def told(weather: Weather, condition: Condition, broke: float) -> None:
     while missing := kinds - {each.kind for each in weather.readers.since(broke) if each.degraded}:
         said = f"{missing} did not say so: {weather.readers.since(broke)}"
         assert time.monotonic() < broke + TOLD_SECONDS, said
+        await asyncio.sleep(0.1)
+
+
+async def felt(effects: Effects, broke: float) -> None:
+    """Waits until what is away has shown that it is."""
+    while missing := await asyncio.to_thread(effects.missing):
+        assert time.monotonic() < broke + TOLD_SECONDS, missing
         await asyncio.sleep(0.1)
 
 

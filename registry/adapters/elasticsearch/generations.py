@@ -1,8 +1,10 @@
 """The indexes of a repository: a new one for each filling, found by aliases that move in one call.
 
 ``NAMESPACE@REPOSITORY`` is what is searched, ``…@write`` where documents go (the same index, or the one that is being
-filled), ``…@old`` the one that was searched before, kept for a cycle. One that is being made is called ``…@begun`` from
-its first moment, so that no other process takes it for a stray, which is what an index without any name is.
+filled), ``…@old`` the one that was searched before, kept for a cycle. ``…@part`` is what documents went to that came
+where no index was: nobody knows what it lacks, and no process may take it for the whole one that it knew. One that is
+being made is called ``…@begun`` from its first moment, so that no other process takes it for a stray, which is what one
+without any name is.
 """
 
 import secrets
@@ -33,6 +35,10 @@ _FULL = "read_only_allow_delete"
 """What the engine blocks itself by at its flood-stage watermark, and lifts when there is room again."""
 
 
+WHAT_IS_THERE = {"ignore_unavailable": "true"}
+"""Parameters of a call to those of several indexes that are there, if any is."""
+
+
 class _State(NamedTuple):
     """An index as it was found; believed ``until`` then."""
 
@@ -56,6 +62,10 @@ class Generations:
     def written(self, repository: RepositoryName) -> str:
         """The alias that documents go to."""
         return f"{self.searched(repository)}@write"
+
+    def partial(self, repository: RepositoryName) -> str:
+        """The alias of what there is where nothing is searched."""
+        return f"{self.searched(repository)}@part"
 
     def _kept(self, repository: RepositoryName) -> str:
         return f"{self.searched(repository)}@old"
@@ -111,14 +121,13 @@ class Generations:
         await self._sweep(repository)
 
     async def begin_live(self, repository: RepositoryName) -> None:
-        """An index for a repository that has none: written and searched at once, and not known to be whole.
+        """An index for a repository that has none: written at once, and not known to be whole.
 
         Where another process was faster its index is the one, and Unavailable is raised.
         """
         index = await self._make(repository, whole=False)
         await self._cluster.call("PUT", f"/{index}/_settings", {"index": SERVING})
-        await self._open(repository, index, {"add": {"index": index, "alias": self.searched(repository)}})
-        self._known.pop(repository, None)
+        await self._open(repository, index, {"add": {"index": index, "alias": self.partial(repository)}})
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
         """Searches the index that was begun. Raises Conflict where it has fewer documents than ``at_least``."""
@@ -140,7 +149,7 @@ class Generations:
             {"remove": {"index": name, "alias": alias, "must_exist": False}}
             for name, aliases in indexes.items()
             for alias in aliases
-            if name != index and alias in {self.searched(repository), self._kept(repository)}
+            if name != index and alias in {self.searched(repository), self._kept(repository), self.partial(repository)}
         ]
         if live is not None:
             moves.append({"add": {"index": live, "alias": self._kept(repository)}})

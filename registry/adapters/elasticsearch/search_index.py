@@ -1,13 +1,13 @@
 """Full-text search in Elasticsearch (``registry.ports.search_index.SearchIndex``)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere, kept_there
 from registry.adapters.elasticsearch.documents import Kept, kept_of, words_of
-from registry.adapters.elasticsearch.generations import Generations
+from registry.adapters.elasticsearch.generations import WHAT_IS_THERE, Generations
 from registry.adapters.elasticsearch.queries import (
     alike,
     facets_of,
@@ -67,7 +67,7 @@ class ElasticsearchSearchIndex:
         if query.text.strip() and not terms:
             return SearchPage((), 0, no_facets(), degraded=not whole)
         try:
-            found = await self._found(query, terms, after)
+            found, there = await _or_rest(partial(self._found, query, terms, after))
         except NotThere:
             return SearchPage((), 0, no_facets(), degraded=True)
         hits = found["hits"]["hits"]
@@ -80,27 +80,27 @@ class ElasticsearchSearchIndex:
             hits=tuple(_hit(hit, standings or {}, highlighter) for hit in page),
             total=found["hits"]["total"]["value"],
             facets=facets_of(found["aggregations"]),
-            degraded=not whole or standings is None,
+            degraded=not (whole and there) or standings is None,
             next_cursor=more,
         )
 
-    async def _found(self, query: Query, terms: Sequence[Term], after: list[Any] | None) -> Any:
+    async def _found(self, query: Query, terms: Sequence[Term], after: list[Any] | None, rest: bool) -> Any:
         """The answer. Where no document has all terms, those that have any are found."""
         filters = filter_values(query.filter)
         if query.like is not None:
-            like = await self._alike(query.repository, query.like)
-            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after))
+            like = await self._alike(query.repository, query.like, rest)
+            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after), rest)
         back = query.looks_back and bool(terms)
         every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after)
-        found = await self._ask(query.repository, every, back=back)
+        found = await self._ask(query.repository, every, rest, back=back)
         if len(terms) > 1 and not found["hits"]["total"]["value"]:
             some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after)
-            found = await self._ask(query.repository, some, back=back)
+            found = await self._ask(query.repository, some, rest, back=back)
         return found
 
-    async def _alike(self, repository: RepositoryName, name: TemplateName) -> dict[str, Any]:
+    async def _alike(self, repository: RepositoryName, name: TemplateName, rest: bool) -> dict[str, Any]:
         """What is like a template. Raises TemplateNotFound, NotThere where there is no index."""
-        found = await self._ask(repository, one_body(name))
+        found = await self._ask(repository, one_body(name), rest)
         hits = found["hits"]["hits"]
         if not hits:
             raise TemplateNotFound(f"The search index has no template {name}.")
@@ -122,23 +122,27 @@ class ElasticsearchSearchIndex:
         if not terms:
             return Suggestions(degraded=not whole)
         try:
-            found = await self._ask(repository, suggestions_body(terms, limit))
+            found, there = await _or_rest(partial(self._ask, repository, suggestions_body(terms, limit)))
         except NotThere:
             return Suggestions(degraded=True)
         highlighter = Highlighter(terms)
         kept = (kept_of(hit["_source"]) for hit in found["hits"]["hits"])
         named = (Suggestion(each.name, each.facts.description, highlighter.ranges_of_name(each.name)) for each in kept)
-        return Suggestions(tuple(named), degraded=not whole)
+        return Suggestions(tuple(named), degraded=not (whole and there))
 
-    async def _ask(self, repository: RepositoryName, body: Mapping[str, Any], *, back: bool = False) -> Any:
-        """The answer to a search, with ``back`` over old texts too; those are worth less."""
-        index = self._generations.searched(repository)
-        if not back:
-            return await self._cluster.ask("POST", f"/{index}/_search", body)
-        old = self._old.searched(repository)
-        body = {**body, "indices_boost": [{old: _OLD_TEXT}]}
-        params = {"ignore_unavailable": "true"}  # whether the index itself is there has been looked at
-        return await self._cluster.ask("POST", f"/{index},{old}/_search", body, params=params)
+    async def _ask(self, repository: RepositoryName, body: Mapping[str, Any], rest: bool, *, back: bool = False) -> Any:
+        """The answer to a search, with ``back`` over old texts too; those are worth less.
+
+        With ``rest`` of whatever there is. Raises NotThere where an index that is searched, or all that may be, is not.
+        """
+        now, old = (_names(each, repository, rest=rest) for each in (self._generations, self._old))
+        if back:
+            body = {**body, "indices_boost": [{name: _OLD_TEXT} for name in old]}
+        names = ",".join((*now, *old) if back else now)
+        found = await self._cluster.ask("POST", f"/{names}/_search", body, params=WHAT_IS_THERE if rest else None)
+        if not found["_shards"]["total"]:
+            raise NotThere
+        return found
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
         """Adds or replaces documents, found from then on; one with a lower ordinal than what is there is ignored."""
@@ -150,13 +154,13 @@ class ElasticsearchSearchIndex:
 
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
-        alias = self._generations.searched(repository)
-        return {TemplateName(kept["name"]): kept["fingerprint"] async for kept in self._every(alias, "fingerprint")}
+        every = self._every(self._generations, repository, "fingerprint")
+        return {TemplateName(kept["name"]): kept["fingerprint"] async for kept in every}
 
     async def old_texts(self, repository: RepositoryName) -> set[tuple[TemplateName, int]]:
         """The templates and versions whose texts are indexed as old ones, for ``index verify``."""
-        alias = self._old.searched(repository)
-        return {(TemplateName(kept["name"]), kept["version"]) async for kept in self._every(alias, "version")}
+        every = self._every(self._old, repository, "version")
+        return {(TemplateName(kept["name"]), kept["version"]) async for kept in every}
 
     async def whole(self, repository: RepositoryName) -> int | None:
         """How many documents are searched, old texts not counted.
@@ -166,18 +170,21 @@ class ElasticsearchSearchIndex:
         documents = await self._generations.documents(repository)
         return documents if documents is None or await self._old.is_filled(repository) else None
 
-    async def _every(self, alias: str, field: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def _every(
+        self, generations: Generations, repository: RepositoryName, field: str
+    ) -> AsyncIterator[Mapping[str, Any]]:
         """The name and a field of every document; none where there is no index."""
+        names = ",".join(_names(generations, repository, rest=True))
         body: dict[str, Any] = {"sort": [{"sort_key": "asc"}], "size": _PAGE, "_source": ["name", field]}
-        with suppress(NotThere):
-            await self._cluster.call("POST", f"/{alias}/_refresh")
-            while True:
-                hits = (await self._cluster.call("POST", f"/{alias}/_search", body))["hits"]["hits"]
-                for hit in hits:
-                    yield hit["_source"]
-                if len(hits) < _PAGE:
-                    break
-                body["search_after"] = hits[-1]["sort"]
+        await self._cluster.call("POST", f"/{names}/_refresh", params=WHAT_IS_THERE)
+        while True:
+            found = await self._cluster.call("POST", f"/{names}/_search", body, params=WHAT_IS_THERE)
+            hits = found["hits"]["hits"]
+            for hit in hits:
+                yield hit["_source"]
+            if len(hits) < _PAGE:
+                break
+            body["search_after"] = hits[-1]["sort"]
 
     async def renew(self, repository: RepositoryName) -> None:
         """Begins an empty index beside the live one."""
@@ -190,6 +197,19 @@ class ElasticsearchSearchIndex:
         with kept_there():
             await self._generations.swap(repository, at_least)
             await self._old.swap(repository, 0)
+
+
+async def _or_rest(ask: Callable[[bool], Awaitable[Any]]) -> tuple[Any, bool]:
+    """What whole indexes answer, and True; else what the rest that is there does, and False. Raises NotThere."""
+    try:
+        return await ask(False), True
+    except NotThere:
+        return await ask(True), False
+
+
+def _names(generations: Generations, repository: RepositoryName, *, rest: bool) -> list[str]:
+    searched = generations.searched(repository)
+    return [searched, generations.partial(repository)] if rest else [searched]
 
 
 def _request(query: Query) -> list[Any]:

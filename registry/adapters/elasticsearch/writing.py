@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere, encoded, kept_there
 from registry.adapters.elasticsearch.documents import document_id, old_source_of, source_of
-from registry.adapters.elasticsearch.generations import Generations
+from registry.adapters.elasticsearch.generations import WHAT_IS_THERE, Generations
 from registry.domain.catalogue import SearchDocument
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName, TemplateName
@@ -80,10 +80,8 @@ class Writing:
 
     async def _show(self, generations: Generations, repository: RepositoryName) -> None:
         """Makes searchable what is searched; an index that is being filled is left alone until it is."""
-        try:
-            await self._cluster.call("POST", f"/{generations.searched(repository)}/_refresh")
-        except NotThere:
-            return  # the first one is being filled
+        index = f"{generations.searched(repository)},{generations.partial(repository)}"
+        await self._cluster.call("POST", f"/{index}/_refresh", params=WHAT_IS_THERE)
 
     async def _write(
         self, repository: RepositoryName, lines: Sequence[bytes], generations: Generations, *, refresh: bool

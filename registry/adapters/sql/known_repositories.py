@@ -25,6 +25,7 @@ _REFS = select(refs.c.ref).where(refs.c.repository_id == repositories.c.id)
 _NAMES = select(
     repositories.c.name,
     builds.c.ref,
+    repositories.c.staged_build,
     _REFS.exists().label("has_refs"),
     _REFS.where(refs.c.ref == UNBORN).exists().label("has_main"),
 ).outerjoin(builds, builds.c.id == repositories.c.live_build)
@@ -71,7 +72,7 @@ class KnownRepositories:
         kept = {name: ref for name, ref in (self._branches or {}).items() if self._database.of(name) in emptied}
         self._branches = kept | {RepositoryName(row.name): RefName(row.ref or UNBORN) for row in rows}
         self._births = {RepositoryName(row.name): _birth(row) for row in rows}
-        self._projected = bool(rows) and all(row.ref is not None or not row.has_main for row in rows)
+        self._projected = bool(rows) and all(row.ref is not None or not _is_born(row) for row in rows)
 
     def is_projected(self) -> bool:
         """Whether there are repositories, and everything was projected that the catalogue knows of them."""
@@ -125,8 +126,13 @@ class KnownRepositories:
         _elsewhere(name)
 
 
+def _is_born(row: Row[Any]) -> bool:
+    """Whether main has commits: it was projected, is known, or is being projected from the beginning."""
+    return row.ref is not None or row.has_main or row.staged_build is not None
+
+
 def _birth(row: Row[Any]) -> bool | None:
-    if row.ref is not None or row.has_main:
+    if _is_born(row):
         return True
     return None if row.has_refs else False
 
