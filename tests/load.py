@@ -12,12 +12,12 @@ from typing import Any
 
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
-_FAULTY = (b"made a mistake", b"prompts/")
-"""In what git prints: what the server did not expect, or a refusal of what is right."""
+_FAULTY = (b"error: 500", b"error: 502", b"error: 504", b"error: 4", b"made a mistake", b"prompts/")
+"""In what git prints: an answer that no pusher may get here, or a refusal of what is right."""
 _REFUSED = (b"error: 503", b"remote: promptuary: ", b"No space left on device")
 """A refusal that says what it is for; the last are git's own words."""
 _BROKEN_OFF = (b"hung up", b"disconnect", b"RPC failed; curl", b"early EOF", b"Empty reply", b"transfer closed")
-"""What git prints of an answer that ended before its end, because whoever gave it did."""
+"""What git prints of an answer that ended before its end, because whoever gave it did; and beside any error of HTTP."""
 _LATE = (b"will be live when the server has caught up", b"is an indexer running")
 """What git prints of a push that nobody projects in time: that it is in all the same, or not."""
 _OVERTAKEN = (b"fetch first", b"non-fast-forward", b"cannot lock ref", b"failed to update ref")
