@@ -34,7 +34,6 @@ _STATE = {"features": "mappings,settings"}
 _FULL = "read_only_allow_delete"
 """What the engine blocks itself by at its flood-stage watermark, and lifts when there is room again."""
 
-
 WHAT_IS_THERE = {"ignore_unavailable": "true"}
 """Parameters of a call to those of several indexes that are there, if any is."""
 
@@ -63,8 +62,11 @@ class Generations:
         """The alias that documents go to."""
         return f"{self.searched(repository)}@write"
 
-    def partial(self, repository: RepositoryName) -> str:
-        """The alias of what there is where nothing is searched."""
+    def any_of(self, repository: RepositoryName) -> tuple[str, ...]:
+        """The aliases of whatever there is, to be asked with ``WHAT_IS_THERE``: none of them, or one, may be."""
+        return self.searched(repository), self._partial(repository)
+
+    def _partial(self, repository: RepositoryName) -> str:
         return f"{self.searched(repository)}@part"
 
     def _kept(self, repository: RepositoryName) -> str:
@@ -127,7 +129,7 @@ class Generations:
         """
         index = await self._make(repository, whole=False)
         await self._cluster.call("PUT", f"/{index}/_settings", {"index": SERVING})
-        await self._open(repository, index, {"add": {"index": index, "alias": self.partial(repository)}})
+        await self._open(repository, index, {"add": {"index": index, "alias": self._partial(repository)}})
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
         """Searches the index that was begun. Raises Conflict where it has fewer documents than ``at_least``."""
@@ -149,7 +151,7 @@ class Generations:
             {"remove": {"index": name, "alias": alias, "must_exist": False}}
             for name, aliases in indexes.items()
             for alias in aliases
-            if name != index and alias in {self.searched(repository), self._kept(repository), self.partial(repository)}
+            if name != index and alias in {self.searched(repository), self._kept(repository), self._partial(repository)}
         ]
         if live is not None:
             moves.append({"add": {"index": live, "alias": self._kept(repository)}})

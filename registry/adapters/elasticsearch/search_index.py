@@ -1,8 +1,7 @@
 """Full-text search in Elasticsearch (``registry.ports.search_index.SearchIndex``)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from registry.adapters.elasticsearch.cluster import Cluster, NotThere, kept_there
@@ -67,7 +66,7 @@ class ElasticsearchSearchIndex:
         if query.text.strip() and not terms:
             return SearchPage((), 0, no_facets(), degraded=not whole)
         try:
-            found, there = await _or_rest(partial(self._found, query, terms, after))
+            found, there = await self._found(query, terms, after)
         except NotThere:
             return SearchPage((), 0, no_facets(), degraded=True)
         hits = found["hits"]["hits"]
@@ -84,23 +83,23 @@ class ElasticsearchSearchIndex:
             next_cursor=more,
         )
 
-    async def _found(self, query: Query, terms: Sequence[Term], after: list[Any] | None, rest: bool) -> Any:
-        """The answer. Where no document has all terms, those that have any are found."""
+    async def _found(self, query: Query, terms: Sequence[Term], after: list[Any] | None) -> tuple[Any, bool]:
+        """The answer, as of ``_ask``. Where no document has all terms, those that have any are found."""
         filters = filter_values(query.filter)
         if query.like is not None:
-            like = await self._alike(query.repository, query.like, rest)
-            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after), rest)
+            like = await self._alike(query.repository, query.like)
+            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after))
         back = query.looks_back and bool(terms)
         every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after)
-        found = await self._ask(query.repository, every, rest, back=back)
+        found, there = await self._ask(query.repository, every, back=back)
         if len(terms) > 1 and not found["hits"]["total"]["value"]:
             some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after)
-            found = await self._ask(query.repository, some, rest, back=back)
-        return found
+            return await self._ask(query.repository, some, back=back)
+        return found, there
 
-    async def _alike(self, repository: RepositoryName, name: TemplateName, rest: bool) -> dict[str, Any]:
+    async def _alike(self, repository: RepositoryName, name: TemplateName) -> dict[str, Any]:
         """What is like a template. Raises TemplateNotFound, NotThere where there is no index."""
-        found = await self._ask(repository, one_body(name), rest)
+        found, _ = await self._ask(repository, one_body(name))
         hits = found["hits"]["hits"]
         if not hits:
             raise TemplateNotFound(f"The search index has no template {name}.")
@@ -122,7 +121,7 @@ class ElasticsearchSearchIndex:
         if not terms:
             return Suggestions(degraded=not whole)
         try:
-            found, there = await _or_rest(partial(self._ask, repository, suggestions_body(terms, limit)))
+            found, there = await self._ask(repository, suggestions_body(terms, limit))
         except NotThere:
             return Suggestions(degraded=True)
         highlighter = Highlighter(terms)
@@ -130,19 +129,28 @@ class ElasticsearchSearchIndex:
         named = (Suggestion(each.name, each.facts.description, highlighter.ranges_of_name(each.name)) for each in kept)
         return Suggestions(tuple(named), degraded=not (whole and there))
 
-    async def _ask(self, repository: RepositoryName, body: Mapping[str, Any], rest: bool, *, back: bool = False) -> Any:
-        """The answer to a search, with ``back`` over old texts too; those are worth less.
+    async def _ask(
+        self, repository: RepositoryName, body: Mapping[str, Any], *, back: bool = False
+    ) -> tuple[Any, bool]:
+        """The answer to a search, and True; where an index that is searched is not there that of the rest, and False.
 
-        With ``rest`` of whatever there is. Raises NotThere where an index that is searched, or all that may be, is not.
+        With ``back`` over old texts too; those are worth less. Raises NotThere where there is nothing at all.
         """
-        now, old = (_names(each, repository, rest=rest) for each in (self._generations, self._old))
-        if back:
+        now, old = self._generations, self._old
+        try:
+            texts: Sequence[str] = (old.searched(repository),) if back else ()
+            return await self._search((now.searched(repository),), texts, body), True
+        except NotThere:
+            texts = old.any_of(repository) if back else ()
+            found = await self._search(now.any_of(repository), texts, body, params=WHAT_IS_THERE)
+            if not found["_shards"]["total"]:
+                raise
+            return found, False
+
+    async def _search(self, now: Sequence[str], old: Sequence[str], body: Mapping[str, Any], **how: Any) -> Any:
+        if old:
             body = {**body, "indices_boost": [{name: _OLD_TEXT} for name in old]}
-        names = ",".join((*now, *old) if back else now)
-        found = await self._cluster.ask("POST", f"/{names}/_search", body, params=WHAT_IS_THERE if rest else None)
-        if not found["_shards"]["total"]:
-            raise NotThere
-        return found
+        return await self._cluster.ask("POST", f"/{','.join((*now, *old))}/_search", body, **how)
 
     async def put(self, documents: Sequence[SearchDocument]) -> None:
         """Adds or replaces documents, found from then on; one with a lower ordinal than what is there is ignored."""
@@ -174,7 +182,7 @@ class ElasticsearchSearchIndex:
         self, generations: Generations, repository: RepositoryName, field: str
     ) -> AsyncIterator[Mapping[str, Any]]:
         """The name and a field of every document; none where there is no index."""
-        names = ",".join(_names(generations, repository, rest=True))
+        names = ",".join(generations.any_of(repository))
         body: dict[str, Any] = {"sort": [{"sort_key": "asc"}], "size": _PAGE, "_source": ["name", field]}
         await self._cluster.call("POST", f"/{names}/_refresh", params=WHAT_IS_THERE)
         while True:
@@ -197,19 +205,6 @@ class ElasticsearchSearchIndex:
         with kept_there():
             await self._generations.swap(repository, at_least)
             await self._old.swap(repository, 0)
-
-
-async def _or_rest(ask: Callable[[bool], Awaitable[Any]]) -> tuple[Any, bool]:
-    """What whole indexes answer, and True; else what the rest that is there does, and False. Raises NotThere."""
-    try:
-        return await ask(False), True
-    except NotThere:
-        return await ask(True), False
-
-
-def _names(generations: Generations, repository: RepositoryName, *, rest: bool) -> list[str]:
-    searched = generations.searched(repository)
-    return [searched, generations.partial(repository)] if rest else [searched]
 
 
 def _request(query: Query) -> list[Any]:

@@ -80,8 +80,8 @@ class Writing:
 
     async def _show(self, generations: Generations, repository: RepositoryName) -> None:
         """Makes searchable what is searched; an index that is being filled is left alone until it is."""
-        index = f"{generations.searched(repository)},{generations.partial(repository)}"
-        await self._cluster.call("POST", f"/{index}/_refresh", params=WHAT_IS_THERE)
+        names = ",".join(generations.any_of(repository))
+        await self._cluster.call("POST", f"/{names}/_refresh", params=WHAT_IS_THERE)
 
     async def _write(
         self, repository: RepositoryName, lines: Sequence[bytes], generations: Generations, *, refresh: bool
