@@ -58,17 +58,21 @@ def leads(indexer: Running) -> bool:
     return said.rfind("leading the projection") > said.rfind("waiting to lead")
 
 
-def make_cluster(
-    folder: Path, database: str, *, indexers: int = 1, replicas: int = 1, settings: Mapping[str, str] | None = None
-) -> Cluster:
-    """A cluster that has not been started; ``database`` is its PostgreSQL address."""
-    shared = {
+def tier_settings(database: str) -> dict[str, str]:
+    """The settings of all three services, with a namespace of its own; ``database`` is a PostgreSQL address."""
+    return {
         "PROMPTUARY_DATABASE_URL": database,
         "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
         "PROMPTUARY_REDIS_URL": redis_url(),
         "PROMPTUARY_NAMESPACE": f"t{os.getpid()}{secrets.token_hex(3)}",
-        **(settings or {}),
     }
+
+
+def make_cluster(
+    folder: Path, database: str, *, indexers: int = 1, replicas: int = 1, settings: Mapping[str, str] | None = None
+) -> Cluster:
+    """A cluster that has not been started; ``database`` is its PostgreSQL address."""
+    shared = tier_settings(database) | dict(settings or {})
 
     def process(name: str, command: str, **more: str) -> Running:
         return Running(folder / "data", folder / f"{name}.log", settings=shared | more, command_line=(command,))

@@ -5,7 +5,6 @@ and ``restart()`` (same port, same data). It is killed at the end, and dies with
 """
 
 import contextlib
-import random
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -18,12 +17,13 @@ from scripts.services.postgres import Postgres
 from scripts.services.redis import Redis
 from scripts.services.service import Service, ServiceMissing
 from tests.backing import absent
+from tests.ports import free_port
 
 
 @asynccontextmanager
 async def own_postgres(folder: Path, **settings: str) -> AsyncIterator[Postgres]:
     """A PostgreSQL with its data below the folder; settings are those of postgresql.conf."""
-    server = Postgres(folder, first_port=some_port(), dies_with_us=True, settings=settings)
+    server = Postgres(folder, first_port=free_port(), dies_with_us=True, settings=settings)
     async with _started(server):
         yield server
 
@@ -32,7 +32,7 @@ async def own_postgres(folder: Path, **settings: str) -> AsyncIterator[Postgres]
 async def own_redis(folder: Path, **settings: str) -> AsyncIterator[Redis]:
     """A Redis; settings are those of redis.conf, with ``_`` for ``-``: ``maxmemory="4mb"``."""
     named = {key.replace("_", "-"): value for key, value in settings.items()}
-    server = Redis(folder, first_port=some_port(), dies_with_us=True, settings=named)
+    server = Redis(folder, first_port=free_port(), dies_with_us=True, settings=named)
     async with _started(server):
         yield server
 
@@ -41,7 +41,7 @@ async def own_redis(folder: Path, **settings: str) -> AsyncIterator[Redis]:
 async def own_elasticsearch(folder: Path, **settings: str) -> AsyncIterator[Elasticsearch]:
     """An Elasticsearch node, which takes some ten seconds to start; settings have ``__`` for ``.``."""
     named = {key.replace("__", "."): value for key, value in settings.items()}
-    server = Elasticsearch(folder, jars=FOLDER / "jars", first_port=some_port(), dies_with_us=True, settings=named)
+    server = Elasticsearch(folder, jars=FOLDER / "jars", first_port=free_port(), dies_with_us=True, settings=named)
     async with _started(server):
         yield server
 
@@ -76,11 +76,6 @@ def fill_up(folder: Path) -> Path:
         while True:
             file.write(b"x" * 4096)
     return ballast
-
-
-def some_port() -> int:
-    """Where to look for a free port, so that tests beside each other rarely look at the same."""
-    return random.randrange(20_000, 28_000)
 
 
 @asynccontextmanager

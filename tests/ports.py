@@ -2,7 +2,8 @@
 
 import itertools
 import random
-import socket
+
+from scripts.services.ports import is_free
 
 # Below the ports that systems hand out to whoever asks for any: a client's connection could sit on one of those.
 _FIRST, _PORTS = 10_000, 15_000
@@ -11,12 +12,5 @@ _turns = itertools.count(random.randrange(_PORTS))  # test processes run beside 
 
 def free_port() -> int:
     """A port of 127.0.0.1 that is free and that this process has not been given before."""
-    for turn in itertools.islice(_turns, _PORTS):
-        port = _FIRST + turn % _PORTS
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no port is free")
+    asked = (_FIRST + turn % _PORTS for turn in itertools.islice(_turns, _PORTS))
+    return next(port for port in asked if is_free(port))

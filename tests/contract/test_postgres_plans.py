@@ -82,10 +82,10 @@ class Generic(tuple[Any, ...]):
     __slots__ = ()
 
 
-def explained(connection: Connection, statement: str, parameters: object, *, how: str = "") -> Mapping[str, Any]:
+def explained(connection: Connection, statement: str, parameters: Any, *, how: str = "") -> Mapping[str, Any]:
     """The plan of a statement as the program's connection for it makes it."""
     if not isinstance(parameters, Generic):
-        found = connection.exec_driver_sql(f"EXPLAIN ({how}FORMAT JSON) {statement}", parameters)  # type: ignore[arg-type]
+        found = connection.exec_driver_sql(f"EXPLAIN ({how}FORMAT JSON) {statement}", parameters)
     else:
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
         connection.exec_driver_sql(f"PREPARE hot AS {statement}")

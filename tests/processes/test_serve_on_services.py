@@ -1,7 +1,5 @@
 """``promptuary serve`` after ``. .services/env``: one process on PostgreSQL, Elasticsearch and Redis."""
 
-import os
-import secrets
 import signal
 import time
 from collections.abc import Iterator
@@ -9,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backing import elasticsearch_url, redis_url
+from tests.cluster import tier_settings
 from tests.databases import address_of, own_database
 from tests.indexes import forget_indexes
 from tests.running import Running, commit, git, run_git, text_template
@@ -23,19 +21,12 @@ SERVICES = {"PostgreSQL", "Elasticsearch", "Redis"}
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Running]:
     """A server that has not been started, on an empty database."""
-    namespace = f"t{os.getpid()}{secrets.token_hex(3)}"
     with own_database() as name:
-        settings = {
-            "PROMPTUARY_DATABASE_URL": address_of(name),
-            "PROMPTUARY_ELASTICSEARCH_URL": elasticsearch_url(),
-            "PROMPTUARY_REDIS_URL": redis_url(),
-            "PROMPTUARY_NAMESPACE": namespace,
-            "PROMPTUARY_SAMPLE": "true",
-        }
+        settings = tier_settings(address_of(name)) | {"PROMPTUARY_SAMPLE": "true"}
         running = Running(tmp_path / "data", tmp_path / "serve.log", settings=settings)
         yield running
         running.stop()
-        forget_indexes(elasticsearch_url(), namespace)
+        forget_indexes(settings["PROMPTUARY_ELASTICSEARCH_URL"], settings["PROMPTUARY_NAMESPACE"])
 
 
 def found(server: Running, text: str) -> set[str]:

@@ -14,7 +14,8 @@ from redis.exceptions import AuthenticationError, OutOfMemoryError
 from scripts.services.postgres import Postgres
 from scripts.services.processes import Process
 from scripts.services.service import Service
-from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk, some_port
+from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STARTERS = {"postgres": own_postgres, "redis": own_redis, "elasticsearch": own_elasticsearch}
@@ -102,7 +103,7 @@ async def test_postgres_as_another_user_where_namespaces_are_forbidden(
 ) -> None:
     """As in a container, whose root may not make one; the folder of the test is closed to all but root."""
     monkeypatch.setattr("scripts.services.postgres._AS_SOMEBODY", ["false"])
-    server = Postgres(tmp_path, first_port=some_port(), dies_with_us=True)
+    server = Postgres(tmp_path, first_port=free_port(), dies_with_us=True)
     try:
         assert await server.start()
         owner = (Path("/proc") / str(server.process.pid)).stat().st_uid

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.services.__main__ import main
+from scripts.services.__main__ import COMPOSE, main
 from scripts.services.processes import Process
 from tests.backing import absent
-from tests.own_services import some_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("postgres", "redis", "elasticsearch")
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def services(folder: Path) -> Iterator[Command]:
     """What the two targets of the Makefile run."""
-    first_port = some_port()
+    first_port = free_port()
 
     def run(action: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "scripts.services", action, "--folder", folder, "--first-port", first_port]
@@ -45,7 +45,7 @@ def services(folder: Path) -> Iterator[Command]:
 @pytest.fixture(scope="module")
 def started(services: Command) -> "subprocess.CompletedProcess[str]":
     done = services("start")
-    if "docker compose up" in done.stderr:
+    if COMPOSE in done.stderr:
         absent(done.stderr)
     return done
 

@@ -22,14 +22,15 @@ class Effects:
 
     def __init__(self, weather: Weather, condition: Condition) -> None:
         self._weather = weather
-        self._alone = tuple(condition[0]) if len(condition) == 1 else None
+        self._alone = condition[0] if len(condition) == 1 else None
         self._away = {SERVICES[part] for part, how in condition if part in SERVICES and how in SUDDEN}
-        self._full = weather.logged(DISK_IS_FULL)
+        self._full = weather.logged(DISK_IS_FULL) if self._alone == FULL else 0
         self._began = time.monotonic()
 
     def missing(self) -> list[str]:
         """What has not shown yet. Raises AssertionError where the contrary has."""
-        found = [f"/readyz says that {name} is there" for name in self._away - self._weather.troubled()]
+        unnoticed = self._away - self._weather.troubled() if self._away else ()
+        found = [f"/readyz says that {name} is there" for name in unnoticed]
         load, since = self._weather.load, self._began
         if self._alone in REFUSED and not any(began >= since for began in list(load.refused)):
             found.append("no write was refused")
