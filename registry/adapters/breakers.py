@@ -100,15 +100,23 @@ class Breaker:
             return
         self._failures += 1
         if self._circuit is Circuit.HALF_OPEN or self._failures >= self._threshold:
-            if self._circuit is Circuit.CLOSED:
-                log.warning("%s is not asked for %g s at a time: %s", self.name, self._rest, reason)
-            self._until = self._clock() + self._rest
-            self._turn(Circuit.OPEN, reason)
+            self._open(reason)
+
+    def is_away(self, reason: str) -> None:
+        """Opens a closed circuit at once: somebody has waited long enough to know."""
+        if self._circuit is Circuit.CLOSED:
+            self._open(reason)
 
     def told_nothing(self, era: int) -> None:
         """The call ended before it showed anything: another one may find out."""
         if era == self._era:
             self._probing = False
+
+    def _open(self, reason: str) -> None:
+        if self._circuit is Circuit.CLOSED:
+            log.warning("%s is not asked for %g s at a time: %s", self.name, self._rest, reason)
+        self._until = self._clock() + self._rest
+        self._turn(Circuit.OPEN, reason)
 
     def _turn(self, circuit: Circuit, reason: str) -> None:
         self._circuit, self._reason, self._since = circuit, reason, datetime.now(UTC)

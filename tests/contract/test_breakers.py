@@ -71,6 +71,16 @@ async def test_a_service_that_keeps_failing_is_not_asked_any_more(breaker: Break
     assert circuit(breaker) is Circuit.CLOSED
 
 
+async def test_who_has_waited_long_enough_opens_it_at_once(breaker: Breaker, watch: Watch) -> None:
+    breaker.is_away("no answer within 2 s")
+    with pytest.raises(Unavailable, match="not asked for a moment: no answer within 2 s"):
+        await answered(breaker)
+    watch.seconds += 1.5
+    breaker.is_away("it is known already")
+    watch.seconds += 0.6
+    assert await answered(breaker) == "an answer"
+
+
 async def test_an_answer_between_failures_makes_them_count_from_the_start(breaker: Breaker) -> None:
     for _ in range(4):
         await refused(breaker)

@@ -106,6 +106,22 @@ async def test_a_silent_connection_is_kept(server: Any, monkeypatch: pytest.Monk
             assert await until(events, event(1)) == [event(1)], "nothing was missed"
 
 
+async def test_a_redis_that_hangs_is_known_to_be_away_though_nobody_asks_it(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_bus, "SILENCE_SECONDS", 0.5)
+    async with AsyncExitStack() as stack:
+        (bus,) = await processes(stack, server.url, 1)
+        await connected(bus)
+        await server.stop()
+        await asyncio.sleep(2.0)  # silence, the question, and two tries more
+        assert bus._server.breaker.condition().circuit is not Circuit.CLOSED
+        await server.cont()
+        async with asyncio.timeout(10):
+            while bus._server.breaker.condition().circuit is not Circuit.CLOSED:
+                await asyncio.sleep(0.1)
+
+
 async def test_what_a_process_publishes_does_not_come_back_to_it(server: Any) -> None:
     async with AsyncExitStack() as stack:
         here, there = await processes(stack, server.url, 2)

@@ -140,7 +140,9 @@ class RedisEventBus:
                 message = await pubsub.get_message(timeout=SILENCE_SECONDS)
                 if message is None:
                     if asked:
-                        raise TimeoutError(f"no answer within {SILENCE_SECONDS:g} s")
+                        reason = f"no answer within {SILENCE_SECONDS:g} s"
+                        self._server.breaker.is_away(reason)  # where few calls are made, they would take long to say so
+                        raise TimeoutError(reason)
                     async with asyncio.timeout(SILENCE_SECONDS):
                         await pubsub.ping("there?")
                 asked = message is None
