@@ -37,7 +37,7 @@ def held(data: Path, *, restoring: bool = False) -> Iterator[None]:
         by = f" by process {pid}" if pid.isdigit() else ""
         raise Unavailable(
             f"The data folder {data.resolve()} is served already{by}. Stop that server, or choose another folder: "
-            "promptuary serve --data FOLDER (make run DATA=FOLDER)."
+            f"promptuary {'restore … --data FOLDER' if restoring else 'serve --data FOLDER (make run DATA=FOLDER)'}."
         ) from error
     try:
         with suppress(OSError):  # a full disk: the lock holds without a number in it

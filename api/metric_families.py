@@ -85,7 +85,10 @@ ORDINAL = MetricFamily(
     Joined.ASKED,
 )
 OUTBOX = MetricFamily(
-    "outbox_depth", Kind.GAUGE, "Templates that the search index has not got yet.", joined=Joined.ASKED
+    "outbox_depth",
+    Kind.GAUGE,
+    "Templates that a search index has not got yet, for seconds after a write.",
+    joined=Joined.ASKED,
 )
 SUBSCRIBERS = MetricFamily("event_subscribers", Kind.GAUGE, "Open streams of events.")
 MAINTENANCE_SECONDS = MetricFamily(

@@ -1,5 +1,6 @@
 """``promptuary backup`` and ``promptuary restore``: everything into one archive, and back."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -73,7 +74,8 @@ def restore(
         return
     typer.echo(f"{found.id}, made {found.made_at:%Y-%m-%d %H:%M} UTC, {done}: {_summary(found)}.")
     if not check:
-        typer.echo("Keys hold as before. Start the server with: promptuary serve")
+        folder = shlex.quote(str(settings_of(data).data))
+        typer.echo(f"Keys hold as before. Start the server with: promptuary serve --data {folder}")
 
 
 async def _backup(

@@ -285,4 +285,4 @@ def test_what_people_read(data: Path, store: Path, tmp_path: Path, run: Run) -> 
     assert "1 repository, " in made.out
     restored = run("restore", str(store), "--data", str(tmp_path / "back"))
     assert "is restored to" in restored.out
-    assert "promptuary serve" in restored.out
+    assert f"promptuary serve --data {tmp_path / 'back'}" in restored.out

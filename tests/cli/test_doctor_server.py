@@ -115,6 +115,11 @@ def peer(date: float = 0.0, **answers: tuple[str, Any]) -> Callable[..., None]:
             peer(index=("200 OK", {"behind": 7, "outbox": 3})),
             {"server-index": "7 commits behind Git, waiting for the search index: 3 templates"},
         ),
+        (peer(index=("200 OK", {"behind": 0, "outbox": 2})), {}),
+        (
+            peer(index=("200 OK", {"behind": 0, "outbox": 5000})),
+            {"server-index": "waiting for the search index: 5,000 templates"},
+        ),
         (peer(index=("200 OK", {"behind": None, "outbox": 0})), {"server-index": "projected anew"}),
         (peer(livez=("200 OK", ["what"])), {"server": "not Promptuary's"}),
         (peer(key=("200 OK", {})), {"server": "not Promptuary's"}),
