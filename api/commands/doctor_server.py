@@ -143,12 +143,13 @@ def _index_finding(server: Server, shown: str) -> Finding:
         return Finding("server-index", Grade.PROBLEM, plain(str(detail)), shown, why, remedy)
     state = reply.json("behind", "outbox")
     behind, outbox = state["behind"], state["outbox"]
+    waits = f"waiting for the search index: {counted(outbox, 'template')}"
     if behind == 0 and outbox < MUCH_OUTBOX:
         # What nobody waits for, such as texts of old versions, is fed some seconds after a write.
-        rest = f"; waiting for a search index: {counted(outbox, 'template')}" if outbox else ""
+        rest = f"; {waits}" if outbox else ""
         return well("server-index", f"{server.repository} is projected up to its newest commit{rest}", shown)
     late = "has to be projected anew" if behind is None else f"is {counted(behind, 'commit')} behind Git"
-    found = f"{server.repository} {late}, waiting for the search index: {counted(outbox, 'template')}"
+    found = f"{server.repository} {late}, {waits}"
     why = "Reads and search answer an earlier state."
     remedy = "Wait a moment and look again; if it stays, on the server's machine:"
     command = f"promptuary index rebuild {server.repository}"

@@ -18,20 +18,20 @@ BEGUN_SECONDS = 0.5
 
 
 class Effects:
-    """Made before a condition begins."""
+    """Made before a condition begins, which is when it ``broke``."""
 
     def __init__(self, weather: Weather, condition: Condition) -> None:
         self._weather = weather
         self._alone = condition[0] if len(condition) == 1 else None
         self._away = {SERVICES[part] for part, how in condition if part in SERVICES and how in SUDDEN}
         self._full = weather.logged(DISK_IS_FULL) if self._alone == FULL else 0
-        self._began = time.monotonic()
+        self.broke = time.monotonic()
 
     def missing(self) -> list[str]:
         """What has not shown yet. Raises AssertionError where the contrary has."""
         unnoticed = self._away - self._weather.troubled() if self._away else ()
         found = [f"/readyz says that {name} is there" for name in unnoticed]
-        load, since = self._weather.load, self._began
+        load, since = self._weather.load, self.broke
         if self._alone in REFUSED and not any(began >= since for began in list(load.refused)):
             found.append("no write was refused")
         if self._alone == FULL and self._weather.logged(DISK_IS_FULL) == self._full:

@@ -63,7 +63,7 @@ async def endure(weather: Weather, condition: Condition) -> None:
     if set(away) == {INDEXERS}:
         weather.load.yielding.set()
         await asyncio.sleep(YIELD_SECONDS)  # what has begun ends
-    effects, broke = Effects(weather, condition), time.monotonic()
+    effects = Effects(weather, condition)
     mends: list[tuple[int, Mend]] = []
     for part, how in sorted(condition, key=lambda each: each[1] == "restarted"):
         mend = await weather.break_(part, how)
@@ -74,11 +74,11 @@ async def endure(weather: Weather, condition: Condition) -> None:
             await weather.writes_again()
             await weather.undegraded(time.monotonic())  # else a replica may still ask the Git node for what it reads
     if set(away) == {INDEXERS}:
-        await unprojected(weather, broke)
+        await unprojected(weather, effects.broke)
     else:
         await asyncio.sleep(BROKEN_SECONDS)
-    await told(weather, condition, broke)
-    await felt(effects, broke)
+    await told(weather, condition, effects.broke)
+    await felt(effects)
     for _, mend in sorted(mends, key=lambda each: each[0]):
         await mend()
     mended = time.monotonic()
@@ -128,10 +128,10 @@ async def told(weather: Weather, condition: Condition, broke: float) -> None:
         await asyncio.sleep(0.1)
 
 
-async def felt(effects: Effects, broke: float) -> None:
+async def felt(effects: Effects) -> None:
     """Waits until what is away has shown that it is."""
     while missing := await asyncio.to_thread(effects.missing):
-        assert time.monotonic() < broke + TOLD_SECONDS, missing
+        assert time.monotonic() < effects.broke + TOLD_SECONDS, missing
         await asyncio.sleep(0.1)
 
 
