@@ -58,6 +58,19 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    async def stop_all(self, seconds: float) -> bool:
+        """SIGSTOP to it and to all that it started: whether all of their threads stand still within this time.
+
+        The signal is taken by one thread, which stops the others; until a busy machine lets it, those answer on.
+        """
+        self.send_all(signal.SIGSTOP)
+        until = time.monotonic() + seconds
+        while any(_runs(pid) for pid in (self.pid, *_below(self.pid))):
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
     async def wait(self, seconds: float) -> bool:
         """Whether it is gone within this time, and its id with it: a lock file that names the id counts until then."""
         until = time.monotonic() + seconds
@@ -95,10 +108,21 @@ def _born(pid: int) -> str:
 
 def _stat(pid: int) -> list[str]:
     """What the kernel says of a process from its state on; the name before it may hold anything."""
+    return _state(PROC / str(pid) / "stat")
+
+
+def _state(file: Path) -> list[str]:
+    """The same of a thread's file; empty where it is gone."""
     try:
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return file.read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def _runs(pid: int) -> bool:
+    """Whether a thread of this process is neither stopped nor dead."""
+    states = [_state(each / "stat") for each in (PROC / str(pid) / "task").glob("*")]
+    return any(state and state[0] not in {"T", "t", "Z", "X"} for state in states)
 
 
 def _below(pid: int) -> list[int]:

@@ -131,9 +131,10 @@ class Service(ABC):
             await process.wait(20)
 
     async def stop(self) -> None:
-        """SIGSTOP to all its processes: connections are taken by the kernel, and nothing is answered."""
-        if process := self.process:
-            process.send_all(signal.SIGSTOP)
+        """SIGSTOP to all its processes: connections are taken by the kernel, and nothing is answered from then on."""
+        process = self.process
+        if process and not await process.stop_all(20):
+            raise ServiceFailed(f"{self.title} does not stand still 20 s after SIGSTOP.")
 
     async def cont(self) -> None:
         """SIGCONT after ``stop``."""

@@ -35,8 +35,8 @@ class Reader:
         self.client = client
         self.keys = keys
 
-    async def get(self, path: str, seconds: float = 1.5, **headers: str) -> httpx.Response:
-        """An answer, which has to come within about a second."""
+    async def get(self, path: str, seconds: float = 3, **headers: str) -> httpx.Response:
+        """An answer, which has to come long before a driver of a service that is away gives up by itself."""
         started = time.monotonic()
         answer = await self.client.get(path, headers=headers)
         assert time.monotonic() - started < seconds, f"{path}: {time.monotonic() - started:.1f} s"

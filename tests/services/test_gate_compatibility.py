@@ -1,6 +1,7 @@
 """The gate and callers: what breaks them needs a commit that says why."""
 
 import asyncio
+import gc
 import itertools
 import time
 
@@ -184,8 +185,13 @@ async def test_a_thousand_changed_declarations_leave_others_their_turns(pusher: 
             await asyncio.sleep(0)
             turns.append(time.thread_time())
 
-    ticking = asyncio.create_task(tick())
-    verdict = await pusher.judge(RefUpdate(MAIN, pusher.tip() or ZERO_COMMIT, commit))
-    ticking.cancel()
+    gc.disable()  # one collection over all that a long run of tests holds takes longer than what is looked for
+    try:
+        ticking = asyncio.create_task(tick())
+        verdict = await pusher.judge(RefUpdate(MAIN, pusher.tip() or ZERO_COMMIT, commit))
+        ticking.cancel()
+    finally:
+        gc.enable()
     assert len(broken(verdict)) == 1_000
-    assert max(after - before for before, after in itertools.pairwise(turns)) < 0.25
+    longest = max(after - before for before, after in itertools.pairwise(turns))
+    assert longest < (turns[-1] - turns[0]) / 4, "nobody else's turn came during most of the work"

@@ -245,14 +245,14 @@ async def test_an_engine_that_is_slow_costs_a_reader_its_deadline_and_then_nothi
 ) -> None:
     await pusher.land({T.format("a"): text_template("apple")})
     await until(registry, "apple", (["a"], False))
-    registry.search._index._cluster.search_seconds = 0.5  # type: ignore[attr-defined]
+    registry.search._index._cluster.search_seconds = 1.0  # type: ignore[attr-defined]
     line.stall()
     for _ in range(4):
         started = time.monotonic()
         assert await names(registry, "apple") == (["a"], True)
         took = time.monotonic() - started
-        assert took < 3
-    assert took < 0.5, "the breaker is open"
+        assert took < 4
+    assert took < 1, "the breaker is open"
     line_is_back = asyncio.create_task(line.mend())
     await line_is_back
     await until(registry, "apple", (["a"], False))
