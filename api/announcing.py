@@ -12,6 +12,7 @@ from api import collector
 from api.listening import address_of
 from api.logs import say
 from registry.bootstrap import Registry
+from registry.domain.rights import EVERY_RIGHT
 from registry.process_kinds import ProcessKind
 
 NOTICE_SECONDS = 1.0
@@ -44,7 +45,7 @@ async def _wait_until_ready(registry: Registry) -> None:
 def banner(registry: Registry, address: str) -> str:
     """What the user is told: addresses, and commands that work as printed and do not show the key."""
     key_path = registry.accounts.key_path
-    names = registry.repositories.names()
+    names = registry.repositories.names(EVERY_RIGHT)
     repository = "default" if "default" in names or not names else names[0]
     header = f'"Authorization: Bearer $(cat {shlex.quote(str(key_path.resolve()))})"'
     git = f"{address}/git/{repository}.git"

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from api.answer_cache import AnswerCache
 from api.observing import ACTOR
 from registry.bootstrap import Registry
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.errors import Unauthenticated
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.labels import parse_label
@@ -28,23 +28,16 @@ async def answers_of(request: Request) -> AnswerCache:
     return answers
 
 
-async def reader(request: Request) -> Actor:
-    """The caller. Raises Denied without the scope read."""
+async def caller_of(request: Request) -> Actor:
+    """Who asks. Raises Unauthenticated."""
     actor: Actor | None = request.scope.get(ACTOR)
     if actor is None:
         raise Unauthenticated
-    actor.require(Scope.READ)
-    return actor
-
-
-async def writer(actor: Annotated[Actor, Depends(reader)]) -> Actor:
-    """The caller. Raises Denied without the scope write."""
-    actor.require(Scope.WRITE)
     return actor
 
 
 async def request_key_of(
-    actor: Annotated[Actor, Depends(writer)],
+    actor: Annotated[Actor, Depends(caller_of)],
     request: Request,
     idempotency_key: Annotated[
         str | None,
@@ -63,8 +56,7 @@ async def request_key_of(
 
 RegistryDep = Annotated[Registry, Depends(registry_of)]
 Answers = Annotated[AnswerCache, Depends(answers_of)]
-Reader = Annotated[Actor, Depends(reader)]
-Writer = Annotated[Actor, Depends(writer)]
+Caller = Annotated[Actor, Depends(caller_of)]
 Repeatable = Annotated[RequestKey | None, Depends(request_key_of)]
 
 
@@ -79,16 +71,16 @@ NO_QUERY = Depends(without_query)
 
 
 async def repository_of(
-    _caller: Reader,
+    caller: Caller,
     registry: RegistryDep,
     repository: Annotated[str, Path(description="The repository's name.", examples=["default"])],
 ) -> RepositoryName:
-    """The repository in the path. Raises RepositoryNotFound."""
-    return registry.repositories.require(repository)
+    """The repository in the path. Raises RepositoryNotFound also where the caller sees nothing of it."""
+    return registry.repositories.require(repository, caller.rights)
 
 
 async def name_of(
-    _caller: Reader,
+    _caller: Caller,
     name: Annotated[
         str,
         Path(
@@ -101,7 +93,7 @@ async def name_of(
 
 
 async def readable_name_of(
-    _caller: Reader,
+    _caller: Caller,
     registry: RegistryDep,
     repository: Annotated[RepositoryName, Depends(repository_of)],
     name: Annotated[
@@ -118,7 +110,7 @@ async def readable_name_of(
 
 
 async def label_of(
-    _caller: Reader,
+    _caller: Caller,
     label: Annotated[str, Path(description="The label's word.", examples=["production"])],
 ) -> LabelName:
     """The label in the path. Raises BadRequest."""

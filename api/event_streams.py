@@ -21,6 +21,8 @@ from registry.domain.events import (
     TemplateRemoved,
 )
 from registry.domain.ids import RepositoryName
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.services.events import Notice, Subscription, Told
 
 HEARTBEAT_SECONDS = 15.0
@@ -103,8 +105,8 @@ class EventStream(Response):
     async def _allowed(self) -> bool:
         """Whether the key still holds and the repository is still there."""
         try:
-            await self._registry.accounts.authenticate(self._secret)
-            self._registry.repositories.require(self._repository)
+            actor = await self._registry.accounts.authenticate(self._secret)
+            actor.require(Role.READER, Place(self._repository))
         except PromptuaryError:
             return False
         return True

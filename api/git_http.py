@@ -21,8 +21,9 @@ from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from api.observing import ACTOR, ROUTE
 from hooks.ports import Judge, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.errors import Denied, NotFound, PromptuaryError, Unauthenticated, Unavailable
+from registry.domain.roles import Role
 from registry.ports.git import Repositories
 
 log = logging.getLogger(__name__)
@@ -97,9 +98,9 @@ class GitHttp:
         try:
             request = read_request(scope)
             actor = await self._registry.accounts.authenticate(key_of(header(scope, b"authorization")))
-            path = self._registry.git.path(request.repository)
             scope[ACTOR], scope[ROUTE] = actor, f"/git/{{repository}}.git/{request.place}"
             _allow(actor, request)
+            path = self._registry.git.path(request.repository)
             async with self._slot(request):
                 if request.advertise:
                     await self._advertise(request, path, send)
@@ -230,7 +231,14 @@ class GitHttp:
 
 
 def _allow(actor: Actor, request: GitRequest) -> None:
-    actor.require(Scope.WRITE if request.writes else Scope.READ)
+    """Git sends whole repositories: who may read some folders only can neither fetch nor push."""
+    if actor.sight(request.repository).is_whole:
+        actor.require_somewhere(Role.AUTHOR if request.writes else Role.READER, request.repository)
+    else:
+        raise Denied(
+            f"Git cannot leave folders out, and you may read a part of {request.repository} only. Read and write that "
+            "over REST, or ask an administrator for the role reader at the repository."
+        )
 
 
 def _plain(text: str) -> str:

@@ -16,9 +16,10 @@ from api.observing import ACTOR, ROUTE
 from api.plain_requests import plain_query, repository_before
 from api.schemas.bundles import BundleQuery
 from registry.bootstrap import Registry
-from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import LabelName
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 
 NOUN = "/bundle"
 TEMPLATE = "/api/v1/repositories/{repository}/bundle"
@@ -45,8 +46,8 @@ class HotBundles:
     async def _answer(self, scope: Scope, repository: str) -> Answer | None:
         try:
             asked = _asked(scope["query_string"])
-            scope[ACTOR].require(KeyScope.READ)
-            known = self._registry.repositories.require(repository)
+            known = self._registry.repositories.require(repository, scope[ACTOR].rights)
+            scope[ACTOR].require(Role.READER, Place(known))
             return asked and await bundle_answer(
                 self._registry,
                 self._answers,

@@ -22,7 +22,10 @@ from api.request_meters import HOT_ROUTE, RequestMeters
 from api.template_reads import git_answer, read_answer
 from api.traces import name_request, request_span
 from registry.bootstrap import Registry
+from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError
+from registry.domain.names import parse_name
+from registry.domain.roles import Role
 from registry.domain.selectors import Selector, parse_selector
 
 log = logging.getLogger(__name__)
@@ -78,14 +81,14 @@ class HotReads:
             elif name == REQUEST_ID:
                 request_id = value
         actor = self._accounts.cached(authorization[7:].decode("latin-1")) if authorization[:7] == b"Bearer " else None
-        if actor is None:
-            await self._app(scope, receive, send)
-            return
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
+        if actor is None or (answer is not None and not _sees(actor, answer)):
+            await self._app(scope, receive, send)
+            return
         request_id = self._request_ids.take(request_id)
         if answer is None:
-            answer = await self._missed(scope, key, request_id)
+            answer = await self._missed(scope, key, request_id, actor)
             if answer is None:
                 scope[ID] = request_id.decode()
                 self._meters.hot_handed_on += 1
@@ -102,11 +105,11 @@ class HotReads:
             served = Served("GET", scope["path"], HOT_ROUTE, answer.status, waited, perf_counter() - began, actor.user)
             tell(served, request_id)
 
-    async def _missed(self, scope: Scope, key: Key, request_id: bytes) -> Answer | None:
+    async def _missed(self, scope: Scope, key: Key, request_id: bytes, actor: Actor) -> Answer | None:
         token = CURRENT.set(request_id.decode())
         try:
             with request_span(scope) as span:
-                answer = await self._fetch(key)
+                answer = await self._fetch(key, actor)
                 if answer is not None and answer.is_superseded():
                     answer = None  # the Git node may know better, and who asks it stands behind this
                 name_request(span, "GET", HOT_ROUTE, answer.status if answer is not None else 0)
@@ -120,16 +123,24 @@ class HotReads:
         finally:
             CURRENT.reset(token)
 
-    async def _fetch(self, key: Key) -> Answer | None:
+    async def _fetch(self, key: Key, actor: Actor) -> Answer | None:
         wanted = _wanted(key)
         if wanted is None:
             return None
         repository, name, selector = wanted
-        known = self._registry.repositories.require(repository)
+        known = self._registry.repositories.require(repository, actor.rights)
+        actor.require_template(Role.READER, known, parse_name(name))
         read, instead = (
             partial(way, self._registry, known, name, selector, key[2]) for way in (read_answer, git_answer)
         )
         return await self._cache.fetch(known, key, read, instead=instead)
+
+
+def _sees(actor: Actor, answer: Answer) -> bool:
+    """Whether what an answer was made of lies where the caller may read."""
+    read = answer.read
+    sight = actor.rights.sight(read.repository) if read is not None else None
+    return sight is not None and read is not None and sight.has(read.name)
 
 
 def _wanted(key: Key) -> tuple[str, str, Selector] | None:

@@ -15,10 +15,10 @@ from api.plain_requests import again, body_of, headers_of, is_plain_body, place_
 from api.render_answers import Found, find_renderable, render_answer
 from api.schemas.render import RenderQuery, RenderRequest
 from registry.bootstrap import Registry
-from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
+from registry.domain.roles import Role
 
 NOUN = "/render/"
 TEMPLATE = "/api/v1/repositories/{repository}/render/{name}"
@@ -54,9 +54,9 @@ class HotRenders:
         """The state to render; None where there is none, which the documented route explains."""
         repository, name = place
         try:
-            scope[ACTOR].require(KeyScope.READ)
-            known = self._registry.repositories.require(repository)
+            known = self._registry.repositories.require(repository, scope[ACTOR].rights)
             wanted, selector = parse_name(name), query.selector()
+            scope[ACTOR].require_template(Role.READER, known, wanted)
             return await find_renderable(self._registry, self._answers, known, wanted, selector)
         except PromptuaryError:
             return None

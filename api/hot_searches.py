@@ -12,8 +12,9 @@ from api.observing import ACTOR, ROUTE
 from api.plain_requests import plain_query, repository_before
 from api.schemas.search import SearchQuery
 from registry.bootstrap import Registry
-from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.domain.search import Query
 
 NOUN = "/search"
@@ -45,7 +46,8 @@ class HotSearches:
         if repository is None or asked is None:
             return None
         try:
-            scope[ACTOR].require(KeyScope.READ)
-            return asked.query(self._registry.repositories.require(repository))
+            known = self._registry.repositories.require(repository, scope[ACTOR].rights)
+            scope[ACTOR].require(Role.READER, Place(known))
+            return asked.query(known)
         except PromptuaryError:
             return None

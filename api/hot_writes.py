@@ -15,9 +15,9 @@ from api.plain_requests import again, body_of, headers_of, is_plain_body, place_
 from api.schemas.templates import PutQuery
 from api.write_answers import Put, put_answer
 from registry.bootstrap import Registry
-from registry.domain.access import Scope as KeyScope
 from registry.domain.errors import PromptuaryError
 from registry.domain.names import parse_name
+from registry.domain.roles import Role
 
 NOUN = "/templates/"
 TEMPLATE = "/api/v1/repositories/{repository}/templates/{name}"
@@ -57,10 +57,11 @@ class HotWrites:
             return None
         repository, name = place
         try:
-            scope[ACTOR].require(KeyScope.WRITE)
+            known, wanted = self._registry.repositories.require(repository, scope[ACTOR].rights), parse_name(name)
+            scope[ACTOR].require_template(Role.AUTHOR, known, wanted)
             return Put(
-                self._registry.repositories.require(repository),
-                parse_name(name),
+                known,
+                wanted,
                 body,
                 _text(headers.get(b"if-match")),
                 _text(headers.get(b"if-none-match")),

@@ -15,10 +15,12 @@ from pathlib import Path
 from hooks.ports import Judge, Reporter
 from hooks.protocol import clean_line, diagnostic_lines, parse_updates
 from registry.bootstrap import open_registry
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.names import repository_name
+from registry.domain.rights import on_server
+from registry.domain.roles import Role
 from registry.settings import HookSettings, Settings
 
 Write = Callable[[str], None]
@@ -55,7 +57,7 @@ def system_actor() -> Actor:
         login, name = entry.pw_name, entry.pw_gecos.split(",")[0]
     except KeyError:  # a container may run under a number without a name
         login, name = f"uid-{os.getuid()}", ""
-    return Actor(UserName(login), name or login, f"{login}@{socket.gethostname()}", Scope.WRITE)
+    return Actor(UserName(login), name or login, f"{login}@{socket.gethostname()}", on_server(Role.AUTHOR))
 
 
 def repository_of(folder: Path) -> RepositoryName:

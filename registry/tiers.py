@@ -14,6 +14,7 @@ from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
+from registry.adapters.sql.grants import SqlGrants
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
@@ -28,7 +29,7 @@ from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
 from registry.domain.dependencies import PoolUse
 from registry.domain.ids import RepositoryName
-from registry.ports.accounts import Keys, Users
+from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.backups import KeptRecords
 from registry.ports.bundles import BundleIndex
 from registry.ports.cache import Cache
@@ -54,6 +55,7 @@ class Tier:
     """The open ports of catalogue, search and events."""
 
     users: Users
+    grants: Grants
     keys: Keys
     kept: KeptRecords
     templates: TemplateIndex
@@ -210,6 +212,7 @@ def _over(
     search = SqlSearchIndex(database)
     return Tier(
         users=SqlUsers(database),
+        grants=SqlGrants(database),
         keys=SqlKeys(database),
         kept=SqlKeptRecords(database),
         templates=SqlTemplateIndex(database),

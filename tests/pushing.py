@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from registry.bootstrap import Registry
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName, UserName
 from registry.domain.refs import RefUpdate, Signature
+from registry.domain.rights import EVERY_RIGHT, on_server
+from registry.domain.roles import Role
 from registry.services.gate import Verdict
 
 REPOSITORY = RepositoryName("default")
 MAIN = RefName("refs/heads/main")
-AUTHOR = Actor(UserName("kim"), "Kim Ji-woo", "kim@example.com", Scope.WRITE)
-ADMIN = Actor(UserName("admin"), "Administrator", "admin@localhost", Scope.ADMIN)
+AUTHOR = Actor(UserName("kim"), "Kim Ji-woo", "kim@example.com", on_server(Role.AUTHOR))
+ADMIN = Actor(UserName("admin"), "Administrator", "admin@localhost", EVERY_RIGHT)
 
 Files = Mapping[str, str | bytes | None]
 

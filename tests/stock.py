@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from registry.bootstrap import Registry
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.ids import RefName, RepositoryName, UserName
+from registry.domain.rights import EVERY_RIGHT
 
 DEFAULT = RepositoryName("default")
 MAIN = RefName("refs/heads/main")
-ADA = Actor(UserName("ada"), "Ada Park", "ada@example.com", Scope.ADMIN)
+ADA = Actor(UserName("ada"), "Ada Park", "ada@example.com", EVERY_RIGHT)
 
 TONE = """\
 schema: prompt/v1

@@ -145,11 +145,12 @@ async def _opened(
 ) -> "AsyncIterator[tuple[Registry, list[RepositoryName]]]":
     from api import collector
     from registry.bootstrap import open_registry
+    from registry.domain.rights import EVERY_RIGHT
 
     collector.look_seldom()
     async with open_registry(settings.patient()) as registry:
-        names = [registry.repositories.require(repository)] if repository else registry.repositories.names()
-        yield registry, names
+        known = registry.repositories
+        yield registry, [known.require(repository, EVERY_RIGHT)] if repository else known.names(EVERY_RIGHT)
 
 
 async def _status(settings: "Settings", repository: str | None) -> "list[IndexStatus]":

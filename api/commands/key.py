@@ -30,6 +30,7 @@ class KeyScope(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    MAINTAIN = "maintain"
     ADMIN = "admin"
 
 
@@ -39,7 +40,9 @@ def create(
         str | None,
         typer.Option(help="Whose key it is; made if new. [default: the first administrator]", show_default=False),
     ] = None,
-    scope: Annotated[KeyScope, typer.Option(help="What it allows; each includes those before it.")] = KeyScope.READ,
+    scope: Annotated[
+        KeyScope, typer.Option(help="What it allows at most; each includes those before it.")
+    ] = KeyScope.READ,
     expires: Annotated[
         str | None,
         typer.Option(help="How long it holds: 30m, 12h, 90d, 4w, 1y. [default: for ever]", show_default=False),
@@ -120,7 +123,7 @@ async def _create(
     settings: "Settings", user: str | None, scope: str, expires_in: timedelta | None, note: str
 ) -> tuple["ApiKey", str]:
     from registry.bootstrap import open_registry
-    from registry.domain.access import Scope
+    from registry.domain.roles import Scope
 
     async with open_registry(settings) as registry:
         return await registry.accounts.create_key(user=user, scope=Scope(scope), expires_in=expires_in, note=note)

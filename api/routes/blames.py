@@ -10,6 +10,7 @@ from api.dependencies import Name, RegistryDep, Repository
 from api.documented import STATE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
+from api.needs import FOLDER_READER
 from api.schemas.blames import BlameAnswer, blame_body
 from api.schemas.fields import SelectorQuery
 from registry.services.blames import TemplateBlame
@@ -18,7 +19,10 @@ router = APIRouter(tags=["versions"])
 
 
 @router.get(
-    "/blame/{name:path}", response_model=BlameAnswer, dependencies=[FRESH], responses=problems(*FRESH_READ, *STATE)
+    "/blame/{name:path}",
+    response_model=BlameAnswer,
+    dependencies=[FOLDER_READER, FRESH],
+    responses=problems(*FRESH_READ, *STATE),
 )
 async def blame_template(
     registry: RegistryDep,

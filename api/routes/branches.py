@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from api.dependencies import NO_QUERY, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, RegistryDep, Repeatable, Repository
 from api.documented import READ, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
+from api.needs import REPOSITORY_READER, RepositoryAuthor
 from api.schemas.branches import BranchBody, BranchesQuery, BranchList, BranchMade, BranchRequest
 from registry.domain import errors as domain
 
@@ -19,7 +20,7 @@ BranchName = Annotated[
 _TAG = {"ETag": {"description": "The tip's id, for If-Match.", "schema": {"type": "string"}}}
 
 
-@router.get("/branches", responses=problems(*READ))
+@router.get("/branches", dependencies=[REPOSITORY_READER], responses=problems(*READ))
 async def list_branches(
     registry: RegistryDep, repository: Repository, query: Annotated[BranchesQuery, Query()], response: Response
 ) -> BranchList:
@@ -37,7 +38,7 @@ async def list_branches(
 )
 async def create_branch(
     registry: RegistryDep,
-    caller: Writer,
+    caller: RepositoryAuthor,
     repository: Repository,
     body: BranchRequest,
     response: Response,
@@ -52,7 +53,7 @@ async def create_branch(
 
 @router.get(
     "/branches/{name:path}",
-    dependencies=[NO_QUERY],
+    dependencies=[REPOSITORY_READER, NO_QUERY],
     responses={200: {"headers": _TAG}, **problems(*READ, domain.RevisionNotFound)},
 )
 async def read_branch(
@@ -72,7 +73,7 @@ async def read_branch(
 )
 async def delete_branch(
     registry: RegistryDep,
-    caller: Writer,
+    caller: RepositoryAuthor,
     repository: Repository,
     name: BranchName,
     response: Response,

@@ -9,6 +9,7 @@ from api.content_codings import choose_coding
 from api.dependencies import Answers, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
+from api.needs import READER
 from api.schemas.bundles import BundleAnswer, BundleQuery
 from registry.domain import errors as domain
 
@@ -32,7 +33,7 @@ _CODING_HEADER = {
 @router.get(
     "/bundle",
     response_model=BundleAnswer,
-    dependencies=[FRESH],
+    dependencies=[READER, FRESH],
     responses={
         200: {"headers": {**_HEADERS, **_CODING_HEADER}},
         304: {"description": "What If-None-Match names is still all there is.", "headers": _HEADERS},

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import NO_QUERY, Reader, RegistryDep, Repository
+from api.dependencies import NO_QUERY, RegistryDep, Repository
 from api.documented import READ, problems
 from api.json_bodies import JsonRoute
+from api.needs import READER, Reader
 from api.schemas.checks import CheckAnswer, CheckRequest, ValidateAnswer, ValidateRequest
 from registry.domain import errors as domain
 from registry.services.proposals import validate_files
@@ -12,7 +13,7 @@ from registry.services.proposals import validate_files
 router = APIRouter(tags=["checks"], route_class=JsonRoute)
 
 
-@router.post("/validate", dependencies=[NO_QUERY], responses=problems(*READ, domain.PayloadTooLarge, 415, 422))
+@router.post("/validate", dependencies=[READER, NO_QUERY], responses=problems(*READ, domain.PayloadTooLarge, 415, 422))
 async def validate_formats(_repository: Repository, body: ValidateRequest) -> ValidateAnswer:
     """Looks at each file alone: format, names, secrets. What it includes, and what is there already, is not looked at.
 

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import NO_QUERY, Answers, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, Answers, RegistryDep, Repeatable, Repository
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
+from api.needs import Author
 from api.schemas.commits import CommitAnswer, CommitRequest
 from registry.domain import errors as domain
 
@@ -28,7 +29,7 @@ router = APIRouter(tags=["templates"], route_class=JsonRoute)
 )
 async def make_commit(
     registry: RegistryDep,
-    caller: Writer,
+    caller: Author,
     repository: Repository,
     body: CommitRequest,
     answers: Answers,

@@ -10,6 +10,7 @@ from api.dependencies import Name, RegistryDep, Repository
 from api.documented import STATE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
+from api.needs import FOLDER_READER
 from api.schemas.diffs import DiffAnswer, DiffQuery, diff_body
 from registry.services.diffs import TemplateDiff
 
@@ -17,7 +18,10 @@ router = APIRouter(tags=["versions"])
 
 
 @router.get(
-    "/diff/{name:path}", response_model=DiffAnswer, dependencies=[FRESH], responses=problems(*FRESH_READ, *STATE)
+    "/diff/{name:path}",
+    response_model=DiffAnswer,
+    dependencies=[FOLDER_READER, FRESH],
+    responses=problems(*FRESH_READ, *STATE),
 )
 async def diff_template(
     registry: RegistryDep, repository: Repository, name: Name, query: Annotated[DiffQuery, Query()]

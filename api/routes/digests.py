@@ -8,6 +8,7 @@ from api.dependencies import RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
+from api.needs import READER
 from api.schemas.digests import DigestAnswer
 from api.schemas.fields import ReadQuery
 from registry.domain import errors as domain
@@ -16,7 +17,9 @@ router = APIRouter(tags=["versions"])
 
 
 @router.get(
-    "/resolve/{digest}", dependencies=[FRESH], responses=problems(*FRESH_READ, domain.VersionNotFound, domain.Conflict)
+    "/resolve/{digest}",
+    dependencies=[READER, FRESH],
+    responses=problems(*FRESH_READ, domain.VersionNotFound, domain.Conflict),
 )
 async def resolve_digest(
     registry: RegistryDep,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from api.dependencies import RegistryDep, Repository
 from api.documented import READ, problems
 from api.event_streams import EventStream
+from api.needs import READER
 from api.schemas.events import STREAM_EXAMPLE, EventQuery
 
 router = APIRouter(tags=["events"])
@@ -14,6 +15,7 @@ router = APIRouter(tags=["events"])
 
 @router.get(
     "/events",
+    dependencies=[READER],
     response_class=Response,
     responses={
         200: {

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Answers, RegistryDep, Repository, Writer
+from api.dependencies import Answers, RegistryDep, Repository
 from api.disconnects import while_connected
 from api.documented import WRITE, problems
 from api.json_bodies import check_encoding
+from api.needs import Author
 from api.schemas.imports import IMPORT_BODY, MOST_FILES, ImportAnswer, ImportQuery
 from registry.domain.errors import BadRequest
 from registry.domain.importing.files import SourceFile
@@ -24,7 +25,7 @@ FIELD = "files"
 @router.post("/imports", openapi_extra=IMPORT_BODY, response_model=ImportAnswer, responses=problems(*WRITE, 415))
 async def import_files(
     registry: RegistryDep,
-    caller: Writer,
+    caller: Author,
     repository: Repository,
     query: Annotated[ImportQuery, Query()],
     request: Request,

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import NO_QUERY, Reader
+from api.dependencies import NO_QUERY, Caller
 from api.documented import problems
 from api.schemas.keys import CallersKey
 from registry.domain import errors as domain
@@ -15,6 +15,6 @@ router = APIRouter(tags=["keys"])
     dependencies=[NO_QUERY],
     responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable),
 )
-async def read_key(caller: Reader) -> CallersKey:
+async def read_key(caller: Caller) -> CallersKey:
     """Whose the key in this request is, and what it allows."""
     return CallersKey.from_domain(caller)

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import NO_QUERY, Answers, Label, Name, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, Answers, Label, Name, RegistryDep, Repeatable, Repository
 from api.documented import WRITE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, commit_read
 from api.json_bodies import JsonRoute
+from api.needs import FOLDER_READER, READER, FolderAuthor
 from api.schemas.fields import QueryModel, ReadQuery, Said
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
 from registry.domain import errors as domain
@@ -22,7 +23,7 @@ class DropQuery(QueryModel):
     message: Said | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
 
 
-@router.get("/labels", dependencies=[FRESH], responses=problems(*FRESH_READ))
+@router.get("/labels", dependencies=[READER, FRESH], responses=problems(*FRESH_READ))
 async def list_labels(
     registry: RegistryDep, repository: Repository, _query: Annotated[ReadQuery, Query()], response: Response
 ) -> LabelList:
@@ -31,7 +32,7 @@ async def list_labels(
     return LabelList.from_domain(await registry.labels.list_labels(repository))
 
 
-@router.get("/labels/{label}", dependencies=[FRESH], responses=problems(*FRESH_READ, domain.LabelNotFound))
+@router.get("/labels/{label}", dependencies=[READER, FRESH], responses=problems(*FRESH_READ, domain.LabelNotFound))
 async def read_label(
     registry: RegistryDep,
     repository: Repository,
@@ -51,7 +52,7 @@ async def read_label(
 
 @router.get(
     "/labels/{label}/{name:path}",
-    dependencies=[FRESH],
+    dependencies=[FOLDER_READER, FRESH],
     responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.LabelNotFound),
 )
 async def read_label_of_template(
@@ -78,7 +79,7 @@ async def read_label_of_template(
 )
 async def move_label(
     registry: RegistryDep,
-    caller: Writer,
+    caller: FolderAuthor,
     repository: Repository,
     label: Label,
     name: Name,
@@ -102,7 +103,7 @@ async def move_label(
 )
 async def drop_label(
     registry: RegistryDep,
-    caller: Writer,
+    caller: FolderAuthor,
     repository: Repository,
     label: Label,
     name: Name,

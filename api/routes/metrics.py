@@ -4,9 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from api.dependencies import NO_QUERY, Reader
+from api.dependencies import NO_QUERY
 from api.documented import problems
 from api.metrics import Metrics
+from api.needs import ServerReader
 from registry.domain import errors
 
 router = APIRouter(tags=["health"])
@@ -40,7 +41,7 @@ async def metrics_of(request: Request) -> Metrics:
     },
 )
 async def read_metrics(
-    _actor: Reader,
+    _caller: ServerReader,
     metrics: Annotated[Metrics, Depends(metrics_of)],
     accept: Annotated[str, Header(description="Which of the two formats, as Prometheus says it.")] = "",
 ) -> Response:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Name, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import Answers, Name, RegistryDep, Repeatable, Repository
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
+from api.needs import FolderAuthor
 from api.routes.templates import ETAG_HEADER, IfMatch
 from api.schemas.moves import MoveAnswer, MoveQuery, MoveRequest
 from registry.domain import errors as domain
@@ -33,7 +34,7 @@ router = APIRouter(tags=["templates"], route_class=JsonRoute)
 )
 async def move_template(
     registry: RegistryDep,
-    caller: Writer,
+    caller: FolderAuthor,
     repository: Repository,
     name: Name,
     query: Annotated[MoveQuery, Query()],

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import NO_QUERY, Answers, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import NO_QUERY, Answers, RegistryDep, Repeatable, Repository
 from api.documented import WRITE, problems
 from api.indexed import commit_header
 from api.json_bodies import JsonRoute
+from api.needs import Author
 from api.schemas.promotions import PromotionAnswer, PromotionRequest
 from registry.domain import errors as domain
 from registry.domain.labels import parse_label
@@ -29,7 +30,7 @@ router = APIRouter(tags=["labels"], route_class=JsonRoute)
 )
 async def promote(
     registry: RegistryDep,
-    caller: Writer,
+    caller: Author,
     repository: Repository,
     body: PromotionRequest,
     answers: Answers,

@@ -4,12 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import Reader, RegistryDep, Repository
+from api.dependencies import RegistryDep, Repository
 from api.documented import READ, problems
+from api.needs import Reader
 from api.schemas.reads import ReadList, ReadsQuery
 from registry.domain import errors as domain
-from registry.domain.access import Scope
 from registry.domain.reads import ReadsBy
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 
 router = APIRouter(tags=["reads"])
 
@@ -29,7 +31,7 @@ async def count_reads(
     """
     by = query.told_apart()
     if ReadsBy.KEY in by:
-        caller.require(Scope.ADMIN)
+        caller.require(Role.ADMINISTRATOR, Place(repository))
     first, last = query.days(registry.reads.today())
     name = query.template()
     if name is not None:

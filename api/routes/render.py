@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import Answers, Reader, ReadName, RegistryDep, Repository
+from api.dependencies import Answers, ReadName, RegistryDep, Repository
 from api.documented import READ, STATE, problems
 from api.freshness import FRESH
 from api.json_bodies import JsonRoute
+from api.needs import TemplateReader
 from api.render_answers import find_renderable, render_answer
 from api.schemas.render import RENDERING_EXAMPLE, RenderQuery, RenderRequest
 from registry.domain import errors as domain
@@ -64,7 +65,7 @@ _ANTHROPIC_EXAMPLE = {
 )
 async def render_template(
     registry: RegistryDep,
-    caller: Reader,
+    caller: TemplateReader,
     repository: Repository,
     name: ReadName,
     query: Annotated[RenderQuery, Query()],

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.dependencies import NO_QUERY, Reader, RegistryDep
+from api.dependencies import NO_QUERY, Caller, RegistryDep
 from api.documented import problems
 from api.schemas.repositories import RepositoryList
 from registry.domain import errors as domain
@@ -15,6 +15,6 @@ router = APIRouter(tags=["repositories"])
     dependencies=[NO_QUERY],
     responses=problems(domain.Unauthenticated, domain.BadRequest, domain.Unavailable),
 )
-async def list_repositories(registry: RegistryDep, _caller: Reader) -> RepositoryList:
-    """Every repository on this server."""
-    return RepositoryList.from_domain(registry.repositories.names())
+async def list_repositories(registry: RegistryDep, caller: Caller) -> RepositoryList:
+    """Every repository on this server of which you may read something."""
+    return RepositoryList.from_domain(registry.repositories.names(caller.rights))

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from api.dependencies import Answers, Name, Reader, ReadName, RegistryDep, Repeatable, Repository, Writer
+from api.dependencies import Answers, Name, ReadName, RegistryDep, Repeatable, Repository
 from api.documented import STATE, WRITE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.gateway import HEAD_ONLY
 from api.indexed import commit_header, commit_read
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
+from api.needs import READER, FolderAuthor, TemplateReader
 from api.schemas.fields import SelectorQuery
 from api.schemas.templates import (
     DOCUMENT_EXAMPLE,
@@ -64,7 +65,7 @@ IfMatch = Annotated[
 IfNoneMatch = Annotated[str | None, Header(description="`*` to make a new template.")]
 
 
-@router.get("/templates", response_model=TemplateList, dependencies=[FRESH], responses=problems(*FRESH_READ))
+@router.get("/templates", response_model=TemplateList, dependencies=[READER, FRESH], responses=problems(*FRESH_READ))
 async def list_templates(
     registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()]
 ) -> Response:
@@ -96,7 +97,7 @@ async def list_templates(
 )
 async def read_template(
     registry: RegistryDep,
-    caller: Reader,
+    caller: TemplateReader,
     repository: Repository,
     name: ReadName,
     query: Annotated[SelectorQuery, Query()],
@@ -133,7 +134,7 @@ async def read_template(
 )
 async def put_template(
     registry: RegistryDep,
-    caller: Writer,
+    caller: FolderAuthor,
     repository: Repository,
     name: Name,
     query: Annotated[PutQuery, Query()],
@@ -161,7 +162,7 @@ async def put_template(
 )
 async def delete_template(
     registry: RegistryDep,
-    caller: Writer,
+    caller: FolderAuthor,
     repository: Repository,
     name: Name,
     query: Annotated[DeleteQuery, Query()],

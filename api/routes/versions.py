@@ -9,6 +9,7 @@ from api.dependencies import ReadName, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, commit_read
+from api.needs import TEMPLATE_READER
 from api.schemas.fields import MAX_NUMBER, QueryInt, ReadQuery
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
@@ -42,7 +43,7 @@ class VersionsQuery(ReadQuery):
 
 @router.get(
     "/versions/{name:path}/{number:number}",
-    dependencies=[FRESH],
+    dependencies=[TEMPLATE_READER, FRESH],
     responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.TemplateMoved, domain.VersionNotFound),
 )
 async def read_version(
@@ -60,7 +61,7 @@ async def read_version(
 
 @router.get(
     "/versions/{name:path}",
-    dependencies=[FRESH],
+    dependencies=[TEMPLATE_READER, FRESH],
     responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.TemplateMoved),
 )
 async def list_versions(

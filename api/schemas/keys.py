@@ -14,7 +14,7 @@ class CallersKey(Answered):
     id: str | None = Field(description="As promptuary key list shows it.")
     user: str
     name: str = Field(description="The user's name for people; commits carry it.")
-    scope: str = Field(pattern="^(read|write|admin)$", description="Each includes those before it.")
+    scope: str = Field(pattern="^(read|write|maintain|admin)$", description="Each includes those before it.")
 
     @classmethod
     def from_domain(cls, caller: Actor) -> "CallersKey":

@@ -10,15 +10,16 @@ from bench.data import repository_name
 from bench.machine import wait_for_quiet
 from bench.rows import Row, ratio_at_least
 from registry.bootstrap import Registry, open_registry
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.ids import CommitId, UserName
 from registry.domain.names import template_name
 from registry.domain.refs import RefUpdate, Signature
+from registry.domain.rights import EVERY_RIGHT
 from registry.domain.template_file import read_template
 from registry.settings import Settings
 
 CHANGED = 1_000
-_ACTOR = Actor(UserName("bench"), "Bench", "bench@example.com", Scope.ADMIN)
+_ACTOR = Actor(UserName("bench"), "Bench", "bench@example.com", EVERY_RIGHT)
 
 
 def measure(bench: Bench) -> list[Row]:

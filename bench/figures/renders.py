@@ -12,6 +12,7 @@ from bench.machine import wait_for_quiet
 from bench.product import Client, api, serving
 from bench.rows import Row, at_most, middle
 from registry.bootstrap import open_registry
+from registry.domain.rights import EVERY_RIGHT
 from registry.settings import Settings
 
 RENDERS = 100
@@ -54,7 +55,7 @@ def measure(bench: Bench) -> list[Row]:
 async def _seed(settings: Settings) -> None:
     async with open_registry(settings) as registry:
         await registry.accounts.ensure_administrator()
-        if repository_name() not in registry.repositories.names():
+        if repository_name() not in registry.repositories.names(EVERY_RIGHT):
             await registry.seeding.seed(sample=True, progress=lambda _done, _total: None)
 
 

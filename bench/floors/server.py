@@ -32,9 +32,9 @@ from bench.floors.answers import select_app
 from bench.langfuse import langfuse_app
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
-from registry.domain.access import Scope as Rights
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.refs import RefUpdate
+from registry.domain.rights import EVERY_RIGHT
 from registry.ports.git import Repositories
 from registry.services.gate import Verdict
 from registry.services.gate_move import Progress
@@ -53,7 +53,7 @@ def route_app(body: bytes) -> Starlette:
 
 class _Anybody:
     async def authenticate(self, _secret: str) -> Actor:
-        return Actor(UserName("bench"), "Bench", "bench@localhost", Rights.ADMIN)
+        return Actor(UserName("bench"), "Bench", "bench@localhost", EVERY_RIGHT)
 
 
 class _Nothing:

@@ -1,88 +1,127 @@
-"""Who acts, and what a key lets them do."""
+"""Who acts, and with which rights."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from registry.domain.errors import Denied, Unavailable
-from registry.domain.ids import UserName
-
-
-class Scope(StrEnum):
-    """What an API key allows. Until roles exist the scopes stand for them: reader, author, administrator."""
-
-    READ = "read"
-    WRITE = "write"
-    ADMIN = "admin"
-
-    def includes(self, other: "Scope") -> bool:
-        """Whether this scope allows what ``other`` allows: admin includes write, write includes read."""
-        order = list(Scope)
-        return order.index(self) >= order.index(other)
-
-
-class Role(StrEnum):
-    """The roles that ``.registry.yaml`` speaks of, weakest first."""
-
-    READER = "reader"
-    AUTHOR = "author"
-    MAINTAINER = "maintainer"
-    ADMINISTRATOR = "administrator"
-
-    def includes(self, other: "Role") -> bool:
-        """Whether this role may do what ``other`` may: each role includes those before it."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
-
-
-ROLE_OF_SCOPE = {Scope.READ: Role.READER, Scope.WRITE: Role.AUTHOR, Scope.ADMIN: Role.ADMINISTRATOR}
+from registry.domain.errors import Denied, RepositoryNotFound, TemplateNotFound, Unavailable
+from registry.domain.ids import GroupName, RepositoryName, TemplateName, UserName
+from registry.domain.rights import SERVER, Place, Rights, Sight, place_of
+from registry.domain.roles import Role, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Someone who has been identified, by a key or by the operating system.
 
-    ``remembered``: by an earlier look-up, because the accounts cannot be asked just now. That is enough to read.
+    ``rights`` are what the user has, as far as the key allows. ``remembered``: by an earlier look-up, because the
+    accounts cannot be asked just now. That is enough to read.
     """
 
     user: UserName
     name: str
     email: str
-    scope: Scope
+    rights: Rights
+    scope: Scope = Scope.ADMIN
     key_id: str | None = None
     remembered: bool = False
 
-    @property
-    def role(self) -> Role:
-        """The role that the scope stands for."""
-        return ROLE_OF_SCOPE[self.scope]
+    def sight(self, repository: RepositoryName) -> Sight:
+        """What the actor sees of a repository. Raises RepositoryNotFound where that is nothing."""
+        sight = self.rights.sight(repository)
+        if sight is None:
+            raise RepositoryNotFound(f"There is no repository {repository}.")
+        return sight
 
-    def require(self, scope: Scope) -> None:
-        """Raises Denied unless the actor's scope includes ``scope``, Unavailable where that cannot be known now."""
-        if not self.scope.includes(scope):
-            raise Denied(
-                f"This needs a key of scope {scope}; yours has scope {self.scope}. "
-                f"Make one with: promptuary key create --scope {scope}"
-            )
-        if self.remembered and scope is not Scope.READ:
+    def require_template(self, role: Role, repository: RepositoryName, name: TemplateName) -> None:
+        """Raises TemplateNotFound for a name that the actor does not see, there or not; else as ``require``."""
+        if not self.sight(repository).has(name):
+            raise TemplateNotFound(f"There is no template {name!r} in {repository}.")
+        self.require(role, place_of(repository, name))
+
+    def require_somewhere(self, role: Role, repository: RepositoryName) -> None:
+        """Raises Denied for who has that role nowhere in a repository, Unavailable as ``require``."""
+        self.sight(repository)
+        self._check(self.rights.somewhere(role, repository), role, Place(repository))
+
+    def require(self, role: Role, place: Place = SERVER) -> None:
+        """Raises Denied unless the actor has that role at a place, Unavailable where that cannot be known now.
+
+        It says what there is and what is missing: ask only for a place that the actor sees.
+        """
+        self._check(self.rights.includes(role, place), role, place)
+
+    def _check(self, has: bool, role: Role, place: Place) -> None:
+        if not has:
+            raise Denied(self.missing(role, place))
+        if self.remembered and role is not Role.READER:
             raise Unavailable(
-                "The catalogue is away, so your key cannot be checked: reads go on for a while, everything else has to "
-                "wait. Nothing was changed; try again later."
+                "The catalogue is away, so your rights cannot be checked: reads go on for a while, everything else has "
+                "to wait. Nothing was changed; try again later."
             )
+
+    def missing(self, role: Role, place: Place) -> str:
+        """What the actor lacks where a role is needed, and who or what gives it."""
+        if not self.scope.ceiling.includes(role):
+            needed = next(scope for scope in Scope if scope.ceiling is role)
+            return (
+                f"This needs a key of scope {needed}; yours has scope {self.scope}. "
+                f"Make one with: promptuary key create --scope {needed}"
+            )
+        mine = self.rights.role_at(place)
+        has = f"you are {mine} there" if mine else "you have no role there"
+        return f"This needs the role {role} at {place}; {has}. Ask an administrator for it."
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or program with a name; commits made for them carry ``name <email>``."""
+    """A person or program with a name; commits made for them carry ``name <email>``.
+
+    A service account (``is_service``) has keys and never signs in. Who is disabled is identified no more, by nothing.
+    """
 
     user: UserName
     name: str
     email: str
+    is_service: bool = False
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A user with all rights that were granted to him and to his groups."""
+
+    user: User
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Users to whom a role can be granted together."""
+
+    group: GroupName
+    name: str
+    members: tuple[UserName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role that was given to a user or to a group at a place: by whom, and when."""
+
+    id: str
+    role: Role
+    place: Place
+    made_at: datetime
+    made_by: UserName
+    user: UserName | None = None
+    group: GroupName | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key as it is stored: the secret itself is shown once and kept only as its SHA-256."""
+    """An API key as it is stored: the secret itself is shown once and kept only as its SHA-256.
+
+    ``places`` are where it can be used; the server: everywhere that its user may be.
+    """
 
     id: str
     user: UserName
@@ -92,3 +131,4 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     note: str = ""
+    places: tuple[Place, ...] = (SERVER,)

@@ -24,6 +24,9 @@ class RecordKind(StrEnum):
     """What Git cannot give back."""
 
     USER = "user"
+    GROUP = "group"
+    MEMBER = "member"
+    GRANT = "grant"
     KEY = "key"
     READ_COUNT = "read_count"
 

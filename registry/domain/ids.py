@@ -24,7 +24,10 @@ Digest = NewType("Digest", str)
 """SHA-256 over a template's closure: 64 lower-case hexadecimal digits."""
 
 UserName = NewType("UserName", str)
-"""A user's sign-in name."""
+"""A user's sign-in name: 1 to 64 letters, digits, ``.``, ``_`` or ``-``."""
+
+GroupName = NewType("GroupName", str)
+"""A group's name, built as a user's; the two never meet."""
 
 ZERO_COMMIT = CommitId("0" * 40)
 """What Git writes for "no commit" when a ref is created or deleted."""

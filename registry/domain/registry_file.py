@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from registry.domain.access import Role
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import LabelName
 from registry.domain.labels import check_label
@@ -24,6 +23,7 @@ from registry.domain.registry_rules import (
     MergeRule,
     RegistryRules,
 )
+from registry.domain.roles import Role
 from registry.domain.template import Json
 from registry.domain.wording import listed, shown
 from registry.domain.yaml_reader import YamlDocument, read_yaml

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from registry.domain.access import Role
 from registry.domain.ids import LabelName, TemplateName
 from registry.domain.limits import Limits
+from registry.domain.roles import Role
 
 Roles = frozenset[Role]
 

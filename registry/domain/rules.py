@@ -22,6 +22,7 @@ class Rule:
 _ALL = (
     Rule("breaking-change", "A template no longer fits its callers", needs_repository=True),
     Rule("broken-on-the-way", "A commit on the way was broken", severity=Severity.WARNING, needs_repository=True),
+    Rule("change-not-allowed", "You may not change this file", needs_repository=True),
     Rule("closure-size", "A template includes too much"),
     Rule("commit-identity", "The committer is somebody else", needs_repository=True),
     Rule("default-branch", "The default branch cannot be deleted or rewritten", needs_repository=True),

@@ -1,10 +1,11 @@
-"""Users and API keys: what lives in SQL alone."""
+"""Users, groups, grants and API keys: what lives in SQL alone."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from registry.domain.access import ApiKey, User
-from registry.domain.ids import UserName
+from registry.domain.access import ApiKey, Grant, Group, Identified, User
+from registry.domain.ids import GroupName, UserName
 
 
 class Users(Protocol):
@@ -18,8 +19,56 @@ class Users(Protocol):
         """The first administrator: the user that was made first."""
         ...
 
+    async def list_users(self) -> list[User]:
+        """All users, by name."""
+        ...
+
     async def put(self, user: User) -> None:
-        """Adds or changes a user."""
+        """Adds or changes a user, durably."""
+        ...
+
+
+class Groups(Protocol):
+    """Groups and who is in them."""
+
+    async def list_groups(self) -> list[Group]:
+        """All groups with their members, by name."""
+        ...
+
+    async def put(self, group: GroupName, name: str) -> None:
+        """Adds a group, or changes its name for people, durably."""
+        ...
+
+    async def remove(self, group: GroupName) -> bool:
+        """Removes a group with its grants, durably; False where there is none of that name."""
+        ...
+
+    async def set_members(self, group: GroupName, users: Sequence[UserName], source: str) -> None:
+        """Makes these the members of whom ``source`` says so, durably. Raises NotFound for a group or user."""
+        ...
+
+    async def set_groups(self, user: UserName, groups: Sequence[GroupName], source: str) -> None:
+        """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out."""
+        ...
+
+
+class Grants(Protocol):
+    """Roles that were given to users and groups."""
+
+    async def add(self, grant: Grant) -> Grant:
+        """Stores a grant, durably; the one that there is where it says the same. Raises NotFound for its subject."""
+        ...
+
+    async def remove(self, grant_id: str) -> Grant | None:
+        """Takes a grant back, durably, and says what it was; None where there is none of that id."""
+        ...
+
+    async def list_grants(self) -> list[Grant]:
+        """All grants, by subject and place."""
+        ...
+
+    async def identify(self, user: UserName) -> Identified | None:
+        """A user with the rights that he and his groups were given."""
         ...
 
 
@@ -30,8 +79,8 @@ class Keys(Protocol):
         """Stores a new key, durably."""
         ...
 
-    async def find(self, secret_hash: str) -> tuple[ApiKey, User] | None:
-        """The key with that hash and its user; expired and revoked ones too, which the caller judges."""
+    async def find(self, secret_hash: str) -> tuple[ApiKey, Identified] | None:
+        """The key with that hash and its user with all rights; expired and revoked ones too: the caller judges."""
         ...
 
     async def list_keys(self, user: UserName | None = None) -> list[ApiKey]:

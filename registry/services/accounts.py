@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from registry.domain.access import Actor, ApiKey, Scope, User
+from registry.domain.access import Actor, ApiKey, Grant, User
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
-from registry.ports.accounts import Keys, Users
+from registry.domain.rights import EVERY_RIGHT, NOTHING, SERVER
+from registry.domain.roles import Role, Scope
+from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
 
 KEY_PREFIX = "pmt_"
@@ -75,9 +77,12 @@ class Accounts:
     A key is looked up by its hash, never compared with another secret, so no timing says how near a guess was.
     """
 
-    def __init__(self, *, users: Users, keys: Keys, clock: Clock, data: Path, grace_seconds: float) -> None:
+    def __init__(
+        self, *, users: Users, grants: Grants, keys: Keys, clock: Clock, data: Path, grace_seconds: float
+    ) -> None:
         """``grace_seconds`` is how long after SQL went away keys that were looked up before may still read."""
         self._users = users
+        self._grants = grants
         self._keys = keys
         self._clock = clock
         self._data = data
@@ -126,12 +131,16 @@ class Accounts:
         self._checked.pop(key_hash, None)
         if found is None:
             raise Unauthenticated("The API key is not known here. Make one with: promptuary key create")
-        key, user = found
+        key, identified = found
+        user = identified.user
         if key.revoked_at is not None or key.id in self._revoked:
             raise Unauthenticated(f"The API key {key.id} was revoked.")
         if key.expires_at is not None and key.expires_at <= self._clock.now():
             raise Unauthenticated(f"The API key {key.id} expired at {key.expires_at.isoformat(timespec='seconds')}.")
-        actor = Actor(user.user, user.name, user.email, key.scope, key.id)
+        if user.disabled_at is not None:
+            raise Unauthenticated(f"The user {user.user} is disabled.")
+        rights = identified.rights.limited(key.scope.ceiling, key.places)
+        actor = Actor(user.user, user.name, user.email, rights, key.scope, key.id)
         if len(self._checked) >= CACHE_KEYS:
             self._checked.clear()
         expires = key.expires_at.timestamp() if key.expires_at else None
@@ -166,9 +175,10 @@ class Accounts:
         expires_in: timedelta | None = None,
         note: str = "",
     ) -> tuple[ApiKey, str]:
-        """Makes a key and returns it with its secret, which is not kept. A user who is new is made.
+        """Makes a key and returns it with its secret, which is not kept.
 
-        Without ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
+        A user who is new is made, and who has no role at all gets the one of the key's scope on the server. Without
+        ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
         """
         secret = new_secret()
         return await self._keep(secret, user=user, scope=scope, expires_in=expires_in, note=note), secret
@@ -176,7 +186,7 @@ class Accounts:
     async def _keep(
         self, secret: str, *, user: str | None, scope: Scope, expires_in: timedelta | None, note: str
     ) -> ApiKey:
-        owner = await self._owner(user)
+        owner = await self._owner(user, scope.ceiling)
         if expires_in is not None and expires_in <= timedelta(0):
             raise BadRequest("A key must expire in the future, for example in 90d.")
         now = self._clock.now()
@@ -248,24 +258,26 @@ class Accounts:
 
     async def _is_valid(self, secret: str) -> bool:
         try:
-            return (await self.authenticate(secret)).scope is Scope.ADMIN
+            return (await self.authenticate(secret)).rights == EVERY_RIGHT
         except Unauthenticated:
             return False
 
-    async def _owner(self, user: str | None) -> User:
+    async def _owner(self, user: str | None, role: Role) -> User:
+        """Whose key it shall be; who has no role at all is given this one on the server."""
         if user is None:
-            owner = await self._users.first()
-            if owner is None:
-                owner = ADMINISTRATOR
-                await self._users.put(owner)
-            return owner
+            return await self._users.first() or await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
         name = user.strip()
         if not name or len(name) > 64 or not all(c.isalnum() or c in "._-" for c in name):
             raise BadRequest(f"{user!r} is no user name: use 1 to 64 letters, digits, '.', '_' or '-'.")
-        found = await self._users.find(UserName(name))
-        if found is None:
-            if await self._users.first() is None:
-                await self._users.put(ADMINISTRATOR)
-            found = User(UserName(name), name, f"{name}@localhost")
-            await self._users.put(found)
-        return found
+        if await self._users.first() is None:
+            await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
+        found = await self._grants.identify(UserName(name))
+        if found is not None and found.rights != NOTHING:
+            return found.user
+        return await self._make(found.user if found else User(UserName(name), name, f"{name}@localhost"), role)
+
+    async def _make(self, user: User, role: Role) -> User:
+        await self._users.put(user)
+        grant = Grant(secrets.token_hex(6), role, SERVER, self._clock.now(), user.user, user=user.user)
+        await self._grants.add(grant)
+        return user

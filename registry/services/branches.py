@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from cachetools import LRUCache
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.branches import HEADS, TAGS, Branch, branch_name, parse_branch
 from registry.domain.catalogue import Page
 from registry.domain.cursors import make_cursor, read_cursor
@@ -17,6 +17,8 @@ from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.near_names import rank_near
 from registry.domain.refs import RefUpdate
 from registry.domain.request_keys import RequestKey
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate import Gate
 from registry.services.indexing import Indexing
@@ -100,7 +102,7 @@ class Branches:
         Raises BadRequest for a name that is none, Conflict where a branch or tag is called so, RevisionNotFound for the
         start, Refused, Denied, RefMoved where somebody else is quicker, Unavailable.
         """
-        actor.require(Scope.WRITE)
+        actor.require(Role.AUTHOR, Place(repository))
         ref = parse_branch(name)
 
         async def first() -> tuple[Branch, tuple[Diagnostic, ...]]:
@@ -134,7 +136,7 @@ class Branches:
         Its commits stay in the repository, but who has their id alone cannot read them any more. Raises
         RevisionNotFound, PreconditionFailed, Refused for the default branch and protected ones, Denied, RefMoved.
         """
-        actor.require(Scope.WRITE)
+        actor.require(Role.AUTHOR, Place(repository))
 
         async def first() -> Branch:
             branch = await self.read(repository, name)

@@ -72,11 +72,16 @@ def write_beforehand(store: GitContent, tip: CommitId | None, edits: Sequence[Te
     return written
 
 
+def names_of(edit: TemplateEdit) -> tuple[TemplateName, ...]:
+    """The names that an edit changes: of a renamed template both."""
+    return (edit.name, edit.to) if isinstance(edit, Rename) else (edit.name,)
+
+
 def check_names(edits: Sequence[TemplateEdit]) -> None:
     """Raises BadRequest where edits of one commit name a template twice: which of them would count?"""
     seen: set[TemplateName] = set()
     for edit in edits:
-        for name in (edit.name, edit.to) if isinstance(edit, Rename) else (edit.name,):
+        for name in names_of(edit):
             if name in seen:
                 if isinstance(edit, Rename) and edit.name == edit.to:
                     raise BadRequest(f"{name} has that name already: give another one in `to`.")

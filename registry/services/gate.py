@@ -12,11 +12,14 @@ from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits, check_message, check_secrets
 from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
+from registry.services.gate_rights import check_draft_rights
 from registry.services.indexing import Indexing
 from registry.services.meters import Meters, Work
 from registry.services.tree_changes import RULES_PATH, Run, at_once, in_thread, read_file, read_many
@@ -99,15 +102,20 @@ class Gate:
         store, refs, actor = push.store, push.refs, push.actor
         default = self._git.default_branch(push.repository)
         rules = rules_at(store, refs.get(default))
-        found = check_refs(store, updates, refs=refs, default=default, rules=rules, actor=actor, rollback=push.rollback)
+        found = check_refs(
+            store,
+            updates,
+            refs=refs,
+            default=default,
+            rules=rules,
+            repository=push.repository,
+            actor=actor,
+            rollback=push.rollback,
+        )
         if has_errors(found):
             return make_verdict(found)
         push.progress("checking files")
-        commits = push.commits
-        if commits is None:
-            tips = [update.new for update in updates if not update.deletes]
-            commits = await push.run(store.new_commits, tips, list(refs.values())) if tips else []
-        files = await check_commits(store, commits, rules=rules, actor=actor, run=push.run)
+        files = await check_commits(store, await push.new_commits(updates), rules=rules, actor=actor, run=push.run)
         found += files.found
         for update in updates:
             if not update.deletes and update.ref.startswith("refs/tags/"):
@@ -121,18 +129,32 @@ class Gate:
         try:
             for update in updates:
                 if not update.deletes and update.ref.startswith("refs/heads/"):
-                    found += await self._judge_branch(push.move(update, rules, bodies), default, refs.get(default))
+                    move = push.move(update, rules, bodies)
+                    found += await self._judge_branch(move, default, refs.get(default), files.changed)
             found += await secrets
         finally:
             secrets.cancel()
             await asyncio.gather(secrets, return_exceptions=True)  # it may still read from the store
         return make_verdict(found, files.changed)
 
-    async def _judge_branch(self, move: Move, default: RefName, default_tip: CommitId | None) -> list[Diagnostic]:
+    async def _judge_branch(
+        self, move: Move, default: RefName, default_tip: CommitId | None, changed: Collection[str]
+    ) -> list[Diagnostic]:
         """The default branch's tip must be valid; on other branches faults are told as warnings."""
         if move.update.ref == default:
             return await self._content.check_default(move)
-        return [_as_warning(diagnostic) for diagnostic in await self._content.check_draft(move, default_tip)]
+        found = await self._check_draft_rights(move, default_tip, changed)
+        return found + [_as_warning(each) for each in await self._content.check_draft(move, default_tip)]
+
+    async def _check_draft_rights(
+        self, move: Move, default_tip: CommitId | None, changed: Collection[str]
+    ) -> list[Diagnostic]:
+        if move.actor.rights.includes(Role.AUTHOR, Place(move.repository)):
+            return []
+        parting = None
+        if default_tip is not None:
+            parting = await move.run(move.store.parting, move.update.new, default_tip)
+        return await move.run(check_draft_rights, move, changed, parting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +170,13 @@ class _Push:
     commits: Sequence[CommitId] | None = None
     """What it brings, where that is known."""
     rollback: bool = False
+
+    async def new_commits(self, updates: Sequence[RefUpdate]) -> Sequence[CommitId]:
+        """What it brings."""
+        if self.commits is not None:
+            return self.commits
+        tips = [update.new for update in updates if not update.deletes]
+        return await self.run(self.store.new_commits, tips, list(self.refs.values())) if tips else []
 
     def move(self, update: RefUpdate, rules: RegistryRules, bodies: Mapping[BlobId, bytes]) -> Move:
         """One of its updates, of a branch."""

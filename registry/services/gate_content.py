@@ -22,6 +22,7 @@ from registry.services.checking import SLICE_SECONDS, Checker
 from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_labels import Known, LabelRules
 from registry.services.gate_move import Move, Tip, read_tip
+from registry.services.gate_rights import check_default_rights
 from registry.services.states import Projected, States, graph_at
 from registry.services.tree_changes import (
     RULES_PATH,
@@ -114,7 +115,9 @@ class ContentRules:
         found: list[Diagnostic] = []
         previous = move.old
         for commit in chain:
-            delta = sort_out(await move.run(move.store.changes, previous, commit))
+            changes = await move.run(move.store.changes, previous, commit)
+            found += check_default_rights(move, (change.path for change in changes))
+            delta = sort_out(changes)
             found += await self._labels.check_landing(
                 move.repository,
                 move.store,

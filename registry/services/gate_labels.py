@@ -13,9 +13,11 @@ from registry.domain.labels import LabelFile, LabelTarget, label_path, read_labe
 from registry.domain.names import LABELS, folder_of, template_path
 from registry.domain.refs import Entry
 from registry.domain.registry_rules import RegistryRules
+from registry.domain.roles import Role
 from registry.domain.template import Status
 from registry.ports.catalogue import VersionIndex
 from registry.ports.git import GitStore
+from registry.services.gate_rights import place_of_path
 from registry.services.tree_changes import REGULAR, Delta, read_all, read_file
 
 
@@ -64,7 +66,9 @@ class LabelRules:
             if file is None or not changed:
                 continue
             if any(_version(before, name) != _version(after, name) for name in changed):
-                found += _may_move(file.label, change.path, actor, rules, rollback=rollback)
+                role = actor.rights.role_at(place_of_path(repository, change.path))
+                if role is not None:  # else it is said that nothing there may be changed
+                    found += _may_move(file.label, change.path, role, rules, rollback=rollback)
             for name in changed:
                 if target := after.get(name):
                     found += await self._fits(repository, known, file.label, change.path, name, target, rules)
@@ -117,13 +121,13 @@ class LabelRules:
         return _Version(entry.digest, entry.valid, entry.status) if entry else None
 
 
-def _may_move(label: LabelName, path: str, actor: Actor, rules: RegistryRules, *, rollback: bool) -> list[Diagnostic]:
+def _may_move(label: LabelName, path: str, role: Role, rules: RegistryRules, *, rollback: bool) -> list[Diagnostic]:
     if rollback:
-        allowed, verb = rules.may_roll_back(label, actor.role), "roll back"
+        allowed, verb = rules.may_roll_back(label, role), "roll back"
     else:
-        allowed, verb = rules.may_move(label, actor.role), "move"
+        allowed, verb = rules.may_move(label, role), "move"
     if not allowed:
-        message = f"As {actor.role} you may not {verb} the label {label} (labels.{label} in .registry.yaml)."
+        message = f"As {role} you may not {verb} the label {label} (labels.{label} in .registry.yaml)."
         return [Diagnostic("label-not-allowed", message, path)]
     if not rollback and rules.needs_review(label):
         message = (

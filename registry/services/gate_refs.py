@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.branches import HEADS, TAGS, branch_name, misread_as
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import RevisionNotFound
-from registry.domain.ids import CommitId, RefName
+from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.names import path_key, printable
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_rules import RegistryRules
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.ports.git import GitStore
 
 PUSHABLE = ("refs/heads/", "refs/tags/")
@@ -23,20 +25,24 @@ def check_refs(
     refs: Mapping[RefName, CommitId],
     default: RefName,
     rules: RegistryRules,
+    repository: RepositoryName,
     actor: Actor,
     rollback: bool = False,
 ) -> list[Diagnostic]:
-    """What is wrong with the ref updates themselves; ``refs`` are the tips before them."""
+    """What is wrong with the ref updates themselves; ``refs`` are the tips before them.
+
+    Who may change the files is not asked here, only whether somebody may move such a ref in such a way at all.
+    """
     found: list[Diagnostic] = []
     spellings = {path_key(ref): ref for ref in refs}
     for update in updates:
         problem = _form(update.ref) or _misread(update) or _shadow(update, refs) or _collision(update, spellings)
         if problem is None:
-            problem = _access(update, default, rules, actor, rollback=rollback)
+            problem = _access(update, default, rules, actor, repository, rollback=rollback)
         if problem is None and not update.deletes:
-            problem = _movement(store, update, default, rules)
+            problem = _movement(store, update, default, rules) or _rewriting(store, update, actor, repository)
         elif problem is None:
-            problem = _deletion(update.ref, default, rules)
+            problem = _deletion(update.ref, default, rules) or _rewriting(store, update, actor, repository)
         if problem is not None:
             found.append(Diagnostic(problem[0], problem[1], update.ref))
     return found
@@ -88,20 +94,27 @@ def _collision(update: RefUpdate, spellings: dict[str, RefName]) -> tuple[str, s
 
 
 def _access(
-    update: RefUpdate, default: RefName, rules: RegistryRules, actor: Actor, *, rollback: bool
+    update: RefUpdate,
+    default: RefName,
+    rules: RegistryRules,
+    actor: Actor,
+    repository: RepositoryName,
+    *,
+    rollback: bool,
 ) -> tuple[str, str] | None:
-    if not actor.scope.includes(Scope.WRITE):
-        return "push-not-allowed", "Pushing needs a key of scope write; yours reads only."
+    role = actor.rights.strongest(repository)
+    if role is None or not role.includes(Role.AUTHOR):
+        return "push-not-allowed", actor.missing(Role.AUTHOR, Place(repository))
     if not update.ref.startswith("refs/heads/") or rollback:
         return None
     branch = update.ref.removeprefix("refs/heads/")
-    if rules.may_push(branch, actor.role):
+    if rules.may_push(branch, role):
         return None
     way_out = "push another branch" if update.ref == default else "use another branch"
     return (
         "push-not-allowed",
         f"{branch} takes changes only through merge requests or from those whom .registry.yaml names under "
-        f"branches.{branch}.push; you are {actor.role}. "
+        f"branches.{branch}.push; you are {role}. "
         f"Merge requests are not there yet: {way_out} and ask a maintainer.",
     )
 
@@ -123,6 +136,18 @@ def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: Regis
         f".registry.yaml does not allow {branch} to be rewritten (branches.{branch}.force_push). "
         "Fetch and put your commits on top, or push another branch.",
     )
+
+
+def _rewriting(store: GitStore, update: RefUpdate, actor: Actor, repository: RepositoryName) -> tuple[str, str] | None:
+    """Tags, and what takes commits off a branch, are about all files: who is author of some folders may not do it."""
+    whole = Place(repository)
+    if actor.rights.includes(Role.AUTHOR, whole):
+        return None
+    if update.ref.startswith(HEADS) and not update.deletes:
+        if update.creates or store.is_reachable(update.old, [update.new]):
+            return None
+        return "force-push", actor.missing(Role.AUTHOR, whole)
+    return "push-not-allowed", actor.missing(Role.AUTHOR, whole)
 
 
 def _deletion(ref: RefName, default: RefName, rules: RegistryRules) -> tuple[str, str] | None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.errors import LabelNotFound, Refused
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.importing.outcomes import History, Presence
 from registry.domain.importing.plans import Step
 from registry.domain.refs import Signature
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.domain.template_edits import Put
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.services.labels import Labels
@@ -64,7 +66,7 @@ class RepositoryTarget:
         """Writes a step's file; only an administrator's commits name the author, the others' trailers say it."""
         assert step.source is not None, "a step without a file is not written"
         edit = Put(step.name, step.source, etag, "*" if etag is None else None)
-        signed = author if self._actor.scope.includes(Scope.ADMIN) else None
+        signed = author if self._actor.rights.includes(Role.ADMINISTRATOR, Place(self._repository)) else None
         landed = await self._edits.commit(self._repository, [edit], actor=self._actor, message=message, author=signed)
         made = landed.templates[0]
         return (made.version, made.etag) if made.version is not None and made.etag is not None else None

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.ids import RepositoryName
 from registry.domain.importing.files import SourceFile
 from registry.domain.importing.outcomes import Outcome
 from registry.domain.importing.plans import PromptPlan
 from registry.domain.prompt_formats import PromptFormat
+from registry.domain.roles import Role
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.import_reader import ImportReader, Planned
 from registry.services.import_target import RepositoryTarget
@@ -45,10 +46,10 @@ class Imports:
     async def run(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
         """Writes the versions and labels; what cannot be taken over is in the outcomes.
 
-        Raises Denied without the scope write, Conflict where somebody else keeps changing the same template, and
-        Unavailable: what was written until then stays, and a repeat goes on.
+        Raises Denied for who is author nowhere in the repository, Conflict where somebody else keeps changing the same
+        template, and Unavailable: what was written until then stays, and a repeat goes on.
         """
-        actor.require(Scope.WRITE)
+        actor.require_somewhere(Role.AUTHOR, repository)
         return await Importing(self._target(repository, actor)).run(plans)
 
     async def rehearse(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:

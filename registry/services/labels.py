@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.catalogue import LabelMove
 from registry.domain.errors import BadRequest, LabelNotFound, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, version_before, write_labels
 from registry.domain.request_keys import RequestKey
+from registry.domain.roles import Role
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
 from registry.services.removals import require_written
@@ -83,7 +84,7 @@ class Labels:
         Raises TemplateNotFound, TemplateGone, VersionNotFound, LabelNotFound (dropping one that is not there), Refused,
         Denied, KeyReused.
         """
-        actor.require(Scope.WRITE)
+        actor.require_template(Role.AUTHOR, repository, name)
         words = f"Move {label} of {name} to version {version}" if version is not None else f"Drop {label} of {name}"
 
         async def first() -> LabelWritten:
@@ -111,7 +112,7 @@ class Labels:
         It needs the right to roll back and nothing else. Raises TemplateGone, TemplateNotFound, LabelNotFound,
         BadRequest where the label never had that version or had none before, Refused, Denied, KeyReused.
         """
-        actor.require(Scope.WRITE)
+        actor.require_template(Role.AUTHOR, repository, name)
 
         async def first() -> LabelWritten:
             version = await self._earlier(repository, label, name, to)

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, LabelNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, write_labels
 from registry.domain.request_keys import RequestKey
+from registry.domain.roles import Role
 from registry.domain.wording import counted
 from registry.ports.git import Repositories
 from registry.services.labels import Labels, LabelWritten
@@ -66,7 +67,8 @@ class Promotions:
 
         Raises TemplateNotFound, TemplateGone, VersionNotFound, Refused, Denied, KeyReused.
         """
-        actor.require(Scope.WRITE)
+        for name in targets:
+            actor.require_template(Role.AUTHOR, repository, name)
         branch = self._git.default_branch(repository)
         words = message or f"Move {label} of {counted(len(targets), 'template')}"
 

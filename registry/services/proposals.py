@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Mapping
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.compatibility import RULE, announces, breaks, diagnose
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import LabelNotFound, TemplateGone, TemplateMoved, TemplateNotFound, VersionNotFound
@@ -15,6 +15,7 @@ from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name
 from registry.domain.refs import RefUpdate, Signature
 from registry.domain.registry_file import read_registry_file
+from registry.domain.roles import Role
 from registry.domain.secrets import find_secrets_in
 from registry.domain.selectors import Selector
 from registry.domain.template import Template
@@ -61,7 +62,7 @@ class Proposals:
         read is judged as an author. Raises LabelNotFound for a label that no template carries, RevisionNotFound.
         """
         await self._indexing.poke(repository)
-        judged = actor if actor.scope.includes(Scope.WRITE) else dataclasses.replace(actor, scope=Scope.WRITE)
+        judged = dataclasses.replace(actor, rights=actor.rights.at_least(Role.AUTHOR))
         branch = self._git.default_branch(repository)
         with self._git.open(repository) as store:
             tip = store.refs().get(branch)

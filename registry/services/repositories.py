@@ -5,6 +5,7 @@ import difflib
 from registry.domain.errors import RepositoryNotFound, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.names import repository_name
+from registry.domain.rights import Rights
 from registry.ports.git import Births, BornRepositories
 
 DEFAULT = RepositoryName("default")
@@ -23,13 +24,16 @@ class RepositoryService:
     def __init__(self, *, git: BornRepositories) -> None:
         self._git = git
 
-    def names(self) -> list[RepositoryName]:
-        """Every repository, sorted."""
-        return self._git.names()
+    def names(self, rights: Rights) -> list[RepositoryName]:
+        """Every repository of which somebody sees something, sorted."""
+        return [name for name in self._git.names() if rights.sight(name) is not None]
 
-    def require(self, name: str) -> RepositoryName:
-        """The repository of that name. Raises RepositoryNotFound with the nearest names."""
-        known = self._git.names()
+    def require(self, name: str, rights: Rights) -> RepositoryName:
+        """The repository of that name.
+
+        Raises RepositoryNotFound also where somebody sees nothing of it, with the nearest names of what he sees.
+        """
+        known = self.names(rights)
         if name in known:
             return RepositoryName(name)
         nearest = difflib.get_close_matches(name, known, n=3)

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.errors import Refused, Unavailable
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName, UserName
 from registry.domain.refs import RefUpdate, Signature
+from registry.domain.rights import EVERY_RIGHT
 from registry.ports.clock import Clock
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate import Gate
@@ -15,7 +16,7 @@ from registry.services.indexing import Indexing
 from registry.services.repositories import DEFAULT
 from registry.services.sample import SampleCommit, sample_commits
 
-SEEDER = Actor(UserName("promptuary"), "Promptuary", "promptuary@localhost", Scope.ADMIN)
+SEEDER = Actor(UserName("promptuary"), "Promptuary", "promptuary@localhost", EVERY_RIGHT)
 
 
 class Seeding:

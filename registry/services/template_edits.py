@@ -5,18 +5,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.compatibility import with_trailer
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFound
 from registry.domain.ids import CommitId, LabelName, RefName, RepositoryName, TemplateName
 from registry.domain.refs import Signature
 from registry.domain.request_keys import RequestKey
+from registry.domain.rights import Place
+from registry.domain.roles import Role
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import Repositories
-from registry.services.edit_plans import Plan, Told, WriteSource, check_names, make_plan, write_beforehand, write_source
+from registry.services.edit_plans import (
+    Plan,
+    Told,
+    WriteSource,
+    check_names,
+    make_plan,
+    names_of,
+    write_beforehand,
+    write_source,
+)
 from registry.services.removals import require_written
 from registry.services.repeats import Repeats
 from registry.services.states import States
@@ -161,7 +172,11 @@ class TemplateEdits:
         write: WriteSource = write_source,
         author: Signature | None = None,
     ) -> Landed:
-        actor.require(Scope.WRITE if author is None else Scope.ADMIN)
+        if author is not None:
+            actor.require(Role.ADMINISTRATOR, Place(repository))
+        for edit in edits:
+            for name in names_of(edit):
+                actor.require_template(Role.AUTHOR, repository, name)
         check_names(edits)
         ref = self._branch(repository, branch)
         default = self._git.default_branch(repository)

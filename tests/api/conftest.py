@@ -12,7 +12,7 @@ import pytest
 
 from api.app import create_app
 from registry.bootstrap import Registry
-from registry.domain.access import Scope
+from registry.domain.roles import Scope
 
 BASE = "/api/v1/repositories/default"
 
@@ -121,7 +121,7 @@ async def documented(app: Any, documents: list[Documented]) -> Documented:
 @pytest.fixture
 async def keys(stocked: Registry) -> dict[str, str]:
     """A key of each scope."""
-    return {scope.value: (await stocked.accounts.create_key(user="ada", scope=scope))[1] for scope in Scope}
+    return {scope.value: (await stocked.accounts.create_key(user="ada", scope=scope))[1] for scope in reversed(Scope)}
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from registry.bootstrap import Registry, open_registry
-from registry.domain.access import Scope
 from registry.domain.dependencies import Circuit
+from registry.domain.roles import Scope
 from registry.services import accounts
 from registry.settings import Settings
 from tests.api.conftest import BASE, running
@@ -48,7 +48,9 @@ async def opened(settings: Settings) -> AsyncIterator[Reader]:
     async with AsyncExitStack() as stack:
         registry = await stack.enter_async_context(open_registry(settings))
         await stock(registry)
-        keys = {scope.value: (await registry.accounts.create_key(user="ada", scope=scope))[1] for scope in Scope}
+        keys = {
+            scope.value: (await registry.accounts.create_key(user="ada", scope=scope))[1] for scope in reversed(Scope)
+        }
         app = create_app(registry)
         await stack.enter_async_context(running(app))
         client = httpx.AsyncClient(

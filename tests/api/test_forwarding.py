@@ -25,10 +25,11 @@ from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
 from registry.adapters.breakers import REST_SECONDS
 from registry.domain.access import Actor
-from registry.domain.access import Scope as KeyScope
 from registry.domain.dependencies import Circuit
 from registry.domain.errors import Unavailable
 from registry.domain.ids import UserName
+from registry.domain.rights import on_server
+from registry.domain.roles import Role
 from registry.ports.git import BornRepositories
 from registry.services.accounts import Accounts
 from registry.services.freshness import Freshness
@@ -61,7 +62,7 @@ class Anyone:
 
     async def authenticate(self, _secret: str) -> Actor:
         """The same writer for each."""
-        return Actor(user=UserName("ada"), name="Ada", email="ada@example.com", scope=KeyScope.WRITE)
+        return Actor(user=UserName("ada"), name="Ada", email="ada@example.com", rights=on_server(Role.AUTHOR))
 
 
 class Nowhere:

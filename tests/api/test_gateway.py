@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message
 
 from registry.bootstrap import Registry
-from registry.domain.access import Scope
+from registry.domain.roles import Scope
 
 PUBLIC = ["/livez", "/readyz", "/openapi.json", "/docs", "/docs/errors", "/schemas/prompt-v1.json"]
 PRIVATE = ["/api/v1/repositories", "/api/v1/repositories/default/search", "/nothing/here", "/api", "/metrics"]

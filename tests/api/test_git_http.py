@@ -23,14 +23,16 @@ import uvloop
 
 from api.git_http import GitHttp, GitLimits
 from registry.adapters.git import LocalRepositories
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
 from registry.domain.errors import Unauthenticated
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.refs import RefUpdate
+from registry.domain.rights import on_server
+from registry.domain.roles import Role
 
 NAME = RepositoryName("default")
-KEYS = {"key-write": Scope.WRITE, "key-read": Scope.READ}
+KEYS = {"key-write": on_server(Role.AUTHOR), "key-read": on_server(Role.READER)}
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ def test_push_clone_and_fetch(server: Server, alice: Client, tmp_path: Path) -> 
     bob("fetch", "-q")
     assert bob("rev-parse", "origin/main").stdout.strip() == new == tip(server)
     actor, updates = server.registry.gate.seen[-1]
-    assert (actor.user, actor.scope) == ("hannah", Scope.WRITE)
+    assert (actor.user, actor.rights) == ("hannah", KEYS["key-write"])
     assert [(u.ref, u.new) for u in updates] == [("refs/heads/main", new)]
     assert server.registry.reporting.pushes == [("refs/heads/main",)] * 2
     assert "한나 H <hannah@example.org>" in (server.path / "logs/refs/heads/main").read_text()
@@ -454,7 +456,7 @@ def test_who_may_do_what(server: Server, alice: Client, tmp_path: Path) -> None:
     reader = clone(server, tmp_path / "reader" / "work", key="key-read")
     reader.commit({"x": "x"})
     denied = reader("push", "origin", "main", check=False)
-    assert "This needs a key of scope write; yours has scope read" in denied.stderr
+    assert "This needs the role author at default; you are reader there" in denied.stderr
     assert "403" in denied.stderr
     path = "/git/default.git/git-receive-pack?service=git-upload-pack"  # the query decides nothing
     kind = {"Content-Type": "application/x-git-receive-pack-request", "Authorization": "Bearer key-read"}

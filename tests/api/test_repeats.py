@@ -154,7 +154,7 @@ async def test_another_request_under_the_key_is_refused(
 async def test_the_key_of_another_user_is_another_key(
     client: httpx.AsyncClient, stocked: Registry, app: Any, documented: Documented
 ) -> None:
-    from registry.domain.access import Scope
+    from registry.domain.roles import Scope
 
     assert (await WRITES["put a new one"](client)).status_code == 201
     _, secret = await stocked.accounts.create_key(user="bo", scope=Scope.WRITE)

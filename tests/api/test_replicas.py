@@ -18,7 +18,7 @@ from api import answer_cache
 from api.app import create_app
 from registry.adapters.redis.server import RedisServer
 from registry.bootstrap import Registry, open_registry
-from registry.domain.access import Scope
+from registry.domain.roles import Scope
 from registry.services import events as event_streams
 from registry.settings import Settings
 from tests.api.conftest import BASE, running

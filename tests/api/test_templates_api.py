@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from registry.bootstrap import Registry
+from registry.domain.rights import EVERY_RIGHT
 from tests.stock import FILES, TRIAGE, write_files
 
 YAML = {"Content-Type": "application/yaml"}
@@ -127,7 +128,7 @@ async def test_a_new_template_is_a_commit(client: httpx.AsyncClient, stocked: Re
     body = answer.json()
     assert (answer.status_code, body["created"], body["version"]) == (201, True, 1)
     assert body["etag"] == answer.headers["etag"]
-    with stocked.git.open(stocked.repositories.require("default")) as store:
+    with stocked.git.open(stocked.repositories.require("default", EVERY_RIGHT)) as store:
         commit = store.commit(body["commit"])
     assert (commit.author.name, commit.author.email) == ("ada", "ada@localhost")
     read = await client.get("/templates/notes/첫째")

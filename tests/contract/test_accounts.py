@@ -12,8 +12,10 @@ import pytest
 
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.engine import Database, Durability
-from registry.domain.access import ApiKey, Scope, User
+from registry.domain.access import ApiKey, Identified, User
 from registry.domain.errors import Conflict, NotFound
+from registry.domain.rights import NOTHING
+from registry.domain.roles import Scope
 from registry.ports.accounts import Keys, Users
 
 KIM = User("kim", "Kim Minji", "kim@example.com")
@@ -53,7 +55,7 @@ async def test_a_key_is_found_by_its_hash_with_its_user(accounts: Accounts) -> N
     await accounts.users.put(KIM)
     expires = (NOW + timedelta(days=1)).astimezone(timezone(timedelta(hours=9)))
     await accounts.keys.add(replace(KEY, expires_at=expires))
-    assert await accounts.keys.find(KEY.hash) == (replace(KEY, expires_at=expires), KIM)
+    assert await accounts.keys.find(KEY.hash) == (replace(KEY, expires_at=expires), Identified(KIM, NOTHING))
     assert await accounts.keys.find("bb" * 32) is None
 
 
@@ -96,7 +98,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.engine import Database
-from registry.domain.access import ApiKey, Scope, User
+from registry.domain.access import ApiKey, User
+from registry.domain.roles import Scope
 
 async def main():
     where = sys.argv[1]

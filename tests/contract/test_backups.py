@@ -17,14 +17,17 @@ from registry.adapters.git.repositories import LocalRepositories
 from registry.adapters.sql import kept_records, kept_tables
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.engine import Database, Deadline
+from registry.adapters.sql.grants import SqlGrants, SqlGroups
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.disk import open_blob_store
-from registry.domain.access import ApiKey, Scope, User
+from registry.domain.access import ApiKey, Grant, Identified, User
 from registry.domain.backups import KeptRecord, PinnedRepository, RecordKind, read_record, write_record
 from registry.domain.errors import BadRequest, NotFound, RepositoryNotFound, Unavailable
-from registry.domain.ids import RefName, RepositoryName, UserName
+from registry.domain.ids import GroupName, RefName, RepositoryName, UserName
 from registry.domain.reads import ReadsBy, ReadState
+from registry.domain.rights import SERVER, Place, on_server
+from registry.domain.roles import Role, Scope
 from registry.ports.backups import BlobStore
 from tests.buckets import Bucket, s3_server
 from tests.running import commit, git, run_git, text_template
@@ -254,6 +257,12 @@ async def fill(database: Database) -> None:
     users, keys, reads = SqlUsers(database), SqlKeys(database), SqlReadLedger(database)
     for name in ("zoe", "ada"):
         await users.put(User(UserName(name), f"{name} 박", f"{name}@example.com"))
+    groups, grants = SqlGroups(database), SqlGrants(database)
+    await groups.put(GroupName("team"), "팀")
+    await groups.set_members(GroupName("team"), [UserName("ada")], "here")
+    await grants.add(Grant("g1", Role.ADMINISTRATOR, SERVER, MADE, UserName("zoe"), user=UserName("zoe")))
+    support = Place(NAME, "고객/support")
+    await grants.add(Grant("g2", Role.AUTHOR, support, MADE, UserName("zoe"), group=GroupName("team")))
     await keys.add(ApiKey("k1", UserName("ada"), Scope.WRITE, "a" * 64, MADE, None, None, 'it\'s "quoted"\n둘'))
     await keys.add(ApiKey("k2", UserName("zoe"), Scope.ADMIN, "b" * 64, MADE, MADE, MADE, ""))
     await reads.add(date(2026, 3, 6), {(ReadState("default", "고객지원/환불", 2, "production"), "k1"): 5})
@@ -272,10 +281,13 @@ async def test_records_come_back_equal_in_either_database(database: Database, mi
     records = await copied(database)
     assert [record.kind for record in records] == [
         *[RecordKind.USER] * 2,
+        RecordKind.GROUP,
+        RecordKind.MEMBER,
+        *[RecordKind.GRANT] * 2,
         *[RecordKind.KEY] * 2,
         *[RecordKind.READ_COUNT] * 2,
     ]
-    assert await SqlKeptRecords(database).count() == 6
+    assert await SqlKeptRecords(database).count() == 10
     path = tmp_path / "second.db"
     path.write_bytes(migrated.read_bytes())
     second = await Database.open(path)
@@ -283,6 +295,8 @@ async def test_records_come_back_equal_in_either_database(database: Database, mi
         await SqlKeptRecords(second).load(read_record(write_record(record)) for record in records)
         assert await copied(second) == records
         assert await SqlKeys(second).list_keys() == await SqlKeys(database).list_keys()
+        assert await SqlGrants(second).list_grants() == await SqlGrants(database).list_grants()
+        assert await SqlGroups(second).list_groups() == await SqlGroups(database).list_groups()
         first = await SqlUsers(second).first()
         assert first is not None
         assert first.user == "zoe", "the administrator is who was made first"
@@ -307,8 +321,21 @@ async def test_records_take_the_place_of_what_there_is_or_nothing_does(database:
         with pytest.raises(BadRequest):
             await kept.load([*before, wrong])
         assert await copied(database) == before
-    await kept.load(before[:1])
-    assert await copied(database) == before[:1]
+    without_keys = [record for record in before if record.kind is not RecordKind.KEY]
+    await kept.load(without_keys)
+    assert await copied(database) == without_keys
+
+
+async def test_an_archive_of_before_roles_gives_what_the_keys_allowed(database: Database) -> None:
+    user = KeptRecord(RecordKind.USER, {"user": "ada", "name": "Ada", "email": "ada@example.com"})
+    key = {"user": "ada", "created_at": 1, "expires_at": None, "revoked_at": None, "note": ""}
+    keys = [
+        KeptRecord(RecordKind.KEY, {**key, "id": scope, "scope": scope, "hash": scope}) for scope in ("write", "read")
+    ]
+    await SqlKeptRecords(database).load([user, *keys])
+    ada = await SqlGrants(database).identify(UserName("ada"))
+    assert ada == Identified(User(UserName("ada"), "Ada", "ada@example.com"), on_server(Role.AUTHOR))
+    assert {each.places for each in await SqlKeys(database).list_keys()} == {(SERVER,)}
 
 
 async def test_what_is_read_again_because_a_connection_was_lost_is_given_once(

@@ -25,6 +25,7 @@ from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.domain.errors import Unavailable
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.reads import ReadCount, ReadsBy
+from registry.domain.rights import EVERY_RIGHT, SERVER
 from tests.databases import address_of, fetch_sql, own_database, run_sql
 
 metadata = kept_tables.users.metadata
@@ -32,7 +33,7 @@ metadata = kept_tables.users.metadata
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ("template_names", "search_text_", "search_heading_")
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0008"]
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
@@ -200,7 +201,8 @@ async def test_what_an_earlier_release_wrote_is_there_after_the_upgrade(
 async def _assert_keys_kept(database: Database) -> None:
     found = await SqlKeys(database).find("aa")
     assert found is not None
-    assert (found[0].id, found[0].note, found[1].name) == ("k1", "ci", "김")
+    assert (found[0].id, found[0].note, found[0].places, found[1].user.name) == ("k1", "ci", (SERVER,), "김")
+    assert found[1].rights == EVERY_RIGHT, "as the widest of the keys allowed"
     ends = {key.id: (key.revoked_at, key.expires_at) for key in await SqlKeys(database).list_keys()}
     revoked, expires = (datetime.fromtimestamp(seconds, UTC) for seconds in (2, 3))
     assert ends == {"k1": (None, None), "k2": (revoked, None), "k3": (None, expires)}

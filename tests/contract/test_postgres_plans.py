@@ -66,7 +66,7 @@ async def _read_many_at_once(database: Database) -> None:
 
 QUERIES = test_query_plans.QUERIES | {"read many by label at once": _read_many_at_once}
 del QUERIES["count what waits"]  # it looks at all of it, whichever way is the shorter one just then
-SMALL = {"repositories", "builds", "search_indexes", "search_counts", "users", "keys"}
+SMALL = {"repositories", "builds", "search_indexes", "search_counts", "users", "keys", "grants", "group_members"}
 """What may be walked: a row a repository, a line a facet value, a few accounts."""
 WALKED = {
     "search words in old texts too": {"templates", "versions", "bodies"},

@@ -18,14 +18,16 @@ from hooks.local import post_receive, pre_receive, system_actor
 from hooks.protocol import LINE_BYTES, Request, clean_line, is_complete, parse_request, pieces
 from hooks.server_side import Push, serve_push
 from registry.adapters.git import LocalRepositories
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Place
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName, UserName
 from registry.domain.refs import RefUpdate
+from registry.domain.rights import on_server
+from registry.domain.roles import Role
 
 NAME = RepositoryName("default")
-ACTOR = Actor(UserName("hannah"), "한나", "hannah@example.org", Scope.WRITE)
+ACTOR = Actor(UserName("hannah"), "한나", "hannah@example.org", on_server(Role.AUTHOR))
 OLD, NEW = CommitId("1" * 40), CommitId("2" * 40)
 STDIN = f"{OLD} {NEW} refs/heads/main\n".encode()
 UPDATE = RefUpdate(RefName("refs/heads/main"), OLD, NEW)
@@ -376,7 +378,7 @@ async def test_the_gate_in_process(repository: Path) -> None:
     assert await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append) == 0
     actor, updates, _ = gate.asked[0]
     assert (actor, updates, lines) == (system_actor(), (UPDATE,), [])
-    assert actor.scope is Scope.WRITE
+    assert actor.rights == on_server(Role.AUTHOR)
     gate = FixedGate(Verdict(accepted=False, diagnostics=(FOUND,)))
     assert await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append) == 1
     assert lines == [str(FOUND), "promptuary: the push was refused, nothing was changed"]

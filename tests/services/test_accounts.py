@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from registry.bootstrap import Registry
-from registry.domain.access import ApiKey, Scope, User
+from registry.domain.access import ApiKey, User
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
+from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Keys
 from registry.services import accounts
 
@@ -156,10 +157,10 @@ async def test_without_sql_a_key_that_was_looked_up_reads_and_does_no_more(
     switched.away = True
     remembered = await registry.accounts.authenticate(secret)
     assert remembered == replace(known, remembered=True)
-    remembered.require(Scope.READ)
-    for scope in (Scope.WRITE, Scope.ADMIN):
+    remembered.require(Role.READER)
+    for role in (Role.AUTHOR, Role.ADMINISTRATOR):
         with pytest.raises(Unavailable, match="reads go on"):
-            remembered.require(scope)
+            remembered.require(role)
     switched.away = False
     assert await registry.accounts.authenticate(secret) == known
 

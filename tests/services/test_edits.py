@@ -227,7 +227,10 @@ async def test_roll_back_needs_no_review(registry: Registry, pusher: Pusher) -> 
 async def test_a_reader_cannot_write(registry: Registry) -> None:
     from dataclasses import replace
 
-    from registry.domain.access import Scope
+    from registry.domain.rights import on_server
+    from registry.domain.roles import Role
 
-    with pytest.raises(Denied, match="scope write"):
-        await registry.edits.put(REPOSITORY, "x", HELLO, actor=replace(AUTHOR, scope=Scope.READ), if_none_match="*")
+    with pytest.raises(Denied, match="role author"):
+        await registry.edits.put(
+            REPOSITORY, "x", HELLO, actor=replace(AUTHOR, rights=on_server(Role.READER)), if_none_match="*"
+        )

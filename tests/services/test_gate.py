@@ -7,10 +7,12 @@ import time
 
 import pytest
 
-from registry.domain.access import Actor, Scope
+from registry.domain.access import Actor
 from registry.domain.diagnostics import Severity
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, TemplateName, UserName
 from registry.domain.refs import RefUpdate
+from registry.domain.rights import on_server
+from registry.domain.roles import Role
 from registry.services import gate_files
 from registry.services.tree_changes import in_thread
 from tests.pushing import ADMIN, AUTHOR, MAIN, Pusher, rules, text_template
@@ -362,7 +364,7 @@ async def test_a_render_bomb_in_a_test_is_told_as_render_limit(pusher: Pusher) -
 
 
 async def test_a_reader_cannot_push(pusher: Pusher) -> None:
-    reader = Actor(UserName("r"), "Reader", "r@example.com", Scope.READ)
+    reader = Actor(UserName("r"), "Reader", "r@example.com", on_server(Role.READER))
     verdict = await pusher.push({"README.md": "x"}, actor=reader)
     assert rules(verdict) == ["push-not-allowed"]
 

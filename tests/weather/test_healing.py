@@ -15,10 +15,10 @@ import redis.asyncio
 from indexer import follow
 from registry.background import running
 from registry.bootstrap import Registry, open_registry
-from registry.domain.access import Scope
 from registry.domain.catalogue import PROJECTION_SCHEMA
 from registry.domain.errors import Unauthenticated, Unavailable
 from registry.domain.ids import CommitId
+from registry.domain.roles import Scope
 from registry.domain.search import Query
 from registry.domain.selectors import Selector
 from registry.services import snapshots

@@ -1,28 +1,31 @@
 """Users and API keys (``registry.ports.accounts``): what no other place holds, so every write waits for the disk."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from registry.adapters.sql.engine import Database, Deadline, Durability
+from registry.adapters.sql.grants import USER_COLUMNS, rights_of, user_of, with_rights
 from registry.adapters.sql.kept_tables import keys, users
 from registry.adapters.sql.statements import insert_new, write_rows
-from registry.adapters.sql.values import to_micros, to_time
-from registry.domain.access import ApiKey, Scope, User
+from registry.adapters.sql.values import from_json, to_json, to_micros, to_time
+from registry.domain.access import ApiKey, Identified, User
 from registry.domain.errors import Conflict, NotFound
-from registry.domain.ids import UserName
+from registry.domain.ids import RepositoryName, UserName
+from registry.domain.rights import SERVER, Place
+from registry.domain.roles import Scope
 
-_FIND_USER = select(users).where(users.c.user == bindparam("wanted"))
-_FIRST_USER = select(users).order_by(users.c.id).limit(1)
-_KEYS = select(keys, users.c.user, users.c.name, users.c.email).join(users, users.c.id == keys.c.user_id)
-_FIND_KEY = _KEYS.where(keys.c.hash == bindparam("secret_hash"))
+_USERS: Select[Any] = select(users.c.id, *USER_COLUMNS)
+_FIND_USER = _USERS.where(users.c.user == bindparam("wanted"))
+_FIRST_USER = _USERS.order_by(users.c.id).limit(1)
+_KEYS = select(keys, users.c.user).join(users, users.c.id == keys.c.user_id)
+_FIND_KEY = with_rights(
+    tuple(keys.columns), keys.join(users, keys.c.user_id == users.c.id), keys.c.hash == bindparam("secret_hash")
+)
 _ADD_USER, _ADD_KEY = insert_new(users), insert_new(keys)
 _NEWEST = _KEYS.order_by(keys.c.created_at.desc(), keys.c.id)
-
-
-def _user_of(row: Row[Any]) -> User:
-    return User(user=row.user, name=row.name, email=row.email)
 
 
 def _key_of(row: Row[Any]) -> ApiKey:
@@ -35,7 +38,18 @@ def _key_of(row: Row[Any]) -> ApiKey:
         expires_at=to_time(row.expires_at) if row.expires_at is not None else None,
         revoked_at=to_time(row.revoked_at) if row.revoked_at is not None else None,
         note=row.note,
+        places=_from_places(row.places),
     )
+
+
+def _to_places(places: Sequence[Place]) -> str | None:
+    """Pairs of repository and folder as JSON; null for the server."""
+    return None if SERVER in places else to_json([[place.repository, place.folder] for place in places])
+
+
+def _from_places(text: str | None) -> tuple[Place, ...]:
+    pairs = from_json(text)
+    return (SERVER,) if pairs is None else tuple(Place(RepositoryName(name), folder) for name, folder in pairs)
 
 
 class SqlUsers:
@@ -49,7 +63,7 @@ class SqlUsers:
 
         def read(connection: Connection) -> User | None:
             row = connection.execute(_FIND_USER, {"wanted": user}).one_or_none()
-            return _user_of(row) if row is not None else None
+            return user_of(row) if row is not None else None
 
         return await self._database.read(read)
 
@@ -58,13 +72,23 @@ class SqlUsers:
 
         def read(connection: Connection) -> User | None:
             row = connection.execute(_FIRST_USER).one_or_none()
-            return _user_of(row) if row is not None else None
+            return user_of(row) if row is not None else None
 
         return await self._database.read(read)
 
+    async def list_users(self) -> list[User]:
+        """All users, by name."""
+        statement = _USERS.order_by(users.c.user)
+        return await self._database.read(lambda connection: [user_of(row) for row in connection.execute(statement)])
+
     async def put(self, user: User) -> None:
         """Adds or changes a user, durably."""
-        new = {"name": user.name, "email": user.email}
+        new = {
+            "name": user.name,
+            "email": user.email,
+            "is_service": user.is_service,
+            "disabled_at": to_micros(user.disabled_at) if user.disabled_at is not None else None,
+        }
 
         def write(connection: Connection) -> None:
             # Two processes may add the same one: then one of the inserts does nothing, and both update.
@@ -90,6 +114,7 @@ class SqlKeys:
             "expires_at": to_micros(key.expires_at) if key.expires_at is not None else None,
             "revoked_at": to_micros(key.revoked_at) if key.revoked_at is not None else None,
             "note": key.note,
+            "places": _to_places(key.places),
         }
 
         def write(connection: Connection) -> None:
@@ -101,10 +126,10 @@ class SqlKeys:
 
         await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
-    async def find(self, secret_hash: str) -> tuple[ApiKey, User] | None:
-        """The key with that hash and its user; expired and revoked ones too, which the caller judges."""
+    async def find(self, secret_hash: str) -> tuple[ApiKey, Identified] | None:
+        """The key with that hash and its user with all rights; expired and revoked ones too: the caller judges."""
         rows = await self._database.fetch(_FIND_KEY, {"secret_hash": secret_hash})
-        return (_key_of(rows[0]), _user_of(rows[0])) if rows else None
+        return (_key_of(rows[0]), Identified(user_of(rows[0]), rights_of(rows))) if rows else None
 
     async def list_keys(self, user: UserName | None = None) -> list[ApiKey]:
         """All keys, or one user's, newest first."""

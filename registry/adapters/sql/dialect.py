@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    CompoundSelect,
     Connection,
+    Select,
     Table,
     TableValuedAlias,
     bindparam,
@@ -29,6 +31,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from registry.adapters.sql.column_types import ID, WORDS, ListOf
 from registry.adapters.sql.statements import write_rows
 from registry.domain.korean import jamo
+
+Reading = Select[Any] | CompoundSelect[Any]
+"""A statement that reads."""
 
 NAMES_TABLE = "template_names"
 """The full text of names in jamo, by the ids of ``templates`` (``rowid``): FTS5, or a table with a trigram index."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, true
 from sqlalchemy.pool import Pool, QueuePool
 
+from registry.adapters.sql.dialect import Reading
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
@@ -118,7 +119,7 @@ class Database(ABC):
     async def read(self, work: Callable[[Connection], T], *, deadline: Deadline = Deadline.REQUEST) -> T:
         """What ``work`` answers on one consistent state. Cancelling stops the query. Raises Unavailable."""
 
-    async def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    async def fetch(self, statement: Reading, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """The rows of one statement, for a request, with their columns by place and by name. Raises Unavailable.
 
         For the hot reads: PostgreSQL's driver is asked for them without anything in between.

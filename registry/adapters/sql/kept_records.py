@@ -1,5 +1,7 @@
 """What the database has that Git cannot give back, as records (``registry.ports.backups.KeptRecords``)."""
 
+import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -7,30 +9,43 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, delete, func, select
 
 from registry.adapters.sql.engine import Database, Deadline, Durability
-from registry.adapters.sql.kept_tables import keys, read_counts, users
+from registry.adapters.sql.kept_tables import grants, group_members, groups, keys, read_counts, users
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.domain.backups import KeptRecord, RecordKind
 from registry.domain.errors import BadRequest
+from registry.domain.roles import Scope
 
 AT_ONCE = 1000
 
 _TABLES: Mapping[RecordKind, Table] = {
     RecordKind.USER: users,
+    RecordKind.GROUP: groups,
+    RecordKind.MEMBER: group_members,
+    RecordKind.GRANT: grants,
     RecordKind.KEY: keys,
     RecordKind.READ_COUNT: read_counts,
 }
 """In the order in which they can be written."""
 
 _COLUMNS: Mapping[RecordKind, tuple[Column[Any], ...]] = {
-    RecordKind.USER: (users.c.user, users.c.name, users.c.email),
+    RecordKind.USER: tuple(column for column in users.columns if column.name != "id"),
+    RecordKind.GROUP: tuple(groups.columns),
+    RecordKind.MEMBER: tuple(group_members.columns),
+    RecordKind.GRANT: tuple(grants.columns),
     RecordKind.KEY: (users.c.user, *(column for column in keys.columns if column.name != "user_id")),
     RecordKind.READ_COUNT: tuple(read_counts.columns),
 }
 """A key's user is told by name: numbers are the database's own affair."""
 
+_ADDED: Mapping[RecordKind, Mapping[str, Any]] = {
+    RecordKind.USER: {"is_service": False, "disabled_at": None},
+    RecordKind.KEY: {"places": None},
+}
+"""What records of before roles lack."""
+
 
 class SqlKeptRecords:
-    """Users, keys and counts of reads."""
+    """Users with their groups, roles and keys, and counts of reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -53,6 +68,8 @@ class SqlKeptRecords:
     async def load(self, records: Iterable[KeptRecord]) -> None:
         """Takes them in the place of those that there are, in one transaction. Raises Unavailable, BadRequest."""
         loaded = list(records)
+        if not any(record.kind is RecordKind.GRANT for record in loaded):
+            loaded += granted_by_scopes(loaded)
 
         def write(connection: Connection) -> None:
             for table in reversed(list(_TABLES.values())):
@@ -74,6 +91,24 @@ class SqlKeptRecords:
         return await self._database.read(read, deadline=Deadline.BATCH)
 
 
+def granted_by_scopes(records: Iterable[KeptRecord]) -> list[KeptRecord]:
+    """The grants of an archive from before roles: the widest scope of a user's keys said what he may do."""
+    now = int(time.time() * 1_000_000)
+    scopes: dict[str, Scope] = {}
+    for record in records:
+        if record.kind is RecordKind.KEY:
+            user, scope = str(record.values["user"]), Scope(str(record.values["scope"]))
+            scopes[user] = max(scope, scopes.get(user, scope), key=lambda each: each.ceiling.rank)
+    grant = {"group": None, "repository": "", "folder": "", "made_at": now}
+    return [
+        KeptRecord(
+            RecordKind.GRANT,
+            {"id": secrets.token_hex(6), "user": user, "role": scope.ceiling.value, "made_by": user, **grant},
+        )
+        for user, scope in scopes.items()
+    ]
+
+
 def _order(kind: RecordKind) -> list[Column[Any]]:
     """Users in the order in which they were made: the first of them is the administrator."""
     return [users.c.id] if kind is RecordKind.USER else list(_TABLES[kind].primary_key)
@@ -85,6 +120,7 @@ def _numbers(connection: Connection) -> dict[str, int]:
 
 def _row(kind: RecordKind, values: dict[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
     """A record as a row. Raises BadRequest for one that does not fit."""
+    values = {**_ADDED.get(kind, {}), **values}
     expected = {column.name for column in _COLUMNS[kind]}
     if set(values) != expected:
         raise BadRequest(f"The archive's records of the kind {kind} have other fields than this version knows.")

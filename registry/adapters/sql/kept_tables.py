@@ -1,6 +1,17 @@
 """The tables of what Git cannot give back: accounts, and counts of reads."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    false,
+)
 
 from registry.adapters.sql.column_types import WORDS
 from registry.adapters.sql.tables import metadata
@@ -12,8 +23,43 @@ users = Table(
     Column("user", WORDS, nullable=False, unique=True),
     Column("name", WORDS, nullable=False),
     Column("email", WORDS, nullable=False),
+    Column("is_service", Boolean, nullable=False, server_default=false()),
+    Column("disabled_at", BigInteger),
     sqlite_autoincrement=True,
 )
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("group", WORDS, primary_key=True),
+    Column("name", WORDS, nullable=False),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group", ForeignKey("groups.group", ondelete="CASCADE"), nullable=False),
+    Column("user", ForeignKey("users.user", ondelete="CASCADE"), nullable=False, index=True),
+    Column("source", WORDS, nullable=False),
+    PrimaryKeyConstraint("group", "user", "source"),
+)
+"""``source`` is who says so: nobody but ourselves, or the identity provider at the last sign-in."""
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", WORDS, primary_key=True),
+    Column("user", ForeignKey("users.user", ondelete="CASCADE"), index=True),
+    Column("group", ForeignKey("groups.group", ondelete="CASCADE"), index=True),
+    Column("role", WORDS, nullable=False),
+    Column("repository", WORDS, nullable=False),
+    Column("folder", WORDS, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("made_by", WORDS, nullable=False),
+    UniqueConstraint("user", "role", "repository", "folder"),
+    UniqueConstraint("group", "role", "repository", "folder"),
+)
+"""To a user or to a group. Without a repository: on the whole server."""
 
 keys = Table(
     "keys",
@@ -26,7 +72,9 @@ keys = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("note", WORDS, nullable=False),
+    Column("places", WORDS),
 )
+"""``places``: pairs of repository and folder as JSON, to which a key is limited."""
 
 read_counts = Table(
     "read_counts",

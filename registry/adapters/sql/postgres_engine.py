@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Row, Select, event
+from sqlalchemy import Connection, Row, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry.adapters.breakers import Breaker
+from registry.adapters.sql.dialect import Reading
 from registry.adapters.sql.engine import (
     REQUEST_SECONDS,
     Database,
@@ -135,7 +136,7 @@ class PostgresDatabase(Database):
         await self._read_loop.close()
         await self._write_loop.close()
 
-    async def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    async def fetch(self, statement: Reading, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """The rows of one statement, for a request: a statement by itself is a transaction and sees one state."""
         if self._closed:
             raise closed()

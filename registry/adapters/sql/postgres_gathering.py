@@ -11,14 +11,14 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from registry.adapters.sql.dialect import Reading
 from registry.adapters.sql.engine import NamedStatement
 from registry.adapters.sql.postgres_errors import server_errors
 
 Rows = Sequence[Any]
-Fetch = Callable[[Select[Any], Mapping[str, Any]], Awaitable[Rows]]
+Fetch = Callable[[Reading, Mapping[str, Any]], Awaitable[Rows]]
 
 _LANES = 2
 """How many statements of a kind are on their way at most."""

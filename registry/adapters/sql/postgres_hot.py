@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from registry.adapters.sql.dialect import Reading
 from registry.adapters.sql.postgres_errors import is_lost
 from registry.domain.dependencies import PoolUse
 
@@ -39,7 +39,7 @@ class HotConnections:
         self._turns = asyncio.Semaphore(size)
         self._idle: list[Any] = []
 
-    async def fetch(self, statement: Select[Any], values: Mapping[str, Any], seconds: float) -> Any:
+    async def fetch(self, statement: Reading, values: Mapping[str, Any], seconds: float) -> Any:
         """The rows; asked for once more where a kept connection turned out to be dead. Raises the driver's errors."""
         sql, given = prepared(statement, values)
         waiting = True
@@ -89,14 +89,14 @@ class HotConnections:
             await self._idle.pop().close()
 
 
-def prepared(statement: Select[Any], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+def prepared(statement: Reading, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The SQL of a statement of the program, and what is given to it, in order. Raises KeyError for what is missing."""
     sql, names, fixed = _compiled(statement)
     return sql, [values[name] if name in values else fixed[name] for name in names]
 
 
 @lru_cache(maxsize=_STATEMENTS)
-def _compiled(statement: Select[Any]) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+def _compiled(statement: Reading) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
     """The SQL, the names of the parameters in order, and the values that the statement has itself."""
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     own = {name: value for name, value in compiled.params.items() if value is not None}

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, or_, true
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, true
 
-from registry.adapters.sql.dialect import tell
+from registry.adapters.sql.dialect import Reading, tell
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import PromptuaryError
@@ -77,7 +77,7 @@ class ShardedDatabase(Database):
         """Reads in the main database."""
         return await self._main.read(work, deadline=deadline)
 
-    async def fetch(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    async def fetch(self, statement: Reading, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """Reads in the main database."""
         return await self._main.fetch(statement, values)
 

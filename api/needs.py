@@ -1,0 +1,118 @@
+"""What each route asks of its caller: a role, and where. The table in docs/permissions.md is made from these."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from fastapi import Depends
+
+from api.dependencies import Caller, Name, ReadName, Repository
+from registry.domain.access import Actor
+from registry.domain.rights import Place
+from registry.domain.roles import Role
+
+C = TypeVar("C", bound=Callable[..., Awaitable[Actor]])
+
+
+class Reach(StrEnum):
+    """Where the role has to hold."""
+
+    SERVER = "on the server"
+    REPOSITORY = "in the whole repository"
+    FOLDER = "in the template's folder"
+    SOMEWHERE = "in a folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A role, and where."""
+
+    role: Role
+    reach: Reach
+
+
+def need_of(call: object) -> Need | None:
+    """What a dependency asks for; None where it asks for nothing."""
+    found = getattr(call, "need", None)
+    return found if isinstance(found, Need) else None
+
+
+def _declared(role: Role, reach: Reach) -> Callable[[C], C]:
+    def declare(check: C) -> C:
+        check.need = Need(role, reach)  # type: ignore[attr-defined]  # a function's own attribute
+        return check
+
+    return declare
+
+
+def on_server(role: Role) -> Callable[..., Awaitable[Actor]]:
+    """A dependency: the caller, who has the role on the server. Raises Denied."""
+
+    @_declared(role, Reach.SERVER)
+    async def check(caller: Caller) -> Actor:
+        caller.require(role)
+        return caller
+
+    return check
+
+
+def in_repository(role: Role) -> Callable[..., Awaitable[Actor]]:
+    """A dependency: the caller, who has the role in all of the repository. Raises RepositoryNotFound, Denied."""
+
+    @_declared(role, Reach.REPOSITORY)
+    async def check(caller: Caller, repository: Repository) -> Actor:
+        caller.require(role, Place(repository))
+        return caller
+
+    return check
+
+
+def somewhere(role: Role) -> Callable[..., Awaitable[Actor]]:
+    """A dependency: the caller, who has the role in some folder; what it is done to is looked at later.
+
+    Raises RepositoryNotFound, Denied.
+    """
+
+    @_declared(role, Reach.SOMEWHERE)
+    async def check(caller: Caller, repository: Repository) -> Actor:
+        caller.require_somewhere(role, repository)
+        return caller
+
+    return check
+
+
+def in_folder(role: Role) -> Callable[..., Awaitable[Actor]]:
+    """A dependency: the caller, who has the role where the template is.
+
+    Raises RepositoryNotFound, TemplateNotFound where it is not seen, Denied.
+    """
+
+    @_declared(role, Reach.FOLDER)
+    async def check(caller: Caller, repository: Repository, name: Name) -> Actor:
+        caller.require_template(role, repository, name)
+        return caller
+
+    return check
+
+
+@_declared(Role.READER, Reach.FOLDER)
+async def reading(caller: Caller, repository: Repository, name: ReadName) -> Actor:
+    """The same for a reader, who may know a template by its name before an import."""
+    caller.require_template(Role.READER, repository, name)
+    return caller
+
+
+ServerReader = Annotated[Actor, Depends(on_server(Role.READER))]
+RepositoryReader = Annotated[Actor, Depends(in_repository(Role.READER))]
+RepositoryAuthor = Annotated[Actor, Depends(in_repository(Role.AUTHOR))]
+FolderReader = Annotated[Actor, Depends(in_folder(Role.READER))]
+FolderAuthor = Annotated[Actor, Depends(in_folder(Role.AUTHOR))]
+TemplateReader = Annotated[Actor, Depends(reading)]
+Reader = Annotated[Actor, Depends(somewhere(Role.READER))]
+Author = Annotated[Actor, Depends(somewhere(Role.AUTHOR))]
+
+REPOSITORY_READER = Depends(in_repository(Role.READER))
+FOLDER_READER = Depends(in_folder(Role.READER))
+TEMPLATE_READER = Depends(reading)
+READER = Depends(somewhere(Role.READER))

@@ -1,0 +1,66 @@
+"""Whether somebody may change what a branch's move changes: each file where it lies, the rules by maintainers alone."""
+
+from collections.abc import Iterable
+
+from registry.domain.branches import branch_name
+from registry.domain.diagnostics import Diagnostic
+from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.labels import label_of_path
+from registry.domain.names import folder_of, template_name
+from registry.domain.rights import Place
+from registry.domain.roles import Role
+from registry.services.gate_move import Move
+from registry.services.tree_changes import OWNERS_PATH, RULES_PATH
+
+RULE = "change-not-allowed"
+
+_OF_MAINTAINERS = frozenset({RULES_PATH, OWNERS_PATH})
+"""Who could change these could let himself do everything else."""
+
+
+def check_default_rights(move: Move, paths: Iterable[str]) -> list[Diagnostic]:
+    """One finding for each path that the pusher may not change on the default branch."""
+    found = []
+    for path in sorted(set(paths)):
+        needed = Role.MAINTAINER if path in _OF_MAINTAINERS else Role.AUTHOR
+        place = place_of_path(move.repository, path)
+        role = move.actor.rights.role_at(place)
+        if role is None or not role.includes(needed):
+            found.append(_missing(path, needed, place, role))
+        elif not move.rollback and not move.rules.may_push(branch_name(move.update.ref), role):
+            message = (
+                f"The branch takes changes there from nobody who is {role} at {place} "
+                f"(branches.{branch_name(move.update.ref)}.push in .registry.yaml)."
+            )
+            found.append(Diagnostic(RULE, message, path))
+    return found
+
+
+def check_draft_rights(move: Move, paths: Iterable[str], default: CommitId | None) -> list[Diagnostic]:
+    """The same of new commits on another branch.
+
+    ``default`` is where it parted from the default branch: what it has as it is there may have been merged from there.
+    """
+    found = []
+    for path in sorted(set(paths)):
+        place = place_of_path(move.repository, path)
+        role = move.actor.rights.role_at(place)
+        if role is not None and role.includes(Role.AUTHOR):
+            continue
+        if default is None or move.store.entry(move.update.new, path) != move.store.entry(default, path):
+            found.append(_missing(path, Role.AUTHOR, place, role))
+    return found
+
+
+def place_of_path(repository: RepositoryName, path: str) -> Place:
+    """Where a file counts: a template's or label file's folder, for all other files the whole repository."""
+    name = template_name(path)
+    if name is not None:
+        return Place(repository, folder_of(name))
+    label = label_of_path(path)
+    return Place(repository, label[1] if label is not None else "")
+
+
+def _missing(path: str, needed: Role, place: Place, role: Role | None) -> Diagnostic:
+    mine = f"you are {role} there" if role is not None else "you have no role there"
+    return Diagnostic(RULE, f"Changing it needs the role {needed} at {place}; {mine}.", path)

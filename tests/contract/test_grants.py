@@ -1,0 +1,144 @@
+"""What every store of groups and grants promises."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+
+from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.engine import Database
+from registry.adapters.sql.grants import SqlGrants, SqlGroups
+from registry.domain.access import ApiKey, Grant, Group, Identified, User
+from registry.domain.errors import NotFound
+from registry.domain.rights import NOTHING, SERVER, Place, Rights, on_server
+from registry.domain.roles import Role, Scope
+from registry.ports.accounts import Grants, Groups, Keys, Users
+
+NOW = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
+KIM, LEE = User("kim", "김민지", "kim@example.com"), User("lee", "Lee", "lee@example.com", is_service=True)
+SUPPORT = Place("default", "고객지원/환불")
+GRANT = Grant("g1", Role.AUTHOR, SUPPORT, NOW, "lee", user="kim")
+
+
+class Stores(NamedTuple):
+    users: Users
+    groups: Groups
+    grants: Grants
+    keys: Keys
+
+
+@pytest.fixture
+async def stores(database: Database) -> Stores:
+    found = Stores(SqlUsers(database), SqlGroups(database), SqlGrants(database), SqlKeys(database))
+    for user in (LEE, KIM):
+        await found.users.put(user)
+    return found
+
+
+async def rights(stores: Stores, user: str = "kim") -> Rights:
+    found = await stores.grants.identify(user)
+    assert found is not None
+    return found.rights
+
+
+async def test_who_was_granted_nothing_has_no_rights_and_who_is_not_there_is_nobody(stores: Stores) -> None:
+    assert await stores.grants.identify("kim") == Identified(KIM, NOTHING)
+    assert await stores.grants.identify("lee") == Identified(LEE, NOTHING)
+    assert await stores.grants.identify("nobody") is None
+
+
+async def test_rights_are_those_of_the_user_and_of_all_groups(stores: Stores) -> None:
+    await stores.grants.add(GRANT)
+    await stores.groups.put("writers", "Writers")
+    await stores.groups.put("all", "모두")
+    await stores.groups.set_members("writers", ["kim", "lee"], "here")
+    await stores.groups.set_members("all", ["kim"], "here")
+    await stores.grants.add(replace(GRANT, id="g2", user=None, group="writers", place=Place("other")))
+    await stores.grants.add(replace(GRANT, id="g3", user=None, group="all", place=SERVER, role=Role.READER))
+    everything = [(SUPPORT, Role.AUTHOR), (Place("other"), Role.AUTHOR), (SERVER, Role.READER)]
+    assert await rights(stores) == Rights.of(everything)
+    assert await rights(stores, "lee") == Rights.of([(Place("other"), Role.AUTHOR)])
+    await stores.keys.add(ApiKey("k1", "kim", Scope.WRITE, "aa", NOW, places=(SUPPORT, Place("x"))))
+    found = await stores.keys.find("aa")
+    assert found is not None
+    assert found[0].places == (SUPPORT, Place("x"))
+    assert found[1] == Identified(KIM, Rights.of(everything)), "the key's own limits are the caller's affair"
+
+
+async def test_the_same_grant_is_kept_once(stores: Stores) -> None:
+    assert await stores.grants.add(GRANT) == GRANT
+    assert await stores.grants.add(replace(GRANT, id="g2", made_by="kim")) == GRANT
+    assert await stores.grants.list_grants() == [GRANT]
+    stronger = replace(GRANT, id="g3", role=Role.MAINTAINER)
+    assert await stores.grants.add(stronger) == stronger
+
+
+async def test_a_grant_is_taken_back(stores: Stores) -> None:
+    await stores.grants.add(GRANT)
+    assert await stores.grants.remove("g1") == GRANT
+    assert await stores.grants.remove("g1") is None
+    assert await rights(stores) == NOTHING
+
+
+async def test_a_grant_and_a_membership_need_who_they_are_about(stores: Stores) -> None:
+    with pytest.raises(NotFound, match="user 'nobody'"):
+        await stores.grants.add(replace(GRANT, user="nobody"))
+    with pytest.raises(NotFound, match="group 'none'"):
+        await stores.grants.add(replace(GRANT, user=None, group="none"))
+    with pytest.raises(NotFound, match="group 'none'"):
+        await stores.groups.set_members("none", ["kim"], "here")
+    await stores.groups.put("all", "All")
+    with pytest.raises(NotFound, match="user 'nobody'"):
+        await stores.groups.set_members("all", ["kim", "nobody"], "here")
+    assert await stores.groups.list_groups() == [Group("all", "All", ())]
+
+
+async def test_groups_are_listed_by_name_with_their_members(stores: Stores) -> None:
+    assert await stores.groups.list_groups() == []
+    for group, name in (("b", "B"), ("a", "A"), ("b", "둘")):
+        await stores.groups.put(group, name)
+    await stores.groups.set_members("b", ["lee", "kim", "lee"], "here")
+    await stores.groups.set_members("b", ["kim"], "google")
+    assert await stores.groups.list_groups() == [Group("a", "A", ()), Group("b", "둘", ("kim", "lee"))]
+    await stores.groups.set_members("b", [], "here")
+    assert await stores.groups.list_groups() == [Group("a", "A", ()), Group("b", "둘", ("kim",))]
+
+
+async def test_a_provider_says_its_own_groups_of_a_user_and_no_others(stores: Stores) -> None:
+    for group in ("a", "b", "c"):
+        await stores.groups.put(group, group)
+    await stores.groups.set_members("a", ["kim"], "here")
+    await stores.groups.set_groups("kim", ["b", "unknown", "b"], "google")
+    assert [(each.group, each.members) for each in await stores.groups.list_groups()] == [
+        *[("a", ("kim",)), ("b", ("kim",)), ("c", ())]
+    ]
+    await stores.groups.set_groups("kim", ["c"], "google")
+    members = {each.group: each.members for each in await stores.groups.list_groups()}
+    assert members == {"a": ("kim",), "b": (), "c": ("kim",)}
+
+
+async def test_with_a_group_goes_what_it_gave(stores: Stores) -> None:
+    await stores.groups.put("all", "All")
+    await stores.groups.set_members("all", ["kim"], "here")
+    await stores.grants.add(replace(GRANT, user=None, group="all"))
+    assert await rights(stores) != NOTHING
+    assert await stores.groups.remove("all")
+    assert not await stores.groups.remove("all")
+    assert await rights(stores) == NOTHING
+    assert await stores.grants.list_grants() == []
+
+
+async def test_a_user_is_disabled_and_listed(stores: Stores) -> None:
+    gone = replace(KIM, disabled_at=NOW)
+    await stores.users.put(gone)
+    assert await stores.users.list_users() == [gone, LEE]
+    assert await stores.grants.identify("kim") == Identified(gone, NOTHING)
+
+
+async def test_of_many_grants_all_count(stores: Stores) -> None:
+    for number in range(50):
+        await stores.grants.add(replace(GRANT, id=f"g{number}", place=Place("default", f"f{number}")))
+    assert await rights(stores) == Rights.of((Place("default", f"f{number}"), Role.AUTHOR) for number in range(50))
+    await stores.grants.add(replace(GRANT, id="all", place=SERVER))
+    assert await rights(stores) == on_server(Role.AUTHOR)

@@ -1,0 +1,163 @@
+"""The gate and rights: who may change which files, on which branch, and which refs."""
+
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+
+from registry.domain.access import Actor
+from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, UserName
+from registry.domain.refs import RefUpdate
+from registry.domain.rights import Place, Rights
+from registry.domain.roles import Role
+from registry.services.gate import Verdict
+from tests.pushing import ADMIN, MAIN, Pusher
+
+DRAFT = RefName("refs/heads/draft")
+GREET, PAY = "prompts/support/greet.prompt.yaml", "prompts/billing/pay.prompt.yaml"
+LABEL = "labels/production/support.yaml"
+REPO = "default"
+
+
+def actor(*roles: tuple[str | None, Role]) -> Actor:
+    """Somebody with roles in folders (None: the server; empty: the repository)."""
+    places = [(Place() if folder is None else Place(REPO, folder), role) for folder, role in roles]
+    return Actor(UserName("kim"), "Kim", "kim@example.com", Rights.of(places))
+
+
+READS_ALL = (None, Role.READER)
+SUPPORT = actor(READS_ALL, ("support", Role.AUTHOR))
+AUTHOR = actor((None, Role.AUTHOR))
+MAINTAINER = actor(("", Role.MAINTAINER))
+
+
+async def push(pusher: Pusher, files: Mapping[str, str | None], who: Actor, ref: RefName = MAIN) -> Verdict:
+    return await pusher.push(files, ref, actor=who)
+
+
+def say(text: str) -> str:
+    return f"schema: prompt/v1\ntype: text\ntext: {text}\n"
+
+
+def set_ref(pusher: Pusher, update: RefUpdate) -> None:
+    with pusher.registry.git.open(pusher.repository) as store:
+        store.flush()
+        store.move(update)
+
+
+def merge(pusher: Pusher, files: Mapping[str, str], parent: CommitId, other: CommitId) -> CommitId:
+    """A commit of these files on the first parent's tree, with both parents."""
+    alone = pusher.commit(files, parent=parent)
+    git = ["git", "-c", "user.name=Kim", "-c", "user.email=kim@example.com", "-C", pusher.registry.git.path(REPO)]
+    tree = [*git, "commit-tree", f"{alone}^{{tree}}", "-p", parent, "-p", other, "-m", "merge"]
+    return CommitId(subprocess.run(tree, capture_output=True, text=True, check=True).stdout.strip())
+
+
+def denied(verdict: Verdict) -> list[str]:
+    return sorted(each.path for each in verdict.diagnostics if each.rule == "change-not-allowed")
+
+
+@pytest.fixture
+async def stocked(pusher: Pusher) -> Pusher:
+    await pusher.land({GREET: say("Hello"), PAY: say("Pay")})
+    return pusher
+
+
+async def test_each_file_is_changed_by_who_is_author_where_it_lies(stocked: Pusher) -> None:
+    assert (await push(stocked, {GREET: say("Hi")}, SUPPORT)).accepted
+    both = {GREET: say("Ho"), PAY: say("Pay now"), "README.md": "x"}
+    refused = await push(stocked, both, SUPPORT)
+    assert not refused.accepted
+    assert denied(refused) == ["README.md", PAY]
+    assert {each.message for each in refused.diagnostics if each.path == PAY} == {
+        "Changing it needs the role author at default/billing; you are reader there."
+    }
+    assert denied(await push(stocked, {PAY: None}, SUPPORT)) == [PAY]
+    assert (await push(stocked, both, AUTHOR)).accepted
+
+
+async def test_a_folder_is_not_another_that_begins_alike(stocked: Pusher) -> None:
+    path = "prompts/support2/x.prompt.yaml"
+    assert denied(await push(stocked, {path: say("x")}, SUPPORT)) == [path]
+    assert (await push(stocked, {"prompts/support/deep/x.prompt.yaml": say("x")}, SUPPORT)).accepted
+
+
+@pytest.mark.parametrize("path", [".registry.yaml", "CODEOWNERS"])
+async def test_what_says_who_may_do_what_is_changed_by_maintainers(stocked: Pusher, path: str) -> None:
+    content = {".registry.yaml": "schema: registry/v1\n", "CODEOWNERS": "* @kim\n"}[path]
+    assert denied(await push(stocked, {path: content}, AUTHOR)) == [path]
+    assert denied(await push(stocked, {path: content}, actor(READS_ALL, ("support", Role.MAINTAINER)))) == [path]
+    assert (await push(stocked, {path: content}, AUTHOR, DRAFT)).accepted, "a draft may propose it"
+    assert (await push(stocked, {path: content}, MAINTAINER)).accepted
+
+
+async def test_rules_that_somebody_else_pushed_as_a_draft_are_not_let_in_by_an_author(stocked: Pusher) -> None:
+    """Nothing of that push is new to the repository: what counts is what the branch gets."""
+    tip = stocked.tip()
+    commit = stocked.commit({".registry.yaml": "schema: registry/v1\n"}, parent=tip)
+    set_ref(stocked, RefUpdate(DRAFT, ZERO_COMMIT, commit))
+    update = RefUpdate(MAIN, tip or ZERO_COMMIT, commit)
+    assert denied(await stocked.judge(update, actor=AUTHOR)) == [".registry.yaml"]
+    assert (await stocked.judge(update, actor=MAINTAINER)).accepted
+
+
+async def test_a_commit_on_the_way_counts_though_the_next_one_takes_it_back(stocked: Pusher) -> None:
+    tip = stocked.tip()
+    there = stocked.commit({PAY: say("Never pay")}, parent=tip)
+    back = stocked.commit({PAY: say("Pay")}, parent=there)
+    assert denied(await stocked.judge(RefUpdate(MAIN, tip or ZERO_COMMIT, back), actor=SUPPORT)) == [PAY]
+
+
+async def test_a_label_is_moved_by_the_role_in_its_folder(stocked: Pusher) -> None:
+    await stocked.land({".registry.yaml": "schema: registry/v1\nlabels:\n  production: {move: [maintainer]}\n"})
+    move = {LABEL: "greet: 1\n"}
+    refused = await push(stocked, move, SUPPORT)
+    assert [each.rule for each in refused.diagnostics] == ["label-not-allowed"]
+    assert "As author you may not move the label production" in refused.diagnostics[0].message
+    assert denied(await push(stocked, move, actor(READS_ALL, ("billing", Role.MAINTAINER)))) == [LABEL]
+    assert (await push(stocked, move, actor(READS_ALL, ("support", Role.MAINTAINER)))).accepted
+
+
+async def test_a_protected_branch_takes_from_a_folder_what_its_maintainer_pushes(stocked: Pusher) -> None:
+    await stocked.land({".registry.yaml": "schema: registry/v1\nbranches:\n  main: {push: [maintainer]}\n"})
+    change = {GREET: say("Hi")}
+    assert [each.rule for each in (await push(stocked, change, SUPPORT)).diagnostics] == ["push-not-allowed"]
+    mixed = actor((None, Role.AUTHOR), ("support", Role.MAINTAINER))
+    assert (await push(stocked, change, mixed)).accepted
+    assert denied(await push(stocked, {PAY: say("Now")}, mixed)) == [PAY]
+
+
+async def test_a_draft_may_have_merged_what_others_changed_meanwhile(stocked: Pusher) -> None:
+    start = stocked.tip()
+    mine = stocked.commit({GREET: say("Mine")}, parent=start)
+    assert (await stocked.judge(RefUpdate(DRAFT, ZERO_COMMIT, mine), actor=SUPPORT)).accepted
+    await stocked.land({PAY: say("Theirs")})
+    main = stocked.tip() or ZERO_COMMIT
+    merged = merge(stocked, {PAY: say("Theirs")}, mine, main)
+    assert (await stocked.judge(RefUpdate(DRAFT, ZERO_COMMIT, merged), actor=SUPPORT)).accepted
+    await stocked.land({PAY: say("Theirs, later")})
+    assert (await stocked.judge(RefUpdate(DRAFT, ZERO_COMMIT, merged), actor=SUPPORT)).accepted, "main went on"
+    stained = merge(stocked, {PAY: say("Evil")}, mine, main)
+    assert denied(await stocked.judge(RefUpdate(DRAFT, ZERO_COMMIT, stained), actor=SUPPORT)) == [PAY]
+
+
+async def test_refs_are_taken_away_and_rewritten_by_authors_of_all(stocked: Pusher) -> None:
+    tip = stocked.tip() or ZERO_COMMIT
+    one = stocked.commit({GREET: say("One")}, parent=CommitId(tip))
+    other = stocked.commit({GREET: say("Other")}, parent=CommitId(tip))
+    set_ref(stocked, RefUpdate(DRAFT, ZERO_COMMIT, one))
+    rewritten, gone = RefUpdate(DRAFT, one, other), RefUpdate(DRAFT, one, ZERO_COMMIT)
+    tag = RefUpdate(RefName("refs/tags/v1"), ZERO_COMMIT, one)
+    for update, rule in ((rewritten, "force-push"), (gone, "push-not-allowed"), (tag, "push-not-allowed")):
+        refused = await stocked.judge(update, actor=SUPPORT)
+        assert [each.rule for each in refused.diagnostics] == [rule]
+        assert "needs the role author at default" in refused.diagnostics[0].message
+        assert (await stocked.judge(update, actor=AUTHOR)).accepted
+
+
+async def test_who_is_author_nowhere_pushes_nothing(stocked: Pusher) -> None:
+    refused = await push(stocked, {GREET: say("Hi")}, actor(READS_ALL))
+    assert [each.rule for each in refused.diagnostics] == ["push-not-allowed"]
+    elsewhere = Actor(UserName("x"), "X", "x@example.com", Rights(((Place("other"), Role.ADMINISTRATOR),)))
+    assert not (await push(stocked, {GREET: say("Hi")}, elsewhere)).accepted
+    assert (await push(stocked, {GREET: say("Hi")}, ADMIN)).accepted
