@@ -12,6 +12,7 @@ from api.template_reads import template_body
 from registry.bootstrap import Registry
 from registry.domain.errors import Unavailable
 from registry.domain.ids import LabelName, RepositoryName
+from registry.domain.rights import Sight
 from registry.services.bundles import Bundle
 
 KEPT_SECONDS = 3_600.0
@@ -24,6 +25,7 @@ async def bundle_answer(
     repository: RepositoryName,
     label: LabelName | None,
     folder: str | None,
+    sight: Sight,
     *,
     coding: Coding,
     if_none_match: bytes,
@@ -34,10 +36,10 @@ async def bundle_answer(
     """
 
     async def head() -> Answer:
-        return _answer(b"", await registry.bundles.find(repository, label, folder), Coding.IDENTITY)
+        return _answer(b"", await registry.bundles.find(repository, label, folder, sight), Coding.IDENTITY)
 
     async def whole() -> Answer:
-        bundle = await registry.bundles.find(repository, label, folder)
+        bundle = await registry.bundles.find(repository, label, folder, sight)
         # All that the bytes depend on, so that every process may use what one has made.
         key = f"bundle:{repository}:{bundle.commit}:{bundle.etag}:{coding}"
         body = await registry.cache.fetch(
@@ -47,12 +49,12 @@ async def bundle_answer(
 
     if if_none_match:
         # Without the templates first: whoever asks again after a commit elsewhere has them already.
-        key = _key(repository, label, folder, b"head")
+        key = _key(repository, label, folder, sight, b"head")
         with suppress(Unavailable):  # the whole one may be known
             known = answers.find(key) or await answers.fetch(repository, key, head)
             if (matched := known.matched(if_none_match)).status == 304:
                 return matched
-    key = _key(repository, label, folder, coding.encode())
+    key = _key(repository, label, folder, sight, coding.encode())
     answer = answers.find(key) or await answers.fetch(repository, key, whole)
     return answer.matched(if_none_match)
 
@@ -71,6 +73,7 @@ def _answer(body: bytes, bundle: Bundle, coding: Coding) -> Answer:
     return make_answer(body, etag=bundle.etag, headers=headers)
 
 
-def _key(repository: RepositoryName, label: LabelName | None, folder: str | None, form: bytes) -> Key:
+def _key(repository: RepositoryName, label: LabelName | None, folder: str | None, sight: Sight, form: bytes) -> Key:
     """No path of a request begins so."""
-    return f"bundle:{repository}".encode(), f"{label or ''}\0{folder or ''}".encode(), form
+    wanted = (label or "", folder or "", *(sight.folders or ()))
+    return f"bundle:{repository}".encode(), "\0".join(wanted).encode(), form

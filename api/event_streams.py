@@ -21,12 +21,14 @@ from registry.domain.events import (
     TemplateRemoved,
 )
 from registry.domain.ids import RepositoryName
-from registry.domain.rights import Place
-from registry.domain.roles import Role
-from registry.services.events import Notice, Subscription, Told
+from registry.services.event_feed import Notice, Told
+from registry.services.events import Subscription
 
-HEARTBEAT_SECONDS = 15.0
-"""After so long a silence a comment is sent, so that proxies keep the connection and a dead one is noticed."""
+HEARTBEAT_SECONDS = 5.0
+"""After so long a silence a comment is sent, so that proxies keep the connection and a dead one is noticed.
+
+So often it is looked, too, whether the caller may still see what the stream tells.
+"""
 
 RETRY_MILLISECONDS = 2_000
 """When a client whose connection ended shall come back."""
@@ -103,13 +105,13 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b""})
 
     async def _allowed(self) -> bool:
-        """Whether the key still holds and the repository is still there."""
+        """Whether the key still holds, and the caller sees of the repository what he saw."""
         try:
             actor = await self._registry.accounts.authenticate(self._secret)
-            actor.require(Role.READER, Place(self._repository))
+            self._registry.repositories.require(self._repository, actor.rights)
+            return actor.sight(self._repository) == self._wanted.sight
         except PromptuaryError:
             return False
-        return True
 
 
 def frame(repository: RepositoryName, told: Told) -> bytes:

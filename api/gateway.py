@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import Answer
 from api.errors import INTERNAL, error_answer, make_problem
+from api.hiding import shown_to_caller
 from api.observing import ACTOR, ID, LEFT, STATUS, tell_back
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import loggable
@@ -83,7 +84,8 @@ class Gateway:
             limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
             await self._app(scope, limited, reply)
         except PromptuaryError as error:
-            await reply.answer(error_answer(error, instance=scope["path"], request_id=scope[ID]))
+            shown = shown_to_caller(error, scope)
+            await reply.answer(error_answer(shown, instance=scope["path"], request_id=scope[ID]))
         except ClientDisconnect:
             scope[STATUS] = LEFT  # in the middle of the body; nobody is left to be answered
         except Exception:

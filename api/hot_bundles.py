@@ -18,8 +18,6 @@ from api.schemas.bundles import BundleQuery
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import LabelName
-from registry.domain.rights import Place
-from registry.domain.roles import Role
 
 NOUN = "/bundle"
 TEMPLATE = "/api/v1/repositories/{repository}/bundle"
@@ -47,12 +45,12 @@ class HotBundles:
         try:
             asked = _asked(scope["query_string"])
             known = self._registry.repositories.require(repository, scope[ACTOR].rights)
-            scope[ACTOR].require(Role.READER, Place(known))
             return asked and await bundle_answer(
                 self._registry,
                 self._answers,
                 known,
                 *asked,
+                scope[ACTOR].sight(known),
                 coding=choose_coding(_header(scope, b"accept-encoding").decode("latin-1")),
                 if_none_match=_header(scope, b"if-none-match"),
             )

@@ -11,6 +11,7 @@ from starlette.routing import Match
 
 from api.errors import HTTP_PROBLEMS, INTERNAL, error_answer, make_problem, moved_location
 from api.field_words import field_words
+from api.hiding import shown_to_caller
 from api.observing import ID
 from registry.domain.errors import PromptuaryError, TemplateMoved
 
@@ -27,6 +28,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PromptuaryError)
+    error = shown_to_caller(error, request.scope)
     location = None
     if isinstance(error, TemplateMoved) and "name" in request.path_params:
         path = request.scope["path"]

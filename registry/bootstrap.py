@@ -23,6 +23,7 @@ from registry.ports.snapshots import VersionSnapshot
 from registry.process_kinds import ProcessKind
 from registry.processes import open_judges, open_renderer
 from registry.projected import projected_by, searched
+from registry.services.access_control import AccessControl
 from registry.services.accounts import Accounts
 from registry.services.backups import Backups
 from registry.services.blames import Blames
@@ -86,6 +87,7 @@ class Registry:
     event_streams: EventStreams
     reads: Reads
     accounts: Accounts
+    access: AccessControl
     repositories: RepositoryService
     seeding: Seeding
     templates: Templates
@@ -199,6 +201,7 @@ def _compose(
         relay=Relay(signals=tier.signals, projection=projection, bus=tier.own_events) if tier.signals else None,
         event_streams=EventStreams(events=tier.event_log, bus=events),
         reads=Reads(ledger=tier.ledger, clock=clock),
+        access=AccessControl(users=tier.users, groups=tier.groups, grants=tier.grants, clock=clock),
         accounts=Accounts(
             users=tier.users,
             grants=tier.grants,

@@ -14,7 +14,7 @@ from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
-from registry.adapters.sql.grants import SqlGrants
+from registry.adapters.sql.grants import SqlGrants, SqlGroups
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
@@ -29,7 +29,7 @@ from registry.adapters.sql.version_origins import SqlVersionOrigins
 from registry.domain.catalogue import Fed
 from registry.domain.dependencies import PoolUse
 from registry.domain.ids import RepositoryName
-from registry.ports.accounts import Grants, Keys, Users
+from registry.ports.accounts import Grants, Groups, Keys, Users
 from registry.ports.backups import KeptRecords
 from registry.ports.bundles import BundleIndex
 from registry.ports.cache import Cache
@@ -55,6 +55,7 @@ class Tier:
     """The open ports of catalogue, search and events."""
 
     users: Users
+    groups: Groups
     grants: Grants
     keys: Keys
     kept: KeptRecords
@@ -209,9 +210,11 @@ def _over(
     leadership: Leadership | None = None,
 ) -> Tier:
     fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
+    engines = (engine.dependency,) if engine is not None else ()
     search = SqlSearchIndex(database)
     return Tier(
         users=SqlUsers(database),
+        groups=SqlGroups(database),
         grants=SqlGrants(database),
         keys=SqlKeys(database),
         kept=SqlKeptRecords(database),
@@ -233,11 +236,7 @@ def _over(
         known_repositories=KnownRepositories(database),
         signals=signals,
         leadership=leadership,
-        dependencies=(
-            *database.dependencies(),
-            *((engine.dependency,) if engine is not None else ()),
-            *shared.dependencies,
-        ),
+        dependencies=(*database.dependencies(), *engines, *shared.dependencies),
         pools=database.pools,
         make_missing_tables=database.make_missing_tables,
     )

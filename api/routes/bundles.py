@@ -9,7 +9,7 @@ from api.content_codings import choose_coding
 from api.dependencies import Answers, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
-from api.needs import READER
+from api.needs import Reader
 from api.schemas.bundles import BundleAnswer, BundleQuery
 from registry.domain import errors as domain
 
@@ -33,7 +33,7 @@ _CODING_HEADER = {
 @router.get(
     "/bundle",
     response_model=BundleAnswer,
-    dependencies=[READER, FRESH],
+    dependencies=[FRESH],
     responses={
         200: {"headers": {**_HEADERS, **_CODING_HEADER}},
         304: {"description": "What If-None-Match names is still all there is.", "headers": _HEADERS},
@@ -43,6 +43,7 @@ _CODING_HEADER = {
 async def read_bundle(
     request: Request,
     registry: RegistryDep,
+    caller: Reader,
     repository: Repository,
     query: Annotated[BundleQuery, Query()],
     answers: Answers,
@@ -63,6 +64,7 @@ async def read_bundle(
         repository,
         label,
         folder,
+        caller.sight(repository),
         coding=choose_coding(accept_encoding or ""),
         if_none_match=(if_none_match or "").encode("latin-1"),
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from api.dependencies import RegistryDep, Repository
 from api.documented import READ, problems
 from api.event_streams import EventStream
-from api.needs import READER
+from api.needs import Reader
 from api.schemas.events import STREAM_EXAMPLE, EventQuery
 
 router = APIRouter(tags=["events"])
@@ -15,7 +15,6 @@ router = APIRouter(tags=["events"])
 
 @router.get(
     "/events",
-    dependencies=[READER],
     response_class=Response,
     responses={
         200: {
@@ -32,6 +31,7 @@ router = APIRouter(tags=["events"])
 )
 async def follow_events(
     registry: RegistryDep,
+    caller: Reader,
     repository: Repository,
     query: Annotated[EventQuery, Query()],
     request: Request,
@@ -47,4 +47,4 @@ async def follow_events(
     """
     secret = request.headers.get("authorization", "").partition(" ")[2].strip()
     after = last_event_id if last_event_id is not None else query.after
-    return EventStream(registry, repository, query.filter(), after=after, secret=secret)
+    return EventStream(registry, repository, query.filter(caller.sight(repository)), after=after, secret=secret)

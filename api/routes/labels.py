@@ -9,7 +9,7 @@ from api.documented import WRITE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, commit_read
 from api.json_bodies import JsonRoute
-from api.needs import FOLDER_READER, READER, FolderAuthor
+from api.needs import FOLDER_READER, FolderAuthor, Reader
 from api.schemas.fields import QueryModel, ReadQuery, Said
 from api.schemas.labels import LabelAnswer, LabelList, LabelMoveRequest, LabelState, LabelTargets
 from registry.domain import errors as domain
@@ -23,18 +23,23 @@ class DropQuery(QueryModel):
     message: Said | None = Query(None, max_length=10_000, description="The commit's message; one is made where absent.")
 
 
-@router.get("/labels", dependencies=[READER, FRESH], responses=problems(*FRESH_READ))
+@router.get("/labels", dependencies=[FRESH], responses=problems(*FRESH_READ))
 async def list_labels(
-    registry: RegistryDep, repository: Repository, _query: Annotated[ReadQuery, Query()], response: Response
+    registry: RegistryDep,
+    caller: Reader,
+    repository: Repository,
+    _query: Annotated[ReadQuery, Query()],
+    response: Response,
 ) -> LabelList:
     """Every label and the version of each template that it points to."""
     response.headers.update(commit_header(await commit_read(registry, repository)))
-    return LabelList.from_domain(await registry.labels.list_labels(repository))
+    return LabelList.from_domain(await registry.labels.list_labels(repository, sight=caller.sight(repository)))
 
 
-@router.get("/labels/{label}", dependencies=[READER, FRESH], responses=problems(*FRESH_READ, domain.LabelNotFound))
+@router.get("/labels/{label}", dependencies=[FRESH], responses=problems(*FRESH_READ, domain.LabelNotFound))
 async def read_label(
     registry: RegistryDep,
+    caller: Reader,
     repository: Repository,
     label: Label,
     _query: Annotated[ReadQuery, Query()],
@@ -42,9 +47,10 @@ async def read_label(
 ) -> LabelTargets:
     """Where one label points."""
     response.headers.update(commit_header(await commit_read(registry, repository)))
-    found = (await registry.labels.list_labels(repository, label)).get(label)
+    sight = caller.sight(repository)
+    found = (await registry.labels.list_labels(repository, label, sight=sight)).get(label)
     if not found:
-        known = sorted(await registry.labels.list_labels(repository))
+        known = sorted(await registry.labels.list_labels(repository, sight=sight))
         has = f"it has: {', '.join(known)}" if known else "it has none"
         raise domain.LabelNotFound(f"No template of {repository} carries the label {label!r}; {has}.")
     return LabelTargets(label=label, templates={str(name): number for name, number in found.items()})

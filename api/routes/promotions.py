@@ -48,7 +48,8 @@ async def promote(
             raise domain.BadRequest("A template is named twice, in another Unicode form: name it once.")
     else:
         source = parse_label(body.source or "")
-        targets = dict(await registry.promotions.labelled(repository, source, (body.folder or "").strip("/")))
+        folder, sight = (body.folder or "").strip("/"), caller.sight(repository)
+        targets = dict(await registry.promotions.labelled(repository, source, folder, sight=sight))
     promoted = await registry.promotions.promote(
         repository, label, targets, actor=caller, message=body.message, key=key
     )

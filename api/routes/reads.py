@@ -33,8 +33,9 @@ async def count_reads(
     if ReadsBy.KEY in by:
         caller.require(Role.ADMINISTRATOR, Place(repository))
     first, last = query.days(registry.reads.today())
-    name = query.template()
+    name, sight = query.template(), caller.sight(repository)
     if name is not None:
+        caller.require_template(Role.READER, repository, name)
         await registry.versions.list_versions(repository, name, limit=1)  # says so where there never was such a one
-    found = await registry.reads.counts(repository, first, last, by=by, name=name, limit=query.limit)
+    found = await registry.reads.counts(repository, first, last, by=by, name=name, limit=query.limit, sight=sight)
     return ReadList.from_domain(found, first=first, last=last, by=by)

@@ -8,14 +8,17 @@ from api.dependencies import Answers, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH_READ, FRESH_SEARCH
 from api.list_bodies import search_answer, suggestions
-from api.needs import READER
+from api.needs import REPOSITORY_READER
 from api.schemas.search import SearchAnswer, SearchQuery, Suggestions, SuggestionsQuery
 
 router = APIRouter(tags=["search"])
 
 
 @router.get(
-    "/search", response_model=SearchAnswer, dependencies=[READER, FRESH_SEARCH], responses=problems(*FRESH_READ)
+    "/search",
+    response_model=SearchAnswer,
+    dependencies=[REPOSITORY_READER, FRESH_SEARCH],
+    responses=problems(*FRESH_READ),
 )
 async def search(
     registry: RegistryDep, answers: Answers, repository: Repository, query: Annotated[SearchQuery, Query()]
@@ -27,7 +30,7 @@ async def search(
     return (await search_answer(registry, answers, query.query(repository))).response()
 
 
-@router.get("/search/suggestions", dependencies=[READER, FRESH_SEARCH], responses=problems(*FRESH_READ))
+@router.get("/search/suggestions", dependencies=[REPOSITORY_READER, FRESH_SEARCH], responses=problems(*FRESH_READ))
 async def suggest(
     registry: RegistryDep, answers: Answers, repository: Repository, query: Annotated[SuggestionsQuery, Query()]
 ) -> Suggestions:

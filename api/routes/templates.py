@@ -13,7 +13,7 @@ from api.gateway import HEAD_ONLY
 from api.indexed import commit_header, commit_read
 from api.json_bodies import check_encoding, parse_json
 from api.list_bodies import json_response, list_body
-from api.needs import READER, FolderAuthor, TemplateReader
+from api.needs import FolderAuthor, Reader, TemplateReader
 from api.schemas.fields import SelectorQuery
 from api.schemas.templates import (
     DOCUMENT_EXAMPLE,
@@ -65,14 +65,14 @@ IfMatch = Annotated[
 IfNoneMatch = Annotated[str | None, Header(description="`*` to make a new template.")]
 
 
-@router.get("/templates", response_model=TemplateList, dependencies=[READER, FRESH], responses=problems(*FRESH_READ))
+@router.get("/templates", response_model=TemplateList, dependencies=[FRESH], responses=problems(*FRESH_READ))
 async def list_templates(
-    registry: RegistryDep, repository: Repository, query: Annotated[ListQuery, Query()]
+    registry: RegistryDep, caller: Reader, repository: Repository, query: Annotated[ListQuery, Query()]
 ) -> Response:
     """Lists templates, filtered and sorted, in pages."""
     commit = await commit_read(registry, repository)
     page = await registry.templates.list_templates(
-        repository, query.filter(), sort=query.sort, limit=query.limit, cursor=query.cursor
+        repository, query.listed(caller.sight(repository)), sort=query.sort, limit=query.limit, cursor=query.cursor
     )
     return json_response(list_body(page), commit)
 

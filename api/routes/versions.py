@@ -9,7 +9,7 @@ from api.dependencies import ReadName, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, commit_read
-from api.needs import TEMPLATE_READER
+from api.needs import TEMPLATE_READER, TemplateReader
 from api.schemas.fields import MAX_NUMBER, QueryInt, ReadQuery
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
@@ -61,11 +61,12 @@ async def read_version(
 
 @router.get(
     "/versions/{name:path}",
-    dependencies=[TEMPLATE_READER, FRESH],
+    dependencies=[FRESH],
     responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.TemplateMoved),
 )
 async def list_versions(
     registry: RegistryDep,
+    caller: TemplateReader,
     repository: Repository,
     name: ReadName,
     query: Annotated[VersionsQuery, Query()],
@@ -77,4 +78,5 @@ async def list_versions(
     """
     response.headers.update(commit_header(await commit_read(registry, repository)))
     page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor)
-    return VersionList.from_domain(page, await registry.versions.removed(repository, name))
+    removed = await registry.versions.removed(repository, name)
+    return VersionList.from_domain(page, removed, caller.sight(repository))

@@ -10,6 +10,7 @@ from api.schemas.fields import COMMIT, NAME, Answered, QueryModel
 from registry.domain.errors import BadRequest
 from registry.domain.events import EVENT_TYPES, EventFilter, EventKind
 from registry.domain.names import printable
+from registry.domain.rights import Sight
 
 _KINDS = [kind.value for kind in EventKind]
 
@@ -57,14 +58,14 @@ class EventQuery(QueryModel):
     )
     after: str | None = Field(None, description="The same as Last-Event-ID, for clients that cannot set a header.")
 
-    def filter(self) -> EventFilter:
+    def filter(self, sight: Sight) -> EventFilter:
         """The domain's filter. Raises BadRequest."""
         wanted = frozenset(filter(None, (self.type or "").split(",")))
         for each in sorted(wanted - {*_KINDS, *EVENT_TYPES}):
             known = ", ".join([*_KINDS, *EVENT_TYPES])
             raise BadRequest(f"type={printable(each[:60])} is no type of event: use {known}")
         folder = unicodedata.normalize("NFC", self.folder or "").strip("/")
-        return EventFilter(wanted, folder or None)
+        return EventFilter(wanted, folder or None, sight)
 
 
 class EventBody(Answered):

@@ -24,6 +24,7 @@ from api.schemas.fields import (
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import SortBy, TemplateFilter
 from registry.domain.labels import parse_label
+from registry.domain.rights import Sight
 from registry.domain.template import Status, TemplateType
 from registry.services.written_states import Written
 
@@ -98,9 +99,9 @@ class ListQuery(FilterQuery):
     limit: QueryInt = Field(50, ge=1, le=500, description="How many templates a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
-    def filter(self) -> TemplateFilter:
-        """The domain's filter. Raises BadRequest for a label that is none."""
-        return replace(super().filter(), imported=self.imported or None)
+    def listed(self, sight: Sight) -> TemplateFilter:
+        """The domain's filter of what is seen. Raises BadRequest for a label that is none."""
+        return replace(self.filter(), imported=self.imported or None, sight=sight)
 
 
 class TemplateSummary(Answered):

@@ -12,6 +12,7 @@ import orjson
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.graph import Change
 from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.template import Json, Status, TemplateType
 from registry.domain.versions import make_reference
 
@@ -120,7 +121,10 @@ class SortBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TemplateFilter:
-    """Which templates a list shows; None does not filter. ``folder`` means everything below it."""
+    """Which templates a list shows; None does not filter. ``folder`` means everything below it.
+
+    Of what lies outside of the ``sight`` nothing is told.
+    """
 
     folder: str | None = None
     tag: str | None = None
@@ -130,6 +134,7 @@ class TemplateFilter:
     owner: str | None = None
     label: LabelName | None = None
     imported: str | None = None
+    sight: Sight = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """What happened: produced by the projection, consumed by caches, event streams and webhooks."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
 from registry.domain.ids import CommitId, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.rights import EVERYTHING, Sight
 
 MARK_DIGITS = 12
 """So many digits of a commit's id stand in the text of a position."""
@@ -172,12 +173,27 @@ class EventFilter:
 
     wanted: frozenset[str] = frozenset()
     folder: str | None = None
+    sight: Sight = EVERYTHING
 
     def passes(self, event: Event) -> bool:
-        """Whether the event is wanted."""
+        """Whether the event is wanted, and seen: who sees some folders is not told either that others were changed."""
+        if not self.sight.is_whole and not self._is_seen(event):
+            return False
         if self.wanted and event.kind not in self.wanted and event.type not in self.wanted:
             return False
         if self.folder is None:
             return True
         name: TemplateName | None = getattr(event, "name", None)
         return bool(self.wanted) if name is None else name.startswith(f"{self.folder}/")
+
+    def _is_seen(self, event: Event) -> bool:
+        name: TemplateName | None = getattr(event, "name", None)
+        return isinstance(event, RepositoryRebuilt) if name is None else self.sight.has(name)
+
+    def shown(self, event: Event) -> Event:
+        """The event without names that are not seen."""
+        if isinstance(event, TemplateRemoved) and event.moved_to is not None and not self.sight.has(event.moved_to):
+            return replace(event, moved_to=None)
+        if isinstance(event, TemplateChanged) and event.moved_from is not None and not self.sight.has(event.moved_from):
+            return replace(event, moved_from=None)
+        return event

@@ -51,8 +51,15 @@ class Sight:
         """Whether a template is seen, there or not."""
         return self.folders is None or any(name.startswith(f"{folder}/") for folder in self.folders)
 
+    def below(self, folder: str | None) -> tuple[str | None, ...]:
+        """The folders that make up what is seen below one (None: of everything); they lie apart from each other."""
+        if self.folders is None or (folder is not None and self.has(f"{folder}/x")):
+            return (folder,)
+        return tuple(each for each in self.folders if folder is None or each.startswith(f"{folder}/"))
+
 
 EVERYTHING = Sight()
+NOWHERE = Sight(())
 
 
 @dataclass(frozen=True, slots=True)

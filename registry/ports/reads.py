@@ -6,6 +6,7 @@ from typing import Protocol
 
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.reads import CountedRead, ReadCounts, ReadsBy
+from registry.domain.rights import EVERYTHING, Sight
 
 
 class ReadLedger(Protocol):
@@ -24,6 +25,10 @@ class ReadLedger(Protocol):
         by: Collection[ReadsBy],
         name: TemplateName | None = None,
         limit: int = 100,
+        sight: Sight = EVERYTHING,
     ) -> ReadCounts:
-        """The reads from one day to another, both included, told apart ``by``: newest day first, then the most read."""
+        """The reads of what is seen from one day to another, both included, told apart ``by``.
+
+        Newest day first, then the most read.
+        """
         ...

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 from registry.domain.access import Actor, ApiKey, Grant, User
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
-from registry.domain.rights import EVERY_RIGHT, NOTHING, SERVER
+from registry.domain.rights import EVERY_RIGHT, NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
+from registry.services.access_control import user_name
 
 KEY_PREFIX = "pmt_"
 """What every key begins with, so that a secret scanner can recognise one."""
@@ -174,19 +176,27 @@ class Accounts:
         scope: Scope = Scope.READ,
         expires_in: timedelta | None = None,
         note: str = "",
+        places: Sequence[Place] = (SERVER,),
     ) -> tuple[ApiKey, str]:
         """Makes a key and returns it with its secret, which is not kept.
 
-        A user who is new is made, and who has no role at all gets the one of the key's scope on the server. Without
+        A user who is new is made, and who has no role at all gets the one of the key's scope at its places. Without
         ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
         """
         secret = new_secret()
-        return await self._keep(secret, user=user, scope=scope, expires_in=expires_in, note=note), secret
+        owner = await self._owner(user, scope.ceiling, places)
+        return await self._keep(secret, owner, scope=scope, expires_in=expires_in, note=note, places=places), secret
 
     async def _keep(
-        self, secret: str, *, user: str | None, scope: Scope, expires_in: timedelta | None, note: str
+        self,
+        secret: str,
+        owner: User,
+        *,
+        scope: Scope,
+        expires_in: timedelta | None = None,
+        note: str,
+        places: Sequence[Place] = (SERVER,),
     ) -> ApiKey:
-        owner = await self._owner(user, scope.ceiling)
         if expires_in is not None and expires_in <= timedelta(0):
             raise BadRequest("A key must expire in the future, for example in 90d.")
         now = self._clock.now()
@@ -198,6 +208,7 @@ class Accounts:
             created_at=now,
             expires_at=now + expires_in if expires_in else None,
             note=note,
+            places=tuple(places),
         )
         await self._keys.add(key)
         return key
@@ -234,7 +245,8 @@ class Accounts:
             _write_secret(written, secret)  # first: a key that cannot be kept must not count
             if former:
                 _write_secret(path.with_name("admin-key.before"), former)
-            await self._keep(secret, user=None, scope=Scope.ADMIN, expires_in=None, note="first administrator")
+            owner = await self._owner(None, Role.ADMINISTRATOR)
+            await self._keep(secret, owner, scope=Scope.ADMIN, note="first administrator")
             written.replace(path)
         except OSError as error:
             raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error
@@ -262,22 +274,21 @@ class Accounts:
         except Unauthenticated:
             return False
 
-    async def _owner(self, user: str | None, role: Role) -> User:
-        """Whose key it shall be; who has no role at all is given this one on the server."""
+    async def _owner(self, user: str | None, role: Role, places: Sequence[Place] = (SERVER,)) -> User:
+        """Whose key it shall be; who has no role at all is given this one where the key can be used."""
         if user is None:
             return await self._users.first() or await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
-        name = user.strip()
-        if not name or len(name) > 64 or not all(c.isalnum() or c in "._-" for c in name):
-            raise BadRequest(f"{user!r} is no user name: use 1 to 64 letters, digits, '.', '_' or '-'.")
+        name = user_name(user)
         if await self._users.first() is None:
             await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
-        found = await self._grants.identify(UserName(name))
+        found = await self._grants.identify(name)
         if found is not None and found.rights != NOTHING:
             return found.user
-        return await self._make(found.user if found else User(UserName(name), name, f"{name}@localhost"), role)
+        return await self._make(found.user if found else User(name, name, f"{name}@localhost"), role, places)
 
-    async def _make(self, user: User, role: Role) -> User:
+    async def _make(self, user: User, role: Role, places: Sequence[Place] = (SERVER,)) -> User:
         await self._users.put(user)
-        grant = Grant(secrets.token_hex(6), role, SERVER, self._clock.now(), user.user, user=user.user)
-        await self._grants.add(grant)
+        for place in places:
+            grant = Grant(secrets.token_hex(6), role, place, self._clock.now(), user.user, user=user.user)
+            await self._grants.add(grant)
         return user

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import BadRequest, LabelNotFound, Unavailable, VersionNotFound
 from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName
+from registry.domain.korean import sort_key
 from registry.domain.labels import LATEST
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selectors import Selector
 from registry.ports.bundles import BundleIndex, BundleRows
 from registry.ports.catalogue import TemplateIndex
@@ -65,13 +67,15 @@ class Bundles:
         self._templates = templates
         self._documents = documents
 
-    async def find(self, repository: RepositoryName, label: LabelName | None, folder: str | None) -> Bundle:
-        """The bundle of a label, without one that of the repository's default; only what lies below ``folder``.
+    async def find(
+        self, repository: RepositoryName, label: LabelName | None, folder: str | None, sight: Sight = EVERYTHING
+    ) -> Bundle:
+        """The bundle of a label, without one that of the repository's default; only what is seen below ``folder``.
 
         Raises LabelNotFound where no template carries the label, BadRequest where there are too many, Unavailable where
         the catalogue was emptied.
         """
-        wanted, rows = await self._rows(repository, label, folder)
+        wanted, rows = await self._rows(repository, label, sight.below(folder))
         if rows.commit is None:
             require_unborn(self._git, repository)
         if len(rows.members) > MOST:
@@ -120,13 +124,22 @@ class Bundles:
         return bodies
 
     async def _rows(
-        self, repository: RepositoryName, label: LabelName | None, folder: str | None
+        self, repository: RepositoryName, label: LabelName | None, folders: Sequence[str | None]
     ) -> tuple[LabelName | None, BundleRows]:
         """The label that counts, and its rows; the default label is that of the rows' commit."""
         for _ in range(TRIES):
             before = await self._projection.checkpoint(repository)
             wanted = label or parse_rules(await self._projection.rules(repository)).default_label
-            rows = await self._index.members(repository, wanted, folder=folder, limit=MOST + 1)
-            if label is not None or rows.commit == (before.commit if before else None):
-                return wanted, rows
+            parts = [await self._index.members(repository, wanted, folder=folder, limit=MOST + 1) for folder in folders]
+            commits = {part.commit for part in parts} or {before.commit if before else None}
+            if len(commits) == 1 and (label is not None or commits == {before.commit if before else None}):
+                return wanted, _joined(commits.pop(), parts)
         raise Unavailable(f"{repository} changes faster than its default label can be read: try again, or give label=.")
+
+
+def _joined(commit: CommitId | None, parts: Sequence[BundleRows]) -> BundleRows:
+    """Folders that lie apart, in the order of one bundle."""
+    if len(parts) == 1:
+        return parts[0]
+    members = [member for part in parts for member in part.members]
+    return BundleRows(commit, tuple(sorted(members, key=lambda member: sort_key(member[0].name))))

@@ -7,6 +7,7 @@ from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import BadRequest, Conflict, VersionNotFound
 from registry.domain.ids import Digest, RepositoryName
 from registry.domain.names import printable
+from registry.domain.rights import EVERYTHING, Sight
 from registry.ports.catalogue import VersionOrigins
 
 MOST = 100
@@ -30,8 +31,8 @@ class Digests:
     def __init__(self, *, origins: VersionOrigins) -> None:
         self._origins = origins
 
-    async def resolve(self, repository: RepositoryName, text: str) -> Resolved:
-        """The versions of a digest, which may be cut to its first digits as in a reference.
+    async def resolve(self, repository: RepositoryName, text: str, sight: Sight = EVERYTHING) -> Resolved:
+        """The versions of a digest that are seen; it may be cut to its first digits as in a reference.
 
         Raises BadRequest for what is no digest, VersionNotFound, Conflict where several digests begin so.
         """
@@ -40,7 +41,7 @@ class Digests:
             raise BadRequest(
                 f"{printable(text)} is no digest: give 8 to 64 of its hexadecimal digits, from the first on"
             )
-        found = await self._origins.with_digest(repository, prefix, MOST)
+        found = [each for each in await self._origins.with_digest(repository, prefix, MOST) if sight.has(each.name)]
         if not found:
             raise VersionNotFound(f"No version in {repository} has a digest that begins with {prefix}.")
         digests = list(dict.fromkeys(entry.digest for entry in found))

@@ -9,16 +9,12 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 
 from registry.domain.errors import PromptuaryError
 from registry.domain.events import (
-    BEGINNING,
-    Event,
+    END_OF_COMMIT,
     EventFilter,
     EventsMissed,
-    PlacedEvent,
     Position,
     RefProjected,
     RepositoryRebuilt,
@@ -26,14 +22,10 @@ from registry.domain.events import (
 )
 from registry.domain.ids import RepositoryName
 from registry.ports.events import EventBus, EventLog
+from registry.services import event_feed
+from registry.services.event_feed import Feed, Notice, Told, told_of
 
 log = logging.getLogger(__name__)
-
-REPLAYED_AT_MOST = 10_000
-"""Whoever has missed more events reads everything again instead."""
-
-RECENT = 1_000
-"""So many events, and those of the last change, are kept for subscribers that take them slowly."""
 
 AT_ONCE = 100
 """Events that a subscriber takes in one go; then others have their turn."""
@@ -42,87 +34,14 @@ LOOK_SECONDS = 2.0
 """How often the log is looked at where nothing was told: another process may have projected."""
 
 
-class Notice(StrEnum):
-    """What is said about the stream itself. After RESUME it has ended."""
-
-    RESET = "reset"
-    RESUME = "resume"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One thing that a subscriber is told; whoever has it may resume from its position."""
-
-    position: Position
-    what: Event | Notice
-
-
-class _Feed:
-    """What has happened in one repository since somebody subscribed to it."""
-
-    def __init__(self, repository: RepositoryName, source: EventLog) -> None:
-        self.repository = repository
-        self.subscribers = 0
-        self.recent: list[Told] = []
-        self.total = 0
-        self.resets = 0
-        self.closed = False
-        self.changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._head: Position | None = None
-        self._log = source
-        self._looking = asyncio.Lock()
-
-    @property
-    def first(self) -> int:
-        """The number of the oldest event that is kept; they count from 0."""
-        return self.total - len(self.recent)
-
-    @property
-    def reached(self) -> Position:
-        """The position behind everything that has been read from the log."""
-        return self._head or BEGINNING
-
-    async def start(self) -> None:
-        """Finds out what has happened already, where that is not known yet."""
-        async with self._looking:
-            if self._head is None:
-                self._head = await self._log.head(self.repository)
-
-    async def look(self, rebuilt: RepositoryRebuilt | None = None) -> None:
-        """Reads on in the log; where it cannot be read on, every subscriber is told to begin anew."""
-        async with self._looking:
-            if self._head is None:
-                return
-            found = await self._log.since(self.repository, self._head, REPLAYED_AT_MOST)
-            if found is None:
-                self._head = await self._log.head(self.repository)
-                self.recent.clear()
-                self.resets += 1
-                self.wake()
-                return
-            told = _told_of(found)
-            if rebuilt is not None:
-                told.append(Told(told[-1].position if told else self._head, rebuilt))
-            if told:
-                self._add(told)
-
-    def _add(self, told: list[Told]) -> None:
-        del self.recent[: max(0, len(self.recent) - RECENT)]
-        self.recent += told
-        self.total += len(told)
-        self._head = told[-1].position
-        self.wake()
-
-    def wake(self) -> None:
-        """Lets every subscriber look."""
-        self.changed.set_result(None)
-        self.changed = asyncio.get_running_loop().create_future()
-
-
 class Subscription:
-    """One subscriber's way through a feed. ``position`` is where it has come to, also past what it does not want."""
+    """One subscriber's way through a feed. ``position`` is where it has come to, also past what it does not want.
 
-    def __init__(self, feed: _Feed, wanted: EventFilter, start: Position) -> None:
+    Who does not see everything is not shown how much else there is: in his positions the events of a commit are
+    numbered as he sees them, and none is told for what he does not see.
+    """
+
+    def __init__(self, feed: Feed, wanted: EventFilter, start: Position) -> None:
         self.position = start
         self.ended = False
         self._feed = feed
@@ -131,18 +50,25 @@ class Subscription:
         self._resets = feed.resets
         self._replayed = start
         self._missed: list[Told] = []
+        self._seen = Position(0, 0)
+        self._skipped = Position(0, 0)
 
     async def replay(self, source: EventLog, after: Position | None) -> None:
         """Takes what has happened since ``after``, None being a place that nobody knows, before what happens now."""
         if after is not None and str(after) == str(self.position):
             return
-        found = await source.since(self._feed.repository, after, REPLAYED_AT_MOST) if after is not None else None
+        numbered = after
+        if after is not None and not self._wanted.sight.is_whole and after.number != END_OF_COMMIT:
+            self._skipped, after = after, Position(after.ordinal, 0, after.commit)
+        found = (
+            await source.since(self._feed.repository, after, event_feed.REPLAYED_AT_MOST) if after is not None else None
+        )
         if after is None or found is None:
             self._missed = [Told(self.position, Notice.RESET)]
             return
-        self._missed = _told_of(found)
+        self._missed = told_of(found)
         self._replayed = found[-1].position if found else after
-        self.position = after
+        self.position = numbered or after
 
     async def take(self, seconds: float) -> list[Told]:
         """The next events, in order; none where nothing came for so long, or the stream has ended."""
@@ -184,9 +110,25 @@ class Subscription:
         return told.position > self._replayed or isinstance(told.what, RepositoryRebuilt)
 
     def _wanted_of(self, taken: list[Told]) -> list[Told]:
+        if not self._wanted.sight.is_whole:
+            return [told for each in taken if (told := self._as_seen(each)) is not None]
         if taken:
             self.position = taken[-1].position
         return [each for each in taken if isinstance(each.what, Notice) or self._wanted.passes(each.what)]
+
+    def _as_seen(self, each: Told) -> Told | None:
+        """What somebody who does not see everything is told of an event, if anything."""
+        if isinstance(each.what, Notice):
+            return each
+        if not self._wanted.passes(each.what):
+            return None
+        at = each.position
+        number = self._seen.number + 1 if self._seen.ordinal == at.ordinal else 1
+        self._seen = Position(at.ordinal, number, at.commit)
+        if self._seen <= self._skipped:
+            return None
+        self.position = self._seen
+        return Told(self._seen, self._wanted.shown(each.what))
 
     def _begin_anew(self) -> list[Told]:
         feed = self._feed
@@ -201,7 +143,7 @@ class EventStreams:
     def __init__(self, *, events: EventLog, bus: EventBus) -> None:
         self._log = events
         self._bus = bus
-        self._feeds: dict[RepositoryName, _Feed] = {}
+        self._feeds: dict[RepositoryName, Feed] = {}
         self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once the server is stopping."""
 
@@ -213,7 +155,7 @@ class EventStreams:
 
         Whoever comes from a position that nobody knows, or has missed too much, is told to read everything again.
         """
-        feed = self._feeds.setdefault(repository, _Feed(repository, self._log))
+        feed = self._feeds.setdefault(repository, Feed(repository, self._log))
         feed.closed = self.closing.done()
         feed.subscribers += 1
         try:
@@ -266,12 +208,8 @@ class EventStreams:
             await _look(feed)
 
 
-async def _look(feed: _Feed, rebuilt: RepositoryRebuilt | None = None) -> None:
+async def _look(feed: Feed, rebuilt: RepositoryRebuilt | None = None) -> None:
     try:
         await feed.look(rebuilt)
     except PromptuaryError as error:
         log.warning("events of %s are late: %s", feed.repository, error.message)
-
-
-def _told_of(found: list[PlacedEvent]) -> list[Told]:
-    return [Told(each.position, each.event) for each in found]

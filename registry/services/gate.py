@@ -12,14 +12,14 @@ from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.rights import Place
+from registry.domain.rights import NOWHERE, Place
 from registry.domain.roles import Role
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits, check_message, check_secrets
 from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
-from registry.services.gate_rights import check_draft_rights
+from registry.services.gate_rights import check_draft_rights, only_seen
 from registry.services.indexing import Indexing
 from registry.services.meters import Meters, Work
 from registry.services.tree_changes import RULES_PATH, Run, at_once, in_thread, read_file, read_many
@@ -130,7 +130,8 @@ class Gate:
             for update in updates:
                 if not update.deletes and update.ref.startswith("refs/heads/"):
                     move = push.move(update, rules, bodies)
-                    found += await self._judge_branch(move, default, refs.get(default), files.changed)
+                    judged = await self._judge_branch(move, default, refs.get(default), files.changed)
+                    found += only_seen(judged, actor.rights.sight(push.repository) or NOWHERE)
             found += await secrets
         finally:
             secrets.cancel()

@@ -13,6 +13,7 @@ from registry.domain.names import template_path
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.replacements import Replacements
+from registry.domain.rights import NOWHERE, Sight
 from registry.domain.versions import VersionState
 from registry.domain.wording import counted
 from registry.domain.yaml_reader import read_yaml
@@ -156,7 +157,8 @@ class ContentRules:
 
 async def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
     """The findings of changed templates, the errors of those that depend on them, and those of the rule file."""
-    found = [_still_included(name, includers) for name, includers in tip.orphaned.items()]
+    sight = move.actor.rights.sight(move.repository) or NOWHERE
+    found = [_still_included(name, includers, sight) for name, includers in tip.orphaned.items()]
     turn = time.monotonic()
     for name, outcome in judged.items():
         own = name in tip.changed
@@ -168,13 +170,14 @@ async def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) ->
         if time.monotonic() - turn > SLICE_SECONDS:
             await asyncio.sleep(0)
             turn = time.monotonic()
-    found += await _replacements(move.store, move.update.new, tip, judged)
+    found += await _replacements(move, tip, judged, sight)
     return found + _rule_files(move.store, move.update.new, tip.delta)
 
 
-def _still_included(name: TemplateName, includers: Sequence[TemplateName]) -> Diagnostic:
-    shown = ", ".join(includers[:INCLUDERS_SHOWN])
-    more = f" and {len(includers) - INCLUDERS_SHOWN} more" if len(includers) > INCLUDERS_SHOWN else ""
+def _still_included(name: TemplateName, includers: Sequence[TemplateName], sight: Sight) -> Diagnostic:
+    seen = [each for each in includers if sight.has(each)]
+    shown = ", ".join(seen[:INCLUDERS_SHOWN]) or "templates that you may not read"
+    more = f" and {len(seen) - INCLUDERS_SHOWN} more" if len(seen) > INCLUDERS_SHOWN else ""
     message = (
         f"{name} is removed here, but still included by {shown}{more}: keep it, or take the includes out "
         "in the same push."
@@ -182,15 +185,20 @@ def _still_included(name: TemplateName, includers: Sequence[TemplateName]) -> Di
     return Diagnostic("include-missing", message, template_path(name))
 
 
-async def _replacements(
-    store: GitStore, commit: CommitId, tip: Tip, judged: Mapping[TemplateName, Outcome]
-) -> list[Diagnostic]:
-    """Where the changed templates that are replaced by another one lead. Yields to other tasks on the way."""
+async def _replacements(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome], sight: Sight) -> list[Diagnostic]:
+    """Where the changed templates that are replaced by another one lead; one that the author may not read is none.
+
+    Yields to other tasks on the way.
+    """
     replaced = [n for n in tip.changed if (facts := judged[n].facts) is not None and facts.replaced_by is not None]
     if not replaced:
         return []
-    known = {name: outcome.facts.replaced_by for name, outcome in judged.items() if outcome.facts is not None}
-    replacements = Replacements(lambda name: read_file(store, commit, template_path(name)), known)
+    known = {n: o.facts.replaced_by for n, o in judged.items() if o.facts is not None and sight.has(n)}
+
+    def read(name: TemplateName) -> bytes | None:
+        return read_file(move.store, move.update.new, template_path(name)) if sight.has(name) else None
+
+    replacements = Replacements(read, known)
     found: list[Diagnostic] = []
     turn = time.monotonic()
     for name in replaced:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from registry.domain.branches import branch_name
-from registry.domain.diagnostics import Diagnostic
+from registry.domain.diagnostics import Diagnostic, has_errors
 from registry.domain.ids import CommitId, RepositoryName
 from registry.domain.labels import label_of_path
 from registry.domain.names import folder_of, template_name
-from registry.domain.rights import Place
+from registry.domain.rights import Place, Sight
 from registry.domain.roles import Role
 from registry.services.gate_move import Move
 from registry.services.tree_changes import OWNERS_PATH, RULES_PATH
@@ -50,6 +50,27 @@ def check_draft_rights(move: Move, paths: Iterable[str], default: CommitId | Non
         if default is None or move.store.entry(move.update.new, path) != move.store.entry(default, path):
             found.append(_missing(path, Role.AUTHOR, place, role))
     return found
+
+
+def only_seen(found: Iterable[Diagnostic], sight: Sight) -> list[Diagnostic]:
+    """The findings, without what would tell of templates that are not seen: that some would break is said once."""
+    if sight.is_whole:
+        return list(found)
+    told = [each for each in found if _is_seen(each.path, sight)]
+    if has_errors(each for each in found if each not in told):
+        message = (
+            "Templates that you may not read would be broken by it. Ask somebody who may read the whole repository."
+        )
+        told.append(Diagnostic(RULE, message))
+    return told
+
+
+def _is_seen(path: str, sight: Sight) -> bool:
+    """Files that are neither a template's nor labels belong to all."""
+    name, label = template_name(path), label_of_path(path)
+    if name is not None:
+        return sight.has(name)
+    return label is None or sight.has(f"{label[1]}/x")
 
 
 def place_of_path(repository: RepositoryName, path: str) -> Place:

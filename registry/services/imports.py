@@ -46,14 +46,17 @@ class Imports:
     async def run(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
         """Writes the versions and labels; what cannot be taken over is in the outcomes.
 
-        Raises Denied for who is author nowhere in the repository, Conflict where somebody else keeps changing the same
-        template, and Unavailable: what was written until then stays, and a repeat goes on.
+        Raises TemplateNotFound, Denied where the caller may not write one of them, Conflict where somebody else keeps
+        changing the same template, and Unavailable: what was written until then stays, and a repeat goes on.
         """
-        actor.require_somewhere(Role.AUTHOR, repository)
+        for plan in plans:
+            actor.require_template(Role.AUTHOR, repository, plan.name)
         return await Importing(self._target(repository, actor)).run(plans)
 
     async def rehearse(self, repository: RepositoryName, plans: Sequence[PromptPlan], *, actor: Actor) -> list[Outcome]:
-        """What ``run`` would do, with nothing written. Raises Unavailable."""
+        """What ``run`` would do, with nothing written. Raises TemplateNotFound for a place not seen, Unavailable."""
+        for plan in plans:
+            actor.require_template(Role.READER, repository, plan.name)
         return await Importing(Rehearsal(self._target(repository, actor))).run(plans)
 
     def _target(self, repository: RepositoryName, actor: Actor) -> RepositoryTarget:

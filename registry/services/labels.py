@@ -9,6 +9,7 @@ from registry.domain.errors import BadRequest, LabelNotFound, VersionNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, version_before, write_labels
 from registry.domain.request_keys import RequestKey
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.roles import Role
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
@@ -49,10 +50,14 @@ class Labels:
         self._repeats = repeats
 
     async def list_labels(
-        self, repository: RepositoryName, label: LabelName | None = None
+        self, repository: RepositoryName, label: LabelName | None = None, *, sight: Sight = EVERYTHING
     ) -> dict[LabelName, dict[TemplateName, int]]:
-        """Where labels point: label → name → version."""
-        return await self._versions.list_labels(repository, label)
+        """Where labels point: label → name → version; of what is not seen nothing."""
+        found = await self._versions.list_labels(repository, label)
+        if sight.is_whole:
+            return found
+        seen = {word: {name: n for name, n in named.items() if sight.has(name)} for word, named in found.items()}
+        return {word: named for word, named in seen.items() if named}
 
     async def history(
         self, repository: RepositoryName, label: LabelName, name: TemplateName, limit: int = 50

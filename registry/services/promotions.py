@@ -9,6 +9,7 @@ from registry.domain.errors import BadRequest, LabelNotFound
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import label_path, read_labels, write_labels
 from registry.domain.request_keys import RequestKey
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.roles import Role
 from registry.domain.wording import counted
 from registry.ports.git import Repositories
@@ -40,9 +41,11 @@ class Promotions:
         self._writes = writes
         self._repeats = repeats
 
-    async def labelled(self, repository: RepositoryName, label: LabelName, folder: str = "") -> Targets:
+    async def labelled(
+        self, repository: RepositoryName, label: LabelName, folder: str = "", *, sight: Sight = EVERYTHING
+    ) -> Targets:
         """The versions that a label names, in a folder alone where one is given. Raises LabelNotFound, BadRequest."""
-        found = (await self._labels.list_labels(repository, label)).get(label, {})
+        found = (await self._labels.list_labels(repository, label, sight=sight)).get(label, {})
         targets = {name: version for name, version in found.items() if not folder or name.startswith(f"{folder}/")}
         if len(targets) > MOST_TEMPLATES:
             raise BadRequest(

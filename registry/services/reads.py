@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.reads import CountedRead, ReadCounts, ReadsBy, ReadState
+from registry.domain.rights import EVERYTHING, Sight
 from registry.ports.clock import Clock
 from registry.ports.reads import ReadLedger
 
@@ -74,10 +75,11 @@ class Reads:
         by: Collection[ReadsBy],
         name: TemplateName | None = None,
         limit: int = 100,
+        sight: Sight = EVERYTHING,
     ) -> ReadCounts:
-        """The reads from one day (UTC) to another, those of this moment included. Raises Unavailable."""
+        """The reads of what is seen from one day (UTC) to another, those of now included. Raises Unavailable."""
         await self.save()
-        return await self._ledger.counts(repository, first, last, by=by, name=name, limit=limit)
+        return await self._ledger.counts(repository, first, last, by=by, name=name, limit=limit, sight=sight)
 
     def today(self) -> date:
         """The day on which reads are counted now, in UTC."""

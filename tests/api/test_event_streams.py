@@ -12,7 +12,7 @@ from api import event_streams
 from registry.bootstrap import Registry
 from registry.domain.events import Event, LabelMoved, Position
 from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
-from registry.services.events import Notice, Told
+from registry.services.event_feed import Notice, Told
 from tests.stock import DEFAULT, TONE, write_files
 
 PATH = "/api/v1/repositories/default/events"

@@ -20,6 +20,7 @@ from registry.adapters.sql.version_index import SqlVersionIndex
 from registry.domain.catalogue import SortBy, TemplateFilter
 from registry.domain.errors import BadRequest
 from registry.domain.korean import sort_key
+from registry.domain.rights import Sight
 from registry.domain.template import Status, TemplateType
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
@@ -157,6 +158,27 @@ async def test_every_filter_narrows_and_filters_combine(catalogue: Catalogue) ->
         by_key = sorted(names, key=sort_key)
         assert await names_of(catalogue, where) == by_key, where
         assert await names_of(catalogue, where, sort=SortBy.UPDATED) == by_key, where  # one commit, one time
+
+
+@pytest.mark.parametrize("sort", SortBy)
+@pytest.mark.parametrize("limit", [1, 2, 50])
+async def test_a_list_has_what_is_seen_page_by_page(catalogue: Catalogue, sort: SortBy, limit: int) -> None:
+    history = History()
+    names = ["support/a", "support/deep/b", "support2/c", "sales/d", "고객/e", "f"]
+    facts = {name: plain_facts(tags=("t",) if name != "support/a" else ("t", "u")) for name in names}
+    await catalogue.projection.apply(history.commit(dict.fromkeys(names, "x"), facts=facts))
+    for folders, wanted in {
+        ("support",): ["support/a", "support/deep/b"],
+        ("support/deep", "고객"): ["support/deep/b", "고객/e"],
+        ("sales", "support2", "nowhere"): ["sales/d", "support2/c"],
+        ("sup",): [],
+        (): [],
+    }.items():
+        for tag, left in ((None, wanted), ("t", wanted), ("u", [name for name in wanted if name == "support/a"])):
+            where = TemplateFilter(tag=tag, sight=Sight(folders))
+            assert await names_of(catalogue, where, sort=sort, limit=limit) == sorted(left, key=sort_key), where
+    both = TemplateFilter(folder="support", tag="t", sight=Sight(("support/deep", "sales")))
+    assert await names_of(catalogue, both, sort=sort, limit=limit) == ["support/deep/b"]
 
 
 async def test_what_filters_find_follows_the_newest_valid_version(catalogue: Catalogue) -> None:

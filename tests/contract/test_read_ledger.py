@@ -11,6 +11,7 @@ from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.domain.errors import Unavailable
 from registry.domain.reads import ReadCount, ReadsBy, ReadState
+from registry.domain.rights import Sight
 from registry.ports.reads import ReadLedger
 from tests.projected import History
 
@@ -58,6 +59,19 @@ async def test_reads_are_told_apart_by_what_is_asked(ledger: ReadLedger) -> None
 async def test_one_template(ledger: ReadLedger) -> None:
     found = await ledger.counts("default", FRIDAY, SUNDAY, by=[ReadsBy.DAY], name="support/triage")
     assert (found.counts, found.total) == ((ReadCount(7, day=SATURDAY), ReadCount(6, day=FRIDAY)), 13)
+
+
+async def test_only_what_is_seen_is_counted(ledger: ReadLedger) -> None:
+    await ledger.add(FRIDAY, {(ReadState("default", "support2/x", 1, None), "k1"): 50})
+    for folders, total in (
+        (("support",), 13),
+        (("고객지원",), 2),
+        (("support", "고객지원"), 15),
+        ((), 0),
+        (("sup",), 0),
+    ):
+        found = await ledger.counts("default", FRIDAY, SUNDAY, by=[ReadsBy.NAME], sight=Sight(folders))
+        assert (found.total, sum(each.reads for each in found.counts)) == (total, total), folders
 
 
 async def test_a_limit_says_that_there_is_more(ledger: ReadLedger) -> None:

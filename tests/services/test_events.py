@@ -8,8 +8,10 @@ import pytest
 
 from registry.bootstrap import Registry, open_registry
 from registry.domain.events import Event, EventFilter
-from registry.services import events as service
-from registry.services.events import Notice, Subscription, Told
+from registry.domain.rights import Sight
+from registry.services import event_feed as service
+from registry.services.event_feed import Notice, Told
+from registry.services.events import Subscription
 from tests.stock import DEFAULT, TONE, write_files
 
 ALL = EventFilter()
@@ -149,3 +151,48 @@ async def test_a_thousand_may_listen(followed: Registry) -> None:
         await change(followed, f"kind {number}")
     told = await asyncio.gather(*listening)
     assert all(each == told[0] for each in told)
+
+
+HIDDEN, SEEN = "prompts/secret/{}.prompt.yaml", "prompts/support/{}.prompt.yaml"
+SUPPORT = EventFilter(sight=Sight(("support",)))
+
+
+async def write_many(registry: Registry, round_: int) -> None:
+    files = {path.format(name): f"{TONE}# {round_}\n" for path in (HIDDEN, SEEN) for name in ("a", "m", "z")}
+    await write_files(registry, files, f"round {round_}")
+
+
+async def test_who_sees_a_folder_is_told_what_happens_there_and_no_more(followed: Registry) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, SUPPORT) as subscription:
+        await write_many(followed, 1)
+        await write_files(followed, {"labels/x/secret.yaml": "a: 1\n"}, "a label that is not seen")
+        before = [str(told.position) for told in await taken(subscription, 3)]
+        assert [position.partition("-")[0].partition(".")[2] for position in before] == ["1", "2", "3"]
+        place = subscription.position
+        await write_files(followed, {HIDDEN.format("a"): None, "labels/x/secret.yaml": None}, "gone")
+        assert await subscription.take(0.5) == []
+        assert subscription.position == place, "a place past it would tell that something happened"
+
+
+async def test_who_sees_a_folder_goes_on_after_any_event_without_gap_or_repetition(followed: Registry) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, SUPPORT) as subscription:
+        for round_ in range(3):
+            await write_many(followed, round_)
+        whole = [(str(told.position), told.what) for told in await taken(subscription, 9)]
+    assert {told.name for _, told in whole} == {"support/a", "support/m", "support/z"}  # type: ignore[union-attr]
+    assert len({position for position, _ in whole}) == 9
+    for number, (position, _) in enumerate(whole[:-1]):
+        async with followed.event_streams.subscribe(DEFAULT, SUPPORT, after=position) as subscription:
+            rest = await taken(subscription, 8 - number)
+        assert [(str(told.position), told.what) for told in rest] == whole[number + 1 :], position
+
+
+async def test_a_name_that_is_not_seen_is_not_told_with_one_that_is(followed: Registry) -> None:
+    await write_files(followed, {SEEN.format("here"): f"{TONE}# moves\n"}, "here")
+    async with followed.event_streams.subscribe(DEFAULT, SUPPORT) as subscription:
+        text = f"{TONE}# moves\n"
+        await write_files(followed, {SEEN.format("here"): None, HIDDEN.format("there"): text}, "away")
+        await write_files(followed, {HIDDEN.format("there"): None, SEEN.format("back"): text}, "and back")
+        away, back = [told.what for told in await taken(subscription, 2)]
+    assert (away.type, back.type) == ("template_removed", "template_changed")  # type: ignore[union-attr]
+    assert back.moved_from is None  # type: ignore[union-attr]

@@ -26,8 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
+from registry.adapters.sql.dialect import one_of
 from registry.adapters.sql.tables import template_values, templates
 from registry.domain.catalogue import SortBy
+from registry.domain.rights import EVERYTHING, Sight
 
 FEW = 2_000
 """Templates of a filter that are sorted at once for a page of the newest."""
@@ -77,7 +79,13 @@ def place_of(row: Row[Any], sort: SortBy) -> list[str | int | float]:
 
 
 def page_rows(
-    connection: Connection, build: int, filters: Filters, sort: SortBy, after: Position | None, limit: int
+    connection: Connection,
+    build: int,
+    filters: Filters,
+    sort: SortBy,
+    after: Position | None,
+    limit: int,
+    sight: Sight = EVERYTHING,
 ) -> Sequence[Row[Any]]:
     """The ``limit`` templates behind ``after``, in order: ``ENTRY`` and the sort key."""
     counted = (
@@ -92,7 +100,9 @@ def page_rows(
         values["after_key"] = after[1]
         if sort is SortBy.UPDATED:
             values["after_age"] = after[0]
-    statement = page_statement(sort, len(filters), after=after is not None, few=few)
+    if sight.folders is not None:
+        values["seen"] = list(sight.folders)
+    statement = page_statement(sort, len(filters), after=after is not None, few=few, whole=sight.is_whole)
     return connection.execute(statement, values).all()
 
 
@@ -101,12 +111,15 @@ def _order_matters(filters: Filters, sort: SortBy) -> bool:
 
 
 @lru_cache(maxsize=128)
-def page_statement(sort: SortBy, filters: int, *, after: bool, few: bool) -> Select[Any]:
-    """The statement of a page: so many filters, behind a cursor or not, few templates left by the leading filter."""
+def page_statement(sort: SortBy, filters: int, *, after: bool, few: bool, whole: bool = True) -> Select[Any]:
+    """The statement of a page: so many filters, behind a cursor or not, few templates left by the leading filter.
+
+    Unless everything is seen (``whole``) the folders that are lead where no filter does.
+    """
     if sort is SortBy.UPDATED:
-        return _by_age(filters, after=after, few=few)
-    if filters:
-        return _by_name_filtered(filters, after=after)
+        return _by_age(filters, after=after, few=few or not (filters or whole), whole=whole)
+    if filters or not whole:
+        return _by_name_filtered(filters, after=after, whole=whole)
     found = _shown()
     if after:
         found = found.where(templates.c.sort_key > _AFTER_KEY)
@@ -117,8 +130,8 @@ def _shown() -> Select[Any]:
     return _LISTED.where(templates.c.build_id == _BUILD, templates.c.deleted == literal(value=False))
 
 
-def _by_name_filtered(filters: int, *, after: bool) -> Select[Any]:
-    lead = _leading(filters)
+def _by_name_filtered(filters: int, *, after: bool, whole: bool) -> Select[Any]:
+    lead = _leading(filters, whole=whole)
     if after:
         lead = lead.where(template_values.c.sort_key > _AFTER_KEY)
     # The inner order makes the page, from the index alone; the outer one keeps it.
@@ -126,28 +139,41 @@ def _by_name_filtered(filters: int, *, after: bool) -> Select[Any]:
     return _LISTED.join(keys, templates.c.id == keys.c.template_id).order_by(keys.c.sort_key)
 
 
-def _by_age(filters: int, *, after: bool, few: bool) -> Select[Any]:
+def _by_age(filters: int, *, after: bool, few: bool, whole: bool) -> Select[Any]:
     if few:
-        keys = _leading(filters).subquery("keys")
+        keys = _leading(filters, whole=whole).subquery("keys")
         found = _LISTED.join(keys, templates.c.id == keys.c.template_id)
     else:
         found = _shown()
         for number in range(filters):
             found = found.where(_has(number, templates.c.sort_key))
+        if not whole:
+            found = found.where(_seen(templates.c.sort_key))
     if after:
         found = found.where(tuple_(templates.c.age, templates.c.sort_key) > tuple_(_AFTER_AGE, _AFTER_KEY))
     return found.order_by(templates.c.age, templates.c.sort_key).limit(_LIMIT)
 
 
-def _leading(filters: int) -> Select[Any]:
-    lead = select(template_values.c.template_id, template_values.c.sort_key).where(
-        template_values.c.build_id == _BUILD,
-        template_values.c.facet == bindparam("facet0"),
-        template_values.c.value == bindparam("value0"),
-    )
+def _leading(filters: int, *, whole: bool = True) -> Select[Any]:
+    lead = select(template_values.c.template_id, template_values.c.sort_key).where(template_values.c.build_id == _BUILD)
+    if not filters:  # no template lies in two of them: they lie apart
+        return lead.where(template_values.c.facet == "folder", one_of(template_values.c.value, "seen"))
+    lead = lead.where(template_values.c.facet == bindparam("facet0"), template_values.c.value == bindparam("value0"))
     for number in range(1, filters):
         lead = lead.where(_has(number, template_values.c.sort_key))
-    return lead
+    return lead if whole else lead.where(_seen(template_values.c.sort_key))
+
+
+def _seen(key: ColumnElement[bytes]) -> ColumnElement[bool]:
+    """Whether a template lies in one of the folders that are seen."""
+    other = template_values.alias()
+    mine = (
+        other.c.build_id == _BUILD,
+        other.c.facet == "folder",
+        one_of(other.c.value, "seen"),
+        other.c.sort_key == key,
+    )
+    return select(literal(1)).where(*mine).exists()
 
 
 def _has(number: int, key: ColumnElement[bytes]) -> ColumnElement[bool]:

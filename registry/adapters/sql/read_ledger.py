@@ -5,13 +5,14 @@ from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, func, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, false, func, or_, select
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.kept_tables import read_counts
 from registry.adapters.sql.statements import add_up, write_rows
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.reads import CountedRead, ReadCount, ReadCounts, ReadsBy
+from registry.domain.rights import EVERYTHING, Sight
 
 _KEY = [column.name for column in read_counts.primary_key]
 _EPOCH = date(1970, 1, 1)
@@ -58,12 +59,14 @@ class SqlReadLedger:
         by: Collection[ReadsBy],
         name: TemplateName | None = None,
         limit: int = 100,
+        sight: Sight = EVERYTHING,
     ) -> ReadCounts:
         """The reads from one day to another, both included: newest day first, then the most read."""
         where = [
             read_counts.c.repository == repository,
             read_counts.c.day.between(_to_days(first), _to_days(last)),
             *([read_counts.c.name == name] if name is not None else []),
+            *([or_(false(), *map(_within, sight.folders))] if sight.folders is not None else []),
         ]
         summed = func.coalesce(func.sum(read_counts.c.reads), 0).label("reads")
         apart = [column for key, column in _COLUMNS.items() if key in by]
@@ -76,6 +79,11 @@ class SqlReadLedger:
             return ReadCounts(tuple(_count_of(row) for row in rows[:limit]), total, more=len(rows) > limit)
 
         return await self._database.read(read)
+
+
+def _within(folder: str) -> ColumnElement[bool]:
+    """Whether a name lies below a folder: ``0`` comes behind the slash."""
+    return and_(read_counts.c.name > f"{folder}/", read_counts.c.name < f"{folder}0")
 
 
 def _to_days(day: date) -> int:

@@ -104,7 +104,7 @@ class SqlTemplateIndex:
             build = connection.execute(_LIVE, {"repository": repository}).scalar_one_or_none()
             if build is None:
                 return ()
-            return listing.page_rows(connection, build, filters, sort, after, limit + 1)
+            return listing.page_rows(connection, build, filters, sort, after, limit + 1, where.sight)
 
         found = await self._database.of(repository).read(rows)
         page = found[:limit]

@@ -1,0 +1,30 @@
+"""What an error does not tell somebody who sees some folders only: names that lie outside of them."""
+
+from starlette.types import Scope
+
+from api.observing import ACTOR
+from api.plain_requests import PREFIX
+from registry.domain.access import Actor
+from registry.domain.errors import PromptuaryError, TemplateMoved, TemplateNotFound
+from registry.domain.ids import RepositoryName
+from registry.domain.rights import NOWHERE, Sight
+
+
+def shown_to_caller(error: PromptuaryError, scope: Scope) -> PromptuaryError:
+    """The error as the caller of a request may see it.
+
+    Who does not see everything gets no names that are like the one asked for: too few of them would tell of others.
+    """
+    if not isinstance(error, TemplateNotFound | TemplateMoved):
+        return error
+    repository, sight = _sight_of(scope)
+    if sight.is_whole or (isinstance(error, TemplateMoved) and sight.has(error.to)):
+        return error
+    return TemplateNotFound(f"There is no such template in {repository}.")
+
+
+def _sight_of(scope: Scope) -> tuple[str, Sight]:
+    actor: Actor | None = scope.get(ACTOR)
+    repository = scope["path"].removeprefix(PREFIX).partition("/")[0]
+    sight = actor.rights.sight(RepositoryName(repository)) if actor is not None else None
+    return repository, sight or NOWHERE

@@ -1,0 +1,190 @@
+"""Who may do what: users, groups, and the roles that are granted to them."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from registry.domain.access import Actor, Grant, Group, Identified, User
+from registry.domain.errors import BadRequest, Conflict, NotFound
+from registry.domain.ids import GroupName, UserName
+from registry.domain.names import check_folder, repository_name
+from registry.domain.rights import SERVER, Place
+from registry.domain.roles import Role
+from registry.ports.accounts import Grants, Groups, Users
+from registry.ports.clock import Clock
+
+LONGEST_NAME = 64
+HERE = "promptuary"
+"""The source of memberships that were made here; others are what identity providers say."""
+
+
+def user_name(text: str) -> UserName:
+    """The name, stripped. Raises BadRequest."""
+    return UserName(_account_name(text, "user"))
+
+
+def group_name(text: str) -> GroupName:
+    """The name, stripped. Raises BadRequest."""
+    return GroupName(_account_name(text, "group"))
+
+
+def _account_name(text: str, noun: str) -> str:
+    name = text.strip()
+    if not name or len(name) > LONGEST_NAME or not all(c.isalnum() or c in "._-" for c in name):
+        raise BadRequest(f"{text!r} is no {noun} name: use 1 to {LONGEST_NAME} letters, digits, '.', '_' or '-'.")
+    return name
+
+
+def place_at(repository: str | None, folder: str = "") -> Place:
+    """A place as people name it; without a repository the server. Raises BadRequest."""
+    folder = folder.strip("/")
+    if repository is None:
+        if folder:
+            raise BadRequest(f"The folder {folder!r} is in which repository? Name it.")
+        return SERVER
+    if folder and (problem := check_folder(folder)):
+        raise BadRequest(f"{folder!r} is no folder: {problem}.")
+    return Place(repository_name(repository), folder)
+
+
+class AccessControl:
+    """What administrators do: those of a place grant roles there, those of the server have users and groups."""
+
+    def __init__(self, *, users: Users, groups: Groups, grants: Grants, clock: Clock) -> None:
+        self._users = users
+        self._groups = groups
+        self._grants = grants
+        self._clock = clock
+
+    async def users(self, actor: Actor) -> Sequence[User]:
+        """All users, by name. Raises Denied."""
+        actor.require(Role.ADMINISTRATOR)
+        return await self._users.list_users()
+
+    async def find_user(self, user: UserName, actor: Actor) -> Identified:
+        """A user with his rights. Raises NotFound, Denied."""
+        actor.require(Role.ADMINISTRATOR)
+        found = await self._grants.identify(user)
+        if found is None:
+            raise NotFound(f"There is no user {user!r}.")
+        return found
+
+    async def put_user(
+        self, user: UserName, *, actor: Actor, name: str | None, email: str | None, is_service: bool | None = None
+    ) -> User:
+        """Makes a user, or changes what is given of one. Raises Denied, BadRequest."""
+        actor.require(Role.ADMINISTRATOR)
+        known = await self._users.find(user) or User(user, user, f"{user}@localhost")
+        changed = replace(
+            known,
+            name=(name if name is not None else known.name).strip(),
+            email=(email if email is not None else known.email).strip(),
+            is_service=is_service if is_service is not None else known.is_service,
+        )
+        _check_identity(changed)
+        await self._users.put(changed)
+        return changed
+
+    async def set_disabled(self, user: UserName, disabled: bool, *, actor: Actor) -> User:
+        """Takes a user every way in, or gives them back; it takes effect within seconds.
+
+        Raises NotFound, Denied, Conflict for the last administrator.
+        """
+        actor.require(Role.ADMINISTRATOR)
+        known = await self._users.find(user)
+        if known is None:
+            raise NotFound(f"There is no user {user!r}.")
+        if disabled:
+            await self._keep_an_administrator(without_user=user)
+        changed = replace(known, disabled_at=(known.disabled_at or self._clock.now()) if disabled else None)
+        await self._users.put(changed)
+        return changed
+
+    async def groups(self, actor: Actor) -> Sequence[Group]:
+        """All groups, by name. Raises Denied."""
+        actor.require(Role.ADMINISTRATOR)
+        return await self._groups.list_groups()
+
+    async def put_group(
+        self, group: GroupName, *, actor: Actor, name: str | None, members: Sequence[UserName] | None
+    ) -> Group:
+        """Makes a group, or changes what is given of one. Raises NotFound for a member, Denied, Conflict."""
+        actor.require(Role.ADMINISTRATOR)
+        known = next((each for each in await self._groups.list_groups() if each.group == group), None)
+        if members is not None and known is not None:
+            await self._keep_an_administrator(without_members=(group, set(known.members) - set(members)))
+        await self._groups.put(group, (name or (known.name if known else group)).strip())
+        if members is not None:
+            await self._groups.set_members(group, members, HERE)
+        return next(each for each in await self._groups.list_groups() if each.group == group)
+
+    async def remove_group(self, group: GroupName, *, actor: Actor) -> None:
+        """Removes a group and what it gave. Raises NotFound, Denied, Conflict where it has the last administrator."""
+        actor.require(Role.ADMINISTRATOR)
+        await self._keep_an_administrator(without_group=group)
+        if not await self._groups.remove(group):
+            raise NotFound(f"There is no group {group!r}.")
+
+    async def grants(self, actor: Actor) -> Sequence[Grant]:
+        """The grants where the actor is administrator, by subject and place. Raises Denied for who is that nowhere."""
+        found = [
+            each for each in await self._grants.list_grants() if actor.rights.includes(Role.ADMINISTRATOR, each.place)
+        ]
+        if not any(role is Role.ADMINISTRATOR for _, role in actor.rights.roles):
+            actor.require(Role.ADMINISTRATOR)
+        return found
+
+    async def grant(
+        self,
+        role: Role,
+        place: Place,
+        *,
+        actor: Actor,
+        user: UserName | None = None,
+        group: GroupName | None = None,
+    ) -> Grant:
+        """Gives a role to a user or to a group; what was given already stays as it is. Raises NotFound, Denied."""
+        actor.require(Role.ADMINISTRATOR, place)
+        wanted = Grant(secrets.token_hex(6), role, place, self._clock.now(), actor.user, user=user, group=group)
+        return await self._grants.add(wanted)
+
+    async def take_back(self, grant_id: str, *, actor: Actor) -> Grant:
+        """Takes a role back; it takes effect within seconds. Raises NotFound, Denied, Conflict."""
+        known = next((each for each in await self._grants.list_grants() if each.id == grant_id), None)
+        if known is None or actor.rights.role_at(known.place) is None:
+            raise NotFound(f"There is no grant {grant_id!r}.")
+        actor.require(Role.ADMINISTRATOR, known.place)
+        await self._keep_an_administrator(without_grant=grant_id)
+        return await self._grants.remove(grant_id) or known
+
+    async def _keep_an_administrator(
+        self,
+        *,
+        without_user: UserName | None = None,
+        without_grant: str | None = None,
+        without_group: GroupName | None = None,
+        without_members: tuple[GroupName, set[UserName]] | None = None,
+    ) -> None:
+        """Raises Conflict where nobody would be administrator of the server any more."""
+        members = {each.group: set(each.members) for each in await self._groups.list_groups()}
+        if without_members is not None:
+            members[without_members[0]] -= without_members[1]
+        able = {each.user for each in await self._users.list_users() if each.disabled_at is None} - {without_user}
+        for grant in await self._grants.list_grants():
+            if grant.role is not Role.ADMINISTRATOR or grant.place != SERVER or grant.id == without_grant:
+                continue
+            holders = {grant.user} if grant.user is not None else members.get(grant.group or GroupName(""), set())
+            if grant.group is not None and grant.group == without_group:
+                continue
+            if holders & able:
+                return
+        raise Conflict("Nobody would be administrator of the server any more: make somebody else one first.")
+
+
+def _check_identity(user: User) -> None:
+    """Raises BadRequest for what Git could not write into a commit."""
+    for what, text in (("name", user.name), ("e-mail", user.email)):
+        if not text or len(text) > 200 or any(sign in "<>\0" or not sign.isprintable() for sign in text):
+            raise BadRequest(f"The {what} {text!r} cannot stand in a commit: 1 to 200 signs, without < and >.")
+    if "@" not in user.email or " " in user.email:
+        raise BadRequest(f"{user.email!r} is no e-mail address.")

@@ -1,0 +1,259 @@
+"""Who may read one folder cannot tell a registry with other folders from one without them."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from api.app import create_app
+from registry.bootstrap import Registry, open_registry
+from registry.domain.ids import RepositoryName
+from registry.domain.rights import Place
+from registry.domain.roles import Scope
+from registry.settings import Settings
+from tests.api.conftest import BASE, running
+from tests.stock import write_files
+
+SUPPORT = Place(RepositoryName("default"), "support")
+GREET = """schema: prompt/v1
+description: Greets.
+type: text
+text: 'Hello {% include "shared/tone" %}'
+"""
+TONE = "schema: prompt/v1\ntype: text\ntext: kind words\n"
+SECRET = "schema: prompt/v1\ndescription: Greets the spies.\ntype: text\ntags: [spies]\ntext: Hello agent\n"
+
+SEEN = {
+    "prompts/support/greet.prompt.yaml": GREET,
+    "prompts/support/deep/thanks.prompt.yaml": TONE.replace("kind", "thankful"),
+    "prompts/shared/tone.prompt.yaml": TONE,
+    "prompts/shared/part.prompt.yaml": TONE.replace("kind", "part of"),
+}
+HIDDEN = {
+    "prompts/secret/greet.prompt.yaml": SECRET,
+    "prompts/support2/greets.prompt.yaml": SECRET.replace("agent", "{% include 'support/deep/thanks' %}"),
+    "prompts/비밀/인사.prompt.yaml": SECRET.replace("Hello", "안녕"),
+    "labels/spying/secret.yaml": "greet: 1\n",
+}
+GETS = [
+    "/templates",
+    "/templates?sort=updated",
+    "/templates?tag=spies",
+    "/templates?folder=secret",
+    "/templates?limit=1",
+    *[f"/templates/{name}" for name in ("support/greet", "secret/greet", "secret/none", "support/grete", "greet")],
+    "/templates/secret/greet?version=1",
+    "/templates/secret/greet?label=spying",
+    "/templates/secret/greet?ref=main",
+    "/templates/support2/greets",
+    "/templates/support/gone",
+    "/templates/support/was",
+    "/versions/secret/greet",
+    "/versions/secret/greet/1",
+    "/versions/support/was",
+    "/versions/support/greet",
+    "/blame/secret/greet",
+    "/blame/support/greet",
+    "/diff/secret/greet?from=1&to=1",
+    "/bundle",
+    "/bundle?label=spying",
+    "/bundle?folder=secret",
+    "/labels",
+    "/labels/spying",
+    "/labels/production",
+    "/labels/spying/secret/greet",
+    "/labels/production/support/greet",
+    "/resolve/{digest}",
+    "/reads",
+    "/reads?by=name",
+    "/reads?name=secret/greet",
+    "/branches",
+    "/branches/main",
+    "/index",
+    "/search?q=hello",
+    "/search/suggestions?q=gre",
+]
+WRITES: list[tuple[str, str, Any]] = [
+    ("PUT", "/templates/secret/greet", TONE),
+    ("PUT", "/templates/secret/new", TONE),
+    ("DELETE", "/templates/secret/greet", None),
+    ("POST", "/move/secret/greet", {"to": "support/mine"}),
+    ("POST", "/move/support/deep/thanks", {"to": "secret/greet"}),
+    ("PUT", "/labels/production/secret/greet", {"version": 1}),
+    ("DELETE", "/labels/spying/secret/greet", None),
+    ("POST", "/rollbacks", {"label": "spying", "name": "secret/greet"}),
+    ("POST", "/promotions", {"label": "staging", "versions": {"secret/greet": 1}}),
+    ("POST", "/promotions", {"label": "staging", "from": "spying"}),
+    ("POST", "/render/secret/greet", {"variables": {}}),
+    ("POST", "/commits", {"message": "x", "edits": [{"op": "delete", "name": "secret/greet", "if_match": "*"}]}),
+    ("POST", "/branches", {"name": "mine"}),
+    ("DELETE", "/branches/main", None),
+    ("PUT", "/templates/support/copy", TONE.replace("kind words", "'{% include \"secret/greet\" %}'")),
+    ("PUT", "/templates/support/old", TONE + "status: deprecated\nreplaced_by: secret/greet\n"),
+    ("POST", "/check", {"files": {"prompts/support/copy.prompt.yaml": 'x {% include "secret/greet" %}'}}),
+]
+
+
+class World(NamedTuple):
+    registry: Registry
+    client: httpx.AsyncClient
+    key: str
+    whole: str
+
+
+@pytest.fixture
+async def worlds(tmp_path: Path) -> AsyncIterator[tuple[World, World]]:
+    """One with what is hidden, and one where it never was; in both a key for a folder alone."""
+    async with AsyncExitStack() as stack:
+        found = [await _world(stack, tmp_path / name, name == "with") for name in ("with", "without")]
+        yield found[0], found[1]
+
+
+async def _world(stack: AsyncExitStack, folder: Path, hidden: bool) -> World:
+    registry = await stack.enter_async_context(open_registry(Settings(data=folder, sample=False, render_workers=1)))
+    registry.repositories.create("default")
+    extra = {**HIDDEN, "prompts/secret/was.prompt.yaml": TONE}
+    await write_files(registry, SEEN, "Begin")
+    was = {"prompts/support/was.prompt.yaml": TONE + "description: moves\n"}
+    await write_files(registry, was | {"prompts/support/gone.prompt.yaml": TONE}, "More")
+    labels = {path: text for path, text in extra.items() if path.startswith("labels/")}
+    others = {path: text for path, text in extra.items() if path not in labels}
+    await write_files(registry, others if hidden else {"a": "1"}, "Others")
+    await write_files(registry, labels if hidden else {"a": "2"}, "Others' labels")
+    await write_files(registry, {"prompts/support/gone.prompt.yaml": None}, "Gone")
+    await write_files(registry, {"labels/production/support.yaml": "greet: 1\n"}, "Promote")
+    _, whole = await registry.accounts.create_key(user="ada", scope=Scope.ADMIN)
+    _, key = await registry.accounts.create_key(user="kim", scope=Scope.WRITE, places=[SUPPORT])
+    app = create_app(registry)
+    await stack.enter_async_context(running(app))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
+    return World(registry, await stack.enter_async_context(client), key, whole)
+
+
+async def ask(world: World, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, str, str]:
+    """Status, body and the headers that tell something, without what tells the time and the commit."""
+    headers = {"Authorization": f"Bearer {key or world.key}"}
+    if isinstance(body, str):
+        headers |= {"Content-Type": "application/yaml", "If-None-Match": "*"}
+    content = {"content": body.encode()} if isinstance(body, str) else {"json": body} if body is not None else {}
+    found = await world.client.request(method, BASE + path, headers=headers, **content)
+    told = {name: value for name, value in found.headers.items() if name in {"etag", "location", "allow"}}
+    return found.status_code, _plain(found.text), _plain(str(told))
+
+
+def _plain(text: str) -> str:
+    for pattern in (r"\b[0-9a-f]{40}\b", r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", r'"request_id": ?"[^"]*"'):
+        text = re.sub(pattern, "…", text)
+    return re.sub(r"\b[0-9a-f]{10}\b", "…", text)
+
+
+async def digest_of(world: World, name: str) -> str:
+    found = await world.client.get(f"{BASE}/templates/{name}", headers={"Authorization": f"Bearer {world.whole}"})
+    return str(found.json()["digest"])
+
+
+async def test_reads_tell_nothing_of_other_folders(worlds: tuple[World, World]) -> None:
+    with_it, without = worlds
+    digest = await digest_of(with_it, "secret/greet")
+    for path in GETS:
+        asked = path.format(digest=digest)
+        one, other = await ask(with_it, "GET", asked), await ask(without, "GET", asked)
+        assert one == other, path
+        assert "spies" not in one[1].replace(asked, "") or "tag=spies" in asked
+        assert await ask(with_it, "GET", asked) == await ask(without, "GET", asked), f"{path}, from memory"
+
+
+async def test_answers_that_others_were_given_are_not_given(worlds: tuple[World, World]) -> None:
+    with_it, without = worlds
+    digest = await digest_of(with_it, "secret/greet")
+    for path in GETS:
+        asked = path.format(digest=digest)
+        for world in worlds:
+            await ask(world, "GET", asked, key=world.whole)
+        assert (await ask(with_it, "GET", asked))[:2] == (await ask(without, "GET", asked))[:2], path
+
+
+async def test_writes_tell_nothing_of_other_folders(worlds: tuple[World, World]) -> None:
+    with_it, without = worlds
+    for method, path, body in WRITES:
+        one, other = await ask(with_it, method, path, body), await ask(without, method, path, body)
+        assert one == other, (method, path, body)
+    for path in ("/templates/secret/greet", "/templates/secret/new"):
+        status, text, _ = await ask(with_it, "GET", path, key=with_it.whole)
+        assert (status, "Hello agent" in text) == ((200, True) if path.endswith("greet") else (404, False))
+
+
+async def test_what_is_seen_is_all_there(worlds: tuple[World, World]) -> None:
+    world = worlds[0]
+    _, listed, _ = await ask(world, "GET", "/templates")
+    assert re.findall(r'"name": ?"(\S+?)"', listed) == ["support/deep/thanks", "support/greet", "support/was"]
+    status, read, _ = await ask(world, "GET", "/templates/support/greet")
+    assert (status, "kind words" in read) == (200, True), "with the partials' text"
+    status, made, _ = await ask(world, "PUT", "/templates/support/new", TONE)
+    assert status == 201, made
+    status, _, _ = await ask(world, "PUT", "/labels/production/support/new", {"version": 1})
+    assert status == 200
+
+
+async def test_what_one_sees_but_may_not_do_is_403(worlds: tuple[World, World]) -> None:
+    world = worlds[0]
+    _, key = await world.registry.accounts.create_key(user="lee", scope=Scope.READ, places=[SUPPORT])
+    for method, path, body in (
+        ("PUT", "/templates/support/new", TONE),
+        ("PUT", "/labels/production/support/greet", {"version": 1}),
+        ("GET", "/branches", None),
+        ("GET", "/index", None),
+    ):
+        status, text, _ = await ask(world, method, path, body, key=key)
+        assert (status, "/docs/errors#denied" in text) == (403, True), text
+
+
+async def test_a_partial_that_is_not_read_is_not_included_but_stays_where_others_put_it(
+    worlds: tuple[World, World],
+) -> None:
+    world = worlds[0]
+    source = TONE.replace("kind words", "'{% include \"shared/part\" %}'")
+    status, text, _ = await ask(world, "PUT", "/templates/support/new", source)
+    assert (status, "include-missing" in text) == (422, True), text
+    tag = (await world.client.get(f"{BASE}/templates/support/greet", headers=_bearer(world.key))).headers["etag"]
+    headers = {**_bearer(world.key), "Content-Type": "application/yaml", "If-Match": tag}
+    changed = await world.client.put(
+        f"{BASE}/templates/support/greet", headers=headers, content=GREET.replace("Hello", "Hi").encode()
+    )
+    assert changed.status_code == 200, changed.text
+
+
+async def test_what_would_break_unseen_templates_is_refused_without_naming_them(worlds: tuple[World, World]) -> None:
+    world = worlds[0]
+    headers = {**_bearer(world.key), "If-Match": "*"}
+    gone = await world.client.delete(f"{BASE}/templates/support/deep/thanks", headers=headers)
+    assert gone.status_code == 422, gone.text
+    assert "templates that you may not read" in gone.text
+    assert "support2" not in gone.text
+    needs = TONE.replace("kind words", "'{{ a }}'") + "variables: {a: {type: string}}\n"
+    tag = {"Content-Type": "application/yaml", **headers}
+    changed = await world.client.put(f"{BASE}/templates/support/deep/thanks", headers=tag, content=needs.encode())
+    assert changed.status_code == 422, changed.text
+    assert "may not read" in changed.text
+    assert "support2" not in changed.text
+
+
+async def test_repositories_that_one_does_not_see_are_not_there(worlds: tuple[World, World]) -> None:
+    world = worlds[0]
+    world.registry.repositories.create("other")
+    listed = await world.client.get("/api/v1/repositories", headers=_bearer(world.key))
+    assert [each["name"] for each in listed.json()["repositories"]] == ["default"]
+    answers = [
+        await world.client.get(f"/api/v1/repositories/{name}/templates", headers=_bearer(world.key))
+        for name in ("other", "nowhere")
+    ]
+    assert [each.status_code for each in answers] == [404, 404]
+    assert len({each.text.replace("nowhere", "other").split("request_id")[0] for each in answers}) == 1
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
