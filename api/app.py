@@ -36,6 +36,8 @@ from api.routes import (
     digests,
     documents,
     events,
+    grants,
+    groups,
     health,
     imports,
     index,
@@ -50,6 +52,7 @@ from api.routes import (
     rollbacks,
     search,
     templates,
+    users,
     versions,
 )
 from registry.background import on_and_on
@@ -60,6 +63,7 @@ from registry.process_kinds import ProcessKind
 if TYPE_CHECKING:
     from api.git_node import GitNode
 
+SERVER_NOUNS = (repositories, keys, users, groups, grants)
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
     *(moves, commits, imports, checks, branches, labels, promotions, rollbacks, search, reads, events, index),
@@ -148,6 +152,11 @@ def documented_app(registry: Registry, answers: AnswerCache, told: Metrics) -> F
     return app
 
 
+def routes_asked() -> tuple[BaseRoute, ...]:
+    """What an application that is asked serves, for who looks at it."""
+    return _routes(asked=True)
+
+
 @cache
 def _routes(asked: bool) -> tuple[BaseRoute, ...]:
     """What every application of this process serves; an indexer, which nobody asks, tells of its health alone.
@@ -158,8 +167,8 @@ def _routes(asked: bool) -> tuple[BaseRoute, ...]:
     if asked:
         for noun in REPOSITORY_NOUNS:
             router.include_router(noun.router, prefix="/api/v1/repositories/{repository}")
-        router.include_router(repositories.router, prefix="/api/v1")
-        router.include_router(keys.router, prefix="/api/v1")
+        for noun in SERVER_NOUNS:
+            router.include_router(noun.router, prefix="/api/v1")
         router.include_router(documents.router)
         router.include_router(documents.described)
     router.include_router(health.router)

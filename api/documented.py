@@ -52,11 +52,11 @@ _HEADERS: Mapping[int, dict[str, Any]] = {
     503: {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
 }
 
-READ = (domain.Unauthenticated, domain.BadRequest, domain.RepositoryNotFound, domain.Unavailable)
+READ = (domain.Unauthenticated, domain.Denied, domain.BadRequest, domain.RepositoryNotFound, domain.Unavailable)
 """What every read of a repository can answer besides its body."""
 
 WRITE = (
-    *(*READ, domain.Denied, domain.Refused, domain.KeyReused),
+    *(*READ, domain.Refused, domain.KeyReused),
     *(domain.RefMoved, domain.Conflict, domain.PayloadTooLarge),
 )
 """What every write can answer."""

@@ -19,6 +19,7 @@ class Reach(StrEnum):
     """Where the role has to hold."""
 
     SERVER = "on the server"
+    ANYWHERE = "anywhere: what it is done to is looked at then"
     REPOSITORY = "in the whole repository"
     FOLDER = "in the template's folder"
     SOMEWHERE = "in a folder"
@@ -55,6 +56,14 @@ def on_server(role: Role) -> Callable[..., Awaitable[Actor]]:
         return caller
 
     return check
+
+
+@_declared(Role.ADMINISTRATOR, Reach.ANYWHERE)
+async def administering(caller: Caller) -> Actor:
+    """The caller, who is administrator of the server, a repository or a folder. Raises Denied."""
+    if not any(role is Role.ADMINISTRATOR for _, role in caller.rights.roles):
+        caller.require(Role.ADMINISTRATOR)
+    return caller
 
 
 def in_repository(role: Role) -> Callable[..., Awaitable[Actor]]:
@@ -103,6 +112,8 @@ async def reading(caller: Caller, repository: Repository, name: ReadName) -> Act
     return caller
 
 
+ServerAdministrator = Annotated[Actor, Depends(on_server(Role.ADMINISTRATOR))]
+Administrator = Annotated[Actor, Depends(administering)]
 ServerReader = Annotated[Actor, Depends(on_server(Role.READER))]
 RepositoryReader = Annotated[Actor, Depends(in_repository(Role.READER))]
 RepositoryAuthor = Annotated[Actor, Depends(in_repository(Role.AUTHOR))]

@@ -41,6 +41,7 @@ TAGS = [
     {"name": "index", "description": "How far the read model is behind Git."},
     {"name": "repositories", "description": "The bare Git repositories on this server."},
     {"name": "keys", "description": "What the key of a request allows."},
+    {"name": "access", "description": "Users, groups, and the roles that are granted to them."},
     {"name": "documentation", "description": "Schemas."},
     {"name": "health", "description": "For load balancers and start-up scripts."},
 ]

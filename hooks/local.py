@@ -19,7 +19,7 @@ from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.names import repository_name
-from registry.domain.rights import on_server
+from registry.domain.rights import Rights, on_server
 from registry.domain.roles import Role
 from registry.settings import HookSettings, Settings
 
@@ -50,14 +50,17 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def system_actor() -> Actor:
-    """The user of the operating system, as an author."""
+_AUTHOR = on_server(Role.AUTHOR)
+
+
+def system_actor(rights: Rights = _AUTHOR) -> Actor:
+    """The user of the operating system, as an author unless said otherwise."""
     try:
         entry = pwd.getpwuid(os.getuid())
         login, name = entry.pw_name, entry.pw_gecos.split(",")[0]
     except KeyError:  # a container may run under a number without a name
         login, name = f"uid-{os.getuid()}", ""
-    return Actor(UserName(login), name or login, f"{login}@{socket.gethostname()}", on_server(Role.AUTHOR))
+    return Actor(UserName(login), name or login, f"{login}@{socket.gethostname()}", rights)
 
 
 def repository_of(folder: Path) -> RepositoryName:

@@ -174,6 +174,14 @@ def _compose(
     )
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, clock=clock)
+    accounts = Accounts(
+        users=tier.users,
+        grants=tier.grants,
+        keys=tier.keys,
+        clock=clock,
+        data=settings.data,
+        grace_seconds=grace,
+    )
     repeats = Repeats(git=git)
     reading = Templates(
         templates=templates,
@@ -201,15 +209,10 @@ def _compose(
         relay=Relay(signals=tier.signals, projection=projection, bus=tier.own_events) if tier.signals else None,
         event_streams=EventStreams(events=tier.event_log, bus=events),
         reads=Reads(ledger=tier.ledger, clock=clock),
-        access=AccessControl(users=tier.users, groups=tier.groups, grants=tier.grants, clock=clock),
-        accounts=Accounts(
-            users=tier.users,
-            grants=tier.grants,
-            keys=tier.keys,
-            clock=clock,
-            data=settings.data,
-            grace_seconds=grace,
+        access=AccessControl(
+            users=tier.users, groups=tier.groups, grants=tier.grants, clock=clock, changed=accounts.forget
         ),
+        accounts=accounts,
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.administrating import place_of
 from api.commands.output import UNUSABLE, Data, Json, console, existing_data, fail, run, write_json, write_table
 
 if TYPE_CHECKING:
@@ -47,19 +48,29 @@ def create(
         str | None,
         typer.Option(help="How long it holds: 30m, 12h, 90d, 4w, 1y. [default: for ever]", show_default=False),
     ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where alone it can be used: REPOSITORY or REPOSITORY/FOLDER; may be repeated. [default: wherever "
+            "its user may be]",
+            metavar="PLACE",
+            show_default=False,
+        ),
+    ] = None,
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Make an API key and show it, once.
+    """Make an API key and show it, once. A user who has no role yet gets that of the scope.
 
     \b
     promptuary key create
     promptuary key create --user ci --scope write --expires 90d
+    promptuary key create --user app --at default/support
     PROMPTUARY_KEY=$(promptuary key create --json | jq -r .key)
     """
     expires_in = parse_duration(expires) if expires is not None else None
-    key, secret = run(_create(existing_data(data), user, scope.value, expires_in, note))
+    key, secret = run(_create(existing_data(data), user, scope.value, expires_in, note, at or []))
     if as_json:
         write_json({"key": secret, **_body(key)})
         return
@@ -120,13 +131,18 @@ def parse_duration(text: str) -> timedelta:
 
 
 async def _create(
-    settings: "Settings", user: str | None, scope: str, expires_in: timedelta | None, note: str
+    settings: "Settings", user: str | None, scope: str, expires_in: timedelta | None, note: str, at: list[str]
 ) -> tuple["ApiKey", str]:
     from registry.bootstrap import open_registry
+    from registry.domain.rights import SERVER
     from registry.domain.roles import Scope
 
+    places = [place_of(each) for each in at] or [SERVER]
+
     async with open_registry(settings) as registry:
-        return await registry.accounts.create_key(user=user, scope=Scope(scope), expires_in=expires_in, note=note)
+        return await registry.accounts.create_key(
+            user=user, scope=Scope(scope), expires_in=expires_in, note=note, places=places
+        )
 
 
 async def _list(settings: "Settings", user: str | None) -> list["ApiKey"]:
@@ -152,6 +168,7 @@ def _body(key: "ApiKey") -> dict[str, object]:
         "id": key.id,
         "user": key.user,
         "scope": key.scope.value,
+        "places": [str(place) for place in key.places if place.repository is not None],
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,

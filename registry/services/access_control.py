@@ -1,8 +1,9 @@
 """Who may do what: users, groups, and the roles that are granted to them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from registry.domain.access import Actor, Grant, Group, Identified, User
 from registry.domain.errors import BadRequest, Conflict, NotFound
@@ -50,11 +51,15 @@ def place_at(repository: str | None, folder: str = "") -> Place:
 class AccessControl:
     """What administrators do: those of a place grant roles there, those of the server have users and groups."""
 
-    def __init__(self, *, users: Users, groups: Groups, grants: Grants, clock: Clock) -> None:
+    def __init__(
+        self, *, users: Users, groups: Groups, grants: Grants, clock: Clock, changed: Callable[[], None]
+    ) -> None:
+        """``changed`` is called after every change of somebody's rights."""
         self._users = users
         self._groups = groups
         self._grants = grants
         self._clock = clock
+        self._changed = changed
 
     async def users(self, actor: Actor) -> Sequence[User]:
         """All users, by name. Raises Denied."""
@@ -70,35 +75,38 @@ class AccessControl:
         return found
 
     async def put_user(
-        self, user: UserName, *, actor: Actor, name: str | None, email: str | None, is_service: bool | None = None
+        self,
+        user: UserName,
+        *,
+        actor: Actor,
+        name: str | None = None,
+        email: str | None = None,
+        is_service: bool | None = None,
+        disabled: bool | None = None,
     ) -> User:
-        """Makes a user, or changes what is given of one. Raises Denied, BadRequest."""
+        """Makes a user, or changes what is given of one.
+
+        Who is disabled comes in by no way any more, within seconds. Raises Denied, BadRequest, Conflict for the last
+        administrator.
+        """
         actor.require(Role.ADMINISTRATOR)
+        if disabled:
+            await self._keep_an_administrator(without_user=user)
         known = await self._users.find(user) or User(user, user, f"{user}@localhost")
         changed = replace(
             known,
             name=(name if name is not None else known.name).strip(),
             email=(email if email is not None else known.email).strip(),
             is_service=is_service if is_service is not None else known.is_service,
+            disabled_at=known.disabled_at if disabled is None else self._disabled(known, disabled=disabled),
         )
         _check_identity(changed)
         await self._users.put(changed)
+        self._changed()
         return changed
 
-    async def set_disabled(self, user: UserName, disabled: bool, *, actor: Actor) -> User:
-        """Takes a user every way in, or gives them back; it takes effect within seconds.
-
-        Raises NotFound, Denied, Conflict for the last administrator.
-        """
-        actor.require(Role.ADMINISTRATOR)
-        known = await self._users.find(user)
-        if known is None:
-            raise NotFound(f"There is no user {user!r}.")
-        if disabled:
-            await self._keep_an_administrator(without_user=user)
-        changed = replace(known, disabled_at=(known.disabled_at or self._clock.now()) if disabled else None)
-        await self._users.put(changed)
-        return changed
+    def _disabled(self, known: User, *, disabled: bool) -> datetime | None:
+        return (known.disabled_at or self._clock.now()) if disabled else None
 
     async def groups(self, actor: Actor) -> Sequence[Group]:
         """All groups, by name. Raises Denied."""
@@ -116,6 +124,7 @@ class AccessControl:
         await self._groups.put(group, (name or (known.name if known else group)).strip())
         if members is not None:
             await self._groups.set_members(group, members, HERE)
+        self._changed()
         return next(each for each in await self._groups.list_groups() if each.group == group)
 
     async def remove_group(self, group: GroupName, *, actor: Actor) -> None:
@@ -124,6 +133,7 @@ class AccessControl:
         await self._keep_an_administrator(without_group=group)
         if not await self._groups.remove(group):
             raise NotFound(f"There is no group {group!r}.")
+        self._changed()
 
     async def grants(self, actor: Actor) -> Sequence[Grant]:
         """The grants where the actor is administrator, by subject and place. Raises Denied for who is that nowhere."""
@@ -146,7 +156,9 @@ class AccessControl:
         """Gives a role to a user or to a group; what was given already stays as it is. Raises NotFound, Denied."""
         actor.require(Role.ADMINISTRATOR, place)
         wanted = Grant(secrets.token_hex(6), role, place, self._clock.now(), actor.user, user=user, group=group)
-        return await self._grants.add(wanted)
+        made = await self._grants.add(wanted)
+        self._changed()
+        return made
 
     async def take_back(self, grant_id: str, *, actor: Actor) -> Grant:
         """Takes a role back; it takes effect within seconds. Raises NotFound, Denied, Conflict."""
@@ -155,7 +167,9 @@ class AccessControl:
             raise NotFound(f"There is no grant {grant_id!r}.")
         actor.require(Role.ADMINISTRATOR, known.place)
         await self._keep_an_administrator(without_grant=grant_id)
-        return await self._grants.remove(grant_id) or known
+        taken = await self._grants.remove(grant_id)
+        self._changed()
+        return taken or known
 
     async def _keep_an_administrator(
         self,

@@ -224,6 +224,10 @@ class Accounts:
         self._revoked.add(key_id)  # a look-up that is under way may not have seen it
         self._checked = {s: c for s, c in self._checked.items() if c.actor.key_id != key_id}
 
+    def forget(self) -> None:
+        """Has keys looked up again: rights were changed here, and count at once in this process."""
+        self._checked = {known: replace(checked, until=0.0) for known, checked in self._checked.items()}
+
     @property
     def key_path(self) -> Path:
         """Where the first administrator's key is."""

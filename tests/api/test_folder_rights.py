@@ -27,6 +27,8 @@ text: 'Hello {% include "shared/tone" %}'
 TONE = "schema: prompt/v1\ntype: text\ntext: kind words\n"
 SECRET = "schema: prompt/v1\ndescription: Greets the spies.\ntype: text\ntags: [spies]\ntext: Hello agent\n"
 
+INCLUDING = TONE.replace("kind words", "'{% include \"secret/greet\" %}'")
+
 SEEN = {
     "prompts/support/greet.prompt.yaml": GREET,
     "prompts/support/deep/thanks.prompt.yaml": TONE.replace("kind", "thankful"),
@@ -85,16 +87,16 @@ WRITES: list[tuple[str, str, Any]] = [
     ("POST", "/move/support/deep/thanks", {"to": "secret/greet"}),
     ("PUT", "/labels/production/secret/greet", {"version": 1}),
     ("DELETE", "/labels/spying/secret/greet", None),
-    ("POST", "/rollbacks", {"label": "spying", "name": "secret/greet"}),
+    ("POST", "/rollbacks", {"label": "spying", "name": "secret/greet", "reason": "x"}),
     ("POST", "/promotions", {"label": "staging", "versions": {"secret/greet": 1}}),
     ("POST", "/promotions", {"label": "staging", "from": "spying"}),
     ("POST", "/render/secret/greet", {"variables": {}}),
-    ("POST", "/commits", {"message": "x", "edits": [{"op": "delete", "name": "secret/greet", "if_match": "*"}]}),
+    ("POST", "/commits", {"message": "x", "changes": [{"action": "delete", "name": "secret/greet", "if_match": "*"}]}),
     ("POST", "/branches", {"name": "mine"}),
     ("DELETE", "/branches/main", None),
-    ("PUT", "/templates/support/copy", TONE.replace("kind words", "'{% include \"secret/greet\" %}'")),
+    ("PUT", "/templates/support/copy", INCLUDING),
     ("PUT", "/templates/support/old", TONE + "status: deprecated\nreplaced_by: secret/greet\n"),
-    ("POST", "/check", {"files": {"prompts/support/copy.prompt.yaml": 'x {% include "secret/greet" %}'}}),
+    ("POST", "/check", {"files": {"prompts/support/copy.prompt.yaml": INCLUDING}}),
 ]
 
 
@@ -182,6 +184,7 @@ async def test_writes_tell_nothing_of_other_folders(worlds: tuple[World, World])
     for method, path, body in WRITES:
         one, other = await ask(with_it, method, path, body), await ask(without, method, path, body)
         assert one == other, (method, path, body)
+        assert "invalid-body" not in one[1], (method, path, one[1])
     for path in ("/templates/secret/greet", "/templates/secret/new"):
         status, text, _ = await ask(with_it, "GET", path, key=with_it.whole)
         assert (status, "Hello agent" in text) == ((200, True) if path.endswith("greet") else (404, False))

@@ -45,7 +45,8 @@ REMOTE = {
 }
 LOCAL = {
     "serve", "init", "validate", "check", "test", "key create", "key list", "key revoke", "index status",
-    "index rebuild", "index verify",
+    "index rebuild", "index verify", "user list", "user put", "user disable", "user enable", "group list", "group put",
+    "group remove", "grant list", "grant add", "grant remove",
 }  # fmt: skip
 """Commands that ask no server."""
 OF_SERVERS = {"git", "indexer", "api", "backup", "restore", "index move"}

@@ -1,0 +1,30 @@
+"""What the commands that administer a data folder share: an open registry, and who acts in it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from registry.domain.access import Actor
+    from registry.domain.rights import Place
+    from registry.services.access_control import AccessControl
+    from registry.settings import Settings
+
+
+@asynccontextmanager
+async def administered(settings: "Settings") -> "AsyncIterator[tuple[AccessControl, Actor]]":
+    """The accounts of a data folder: who can read its files is administrator of it."""
+    from hooks.local import system_actor
+    from registry.bootstrap import open_registry
+    from registry.domain.rights import EVERY_RIGHT
+
+    async with open_registry(settings) as registry:
+        yield registry.access, system_actor(EVERY_RIGHT)
+
+
+def place_of(text: str | None) -> "Place":
+    """``REPOSITORY``, ``REPOSITORY/FOLDER``, or nothing: the server. Raises BadRequest."""
+    from registry.services.access_control import place_at
+
+    repository, _, folder = (text or "").partition("/")
+    return place_at(repository or None, folder)

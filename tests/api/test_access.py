@@ -1,0 +1,161 @@
+"""Users, groups and grants over REST: who makes them, and that they count at once."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from registry.bootstrap import Registry
+from registry.domain.roles import Scope
+
+BASE = "/api/v1"
+TEMPLATES = f"{BASE}/repositories/default/templates"
+
+
+class Caller:
+    """Somebody with a key."""
+
+    def __init__(self, client: httpx.AsyncClient, key: str) -> None:
+        self._client = client
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        content = {"json": body} if body is not None else {}
+        return await self._client.request(method, f"{BASE}{path}", headers=self._headers, **content)
+
+    async def done(self, method: str, path: str, body: Any = None) -> Any:
+        found = await self.ask(method, path, body)
+        assert found.status_code < 300, found.text
+        return found.json() if found.content else None
+
+
+@pytest.fixture
+async def admin(anonymous: httpx.AsyncClient, stocked: Registry) -> Caller:
+    return Caller(anonymous, (await stocked.accounts.create_key(scope=Scope.ADMIN))[1])
+
+
+@pytest.fixture
+async def kim(anonymous: httpx.AsyncClient, stocked: Registry, admin: Caller) -> Caller:
+    """A user whose role is taken away again: the key alone allows nothing."""
+    _, key = await stocked.accounts.create_key(user="kim", scope=Scope.ADMIN)
+    for grant in (await admin.done("GET", "/grants"))["grants"]:
+        if grant["user"] == "kim":
+            await admin.done("DELETE", f"/grants/{grant['id']}")
+    return Caller(anonymous, key)
+
+
+async def test_a_grant_counts_and_is_taken_back(admin: Caller, kim: Caller, stocked: Registry) -> None:
+    assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 404
+    made = await admin.done(
+        "POST", "/grants", {"role": "reader", "user": "kim", "repository": "default", "folder": "고객지원"}
+    )
+    assert made["place"] == {"repository": "default", "folder": "고객지원"}
+    assert (made["role"], made["user"], made["group"], made["made_by"]) == ("reader", "kim", None, "admin")
+    listed = await kim.done("GET", "/repositories/default/templates")
+    assert [each["name"] for each in listed["templates"]] == ["고객지원/환불"]
+    assert (
+        await admin.done(
+            "POST", "/grants", {"role": "reader", "user": "kim", "repository": "default", "folder": "고객지원/"}
+        )
+        == made
+    )
+    assert await admin.done("DELETE", f"/grants/{made['id']}") == made
+    assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 404
+    assert (await admin.ask("DELETE", f"/grants/{made['id']}")).status_code == 404
+
+
+async def test_groups_give_roles_while_one_is_in_them(admin: Caller, kim: Caller, stocked: Registry) -> None:
+    made = await admin.done("PUT", "/groups/readers", {"name": "독자", "members": ["kim"]})
+    assert made == {"group": "readers", "name": "독자", "members": ["kim"]}
+    await admin.done("POST", "/grants", {"role": "author", "group": "readers"})
+    assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 200
+    assert (await admin.done("GET", "/users/kim"))["rights"] == [
+        {"role": "author", "place": {"repository": None, "folder": None}}
+    ]
+    assert (await admin.done("PUT", "/groups/readers", {"members": []}))["name"] == "독자"
+    assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 404
+    await admin.done("DELETE", "/groups/readers")
+    assert await admin.done("GET", "/groups") == {"groups": []}
+    assert [each["group"] for each in (await admin.done("GET", "/grants"))["grants"]] == [None]
+    assert (await admin.ask("PUT", "/groups/readers", {"members": ["nobody"]})).status_code == 404
+
+
+async def test_who_is_disabled_comes_in_no_more(admin: Caller, kim: Caller, stocked: Registry) -> None:
+    assert (await kim.ask("GET", "/key")).status_code == 200
+    assert (await admin.done("PUT", "/users/kim", {"disabled": True}))["disabled_at"] is not None
+    refused = await kim.ask("GET", "/key")
+    assert (refused.status_code, "kim is disabled" in refused.text) == (401, True)
+    assert (await admin.done("PUT", "/users/kim", {"disabled": False}))["disabled_at"] is None
+    assert (await kim.ask("GET", "/key")).status_code == 200
+
+
+async def test_a_user_is_made_and_changed(admin: Caller) -> None:
+    made = await admin.done("PUT", "/users/deploy", {"is_service": True})
+    assert made == {
+        "user": "deploy",
+        "name": "deploy",
+        "email": "deploy@localhost",
+        "is_service": True,
+        "disabled_at": None,
+    }
+    changed = await admin.done("PUT", "/users/deploy", {"name": "배포", "email": "d@example.com"})
+    assert (changed["name"], changed["email"], changed["is_service"]) == ("배포", "d@example.com", True)
+    assert [each["user"] for each in (await admin.done("GET", "/users"))["users"]] == ["admin", "deploy"]
+    for body in ({"name": "a <b>"}, {"email": "no address"}, {"name": "x\ny"}):
+        assert (await admin.ask("PUT", "/users/deploy", body)).status_code == 400, body
+    assert (await admin.ask("PUT", "/users/a b", {})).status_code == 400
+    assert (await admin.ask("GET", "/users/nobody")).status_code == 404
+
+
+async def test_the_last_administrator_stays(admin: Caller, kim: Caller, stocked: Registry) -> None:
+    (own,) = (await admin.done("GET", "/grants"))["grants"]
+    for method, path, body in (
+        ("DELETE", f"/grants/{own['id']}", None),
+        ("PUT", "/users/admin", {"disabled": True}),
+    ):
+        refused = await admin.ask(method, path, body)
+        assert (refused.status_code, "Nobody would be administrator" in refused.text) == (409, True), path
+    await admin.done("PUT", "/groups/admins", {"members": ["kim"]})
+    await admin.done("POST", "/grants", {"role": "administrator", "group": "admins"})
+    await admin.done("DELETE", f"/grants/{own['id']}")
+    for method, path, body in (
+        ("PUT", "/groups/admins", {"members": []}),
+        ("DELETE", "/groups/admins", None),
+        ("PUT", "/users/kim", {"disabled": True}),
+    ):
+        assert (await kim.ask(method, path, body)).status_code == 409, path
+    assert (await admin.ask("GET", "/users")).status_code == 403
+
+
+async def test_who_administers_a_repository_grants_there_alone(admin: Caller, kim: Caller, stocked: Registry) -> None:
+    await admin.done(
+        "POST", "/grants", {"role": "administrator", "user": "kim", "repository": "default", "folder": "support"}
+    )
+    here = {"role": "author", "user": "admin", "repository": "default", "folder": "support/deep"}
+    made = await kim.done("POST", "/grants", here)
+    assert [each["role"] for each in (await kim.done("GET", "/grants"))["grants"]] == ["author", "administrator"]
+    for place in ({}, {"repository": "default"}, {"repository": "default", "folder": "support2"}):
+        assert (await kim.ask("POST", "/grants", {"role": "reader", "user": "kim", **place})).status_code == 403, place
+    others = [each for each in (await admin.done("GET", "/grants"))["grants"] if each["place"]["repository"] is None]
+    assert (await kim.ask("DELETE", f"/grants/{others[0]['id']}")).status_code == 404, "it is not seen"
+    await kim.done("DELETE", f"/grants/{made['id']}")
+    assert (await kim.ask("GET", "/users")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"role": "reader"},
+        {"role": "reader", "user": "kim", "group": "x"},
+        {"role": "owner", "user": "kim"},
+        {"role": "reader", "user": "kim", "places": []},
+    ],
+)
+async def test_a_grant_that_says_too_little_or_too_much(admin: Caller, body: dict[str, Any]) -> None:
+    assert (await admin.ask("POST", "/grants", body)).status_code == 422
+
+
+@pytest.mark.parametrize("place", [{"folder": "x"}, {"repository": "a b"}, {"repository": "default", "folder": "../x"}])
+async def test_a_place_that_cannot_be(admin: Caller, place: dict[str, str]) -> None:
+    refused = await admin.ask("POST", "/grants", {"role": "reader", "user": "admin", **place})
+    assert refused.status_code == 400, refused.text
