@@ -10,6 +10,7 @@ from registry.bootstrap import open_registry
 from registry.catalogue_place import REMEMBERED, remember_catalogue
 from registry.domain.backups import ArchiveManifest
 from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.pairing import FILE
 from registry.ports.backups import BlobStore
 from registry.services.archive_parts import fetch_part, fetch_to, find_manifest
 from registry.services.backups import Backups, Progress
@@ -60,7 +61,7 @@ def _make_room(data: Path, staging: Path, *, again: bool) -> None:
         for left in data.iterdir():
             if left.name in {"repositories", staging.name}:
                 shutil.rmtree(left)
-            elif left.name.startswith("catalogue.sqlite") or left.name == REMEMBERED:
+            elif left.name.startswith(("catalogue.sqlite", FILE)) or left.name == REMEMBERED:
                 left.unlink()
     there = sorted(each.name for each in data.iterdir() if each.name not in OURS)
     if there:
@@ -74,7 +75,7 @@ def _make_room(data: Path, staging: Path, *, again: bool) -> None:
 async def _fill(
     settings: Settings, manifest: ArchiveManifest, staging: Path, progress: Progress, *, again: bool
 ) -> None:
-    async with open_registry(settings) as registry:
+    async with open_registry(settings, restoring=True) as registry:
         if await _is_filled(registry.backups, staging, again=again):
             if not again:
                 shutil.rmtree(staging)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
+from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
-from registry.catalogue_place import check_catalogue
+from registry.catalogue_place import check_catalogue, place_of
 from registry.disk import archives_of, open_disk, snapshot_of
 from registry.domain.dependencies import PoolUse
 from registry.ports.cache import Cache
@@ -45,6 +46,7 @@ from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance, Schedule
 from registry.services.meters import Meters
 from registry.services.news import Journal
+from registry.services.pairing import Pairing
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
 from registry.services.readiness import Readiness
@@ -122,10 +124,13 @@ class Registry:
 
 
 @asynccontextmanager
-async def open_registry(settings: Settings, process: ProcessKind = ProcessKind.SERVE) -> AsyncIterator[Registry]:
+async def open_registry(
+    settings: Settings, process: ProcessKind = ProcessKind.SERVE, *, restoring: bool = False
+) -> AsyncIterator[Registry]:
     """What the settings say: SQLite and everything in this process, or what is set of the server tier.
 
-    Raises Unavailable where the data folder or a database cannot be used. On leaving, accepted writes are finished.
+    Raises Unavailable where the data folder or a database cannot be used, or the two do not belong together; a restore
+    makes them do so. On leaving, accepted writes are finished.
     """
     if process.has_disk:
         check_catalogue(settings)
@@ -134,7 +139,10 @@ async def open_registry(settings: Settings, process: ProcessKind = ProcessKind.S
         known = tier.known_repositories
         git = disk or known
         snapshot = snapshot_of(settings) if process.takes_writes else None
-        registry = _compose(settings, process, git, renderer, judges, tier, snapshot)
+        pairing = _pairing(settings, tier)
+        if process.has_disk and not restoring:
+            await pairing.agree()
+        registry = _compose(settings, process, git, renderer, judges, tier, snapshot, pairing)
         async with nullcontext() if process.has_disk else known.followed(), snapshot or nullcontext():
             yield registry
         await registry.writes.close()
@@ -149,6 +157,7 @@ def _compose(
     judges: Judges,
     tier: Tier,
     snapshot: VersionSnapshot | None,
+    pairing: Pairing,
 ) -> Registry:
     projected = projected_by(tier, process)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
@@ -257,11 +266,21 @@ def _compose(
             dependencies=tier.dependencies,
         ),
         meters=meters,
-        backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, clock=clock),
+        backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, clock=clock),
         snapshots=_snapshots(tier, git, snapshot) if snapshot is not None else None,
         git_reads=GitReads(git=git, snapshot=snapshot, source=source) if snapshot is not None else None,
         pools=tier.pools,
-        make_missing_tables=tier.make_missing_tables,
+        make_missing_tables=pairing.make_missing_tables,
+    )
+
+
+def _pairing(settings: Settings, tier: Tier) -> Pairing:
+    return Pairing(
+        folder=FolderId(settings.data),
+        database=tier.registry_id,
+        data=settings.data,
+        place=place_of(settings),
+        make_tables=tier.make_missing_tables,
     )
 
 

@@ -6,6 +6,8 @@ that was not told the database's address would make that file: a backup without 
 
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from registry.domain.errors import Unavailable
 from registry.settings import Settings
 
@@ -17,14 +19,25 @@ def remember_catalogue(settings: Settings) -> None:
     """Notes in the data folder that its catalogue is in PostgreSQL, where it is. Raises Unavailable."""
     if settings.database_url is None:
         return
-    parts = urlsplit(settings.database_url.get_secret_value())
-    place = f"{parts.netloc.rpartition('@')[2]}{parts.path}\n"
+    place = f"{_without_password(settings.database_url)}\n"
     path = settings.data / REMEMBERED
     try:
         if not path.exists() or path.read_text("utf-8") != place:
             path.write_text(place, "utf-8")
     except OSError as error:
         raise Unavailable(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def place_of(settings: Settings) -> str:
+    """Where the settings say that the catalogue is, for people; no secret."""
+    if settings.database_url is None:
+        return f"its catalogue {settings.catalogue.name}"
+    return f"the database {_without_password(settings.database_url)}"
+
+
+def _without_password(address: SecretStr) -> str:
+    parts = urlsplit(address.get_secret_value())
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def kept_elsewhere(settings: Settings) -> str | None:

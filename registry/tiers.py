@@ -20,6 +20,7 @@ from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
+from registry.adapters.sql.registry_id import SqlRegistryId
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.sharding import ShardedDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
@@ -37,6 +38,7 @@ from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
 from registry.ports.dependencies import Dependency
 from registry.ports.events import EventBus, EventLog
 from registry.ports.leadership import Leadership
+from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
 from registry.ports.reads import ReadLedger
 from registry.ports.search_index import CountedSearchIndex
@@ -59,6 +61,7 @@ class Tier:
     grants: Grants
     keys: Keys
     kept: KeptRecords
+    registry_id: IdPlace
     templates: TemplateIndex
     versions: VersionIndex
     origins: VersionOrigins
@@ -218,6 +221,7 @@ def _over(
         grants=SqlGrants(database),
         keys=SqlKeys(database),
         kept=SqlKeptRecords(database),
+        registry_id=SqlRegistryId(database),
         templates=SqlTemplateIndex(database),
         versions=SqlVersionIndex(database),
         origins=SqlVersionOrigins(database),

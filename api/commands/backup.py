@@ -145,4 +145,5 @@ def _body(manifest: "ArchiveManifest") -> dict[str, object]:
             for each in manifest.repositories
         ],
         "records": manifest.records,
+        "registry_id": manifest.registry_id,
     }

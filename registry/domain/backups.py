@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from registry.domain.errors import BadRequest
-from registry.domain.ids import RefName, RepositoryName
+from registry.domain.ids import RefName, RegistryId, RepositoryName
+from registry.domain.pairing import is_registry_id
 
 FORMAT = "promptuary-backup/v1"
 MANIFEST = "manifest.json"
@@ -63,7 +64,10 @@ class PinnedRepository:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveManifest:
-    """What an archive holds. ``records`` counts them by kind; ``made_by`` is the version that wrote it."""
+    """What an archive holds. ``records`` counts them by kind; ``made_by`` is the version that wrote it.
+
+    ``registry_id`` is None in an archive of a version that knew none.
+    """
 
     id: str
     made_at: datetime
@@ -71,6 +75,7 @@ class ArchiveManifest:
     repositories: Sequence[PinnedRepository]
     parts: Sequence[ArchivePart]
     records: Mapping[str, int]
+    registry_id: RegistryId | None = None
 
     @property
     def size(self) -> int:
@@ -101,6 +106,7 @@ def write_manifest(manifest: ArchiveManifest) -> bytes:
         ],
         "parts": [{"name": p.name, "size": p.size, "sha256": p.checksum} for p in manifest.parts],
         "records": dict(manifest.records),
+        "registry_id": manifest.registry_id,
     }
     return json.dumps({**body, _MARK: _checksum(body)}, ensure_ascii=False, indent=1).encode() + b"\n"
 
@@ -134,7 +140,16 @@ def read_manifest(text: bytes) -> ArchiveManifest:
         ],
         parts=[ArchivePart(p["name"], p["size"], p["sha256"]) for p in body["parts"]],
         records=body["records"],
+        registry_id=_registry_id(body.get("registry_id")),
     )
+
+
+def _registry_id(value: object) -> RegistryId | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not is_registry_id(value):
+        raise BadRequest(f"The archive has a registry id that is none: {str(value)[:80]!r}. Nothing was changed.")
+    return RegistryId(value)
 
 
 def write_record(record: KeptRecord) -> bytes:

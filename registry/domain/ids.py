@@ -29,5 +29,8 @@ UserName = NewType("UserName", str)
 GroupName = NewType("GroupName", str)
 """A group's name, built as a user's; the two never meet."""
 
+RegistryId = NewType("RegistryId", str)
+"""What a data folder and its database know each other by: 16 lower-case hexadecimal digits."""
+
 ZERO_COMMIT = CommitId("0" * 40)
 """What Git writes for "no commit" when a ref is created or deleted."""

@@ -32,6 +32,7 @@ from registry.ports.backups import BlobStore, KeptRecords, RepositoryArchives
 from registry.ports.clock import Clock
 from registry.ports.git import Repositories
 from registry.services.archive_parts import HashingWriter, whole_archives
+from registry.services.pairing import Pairing
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done now, how many parts are done, and how many there are."""
@@ -43,16 +44,26 @@ LEFT_AFTER = timedelta(days=1)
 class Backups:
     """Makes archives of this registry, and fills an empty registry from one."""
 
-    def __init__(self, *, git: Repositories, archives: RepositoryArchives, kept: KeptRecords, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        git: Repositories,
+        archives: RepositoryArchives,
+        kept: KeptRecords,
+        pairing: Pairing,
+        clock: Clock,
+    ) -> None:
         self._git = git
         self._archives = archives
         self._kept = kept
+        self._pairing = pairing
         self._clock = clock
 
     async def make(self, store: BlobStore, progress: Progress) -> ArchiveManifest:
         """Makes an archive in a store; it is whole once its manifest is there, which comes last. Raises Unavailable."""
         made_at = self._clock.now()
         name = archive_id(made_at, secrets.token_hex(4))
+        registry_id = await self._pairing.agree()
         repositories = self._git.names()
         parts: list[ArchivePart] = []
         counted: Counter[str] = Counter()
@@ -65,7 +76,8 @@ class Backups:
                 one, part = await asyncio.to_thread(self._write_repository, store, name, repository)
                 pinned.append(one)
                 parts += [part] if part is not None else []
-            made = ArchiveManifest(name, made_at, f"promptuary {version('promptuary')}", pinned, parts, dict(counted))
+            made_by = f"promptuary {version('promptuary')}"
+            made = ArchiveManifest(name, made_at, made_by, pinned, parts, dict(counted), registry_id)
             await asyncio.to_thread(_write, store, f"{name}/{MANIFEST}", write_manifest(made))
         except BaseException:
             await asyncio.shield(asyncio.to_thread(delete_archive, store, name))
@@ -87,7 +99,7 @@ class Backups:
     async def restore(self, manifest: ArchiveManifest, folder: Path, progress: Progress) -> None:
         """Fills this registry with an archive whose parts lie, checked, in a folder; it has to have no repositories.
 
-        Records that there are give way. Raises BadRequest, Unavailable.
+        Records and an id that there are give way. Raises BadRequest, Unavailable.
         """
         for number, pinned in enumerate(manifest.repositories):
             progress(pinned.name, number, len(manifest.repositories) + 1)
@@ -95,6 +107,7 @@ class Backups:
         progress("users, keys and counts of reads", len(manifest.repositories), len(manifest.repositories) + 1)
         with (folder / RECORDS).open("rb") as lines:
             await self._kept.load([read_record(line) for line in lines])
+        await self._pairing.take(manifest.registry_id)
 
     async def holds_records(self) -> bool:
         """Whether the database has users, keys or counts of reads already. Raises Unavailable."""

@@ -62,6 +62,7 @@ def test_a_catalogue_without_tables_is_made_and_filled_by_itself(
 ) -> None:
     git, (replica,) = cluster.git, cluster.replicas
     old, key_path = git.key, git.data / "admin-key"
+    kept = (git.data / "registry-id").read_text().strip()
     before = replica.read("support/triage")
     lose(address)
     until(lambda: key_path.read_text().strip() != old, cluster)
@@ -74,6 +75,7 @@ def test_a_catalogue_without_tables_is_made_and_filled_by_itself(
         return done.returncode == 0 and bool(json.loads(done.stdout)["equal"])
 
     until(is_whole, cluster)
+    assert [row[0] for row in fetch_sql("SELECT id FROM registry", address=address)] == [kept]
     assert replica.read("support/triage") == before
     status, _, written = replica.put("support/triage", text_template("second"), If_Match="*")
     assert status in {200, 201}, written

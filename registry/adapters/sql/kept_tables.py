@@ -1,8 +1,9 @@
-"""The tables of what Git cannot give back: accounts, and counts of reads."""
+"""The tables of what Git cannot give back: accounts, counts of reads, and the registry's id."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -91,3 +92,12 @@ read_counts = Table(
 )
 """By the repository's name: what is projected may be thrown away, these may not. ``day`` counts from 1970."""
 Index("ix_read_counts_repository_day", read_counts.c.repository, read_counts.c.day)
+
+registry = Table(
+    "registry",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("id", WORDS, nullable=False),
+    CheckConstraint("one = 1", name="ck_registry_one"),
+)
+"""One row. An archive has it in its manifest, not among its records."""
