@@ -12,7 +12,7 @@ from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
-from registry.catalogue_place import kept_elsewhere, way_out
+from registry.catalogue_place import kept_elsewhere, place_of, way_out
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.health import Finding, Grade
 from registry.ports.backups import BlobStore, RepositoryArchives
@@ -99,6 +99,7 @@ def health_of(settings: Settings) -> Health:
         shard_of=settings.places,
         places=LocalPlaces(),
         clock=SystemClock(),
+        place=place_of(settings),
         elsewhere=_elsewhere(settings),
     )
 

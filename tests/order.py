@@ -25,6 +25,7 @@ MANY_PROCESSES = {
     "tests/processes/test_rebuilds.py": 30,
     "tests/processes/test_restored_cluster.py": 30,
     "tests/processes/test_older_git.py": 10,
+    "tests/processes/test_pairing.py": 10,
 }
 LONG = {
     "tests/cli/test_import_mlflow.py": 130,
@@ -39,6 +40,7 @@ LONG = {
     "tests/ci/test_ci_files.py": 35,
     "tests/services/test_search.py": 35,
     "tests/crash/test_killed_imports.py": 35,
+    "tests/cli/test_registry_id.py": 35,
     "tests/e2e/test_large_push.py": 35,
     "tests/api/test_traces.py": 30,
     "tests/contract/test_projection.py": 30,

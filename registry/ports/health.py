@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.ids import CommitId, RefName, RegistryId, RepositoryName
 
 
 class HookState(StrEnum):
@@ -102,6 +102,7 @@ class CatalogueFacts:
     outbox: int = 0
     unfinished: int = 0
     reached: Mapping[RepositoryName, Reached] | None = None
+    registry_id: RegistryId | None = None
 
 
 class CatalogueHealth(Protocol):

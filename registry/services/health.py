@@ -10,12 +10,14 @@ from registry.domain.catalogue import PROJECTION_SCHEMA
 from registry.domain.errors import PromptuaryError
 from registry.domain.health import Finding, Grade
 from registry.domain.ids import RepositoryName
+from registry.domain.pairing import FILE
 from registry.ports.clock import Clock
 from registry.ports.git import Repositories
 from registry.ports.health import CatalogueFacts, CatalogueHealth, GitHealth, PlaceHealth, Reached, RepositoryFacts
 from registry.services import health_catalogue as catalogue
 from registry.services import health_disks as disks
 from registry.services import health_folders as folders
+from registry.services import health_pairing as pairing
 from registry.services import health_programs as programs
 from registry.services import health_repositories as repositories
 from registry.services.accounts import hash_secret
@@ -38,9 +40,10 @@ class Health:
         shard_of: Mapping[str, str],
         places: PlaceHealth,
         clock: Clock,
+        place: str,
         elsewhere: Finding | None,
     ) -> None:
-        """``shard_of`` names the shards of the repositories that are in one.
+        """``shard_of`` names the shards of the repositories that are in one, ``place`` says where the catalogue is.
 
         ``elsewhere`` is what stands for the catalogue's findings where the settings lead to another one.
         """
@@ -52,6 +55,7 @@ class Health:
         self._shard_of = shard_of
         self._places = places
         self._clock = clock
+        self._place = place
         self._elsewhere = elsewhere
 
     def fix(self) -> None:
@@ -105,6 +109,9 @@ class Health:
         in_file = self._catalogue.engine() == SQLITE
         file = self._data / "catalogue.sqlite" if in_file else None
         yield catalogue.catalogue_finding(facts, file)
+        if facts.reached is not None:
+            text = _text(self._data / FILE)
+            yield pairing.pairing_finding(self._data, text, self._place, facts.registry_id)
         key = self._places.look(self._data / "admin-key")
         text = _text(key.path)
         scope = self._catalogue.scope_of_key(hash_secret(text.strip())) if text is not None else None

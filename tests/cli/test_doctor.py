@@ -135,7 +135,20 @@ def scatter(data: Path) -> None:
         git(bare(data), "pack-objects", "-q", "objects/pack/pack", data=f"{blob}\n".encode())
 
 
+OTHER_ID = "0123456789abcdef"
+
+
 CASES = {
+    "id of another folder": Case(
+        lambda d: (d / "registry-id").write_text(OTHER_ID), "registry-id", "problem", OTHER_ID
+    ),
+    "id gone": Case(lambda d: (d / "registry-id").unlink(), "registry-id", "problem", "has no registry id"),
+    "id is none": Case(
+        lambda d: [(d / "registry-id").write_text("?"), sql(d, "DELETE FROM registry")],
+        "registry-id",
+        "problem",
+        "holds no registry id",
+    ),
     "waiting to be packed": Case(scatter, "upkeep", "warning", "6"),
     "folder open to others": Case(lambda d: d.chmod(0o755), "data-mode", "warning", "0755"),
     "folder writable by others": Case(lambda d: d.chmod(0o777), "data-mode", "problem", "0777"),

@@ -82,7 +82,7 @@ class LocalPlaces:
             return Trial(
                 write=_failure(lambda: _write(folder / "written")),
                 pipe=_failure(lambda: os.mkfifo(folder / "pipe")),
-                link=_failure(lambda: (folder / "link").symlink_to("written")),
+                link=_failure(lambda: _link(folder / "written")),
                 run=_failure(lambda: _run(folder / "script")),
                 lock=_failure(lambda: _lock(folder / "lock")),
                 skew_seconds=_skew(folder / "clock"),
@@ -134,6 +134,12 @@ def _write(file: Path) -> None:
         handle.write(b"promptuary" * 1_000)
         handle.flush()
         os.fsync(handle.fileno())
+
+
+def _link(file: Path) -> None:
+    """Both kinds: hard links are what files get their names by that several processes make at once."""
+    file.with_name("link").symlink_to(file.name)
+    file.with_name("hard").hardlink_to(file)
 
 
 def _run(file: Path) -> None:

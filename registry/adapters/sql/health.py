@@ -10,13 +10,14 @@ from registry.adapters.sql.migrate import HEAD
 from registry.adapters.sql.outbox_rows import MARK
 from registry.adapters.sql.sqlite_engine import driver_errors
 from registry.domain.errors import Unavailable
-from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.ids import CommitId, RefName, RegistryId, RepositoryName
 from registry.ports.health import CatalogueFacts, Reached
 
 _REACHED = """
 SELECT repositories.name, builds.ref, builds."commit", builds.schema
 FROM repositories JOIN builds ON builds.id = repositories.live_build
 """
+_REGISTRY = "SELECT id FROM registry"
 _SCOPE = "SELECT scope FROM keys WHERE hash = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
 _FEATURES = {
     "full text on trigrams (FTS5)": "CREATE VIRTUAL TABLE t USING fts5(x, content='', tokenize='trigram')",
@@ -80,6 +81,7 @@ class SqliteHealth:
                 RepositoryName(name): Reached(RefName(ref), CommitId(commit), schema)
                 for name, ref, commit, schema in connection.execute(_REACHED)
             },
+            registry_id=next((RegistryId(row[0]) for row in connection.execute(_REGISTRY)), None),
         )
 
     def damage(self) -> list[str]:

@@ -10,7 +10,7 @@ from registry.adapters.sql.outbox_rows import MARK
 from registry.adapters.sql.postgres_connect import connector
 from registry.adapters.sql.postgres_errors import server_errors
 from registry.domain.errors import Unavailable
-from registry.domain.ids import CommitId, RefName, RepositoryName
+from registry.domain.ids import CommitId, RefName, RegistryId, RepositoryName
 from registry.ports.health import CatalogueFacts, Reached
 
 _SECONDS = 60.0
@@ -23,6 +23,7 @@ _REACHED = """
 SELECT repositories.name, builds.ref, builds."commit", builds.schema
 FROM repositories JOIN builds ON builds.id = repositories.live_build
 """
+_REGISTRY = "SELECT id FROM registry"
 _SCOPE = "SELECT scope FROM keys WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
 _ABOUT = """
 SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding,
@@ -82,10 +83,17 @@ class PostgresHealth:
                 RepositoryName(name): Reached(RefName(ref), CommitId(commit), schema)
                 for name, ref, commit, schema in self._ask(_REACHED)
             }
+            ids = [RegistryId(row[0]) for row in self._ask(_REGISTRY)]
         except Unavailable as error:
             return CatalogueFacts(exists=True, newest=HEAD, unusable=error.message)
         return CatalogueFacts(
-            exists=True, newest=HEAD, revision=HEAD, outbox=outbox, unfinished=unfinished, reached=reached
+            exists=True,
+            newest=HEAD,
+            revision=HEAD,
+            outbox=outbox,
+            unfinished=unfinished,
+            reached=reached,
+            registry_id=ids[0] if ids else None,
         )
 
     def damage(self) -> list[str]:
