@@ -34,7 +34,7 @@ from registry.services.search_feed import SearchFeed
 from registry.settings import Settings
 from tests.backing import elasticsearch_url
 from tests.contract.test_read_ledger import FRIDAY
-from tests.databases import address_of, fetch_sql, migrated_database
+from tests.databases import address_of, fetch_sql, migrated_database, run_sql
 from tests.indexes import forget_indexes
 from tests.projected import History
 from tests.stock import DEFAULT, stock, write_files
@@ -55,6 +55,13 @@ class Two(NamedTuple):
 def addresses() -> Iterator[tuple[str, str]]:
     with migrated_database() as main, migrated_database() as shard:
         yield address_of(main), address_of(shard)
+
+
+@pytest.fixture
+def unpaired(addresses: tuple[str, str]) -> tuple[str, str]:
+    """The same for a data folder of the test's own: they know no other one."""
+    run_sql("DELETE FROM registry", address=addresses[0])
+    return addresses
 
 
 @pytest.fixture
@@ -123,9 +130,9 @@ def test_a_place_that_is_none_is_told() -> None:
 
 @pytest.mark.parametrize("beside", ["nothing", "Elasticsearch"])
 async def test_a_repository_is_moved_and_then_lies_there_alone(
-    addresses: tuple[str, str], tmp_path: Path, searching: dict[str, str], beside: str
+    unpaired: tuple[str, str], tmp_path: Path, searching: dict[str, str], beside: str
 ) -> None:
-    main, shard = addresses
+    main, shard = unpaired
     given = {"data": tmp_path / "data", "sample": False, "render_workers": 1, "database_seconds": 10}
     given |= searching if beside == "Elasticsearch" else {}
     before = Settings(**given, database_url=main, database_shards=f"b={shard}")
@@ -167,9 +174,9 @@ def searching() -> Iterator[dict[str, str]]:
 
 @pytest.mark.soak
 async def test_a_move_that_is_killed_is_begun_again_and_one_leads_back(
-    addresses: tuple[str, str], tmp_path: Path, searching: dict[str, str]
+    unpaired: tuple[str, str], tmp_path: Path, searching: dict[str, str]
 ) -> None:
-    main, shard = addresses
+    main, shard = unpaired
     many = RepositoryName("many")
     given = {"data": tmp_path / "data", "sample": False, "render_workers": 1, "database_seconds": 10, **searching}
     before = Settings(**given, database_url=main, database_shards=f"b={shard}")
