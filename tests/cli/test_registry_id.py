@@ -13,7 +13,7 @@ import pytest
 
 from registry.domain.backups import MANIFEST
 from tests.cli.conftest import Done, Run
-from tests.databases import address_of, fetch_sql, own_database, run_sql
+from tests.databases import address_of, fetch_sql, migrated_database, own_database, run_sql
 from tests.running import commit, git, run_git, text_template
 
 pytestmark = pytest.mark.e2e
@@ -251,7 +251,8 @@ def test_a_restore_that_was_cut_off_gives_way_to_another_archive(
     (back / "restoring").mkdir(parents=True)
     (back / "registry-id").write_text(OTHER)  # of the archive that it began with
     (back / "registry-id.half").write_text("0123")
-    with own_database() as name:
+    with migrated_database() as name:
+        run_sql(f"INSERT INTO registry VALUES (1, '{OTHER}')", address=address_of(name))
         settings = {"PROMPTUARY_DATABASE_URL": address_of(name)}
         restored = run("restore", str(tmp_path / "kept"), "--data", str(back), **settings)
         assert (restored.code, id_of(back)) == (0, id_of(data)), restored.err

@@ -114,20 +114,28 @@ async def test_those_that_start_at_once_agree(data: Path, database: Database) ->
 
 
 class Overtaken(FolderId):
-    """A folder in which somebody else does all of a start just before it is looked at."""
+    """A folder in which somebody else does all of a start just before or after it is looked at."""
 
-    def __init__(self, data: Path, start: Callable[[], Awaitable[RegistryId]]) -> None:
+    def __init__(self, data: Path, start: Callable[[], Awaitable[RegistryId]], *, before: bool) -> None:
         super().__init__(data)
         self._start = start
+        self._before = before
 
     async def find(self) -> RegistryId | None:
-        await self._start()
-        return await super().find()
+        if self._before:
+            await self._start()
+        found = await super().find()
+        if not self._before:
+            await self._start()
+        return found
 
 
-async def test_who_is_overtaken_by_another_start_agrees_with_it(data: Path, database: Database) -> None:
+@pytest.mark.parametrize("before", [False, True])
+async def test_who_is_overtaken_by_another_start_agrees_with_it(
+    data: Path, database: Database, *, before: bool
+) -> None:
     slow = Pairing(
-        folder=Overtaken(data, paired(data, database).agree),
+        folder=Overtaken(data, paired(data, database).agree, before=before),
         database=SqlRegistryId(database),
         data=data,
         place="the base",
