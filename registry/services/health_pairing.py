@@ -7,8 +7,6 @@ from registry.domain.ids import RegistryId
 from registry.domain.pairing import FILE, is_registry_id, misfit, no_registry_id
 from registry.services.health_folders import quoted
 
-CHECK = "registry-id"
-
 
 def pairing_finding(data: Path, text: str | None, database: str, there: RegistryId | None) -> Finding:
     """Whether both have the same id. ``text`` is what the folder's file holds, None where there is none."""
@@ -17,11 +15,11 @@ def pairing_finding(data: Path, text: str | None, database: str, there: Registry
     if here is not None and known is None:
         found, remedy = no_registry_id(FILE)
         command = f"rm {quoted(data / FILE)}"
-        return Finding(CHECK, Grade.PROBLEM, found, "", "Nothing starts on this folder.", remedy, command)
+        return Finding("registry-id", Grade.PROBLEM, found, "", "Nothing starts on this folder.", remedy, command)
     if there is not None and known != there:
         wrong = misfit(str(data), database, known, there)
         why = f"Nothing starts with both. {wrong.why}"
-        return Finding(CHECK, Grade.PROBLEM, wrong.found, why=why, remedy=wrong.remedy, command=wrong.command)
+        return Finding("registry-id", Grade.PROBLEM, wrong.found, why=why, remedy=wrong.remedy, command=wrong.command)
     if there is not None:
-        return well(CHECK, f"{there}, in the data folder and in {database}")
-    return well(CHECK, f"{known or 'none yet'}; the next start gives it to {database}")
+        return well("registry-id", f"{there}, in the data folder and in {database}")
+    return well("registry-id", f"{known or 'none yet'}; the next start gives it to {database}")
