@@ -184,12 +184,7 @@ def _compose(
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, clock=clock)
     accounts = Accounts(
-        users=tier.users,
-        grants=tier.grants,
-        keys=tier.keys,
-        clock=clock,
-        data=settings.data,
-        grace_seconds=grace,
+        users=tier.users, grants=tier.grants, keys=tier.keys, clock=clock, data=settings.data, grace_seconds=grace
     )
     repeats = Repeats(git=git)
     reading = Templates(

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Collection, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from registry.adapters.sql import migrate
 from registry.adapters.sql.dialect import NAMES_TABLE
 from registry.adapters.sql.kept_tables import metadata
 from registry.adapters.sql.postgres_migrate import migrate_server
@@ -93,3 +97,23 @@ def migrated_database() -> Iterator[str]:
     with own_database() as name:
         _now(migrate_server(address_of(name)))
         yield name
+
+
+async def leave_schema(revision: str, place: Path | str, *statements: str) -> None:
+    """The schema of an earlier release in a new file or an empty database, and what these statements write there."""
+
+    def fill(connection: Connection) -> None:
+        migrate.upgrade(connection, None, "catalogue", goal=revision)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    if isinstance(place, Path):
+        engine = create_engine(f"sqlite:///{place}")
+        with engine.begin() as connection:
+            fill(connection)
+        engine.dispose()
+    else:
+        server = create_async_engine(place.replace("postgresql:", "postgresql+asyncpg:"))
+        async with server.begin() as there:
+            await there.run_sync(fill)
+        await server.dispose()

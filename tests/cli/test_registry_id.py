@@ -1,5 +1,6 @@
 """No command works on a data folder and a database of different registries: on SQLite, and on a real PostgreSQL."""
 
+import asyncio
 import hashlib
 import json
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 from registry.domain.backups import MANIFEST
 from tests.cli.conftest import Done, Run
-from tests.databases import address_of, fetch_sql, migrated_database, own_database, run_sql
+from tests.databases import address_of, fetch_sql, leave_schema, migrated_database, own_database, run_sql
 from tests.running import commit, git, run_git, text_template
 
 pytestmark = pytest.mark.e2e
@@ -143,13 +144,14 @@ def test_who_knows_better_says_so(data: Path, run: Run, tier: dict[str, str]) ->
 def test_what_an_earlier_version_left_gets_one(data: Path, run: Run, tier: dict[str, str], sql: Sql) -> None:
     first = id_of(data)
     (data / "registry-id").unlink()
-    statements = ("DROP TABLE registry", "UPDATE alembic_version SET version_num = '0006'")
+    address = tier.get("PROMPTUARY_DATABASE_URL", "")
     if tier:
-        run_sql(*statements, address=tier["PROMPTUARY_DATABASE_URL"])
+        run_sql(BARE, address=address)
     else:
-        for statement in statements:
-            sql(statement)
-    assert run("index", "verify", **tier).code == 0
+        for path in data.glob("catalogue.sqlite*"):
+            path.unlink()
+    asyncio.run(leave_schema("0006", address or data / "catalogue.sqlite"))
+    assert run("index", "rebuild", **tier).code == 0
     assert sql("SELECT id FROM registry") == [(id_of(data),)]
     assert id_of(data) != first
 

@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from registry.adapters.sql import kept_tables, migrate
@@ -26,7 +26,7 @@ from registry.domain.errors import Unavailable
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.reads import ReadCount, ReadsBy
 from registry.domain.rights import EVERY_RIGHT, SERVER
-from tests.databases import address_of, fetch_sql, own_database, run_sql
+from tests.databases import address_of, fetch_sql, leave_schema, own_database, run_sql
 
 metadata = kept_tables.users.metadata
 """All tables: that module brings those of the other one with it."""
@@ -188,7 +188,8 @@ async def test_what_an_earlier_release_wrote_is_there_after_the_upgrade(
 ) -> None:
     with own_database() if kind == "postgres" else nullcontext() as name:
         place = address_of(name) if name else tmp_path / "catalogue.db"
-        await _leave_as_at(revision, place)
+        kept = [*KEPT.split(";"), *([COUNTED] if revision >= COUNTED_SINCE else [])]
+        await leave_schema(revision, place, *kept)
         database = await Database.open(place)
         await _assert_keys_kept(database)
         checkpoint = await SqlProjection(database).checkpoint("default")
@@ -213,23 +214,3 @@ async def _assert_counts_kept(database: Database, *, counted: bool) -> None:
     found = await SqlReadLedger(database).counts(RepositoryName("default"), day, day, by=ReadsBy)
     kept = ReadCount(5_000_000_000, day, TemplateName("고객/환불"), 2, LabelName("production"), "k1")
     assert found.counts == ((kept,) if counted else ())
-
-
-async def _leave_as_at(revision: str, place: Path | str) -> None:
-    """The schema of an earlier release, with what was written in it."""
-
-    def fill(connection: Connection) -> None:
-        migrate.upgrade(connection, None, "catalogue", goal=revision)
-        for statement in (*KEPT.split(";"), *([COUNTED] if revision >= COUNTED_SINCE else [])):
-            connection.exec_driver_sql(statement)
-
-    if isinstance(place, Path):
-        engine = create_engine(f"sqlite:///{place}")
-        with engine.begin() as connection:
-            fill(connection)
-        engine.dispose()
-    else:
-        server = create_async_engine(place.replace("postgresql:", "postgresql+asyncpg:"))
-        async with server.begin() as there:
-            await there.run_sync(fill)
-        await server.dispose()
