@@ -132,7 +132,7 @@ def documented_app(registry: Registry, answers: AnswerCache, told: Metrics) -> F
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         following = answers.following(registry.events)
         streams = on_and_on("following events for streams", registry.event_streams.follow)
-        async with following, registry.reads.saved(), streams, told.shared():
+        async with following, registry.reads.saved(), registry.key_uses.saved(), streams, told.shared():
             yield
 
     app = FastAPI(

@@ -1,8 +1,7 @@
 """THE composition root: settings in, a registry out. This, ``tiers``, ``disk`` and ``processes`` know the adapters."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
@@ -11,21 +10,18 @@ from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
 from registry.disk import archives_of, open_disk, snapshot_of
-from registry.domain.dependencies import PoolUse
-from registry.ports.cache import Cache
-from registry.ports.events import EventBus
+from registry.opened import Registry as Registry  # noqa: PLC0414  (who opens one names it)
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
-from registry.ports.leadership import Leadership
 from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
-from registry.ports.signals import Signals
 from registry.ports.snapshots import VersionSnapshot
 from registry.process_kinds import ProcessKind
 from registry.processes import open_judges, open_renderer
 from registry.projected import projected_by, searched
 from registry.services.access_control import AccessControl
 from registry.services.accounts import Accounts
+from registry.services.api_keys import ApiKeys
 from registry.services.backups import Backups
 from registry.services.blames import Blames
 from registry.services.branches import Branches
@@ -42,6 +38,7 @@ from registry.services.gate_labels import LabelRules
 from registry.services.git_reads import GitReads
 from registry.services.imports import Imports
 from registry.services.indexing import Indexing
+from registry.services.key_uses import KeyUses
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance, Schedule
 from registry.services.meters import Meters
@@ -71,56 +68,6 @@ from registry.services.writes import Writes
 from registry.settings import Settings
 from registry.tiers import Tier, open_tier
 from registry.tiers import forget_elsewhere as forget_elsewhere  # noqa: PLC0414  (the command line may not ask tiers)
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """Everything that a way in needs."""
-
-    settings: Settings
-    process: ProcessKind
-    git: Repositories
-    renderer: Renderer
-    cache: Cache
-    events: EventBus
-    signals: Signals | None
-    leadership: Leadership | None
-    relay: Relay | None
-    event_streams: EventStreams
-    reads: Reads
-    accounts: Accounts
-    access: AccessControl
-    repositories: RepositoryService
-    seeding: Seeding
-    templates: Templates
-    edits: TemplateEdits
-    versions: Versions
-    diffs: Diffs
-    blames: Blames
-    digests: Digests
-    bundles: Bundles
-    freshness: Freshness
-    labels: Labels
-    promotions: Promotions
-    imports: Imports
-    branches: Branches
-    search: Search
-    gate: Gate
-    proposals: Proposals
-    writes: Writes
-    indexing: Indexing
-    reporting: Reporting
-    verifying: Verifying
-    maintenance: Maintenance
-    readiness: Readiness
-    meters: Meters
-    backups: Backups
-    pools: Callable[[], Sequence[PoolUse]]
-    make_missing_tables: Callable[[], Awaitable[bool]]
-    """In a catalogue that has lost all of them; whether that was so. Raises Unavailable."""
-    snapshots: Snapshots | None
-    git_reads: GitReads | None
-    """Both where writes come to: the repositories are on the disk, and one process at a time is there for them."""
 
 
 @asynccontextmanager
@@ -183,8 +130,15 @@ def _compose(
     )
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, clock=clock)
+    uses = KeyUses(keys=tier.keys, clock=clock)
     accounts = Accounts(
-        users=tier.users, grants=tier.grants, keys=tier.keys, clock=clock, data=settings.data, grace_seconds=grace
+        users=tier.users,
+        grants=tier.grants,
+        keys=tier.keys,
+        uses=uses,
+        clock=clock,
+        data=settings.data,
+        grace_seconds=grace,
     )
     repeats = Repeats(git=git)
     reading = Templates(
@@ -217,6 +171,8 @@ def _compose(
             users=tier.users, groups=tier.groups, grants=tier.grants, clock=clock, changed=accounts.forget
         ),
         accounts=accounts,
+        api_keys=ApiKeys(accounts=accounts, keys=tier.keys, grants=tier.grants, clock=clock),
+        key_uses=uses,
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,

@@ -97,9 +97,37 @@ def list_keys(
         write_json({"keys": [_body(key) for key in keys]})
         return
     write_table(
-        ("ID", "USER", "SCOPE", "MADE", "STATE", "NOTE"),
-        [(k.id, k.user, k.scope, _day(k.created_at), _state(k), k.note) for k in keys],
+        ("ID", "USER", "SCOPE", "AT", "MADE", "USED", "STATE", "NOTE"),
+        [(k.id, k.user, k.scope, _places(k), _day(k.created_at), _used(k), _state(k), k.note) for k in keys],
+        optional=("USED", "AT"),
     )
+
+
+@app.command("rotate")
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as list shows it.", metavar="ID")],
+    overlap: Annotated[str, typer.Option(help="How long the old key goes on: 30m, 24h, 7d.")] = "24h",
+    expires: Annotated[
+        str | None, typer.Option(help="How long the new one holds. [default: for ever]", show_default=False)
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key like another one, which goes on for a while, and show it, once.
+
+    \b
+    promptuary key rotate 3f9ac1d2b4e5 --overlap 7d --expires 90d
+    """
+    ends = parse_duration(expires) if expires is not None else None
+    new, old, secret = run(_rotate(existing_data(data), key_id, parse_duration(overlap, "--overlap"), ends))
+    if as_json:
+        write_json({"key": secret, **_body(new), "old": _body(old)})
+        return
+    console(stderr=True).print(
+        f"A key like {old.id}, id {new.id}, {_validity(new.expires_at)}; the old one is {_validity(old.expires_at)}. "
+        "It is shown this once:"
+    )
+    typer.echo(secret)
 
 
 @app.command("revoke")
@@ -122,11 +150,11 @@ def revoke(
         typer.echo(f"Revoked {key_id}.")
 
 
-def parse_duration(text: str) -> timedelta:
+def parse_duration(text: str, option: str = "--expires") -> timedelta:
     """A duration such as ``90d``. Ends the program where it is none."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        fail(f"--expires {text!r} is no duration: write a number and m, h, d, w or y, such as 90d", UNUSABLE)
+        fail(f"{option} {text!r} is no duration: write a number and m, h, d, w or y, such as 90d", UNUSABLE)
     return int(found[1]) * _UNITS[found[2]]
 
 
@@ -152,6 +180,18 @@ async def _list(settings: "Settings", user: str | None) -> list["ApiKey"]:
         return await registry.accounts.list_keys(user)
 
 
+async def _rotate(
+    settings: "Settings", key_id: str, overlap: timedelta, expires_in: timedelta | None
+) -> tuple["ApiKey", "ApiKey", str]:
+    from hooks.local import system_actor
+    from registry.bootstrap import open_registry
+    from registry.domain.rights import EVERY_RIGHT
+
+    async with open_registry(settings) as registry:
+        actor = system_actor(EVERY_RIGHT)
+        return await registry.api_keys.rotate(actor, key_id, overlap=overlap, expires_in=expires_in)
+
+
 async def _revoke(settings: "Settings", key_id: str) -> datetime | None:
     """Revokes the key; when it had been revoked before, where it had."""
     from registry.bootstrap import open_registry
@@ -172,8 +212,17 @@ def _body(key: "ApiKey") -> dict[str, object]:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "used_at": key.used_at,
         "note": key.note,
     }
+
+
+def _used(key: "ApiKey") -> str:
+    return _day(key.used_at) if key.used_at is not None else "never"
+
+
+def _places(key: "ApiKey") -> str:
+    return ", ".join(map(str, key.places))
 
 
 def _day(moment: datetime) -> str:

@@ -13,8 +13,8 @@ from registry.domain.roles import Role, Scope
 class Actor:
     """Someone who has been identified, by a key or by the operating system.
 
-    ``rights`` are what the user has, as far as the key allows. ``remembered``: by an earlier look-up, because the
-    accounts cannot be asked just now. That is enough to read.
+    ``rights`` are what the user has, as far as the key allows: by its ``scope`` and ``places``. ``remembered``: by an
+    earlier look-up, because the accounts cannot be asked just now. That is enough to read.
     """
 
     user: UserName
@@ -22,6 +22,7 @@ class Actor:
     email: str
     rights: Rights
     scope: Scope = Scope.ADMIN
+    places: tuple[Place, ...] = (SERVER,)
     key_id: str | None = None
     remembered: bool = False
 
@@ -120,7 +121,7 @@ class Grant:
 class ApiKey:
     """An API key as it is stored: the secret itself is shown once and kept only as its SHA-256.
 
-    ``places`` are where it can be used; the server: everywhere that its user may be.
+    ``places`` are where it can be used; the server: everywhere that its user may be. ``used_at`` is to the minute.
     """
 
     id: str
@@ -132,3 +133,4 @@ class ApiKey:
     revoked_at: datetime | None = None
     note: str = ""
     places: tuple[Place, ...] = (SERVER,)
+    used_at: datetime | None = None

@@ -1,6 +1,6 @@
 """Users, groups, grants and API keys: what lives in SQL alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -89,4 +89,12 @@ class Keys(Protocol):
 
     async def revoke(self, key_id: str, at: datetime) -> bool:
         """Revokes a key; False where there is none of that id."""
+        ...
+
+    async def expire(self, key_id: str, at: datetime) -> ApiKey | None:
+        """Has a key end at a time, if it does not before, durably; None where there is none of that id."""
+        ...
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """When keys were used last, by their ids; an earlier time than is known already changes nothing."""
         ...

@@ -1,11 +1,9 @@
 """Users and API keys: making, checking, listing and revoking them."""
 
 import asyncio
-import hashlib
 import os
 import secrets
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,14 +12,13 @@ from pathlib import Path
 from registry.domain.access import Actor, ApiKey, Grant, User
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
+from registry.domain.key_secrets import hash_secret, new_secret, well_formed
 from registry.domain.rights import EVERY_RIGHT, NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
 from registry.services.access_control import user_name
-
-KEY_PREFIX = "pmt_"
-"""What every key begins with, so that a secret scanner can recognise one."""
+from registry.services.key_uses import KeyUses
 
 CACHE_SECONDS = 2.0
 """How long a checked key is trusted without asking SQL again: a revocation takes effect within this time."""
@@ -34,23 +31,6 @@ PATIENCE_SECONDS = 0.5
 
 CACHE_KEYS = 10_000
 ADMINISTRATOR = User(UserName("admin"), "Administrator", "admin@localhost")
-
-
-def hash_secret(secret: str) -> str:
-    """What is stored of a key. A key has 256 random bits, so a plain SHA-256 needs no salt and no stretching."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def new_secret() -> str:
-    """A new key: prefix, 43 random characters, 8 hexadecimal digits of checksum (CRC-32) against typing errors."""
-    body = KEY_PREFIX + secrets.token_urlsafe(32)
-    return f"{body}{zlib.crc32(body.encode()):08x}"
-
-
-def well_formed(secret: str) -> bool:
-    """Whether the prefix and checksum fit: what does not fit cannot be a key and needs no look-up."""
-    body, checksum = secret[:-8], secret[-8:]
-    return secret.startswith(KEY_PREFIX) and checksum == f"{zlib.crc32(body.encode()):08x}"
 
 
 def _write_secret(path: Path, secret: str) -> None:
@@ -80,12 +60,21 @@ class Accounts:
     """
 
     def __init__(
-        self, *, users: Users, grants: Grants, keys: Keys, clock: Clock, data: Path, grace_seconds: float
+        self,
+        *,
+        users: Users,
+        grants: Grants,
+        keys: Keys,
+        uses: KeyUses,
+        clock: Clock,
+        data: Path,
+        grace_seconds: float,
     ) -> None:
         """``grace_seconds`` is how long after SQL went away keys that were looked up before may still read."""
         self._users = users
         self._grants = grants
         self._keys = keys
+        self._uses = uses
         self._clock = clock
         self._data = data
         self._grace = grace_seconds
@@ -142,7 +131,8 @@ class Accounts:
         if user.disabled_at is not None:
             raise Unauthenticated(f"The user {user.user} is disabled.")
         rights = identified.rights.limited(key.scope.ceiling, key.places)
-        actor = Actor(user.user, user.name, user.email, rights, key.scope, key.id)
+        actor = Actor(user.user, user.name, user.email, rights, key.scope, key.places, key.id)
+        self._uses.note(key.id)
         if len(self._checked) >= CACHE_KEYS:
             self._checked.clear()
         expires = key.expires_at.timestamp() if key.expires_at else None
@@ -183,8 +173,20 @@ class Accounts:
         A user who is new is made, and who has no role at all gets the one of the key's scope at its places. Without
         ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
         """
-        secret = new_secret()
         owner = await self._owner(user, scope.ceiling, places)
+        return await self.make_key(owner, scope=scope, expires_in=expires_in, note=note, places=places)
+
+    async def make_key(
+        self,
+        owner: User,
+        *,
+        scope: Scope,
+        expires_in: timedelta | None = None,
+        note: str = "",
+        places: Sequence[Place] = (SERVER,),
+    ) -> tuple[ApiKey, str]:
+        """The same for a user who is there. Raises BadRequest for an end that has passed."""
+        secret = new_secret()
         return await self._keep(secret, owner, scope=scope, expires_in=expires_in, note=note, places=places), secret
 
     async def _keep(

@@ -10,6 +10,7 @@ from registry.domain.catalogue import PROJECTION_SCHEMA
 from registry.domain.errors import PromptuaryError
 from registry.domain.health import Finding, Grade
 from registry.domain.ids import RepositoryName
+from registry.domain.key_secrets import hash_secret
 from registry.domain.pairing import FILE
 from registry.ports.clock import Clock
 from registry.ports.git import Repositories
@@ -20,7 +21,6 @@ from registry.services import health_folders as folders
 from registry.services import health_pairing as pairing
 from registry.services import health_programs as programs
 from registry.services import health_repositories as repositories
-from registry.services.accounts import hash_secret
 from registry.services.tree_changes import chain_after
 
 SQLITE = "SQLite"

@@ -159,3 +159,63 @@ async def test_a_grant_that_says_too_little_or_too_much(admin: Caller, body: dic
 async def test_a_place_that_cannot_be(admin: Caller, place: dict[str, str]) -> None:
     refused = await admin.ask("POST", "/grants", {"role": "reader", "user": "admin", **place})
     assert refused.status_code == 400, refused.text
+
+
+HERE = {"repository": "default", "folder": "support"}
+
+
+async def test_a_key_is_made_used_and_revoked(
+    admin: Caller, kim: Caller, stocked: Registry, anonymous: httpx.AsyncClient
+) -> None:
+    await admin.done("POST", "/grants", {"role": "author", "user": "kim", "repository": "default"})
+    made = await kim.done("POST", "/api-keys", {"scope": "read", "places": [HERE], "expires_in_days": 7, "note": "앱"})
+    assert (made["user"], made["scope"], made["places"], made["note"]) == ("kim", "read", [HERE], "앱")
+    app = Caller(anonymous, made["key"])
+    listed = await app.done("GET", "/repositories/default/templates")
+    assert [each["name"] for each in listed["templates"]] == ["support/triage"]
+    assert (await app.done("GET", "/key"))["id"] == made["id"]
+    await stocked.key_uses.save()
+    shown = (await kim.done("GET", "/api-keys"))["keys"]
+    assert {"key" in each for each in shown} == {False}
+    assert {each["id"]: each["used_at"] is not None for each in shown}[made["id"]]
+    assert {each["user"] for each in shown} == {"kim"}
+    await kim.done("DELETE", f"/api-keys/{made['id']}")
+    assert (await app.ask("GET", "/key")).status_code == 401
+
+
+async def test_a_key_makes_none_that_may_more(admin: Caller, kim: Caller, anonymous: httpx.AsyncClient) -> None:
+    await admin.done("POST", "/grants", {"role": "administrator", "user": "kim"})
+    narrow = Caller(anonymous, (await kim.done("POST", "/api-keys", {"scope": "write", "places": [HERE]}))["key"])
+    made = await narrow.done("POST", "/api-keys", {"scope": "write"})
+    assert made["places"] == [HERE], "where its maker can be used"
+    for body in (
+        {"scope": "maintain"},
+        {"places": [{"repository": "default"}]},
+        {"places": [{"repository": "default", "folder": "support2"}]},
+        {"user": "admin"},
+    ):
+        assert (await narrow.ask("POST", "/api-keys", body)).status_code == 403, body
+    assert (await narrow.ask("GET", "/api-keys?user=admin")).status_code == 403
+
+
+async def test_keys_of_others_are_not_there(admin: Caller, kim: Caller) -> None:
+    own = (await admin.done("GET", "/api-keys"))["keys"][0]["id"]
+    for method, path, body in (("DELETE", f"/api-keys/{own}", None), ("POST", f"/api-keys/{own}/rotation", {})):
+        assert (await kim.ask(method, path, body)).status_code == 404
+    made = await admin.done("POST", "/api-keys", {"user": "kim", "scope": "read"})
+    assert made["id"] in [each["id"] for each in (await admin.done("GET", "/api-keys?user=kim"))["keys"]]
+    await admin.done("DELETE", f"/api-keys/{made['id']}")
+    assert (await admin.ask("POST", "/api-keys", {"user": "nobody"})).status_code == 404
+
+
+async def test_a_rotated_key_goes_on_for_the_overlap(admin: Caller, anonymous: httpx.AsyncClient) -> None:
+    made = await admin.done("POST", "/api-keys", {"scope": "write", "places": [HERE], "note": "ci"})
+    turned = await admin.done("POST", f"/api-keys/{made['id']}/rotation", {"overlap_hours": 1, "expires_in_days": 30})
+    new, old = turned["new"], turned["old"]
+    assert (new["scope"], new["places"], new["note"]) == ("write", [HERE], "ci")
+    assert (old["id"], old["expires_at"] < new["expires_at"]) == (made["id"], True)
+    for key in (made["key"], new["key"]):
+        assert (await Caller(anonymous, key).ask("GET", "/key")).status_code == 200
+    ended = await admin.done("POST", f"/api-keys/{made['id']}/rotation", {"overlap_hours": 0})
+    assert (await Caller(anonymous, made["key"]).ask("GET", "/key")).status_code == 401
+    assert (await admin.ask("POST", f"/api-keys/{ended['old']['id']}/rotation", {})).status_code == 400

@@ -16,7 +16,7 @@ from api.observing import route_of
 from api.redaction import Redaction
 from api.request_ids import CURRENT
 from registry.bootstrap import Registry
-from registry.services.accounts import new_secret
+from registry.domain.key_secrets import new_secret
 from registry.settings import Settings
 
 log = logging.getLogger("api.tests")

@@ -44,7 +44,7 @@ REMOTE = {
     "label history": Asked(("canary", NAME), ("canary", "nosuch")),
 }
 LOCAL = {
-    "serve", "init", "validate", "check", "test", "key create", "key list", "key revoke", "index status",
+    "serve", "init", "validate", "check", "test", "key create", "key list", "key rotate", "key revoke", "index status",
     "index rebuild", "index verify", "user list", "user put", "user disable", "user enable", "group list", "group put",
     "group remove", "grant list", "grant add", "grant remove",
 }  # fmt: skip

@@ -46,6 +46,7 @@ HERE = {
     "render": Here((PATH, "--var", "이름=김"), files=True),
     "key create": Here(("--note", "메모"), data=True),
     "key list": Here((), data=True),
+    "key rotate": Here(("nosuch",), data=True, code=1),
     "key revoke": Here(("nosuch",), data=True, code=1),
     "user list": Here((), data=True),
     "user put": Here(("kim", "--name", "김민지"), data=True),

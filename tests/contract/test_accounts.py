@@ -137,3 +137,24 @@ async def test_writes_of_accounts_wait_for_the_disk(tmp_path: Path) -> None:
     assert await database.write(level, durability=Durability.KEPT) == 2
     assert await database.write(level) == 1
     await database.close()
+
+
+async def test_a_key_ends_sooner_and_never_later(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    await accounts.keys.add(KEY)
+    soon, late = NOW + timedelta(hours=1), NOW + timedelta(days=9)
+    assert await accounts.keys.expire("k1", late) == replace(KEY, expires_at=late)
+    assert await accounts.keys.expire("k1", soon) == replace(KEY, expires_at=soon)
+    assert await accounts.keys.expire("k1", late) == replace(KEY, expires_at=soon)
+    assert await accounts.keys.expire("nosuch", soon) is None
+
+
+async def test_the_last_use_of_a_key_is_kept(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    await accounts.keys.add(KEY)
+    await accounts.keys.note_uses({})
+    later = NOW + timedelta(minutes=1)
+    for uses in ({"k1": later, "nosuch": later}, {"k1": NOW}):
+        await accounts.keys.note_uses(uses)
+        (found,) = await accounts.keys.list_keys()
+        assert found == replace(KEY, used_at=later)

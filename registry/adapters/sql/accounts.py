@@ -1,10 +1,10 @@
 """Users and API keys (``registry.ports.accounts``): what no other place holds, so every write waits for the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, rights_of, user_of, with_rights
@@ -28,6 +28,13 @@ _ADD_USER, _ADD_KEY = insert_new(users), insert_new(keys)
 _NEWEST = _KEYS.order_by(keys.c.created_at.desc(), keys.c.id)
 
 
+_USED = (
+    update(keys)
+    .where(keys.c.id == bindparam("wanted"), or_(keys.c.used_at.is_(None), keys.c.used_at < bindparam("used")))
+    .values(used_at=bindparam("used"))
+)
+
+
 def _key_of(row: Row[Any]) -> ApiKey:
     return ApiKey(
         id=row.id,
@@ -39,6 +46,7 @@ def _key_of(row: Row[Any]) -> ApiKey:
         revoked_at=to_time(row.revoked_at) if row.revoked_at is not None else None,
         note=row.note,
         places=_from_places(row.places),
+        used_at=to_time(row.used_at) if row.used_at is not None else None,
     )
 
 
@@ -115,6 +123,7 @@ class SqlKeys:
             "revoked_at": to_micros(key.revoked_at) if key.revoked_at is not None else None,
             "note": key.note,
             "places": _to_places(key.places),
+            "used_at": None,
         }
 
         def write(connection: Connection) -> None:
@@ -145,3 +154,21 @@ class SqlKeys:
             return connection.execute(select(keys.c.id).where(mine)).first() is not None
 
         return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+
+    async def expire(self, key_id: str, at: datetime) -> ApiKey | None:
+        """Has a key end at a time, if it does not before, durably; None where there is none of that id."""
+        mine = keys.c.id == key_id
+        sooner = or_(keys.c.expires_at.is_(None), keys.c.expires_at > to_micros(at))
+
+        def write(connection: Connection) -> ApiKey | None:
+            connection.execute(update(keys).where(mine, sooner).values(expires_at=to_micros(at)))
+            row = connection.execute(_KEYS.where(mine)).one_or_none()
+            return _key_of(row) if row is not None else None
+
+        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """When keys were used last, by their ids; an earlier time than is known already changes nothing."""
+        rows = [{"used": to_micros(at), "wanted": key_id} for key_id, at in sorted(uses.items())]
+        if rows:
+            await self._database.write(lambda connection: connection.execute(_USED, rows))

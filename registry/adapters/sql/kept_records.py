@@ -39,7 +39,7 @@ _COLUMNS: Mapping[RecordKind, tuple[Column[Any], ...]] = {
 
 _ADDED: Mapping[RecordKind, Mapping[str, Any]] = {
     RecordKind.USER: {"is_service": False, "disabled_at": None},
-    RecordKind.KEY: {"places": None},
+    RecordKind.KEY: {"places": None, "used_at": None},
 }
 """What records of before roles lack."""
 

@@ -74,6 +74,7 @@ keys = Table(
     Column("revoked_at", BigInteger),
     Column("note", WORDS, nullable=False),
     Column("places", WORDS),
+    Column("used_at", BigInteger),
 )
 """``places``: pairs of repository and folder as JSON, to which a key is limited."""
 

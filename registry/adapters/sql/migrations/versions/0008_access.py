@@ -24,6 +24,7 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("is_service", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("users", sa.Column("disabled_at", sa.BigInteger(), nullable=True))
     op.add_column("keys", sa.Column("places", WORDS, nullable=True))
+    op.add_column("keys", sa.Column("used_at", sa.BigInteger(), nullable=True))
     op.create_table(
         "groups",
         sa.Column("group", WORDS, nullable=False),
