@@ -8,7 +8,9 @@ import pytest
 
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.migrate import migrate
+from registry.ports.search_index import CountedSearchIndex
 from tests.databases import address_of, empty, migrated_database
+from tests.searching import Engine, open_engine
 
 PATIENCE = 10.0
 """How many seconds a read may take here: tests share their machine with others."""
@@ -55,3 +57,17 @@ async def database(place: Path | str) -> AsyncIterator[Database]:
     opened = await Database.open(place, seconds=PATIENCE)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "elasticsearch"])
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """An empty search index of the test's own, of each kind, with its catalogue."""
+    place = request.getfixturevalue("catalogue_url" if request.param == "postgres" else "catalogue_path")
+    async with open_engine(place, beside=request.param == "elasticsearch") as opened:
+        yield opened
+
+
+@pytest.fixture
+def index(engine: Engine) -> CountedSearchIndex:
+    """The index alone."""
+    return engine.index

@@ -3,73 +3,28 @@
 import asyncio
 import random
 import unicodedata
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from itertools import count
-from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from registry.adapters.sql import search_ranking
-from registry.adapters.sql.engine import Database
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.projection import SqlProjection
-from registry.adapters.sql.search_index import SqlSearchIndex
-from registry.adapters.sql.template_index import SqlTemplateIndex
-from registry.domain.catalogue import Fed, OutboxKind, ProjectionBatch, SearchDocument, TemplateFilter
+from registry.domain.catalogue import OutboxKind, TemplateFilter
 from registry.domain.errors import BadRequest, Conflict, TemplateNotFound
-from registry.domain.search import FACETS, Query, SearchPage
+from registry.domain.search import FACETS, Query
 from registry.domain.search_text import folded
 from registry.domain.template import Status, TemplateType
 from registry.ports.search_index import CountedSearchIndex
-from registry.services.search_feed import SearchFeed
-from tests.indexes import elasticsearch
-from tests.projected import History, plain_facts
-
-
-class Engine(NamedTuple):
-    index: CountedSearchIndex
-    database: Database
-    bounded: bool = True
-
-
-@pytest.fixture(params=["sqlite", "postgres", "elasticsearch"])
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
-    place = request.getfixturevalue("catalogue_url" if request.param == "postgres" else "catalogue_path")
-    database = await Database.open(place, seconds=10)
-    if request.param == "elasticsearch":
-        async with elasticsearch(SqlTemplateIndex(database)) as index:
-            yield Engine(index, database, bounded=False)
-    else:
-        yield Engine(SqlSearchIndex(database), database)
-    await database.close()
-
-
-@pytest.fixture
-def index(engine: Engine) -> CountedSearchIndex:
-    return engine.index
-
-
-def document(
-    name: str, body: str = "", ordinal: int = 1, repository: str = "default", **facts: object
-) -> SearchDocument:
-    owners = facts.pop("owners", ())
-    labels = facts.pop("labels", ())
-    return SearchDocument(repository, name, ordinal, plain_facts(**facts), body, owners, labels)  # type: ignore[arg-type]
+from tests.projected import History
+from tests.searching import Engine, document, pages, told
 
 
 async def found(index: CountedSearchIndex, text: str, **where: object) -> list[str]:
     page = await index.search(Query("default", text, TemplateFilter(**where), limit=100))  # type: ignore[arg-type]
     return [hit.name for hit in page.hits]
-
-
-async def pages(index: CountedSearchIndex, query: Query) -> list[SearchPage]:
-    all_pages = [await index.search(query)]
-    while (cursor := all_pages[-1].next_cursor) is not None:
-        all_pages.append(await index.search(replace(query, cursor=cursor)))
-    return all_pages
 
 
 KOREAN = {
@@ -341,17 +296,6 @@ async def test_hits_know_version_and_labels_of_the_catalogue(engine: Engine) -> 
     await engine.index.put(await outbox.documents(entries))
     (hit,) = (await engine.index.search(Query("default", "word"))).hits
     assert (hit.latest, dict(hit.labels)) == (2, {"prod": 1})
-
-
-async def told(engine: Engine, batch: ProjectionBatch | None = None) -> None:
-    """The catalogue has a batch (else it asks for a whole new index), and the index what that made."""
-    beside = engine.index if isinstance(engine.index, SqlSearchIndex) else None
-    outbox = SqlOutbox(engine.database, fed=Fed.OWN if beside else Fed.ENGINE)
-    if batch is not None:
-        await SqlProjection(engine.database, index=beside, fed=(Fed.OWN, Fed.ENGINE)).apply(batch)
-    else:
-        await outbox.fill("default")
-    await SearchFeed(outbox=outbox, index=engine.index).drain()
 
 
 async def looked_back(engine: Engine, text: str, **where: object) -> list[tuple[str, int | None]]:
