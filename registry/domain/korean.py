@@ -58,6 +58,11 @@ def sort_key(text: str) -> bytes:
     return f"{primary}\x01{text}".replace("\0", "\x02").encode("utf-8", "backslashreplace")
 
 
+def sorted_text(key: bytes) -> str:
+    """The text that a sort key is of."""
+    return key.partition(b"\x01")[2].decode()
+
+
 def _key_part(found: re.Match[str]) -> str:
     part = found[0]
     if part == "/":

@@ -7,6 +7,7 @@ from functools import lru_cache
 from registry.domain.catalogue import Facts, TemplateFilter
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.korean import sort_key
+from registry.domain.rights import EVERYTHING, Sight
 
 _MOST_VERSIONS = 10**9
 
@@ -66,7 +67,7 @@ class Query:
 
     ``like`` names a template to which others are alike, most alike first; there is no text beside it. With ``versions``
     texts that templates had are looked through too; of the filters only the folder holds for them, others leave them
-    out.
+    out. ``sight`` is what the reader sees: of the rest nothing is found, counted or otherwise told.
     """
 
     repository: RepositoryName
@@ -76,6 +77,7 @@ class Query:
     cursor: str | None = None
     like: TemplateName | None = None
     versions: bool = False
+    sight: Sight = EVERYTHING
 
     @property
     def looks_back(self) -> bool:

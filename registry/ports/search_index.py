@@ -5,6 +5,7 @@ from typing import Protocol
 
 from registry.domain.catalogue import Checkpoint, SearchDocument
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search import Query, SearchPage, Suggestions
 
 
@@ -15,7 +16,8 @@ class SearchIndex(Protocol):
         """The best hits with highlights and facet counts. Raises BadRequest for a cursor, Unavailable when away.
 
         A page says ``degraded`` where the index may lack documents. ``at`` is a checkpoint that the catalogue has: what
-        an index looks up there may be as of it, or later. Raises TemplateNotFound for ``like``.
+        an index looks up there may be as of it, or later. Raises TemplateNotFound for ``like``, also where it is not
+        seen. Nothing of the page tells whether there is a document that is not seen.
         """
         ...
 
@@ -52,8 +54,10 @@ class SearchIndex(Protocol):
 class SuggestingIndex(Protocol):
     """Names templates while somebody types."""
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
-        """The templates whose names have every word that was typed, the last maybe half typed; best first.
+    async def suggest(
+        self, repository: RepositoryName, text: str, limit: int, sight: Sight = EVERYTHING
+    ) -> Suggestions:
+        """The templates seen whose names have every word that was typed, the last maybe half typed; best first.
 
         Words count as in a search, initials too. They say ``degraded`` where the index may lack documents. Raises
         Unavailable when away.

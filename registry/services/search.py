@@ -13,6 +13,7 @@ from cachetools import TTLCache
 from registry.domain.catalogue import Checkpoint
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.ids import RepositoryName
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search import Query, SearchPage, Suggestions
 from registry.ports.projection import Outbox
 from registry.ports.search_index import CountedSearchIndex
@@ -61,8 +62,8 @@ class Search:
     async def search(self, query: Query, at: Checkpoint | None = None) -> SearchPage:
         """The best hits with highlights and facets. Raises BadRequest for a query or cursor that cannot be read.
 
-        ``at`` is the checkpoint that the caller has read: answers are kept for it. Whoever may read a repository may
-        read all of it, so that the repository, which is in the query, stands for his rights.
+        ``at`` is the checkpoint that the caller has read: answers are kept for it. What the reader sees is in the
+        query, so that an answer is kept for those alone who see the same.
         """
         _check_length(query.text)
         if query.like is not None and query.text.strip():
@@ -91,12 +92,14 @@ class Search:
             self._fed[at.repository, texts] = at
         return fed
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
-        """Templates whose names go on as typed, best first. Raises BadRequest for a text that is too long."""
+    async def suggest(
+        self, repository: RepositoryName, text: str, limit: int, sight: Sight = EVERYTHING
+    ) -> Suggestions:
+        """Templates seen whose names go on as typed, best first. Raises BadRequest for a text that is too long."""
         _check_length(text)
         return await self._answered(
             repository,
-            lambda index: index.suggest(repository, text, limit),
+            lambda index: index.suggest(repository, text, limit, sight),
             partial(log.info, "the catalogue suggests: %s"),
         )
 

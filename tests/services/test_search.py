@@ -22,6 +22,7 @@ from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.bootstrap import Registry, open_registry
 from registry.domain.catalogue import Checkpoint
 from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search import Query, SearchPage
 from registry.domain.selectors import Selector
 from registry.ports.projection import Outbox
@@ -447,6 +448,28 @@ async def test_answers_are_kept_for_a_checkpoint(registry: Registry, pusher: Pus
     await line.mend()
     await until(registry, "apple", (["a", "b"], False))
     assert not (await registry.search.search(query, after)).degraded, "what was degraded is not kept"
+
+
+async def test_answers_are_kept_for_those_alone_who_see_the_same(
+    registry: Registry, pusher: Pusher, line: Line
+) -> None:
+    await pusher.land({T.format(f"{folder}/apple"): text_template(f"apple {folder}") for folder in ("a", "b")})
+    await until(registry, "apple", (["a/apple", "b/apple"], False))
+    while (await registry.indexing.status(REPOSITORY))[0].outbox:
+        await asyncio.sleep(0.05)
+    at = await registry.indexing.checkpoint(REPOSITORY)
+    sights = {EVERYTHING: ["a/apple", "b/apple"], Sight(("a",)): ["a/apple"], Sight(("b",)): ["b/apple"]}
+    kept = {}
+    for sight, found in sights.items():
+        kept[sight] = await registry.search.search(Query(REPOSITORY, "apple", sight=sight), at)
+        assert ([hit.name for hit in kept[sight].hits], kept[sight].total) == (found, len(found))
+    await line.cut()
+    for sight, found in sights.items():
+        assert await registry.search.search(Query(REPOSITORY, "apple", sight=sight), at) is kept[sight]
+        instead = await registry.search.search(Query(REPOSITORY, "apple", sight=sight))
+        assert ([hit.name for hit in instead.hits], instead.total, instead.degraded) == (found, len(found), True)
+        suggested = await registry.search.suggest(REPOSITORY, "app", 5, sight)
+        assert [each.name for each in suggested.found] == found
 
 
 async def test_what_is_still_being_fed_is_not_kept(registry: Registry, pusher: Pusher) -> None:

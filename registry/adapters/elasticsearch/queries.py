@@ -6,6 +6,7 @@ beats a better one. All but a small share for how often a word stands in the bod
 none outweighs a better place.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from registry.adapters.elasticsearch.documents import LONGEST_START, LONGEST_TAIL, document_id, facet_value
 from registry.adapters.elasticsearch.mapping import FIELDS
 from registry.domain.ids import TemplateName
+from registry.domain.korean import sort_key
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search import FACETS
 from registry.domain.search_terms import Form, Look, Term
 
@@ -40,12 +43,15 @@ _ALIKE_TAG = 3.0
 _SHORTEST_ALIKE = 4
 _COUNTED = itemgetter("key", "doc_count")
 _BEST_FIRST = [{"_score": "desc"}, {"sort_key": "asc"}]
+_WILD = re.compile(r"[\\*?]")
 
 
-def search_body(wanted: Json | None, filters: Filters, limit: int, after: list[Any] | None) -> Json:
+def search_body(
+    wanted: Json | None, filters: Filters, limit: int, after: list[Any] | None, sight: Sight = EVERYTHING
+) -> Json:
     """The request for a page; ``after`` are the sort values of the last hit of the page before."""
     body: Json = {
-        "query": wanted or {"match_all": {}},
+        "query": _seen(wanted or {"match_all": {}}, sight),
         "sort": _BEST_FIRST if wanted else [{"sort_key": "asc"}],
         "size": limit,
         "track_total_hits": True,
@@ -58,10 +64,10 @@ def search_body(wanted: Json | None, filters: Filters, limit: int, after: list[A
     return body
 
 
-def suggestions_body(terms: Sequence[Term], limit: int) -> Json:
+def suggestions_body(terms: Sequence[Term], limit: int, sight: Sight) -> Json:
     """The request for the names that go on as typed."""
     return {
-        "query": {"bool": {"must": [_best(_ways_of_name(term)) for term in terms]}},
+        "query": _seen({"bool": {"must": [_best(_ways_of_name(term)) for term in terms]}}, sight),
         "sort": _BEST_FIRST,
         "size": limit,
         "track_total_hits": False,
@@ -119,6 +125,25 @@ def no_facets() -> dict[str, tuple[tuple[str, int], ...]]:
 
 def _all_of(filters: Filters) -> Json:
     return {"bool": {"filter": [{"term": {f"facet.{facet}": facet_value(value)}} for facet, value in filters]}}
+
+
+def _seen(query: Json, sight: Sight) -> Json:
+    """A query for what is seen alone: within the query itself, so that nothing else is counted either."""
+    if sight.folders is None:
+        return query
+    folders = {"terms": {"facet.folder": [facet_value(folder) for folder in sight.folders]}}
+    names = {"bool": {"should": [_below(folder) for folder in sight.folders], "minimum_should_match": 1}}
+    return {"bool": {"must": [query], "filter": [folders, names]}}
+
+
+def _below(folder: str) -> Json:
+    """The names in a folder, by the sort key, at whose end they stand: two folders can be one as values of a facet."""
+    place, mark, text = sort_key(folder).decode().partition("\x01")
+    return {"wildcard": {"sort_key": {"value": f"{_literal(place)}\x02*{mark}{_literal(text)}/*"}}}
+
+
+def _literal(text: str) -> str:
+    return _WILD.sub(r"\\\g<0>", text)
 
 
 def wanted(terms: Sequence[Term], *, any_term: bool) -> Json | None:

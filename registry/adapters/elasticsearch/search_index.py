@@ -23,6 +23,7 @@ from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.errors import TemplateNotFound
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search import Highlight, Hit, Query, SearchPage, Standing, Suggestion, Suggestions, filter_values
 from registry.domain.search_terms import Term, parse_terms
 from registry.ports.catalogue import TemplateIndex
@@ -85,23 +86,27 @@ class ElasticsearchSearchIndex:
 
     async def _found(self, query: Query, terms: Sequence[Term], after: list[Any] | None) -> tuple[Any, bool]:
         """The answer, as of ``_ask``. Where no document has all terms, those that have any are found."""
-        filters = filter_values(query.filter)
+        filters, sight = filter_values(query.filter), query.sight
         if query.like is not None:
-            like = await self._alike(query.repository, query.like)
-            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after))
+            like = await self._alike(query.repository, query.like, sight)
+            return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after, sight))
         back = query.looks_back and bool(terms)
-        every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after)
+        every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after, sight)
         found, there = await self._ask(query.repository, every, back=back)
         if len(terms) > 1 and not found["hits"]["total"]["value"]:
-            some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after)
+            some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after, sight)
             return await self._ask(query.repository, some, back=back)
         return found, there
 
-    async def _alike(self, repository: RepositoryName, name: TemplateName) -> dict[str, Any]:
-        """What is like a template. Raises TemplateNotFound, NotThere where there is no index."""
+    async def _alike(self, repository: RepositoryName, name: TemplateName, sight: Sight) -> dict[str, Any]:
+        """What is like a template. Raises TemplateNotFound, for one that is not seen as for none, NotThere.
+
+        Which of its words are rare the engine knows of all documents alone: those that are not seen weigh in which
+        words count and how much, as they do in the scores of a search for words. They are not found by that.
+        """
         found, _ = await self._ask(repository, one_body(name))
         hits = found["hits"]["hits"]
-        if not hits:
+        if not hits or not sight.has(name):
             raise TemplateNotFound(f"The search index has no template {name}.")
         kept = kept_of(hits[0]["_source"])
         return alike(
@@ -111,8 +116,10 @@ class ElasticsearchSearchIndex:
             found["aggregations"]["all"]["doc_count"],
         )
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
-        """The templates whose names have every word that was typed. Raises Unavailable when away.
+    async def suggest(
+        self, repository: RepositoryName, text: str, limit: int, sight: Sight = EVERYTHING
+    ) -> Suggestions:
+        """The templates seen whose names have every word that was typed. Raises Unavailable when away.
 
         They say ``degraded`` where the index is not there or was not filled with every document.
         """
@@ -121,7 +128,7 @@ class ElasticsearchSearchIndex:
         if not terms:
             return Suggestions(degraded=not whole)
         try:
-            found, there = await self._ask(repository, suggestions_body(terms, limit))
+            found, there = await self._ask(repository, suggestions_body(terms, limit, sight))
         except NotThere:
             return Suggestions(degraded=True)
         highlighter = Highlighter(terms)
@@ -209,7 +216,8 @@ class ElasticsearchSearchIndex:
 
 def _request(query: Query) -> list[Any]:
     """What a cursor belongs to."""
-    return ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like, query.versions]
+    request = ["elasticsearch", query.repository, query.text, asdict(query.filter), query.like, query.versions]
+    return request if query.sight.is_whole else [*request, query.sight.folders]
 
 
 def _hit(found: Mapping[str, Any], standings: Mapping[TemplateName, Standing], highlighter: Highlighter) -> Hit:

@@ -15,9 +15,12 @@ types is syntax here.
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
+import orjson
 from sqlalchemy import Connection
 
-from registry.adapters.sql.full_text import IndexedRow, Wanted
+from registry.adapters.sql.full_text import IndexedRow, Wanted, folder_tokens
+from registry.adapters.sql.sights import begins, begins_in_sqlite
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search_terms import Form, Look, Term
 
 _TRIGRAM = 3
@@ -80,27 +83,38 @@ class Fts5:
     def candidates(self, connection: Connection, index: int, wanted: Wanted, bound: int) -> Sequence[int]:
         """Documents among which are all that are wanted; more than ``bound`` only where so many are."""
         exact, rough = match(wanted), match(wanted, roughly=True)
-        ids = _ids(connection, _text_table(index), rough, bound + 1)
-        return ids if len(ids) <= bound or rough == exact else _ids(connection, _text_table(index), exact, bound + 1)
+        ids = _ids(connection, _text_table(index), rough, bound + 1, wanted.sight)
+        if len(ids) <= bound or rough == exact:
+            return ids
+        return _ids(connection, _text_table(index), exact, bound + 1, wanted.sight)
 
     def matching(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
         """Documents that are wanted."""
-        return _ids(connection, _text_table(index), match(wanted), limit)
+        return _ids(connection, _text_table(index), match(wanted), limit, wanted.sight)
 
     def whole_words(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
         """Those that have every term as a whole word."""
         words = [_quoted(f" {term.forms[0].text} ") for term in wanted.terms]
-        return _ids(connection, _text_table(index), " AND ".join([match(wanted), *words]), limit)
+        return _ids(connection, _text_table(index), " AND ".join([match(wanted), *words]), limit, wanted.sight)
 
-    def headings(self, connection: Connection, index: int, terms: Sequence[Term], limit: int) -> Sequence[int]:
-        """Documents that have every term in the short fields."""
-        return _ids(connection, _heading_table(index), match_heading(terms), limit)
+    def headings(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
+        """Documents seen that have every term in the short fields."""
+        table, expression = _heading_table(index), match_heading(wanted.terms)
+        if wanted.sight.is_whole or not expression:
+            return _ids(connection, table, expression, limit)
+        # Headings have no marks. The plus keeps SQLite from looking up each document of the folders by itself.
+        text, (seen, values) = _text_table(index), _seen(table, wanted.sight)
+        inside = f"SELECT rowid FROM {text} WHERE {text} MATCH ?"  # noqa: S608  (a name of ours)
+        statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND +rowid IN ({inside}){seen} LIMIT ?"  # noqa: S608  (as above)
+        parameters = (expression, _within(wanted.sight), *values, limit)
+        return connection.exec_driver_sql(statement, parameters).scalars().all()
 
     def count(self, connection: Connection, index: int, wanted: Wanted, bound: int) -> int:
         """How many are wanted, counted up to a bound."""
         table = _text_table(index)
-        inner = f"SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
-        counted = connection.exec_driver_sql(f"SELECT count(*) FROM ({inner})", (match(wanted), bound))  # noqa: S608  (as above)
+        seen, values = _seen(table, wanted.sight)
+        inner = f"SELECT 1 FROM {table} WHERE {table} MATCH ?{seen} LIMIT ?"  # noqa: S608  (a name of ours)
+        counted = connection.exec_driver_sql(f"SELECT count(*) FROM ({inner})", (match(wanted), *values, bound))  # noqa: S608  (as above)
         return int(counted.scalar_one())
 
 
@@ -118,11 +132,26 @@ def _changes(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT total_changes()").scalar_one())
 
 
-def _ids(connection: Connection, table: str, expression: str, limit: int) -> Sequence[int]:
+def _ids(connection: Connection, table: str, expression: str, limit: int, sight: Sight = EVERYTHING) -> Sequence[int]:
     if not expression:
         return []
-    statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT ?"  # noqa: S608  (a name of ours)
-    return connection.exec_driver_sql(statement, (expression, limit)).scalars().all()
+    seen, values = _seen(table, sight)
+    statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ?{seen} LIMIT ?"  # noqa: S608  (a name of ours)
+    return connection.exec_driver_sql(statement, (expression, *values, limit)).scalars().all()
+
+
+def _seen(table: str, sight: Sight) -> tuple[str, tuple[str, ...]]:
+    """What an expression leaves open of a sight, with its parameter: a mark is a hash, and the name decides."""
+    if sight.is_whole:
+        return "", ()
+    named = f"found.id = {table}.rowid AND {begins_in_sqlite('found.name', '?')}"
+    seen = f" AND EXISTS (SELECT 1 FROM search_documents AS found WHERE {named})"  # noqa: S608  (a name of ours)
+    return seen, (orjson.dumps(begins(sight)).decode(),)
+
+
+def _within(sight: Sight) -> str:
+    """The expression for what is seen; without any folder it asks for a mark that nothing has."""
+    return f"({' OR '.join(_quoted(facet_mark(token)) for token in folder_tokens(sight) or [''])})"
 
 
 def indexed(heading: str, text: str, values: Iterable[str]) -> str:
@@ -149,6 +178,8 @@ def match(wanted: Wanted, *, roughly: bool = False) -> str:
     quote = _roughly if roughly else _quoted
     found = [_either((_literal(form) for form in term.forms), quote) for term in wanted.terms]
     parts = [f"({(' OR ' if wanted.any_term else ' AND ').join(found)})"] if found else []
+    if not wanted.sight.is_whole:
+        parts.append(_within(wanted.sight))
     return " AND ".join(parts + [_quoted(facet_mark(value)) for value in wanted.values])
 
 

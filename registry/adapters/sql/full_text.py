@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search_terms import Term
 from registry.domain.search_text import folded, name_initials
 
@@ -24,11 +25,12 @@ class IndexedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Documents that have every term (or any) and all the facet values."""
+    """Documents that are seen and have every term (or any) and all the facet values."""
 
     terms: Sequence[Term]
     values: Sequence[str] = ()
     any_term: bool = False
+    sight: Sight = EVERYTHING
 
 
 class FullText(Protocol):
@@ -66,13 +68,26 @@ class FullText(Protocol):
         """Those of the wanted documents that have every term as a whole word."""
         ...
 
-    def headings(self, connection: Connection, index: int, terms: Sequence[Term], limit: int) -> Sequence[int]:
-        """Documents that have every term in name, description or tags; none where a term has only initials."""
+    def headings(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
+        """Documents seen that have every term in name, description or tags; none where a term has only initials.
+
+        Facet values are not asked for.
+        """
         ...
 
     def count(self, connection: Connection, index: int, wanted: Wanted, bound: int) -> int:
         """How many are wanted, counted up to a bound; some engines stop sooner."""
         ...
+
+
+def facet_token(facet: str, value: str) -> str:
+    """A facet's value in one line."""
+    return f"{facet}\t{' '.join(value.split())}"
+
+
+def folder_tokens(sight: Sight) -> list[str]:
+    """Of these every document that is seen has one at least, where the sight is not whole."""
+    return [facet_token("folder", folder) for folder in sight.folders or ()]
 
 
 def heading_of(name: str, description: str, tags: Iterable[str]) -> str:

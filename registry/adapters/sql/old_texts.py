@@ -4,18 +4,20 @@ A text is old where its template has another by now, or was deleted. It stands u
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, cast, func, insert, literal, or_, select
 
 from registry.adapters.sql import dialect
 from registry.adapters.sql.search_ranking import Scorer
+from registry.adapters.sql.sights import begins, seen
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.tables import bodies, outbox, templates, versions
 from registry.adapters.sql.template_index import live_build
 from registry.adapters.sql.values import from_facts
 from registry.domain.catalogue import Facts, Fed, OutboxEntry, OutboxKind, SearchDocument, kind_of
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.rights import Sight
 from registry.domain.search import old_text_key
 from registry.domain.search_terms import Form, Look, Term
 from registry.domain.search_text import folded, searchable
@@ -49,7 +51,6 @@ _NEWEST = (
     .where(templates.c.build_id == live_build, _IS_OLD)
     .order_by(versions.c.ordinal.desc())
     .limit(LOOKED_THROUGH)
-    .subquery("old")
 )
 
 
@@ -113,19 +114,25 @@ def old_documents(
 
 
 def find_old_texts(
-    connection: Connection, repository: RepositoryName, terms: Sequence[Term], folder: str | None
+    connection: Connection, repository: RepositoryName, terms: Sequence[Term], folder: str | None, sight: Sight
 ) -> tuple[list[OldText], bool]:
-    """The old texts that have every term; and whether all old texts were looked through."""
+    """The old texts seen that have every term; and whether all that are seen were looked through."""
+    newest = _NEWEST
+    wanted: dict[str, Any] = {"repository": repository}
+    if not sight.is_whole:
+        newest = newest.where(seen(templates.c.name, "begins"))
+        wanted["begins"] = begins(sight)
+    old = newest.subquery("old")
     statement = (
-        select(_NEWEST.c.name, _NEWEST.c.facts, func.max(_NEWEST.c.number).label("number"), bodies.c.body)
-        .join(bodies, and_(bodies.c.build_id == _NEWEST.c.build_id, bodies.c.blob == _NEWEST.c.blob))
+        select(old.c.name, old.c.facts, func.max(old.c.number).label("number"), bodies.c.body)
+        .join(bodies, and_(bodies.c.build_id == old.c.build_id, bodies.c.blob == old.c.blob))
         .where(*(_may_have(term) for term in terms))
-        .group_by(_NEWEST.c.name, _NEWEST.c.facts, bodies.c.blob, bodies.c.body)
+        .group_by(old.c.name, old.c.facts, bodies.c.blob, bodies.c.body)
         .limit(FOUND + 1)
     )
     if folder is not None:
-        statement = statement.where(_NEWEST.c.name.startswith(f"{folder}/", autoescape=True))
-    rows = connection.execute(statement, {"repository": repository}).all()
+        statement = statement.where(old.c.name.startswith(f"{folder}/", autoescape=True))
+    rows = connection.execute(statement, wanted).all()
     scorer = Scorer(terms, any_term=False)
     found = []
     for row in rows[:FOUND]:
@@ -133,7 +140,7 @@ def find_old_texts(
         score = _LESS * scorer.score(_NO_HEADING, folded(text))
         if score:
             found.append(OldText(row.name, row.number, _facts(row.facts), text, round(score, 3)))
-    looked = connection.execute(select(func.count()).select_from(_NEWEST), {"repository": repository}).scalar_one()
+    looked = connection.execute(select(func.count()).select_from(old), wanted).scalar_one()
     return found, len(rows) <= FOUND and looked < LOOKED_THROUGH
 
 

@@ -26,6 +26,7 @@ from registry.domain.catalogue import Checkpoint, SearchDocument
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.highlighting import Highlighter
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.search import Hit, Query, SearchPage, Suggestions, facet_values, filter_values
 from registry.domain.search_terms import Term, parse_terms
 
@@ -57,6 +58,8 @@ class SqlSearchIndex:
         request: list[Any] = ["search", query.repository, query.text, asdict(query.filter)]
         if query.like is not None or query.versions:
             request += [query.like, query.versions]
+        if not query.sight.is_whole:
+            request.append(query.sight.folders)
         after = None
         if query.cursor is not None:
             rank, key = read_cursor(request, query.cursor, (float, str))
@@ -70,15 +73,17 @@ class SqlSearchIndex:
 
         return await self._database.of(query.repository).read(run)
 
-    async def suggest(self, repository: RepositoryName, text: str, limit: int) -> Suggestions:
-        """The templates whose names have every word that was typed, the last maybe half typed; best first."""
+    async def suggest(
+        self, repository: RepositoryName, text: str, limit: int, sight: Sight = EVERYTHING
+    ) -> Suggestions:
+        """The templates seen whose names have every word that was typed, the last maybe half typed; best first."""
         terms = parse_terms(text)
 
         def run(connection: Connection) -> Suggestions:
             index = search_store.find_index(connection, repository, "live")
             if index is None:
                 return Suggestions(degraded=_is_to_come(connection, repository))
-            return Suggestions(suggest_names(connection, index, terms, limit) if terms else ())
+            return Suggestions(suggest_names(connection, index, terms, limit, sight) if terms else ())
 
         return await self._database.of(repository).read(run)
 
@@ -177,15 +182,16 @@ def _search(
     terms = parse_terms(query.text)
     if query.text.strip() and not terms:
         return _EMPTY
-    filters = filter_values(query.filter)
+    filters, sight = filter_values(query.filter), query.sight
+    narrowed = bool(filters) or not sight.is_whole
     old: Sequence[OldText] = ()
     if query.like is not None:
-        found = find_alike(connection, index, query.like, filters)
-    elif terms or filters:
-        found = Search(connection, index, terms, filters).run()
-    if not terms and query.like is None and (not filters or not found.exact):
-        known = found if filters else None
-        found, ranked = list_everything(connection, index, filters, query.limit + 1, after, known)
+        found = find_alike(connection, index, query.like, filters, sight)
+    elif terms or narrowed:
+        found = Search(connection, index, terms, filters, sight).run()
+    if not terms and query.like is None and (not narrowed or not found.exact):
+        known = found if narrowed else None
+        found, ranked = list_everything(connection, index, filters, sight, query.limit + 1, after, known)
     else:
         old = _old_texts(connection, query, terms, filters, found)
         ranked = sorted(
@@ -209,7 +215,7 @@ def _old_texts(
     others = [facet for facet, _ in filters if facet != "folder"]
     if not query.looks_back or not terms or others:
         return ()
-    old, whole = find_old_texts(connection, query.repository, terms, dict(filters).get("folder"))
+    old, whole = find_old_texts(connection, query.repository, terms, dict(filters).get("folder"), query.sight)
     found.total += len(old)
     found.exact = found.exact and whole
     for text in old:

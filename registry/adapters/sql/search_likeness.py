@@ -13,6 +13,7 @@ from registry.adapters.sql.search_store import total_documents
 from registry.adapters.sql.tables import search_bodies, search_documents
 from registry.domain.errors import TemplateNotFound
 from registry.domain.ids import TemplateName
+from registry.domain.rights import Sight
 from registry.domain.search_terms import Form, Term
 
 _LOOKED_AT = 40
@@ -39,34 +40,38 @@ class _Word(NamedTuple):
     worth: float
 
 
-def find_alike(connection: Connection, index: int, name: TemplateName, filters: Filters) -> Found:
-    """The templates like one, without itself. Raises TemplateNotFound."""
+def find_alike(connection: Connection, index: int, name: TemplateName, filters: Filters, sight: Sight) -> Found:
+    """The templates like one, without itself. Raises TemplateNotFound, for one that is not seen as for none."""
     one = connection.execute(_ONE, {"index": index, "name": name}).one_or_none()
-    if one is None:
+    if one is None or not sight.has(name):
         raise TemplateNotFound(f"The search index has no template {name}.")
-    words = _rarest(connection, index, one)
+    words = _rarest(connection, index, one, sight)
     if not words:
         return Found()
     terms = [Term((Form(word.text),)) for word in words]
-    found = Search(connection, index, terms, filters, any_term=True).run()
+    found = Search(connection, index, terms, filters, sight, any_term=True).run()
     hits = [(_alike(words, row.heading, row.folded), row) for _, row in found.hits if row.id != one.id]
     found.total -= len(found.hits) - len(hits)
     found.hits = hits
     return found
 
 
-def _rarest(connection: Connection, index: int, one: Any) -> list[_Word]:
-    """The words that few other documents have, with what they are worth."""
+def _rarest(connection: Connection, index: int, one: Any, sight: Sight) -> list[_Word]:
+    """The words that few other documents have, of those that are seen, with what they are worth."""
     counts = Counter(_WORDS.findall(one.folded))
     for word in set(_WORDS.findall(one.heading.rpartition("\n")[0])):
         counts[word] += _IN_HEADING
     known = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     asked = [(word, count) for word, count in known if len(word) >= _SHORTEST][:_LOOKED_AT]
-    documents = total_documents(connection, index)
+    documents = (
+        total_documents(connection, index)
+        if sight.is_whole
+        else Search(connection, index, (), (), sight).count_documents()
+    )
     often = min(_OFTEN, documents // _SHARE)
     words = []
     for word, count in asked:
-        others = Search(connection, index, [Term((Form(word),))], ()).count_words(often + 1) - 1
+        others = Search(connection, index, [Term((Form(word),))], (), sight).count_words(often + 1) - 1
         if 0 < others < often:
             words.append(_Word(word, math.log(1 + documents / others) * (1 + math.log(count))))
     return sorted(words, key=lambda each: (-each.worth, each.text))[:_RAREST]

@@ -1,13 +1,16 @@
 """Names that go on as somebody types: candidates by their headings, and by what their names have."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select
 
 from registry.adapters.sql.search_ranking import Scorer
 from registry.adapters.sql.search_store import stored_of
+from registry.adapters.sql.sights import begins, seen
 from registry.adapters.sql.tables import search_bodies, search_documents
 from registry.domain.highlighting import Highlighter
+from registry.domain.rights import Sight
 from registry.domain.search import Suggestion
 from registry.domain.search_terms import Form, Look, Term
 
@@ -23,15 +26,21 @@ _HEADINGS = (
 _DOCUMENT = select(search_bodies.c.document).where(search_bodies.c.document_id == bindparam("number"))
 
 
-def suggest_names(connection: Connection, index: int, terms: Sequence[Term], limit: int) -> tuple[Suggestion, ...]:
-    """The templates whose names have every term, best first."""
+def suggest_names(
+    connection: Connection, index: int, terms: Sequence[Term], limit: int, sight: Sight
+) -> tuple[Suggestion, ...]:
+    """The templates seen whose names have every term, best first."""
     looked_for = [
         or_(*(search_documents.c.heading.contains(_piece(form), autoescape=True) for form in term.forms))
         for term in terms
     ]
+    wanted: dict[str, Any] = {"index": index}
+    if not sight.is_whole:
+        looked_for.append(seen(search_documents.c.name, "begins"))
+        wanted["begins"] = begins(sight)
     scorer = Scorer(terms, any_term=False)
     found = []
-    for row in connection.execute(_HEADINGS.where(*looked_for), {"index": index}):
+    for row in connection.execute(_HEADINGS.where(*looked_for), wanted):
         name, _, _, initials = row.heading.split("\n")
         score = scorer.score(f"{name}\n \n \n{initials}", " ")
         if score:

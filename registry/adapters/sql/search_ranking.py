@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from registry.adapters.sql import dialect
-from registry.adapters.sql.full_text import Wanted
+from registry.adapters.sql.full_text import Wanted, facet_token
 from registry.adapters.sql.full_texts import full_text
-from registry.adapters.sql.search_store import all_counts, facet_token
+from registry.adapters.sql.search_store import all_counts
 from registry.adapters.sql.tables import search_bodies, search_documents
+from registry.domain.rights import Sight
 from registry.domain.search import FACETS
 from registry.domain.search_terms import Look, Term
 
@@ -75,13 +76,21 @@ class Search:
     """One query on one index within one transaction."""
 
     def __init__(
-        self, connection: Connection, index: int, terms: Sequence[Term], filters: Filters, *, any_term: bool = False
+        self,
+        connection: Connection,
+        index: int,
+        terms: Sequence[Term],
+        filters: Filters,
+        sight: Sight,
+        *,
+        any_term: bool = False,
     ) -> None:
         self._connection = connection
         self._index = index
         self._text = full_text(connection)
         self._terms = terms
         self._tokens = {facet: facet_token(facet, value) for facet, value in filters}
+        self._sight = sight
         self._any_term = any_term
 
     def run(self) -> Found:
@@ -95,6 +104,10 @@ class Search:
     def count_words(self, bound: int) -> int:
         """How many documents have every term as a whole word, counted up to a bound."""
         return len(self._text.whole_words(self._connection, self._index, self._wanted(()), bound))
+
+    def count_documents(self) -> int:
+        """How many documents are seen that have the terms, counted up to a bound."""
+        return self._text.count(self._connection, self._index, self._wanted(()), COUNT_BOUND)
 
     def _find(self) -> Found:
         tokens = list(self._tokens.values())
@@ -114,7 +127,7 @@ class Search:
         here, text, wanted = (self._connection, self._index), self._text, self._wanted(tokens)
         ids: dict[int, None] = {}
         if self._terms:
-            ids.update(dict.fromkeys(text.headings(*here, self._terms, HEADING_BOUND)))
+            ids.update(dict.fromkeys(text.headings(*here, wanted, HEADING_BOUND)))
             ids.update(dict.fromkeys(text.whole_words(*here, wanted, BOUND)))
         if len(ids) < BOUND:
             ids.update(dict.fromkeys(text.matching(*here, wanted, BOUND)))
@@ -128,13 +141,13 @@ class Search:
     def _count_wider(self, facet: str) -> Counter[str]:
         """The counts of a facet without its own filter."""
         others = self._others(facet)
-        if not self._terms and not others:
+        if not self._terms and not others and self._sight.is_whole:
             return all_counts(self._connection, self._index)[facet]
         ids = self._text.matching(self._connection, self._index, self._wanted(others), BOUND)
         return _counted(self._scored(ids))[facet]
 
     def _wanted(self, tokens: Sequence[str]) -> Wanted:
-        return Wanted(self._terms, tokens, self._any_term)
+        return Wanted(self._terms, tokens, self._any_term, self._sight)
 
     def _others(self, facet: str) -> list[str]:
         """What all filters but one ask for: a facet's counts do not mind its own filter."""

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal_column, select, update
 
 from registry.adapters.sql import dialect
-from registry.adapters.sql.full_text import IndexedRow, heading_of
+from registry.adapters.sql.full_text import IndexedRow, facet_token, heading_of
 from registry.adapters.sql.full_texts import full_text
 from registry.adapters.sql.statements import add_up, upsert, write_rows
 from registry.adapters.sql.tables import search_bodies, search_counts, search_documents, search_indexes
@@ -139,11 +139,6 @@ def _values_of(document: SearchDocument) -> list[str]:
     """The facet values of a document as ``facet TAB value``, in a fixed order."""
     pairs = facet_values(document.name, document.facts, document.owners, document.labels)
     return sorted({facet_token(facet, value) for facet, value in pairs})
-
-
-def facet_token(facet: str, value: str) -> str:
-    """A facet's value in one line."""
-    return f"{facet}\t{' '.join(value.split())}"
 
 
 def _taken_out(rows: Sequence[Row[Any]]) -> tuple[list[IndexedRow], Counter[str]]:

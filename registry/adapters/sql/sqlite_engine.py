@@ -20,6 +20,7 @@ from sqlalchemy.pool import QueuePool
 from registry.adapters.sql.dialect import OF_HEX
 from registry.adapters.sql.engine import Database, Deadline, Durability, in_transaction, use_of
 from registry.adapters.sql.migrate import migrate
+from registry.adapters.sql.sights import IS_BELOW, is_below
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.ports.tracing import span
@@ -190,6 +191,7 @@ def _engine(path: Path, *, size: int, writes: bool) -> Engine:
 
     def set_up(driver: Any, _record: object) -> None:
         driver.create_function(OF_HEX, 1, bytes.fromhex, deterministic=True)
+        driver.create_function(IS_BELOW, 2, is_below, deterministic=True)
         cursor = driver.cursor()
         for pragma in (
             f"busy_timeout={BUSY_TIMEOUT_MS}",

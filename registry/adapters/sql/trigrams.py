@@ -14,7 +14,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from registry.adapters.sql.dialect import escaped
-from registry.adapters.sql.full_text import IndexedRow, Wanted
+from registry.adapters.sql.full_text import IndexedRow, Wanted, folder_tokens
+from registry.adapters.sql.sights import begins, begins_in_postgres
+from registry.domain.rights import Sight
 from registry.domain.search_terms import Look, Term
 
 _TRIGRAM = 3
@@ -77,42 +79,51 @@ class Trigrams:
 
     def matching(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
         """Documents that are wanted, in the order in which they lie, which is the same each time."""
-        return _Conditions().of(wanted).ids(connection, index, limit)
+        return _Conditions(index).of(wanted).ids(connection, limit)
 
     def whole_words(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
         """Those that have every term as a whole word."""
         words = [f"% {escaped(term.forms[0].text)} %" for term in wanted.terms]
-        return _Conditions().of(wanted).every("words", words).ids(connection, index, limit)
+        return _Conditions(index).of(wanted).every("words", words).ids(connection, limit)
 
-    def headings(self, connection: Connection, index: int, terms: Sequence[Term], limit: int) -> Sequence[int]:
-        """Documents that have every term in the short fields."""
-        conditions = _Conditions()
-        for term in terms:
+    def headings(self, connection: Connection, index: int, wanted: Wanted, limit: int) -> Sequence[int]:
+        """Documents seen that have every term in the short fields."""
+        conditions = _Conditions(index)
+        for term in wanted.terms:
             patterns = _patterns(form for form in term.forms if form.look is not Look.INITIALS and len(form.text) > 1)
             if not patterns:
                 return []
             conditions.any("heading", patterns)
-        return conditions.ids(connection, index, limit)
+        return conditions.seen(wanted.sight).ids(connection, limit)
 
     def count(self, connection: Connection, index: int, wanted: Wanted, bound: int) -> int:
         """How many are wanted, counted up to a bound or as many as can be counted in time."""
-        return _Conditions().of(wanted).count(connection, index, min(bound, _COUNT_BOUND))
+        return _Conditions(index).of(wanted).count(connection, min(bound, _COUNT_BOUND))
 
 
 class _Conditions:
     """What a row must fulfil; patterns go in as arrays, so that there are few shapes of statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, index: int) -> None:
+        self._table = _table(index)
         self._said: list[str] = []
         self._values: list[Any] = []
 
     def of(self, wanted: Wanted) -> "_Conditions":
-        """The terms and the facet values."""
+        """The terms, the facet values and the sight."""
         said = [self._term(term) for term in wanted.terms]
         if said:
             self._said.append(f"({(' OR ' if wanted.any_term else ' AND ').join(said)})")
         if wanted.values:
             self._said.append(f"tokens @> {self._parameter(list(wanted.values))}::text[]")
+        return self.seen(wanted.sight)
+
+    def seen(self, sight: Sight) -> "_Conditions":
+        """It is seen: of the tokens there is an index, and the name decides, which is looked up last."""
+        if not sight.is_whole:
+            self._said.append(f"tokens && {self._parameter(folder_tokens(sight))}::text[]")
+            name = f"(SELECT name FROM search_documents WHERE search_documents.id = {self._table}.id)"  # noqa: S608  (a name of ours)
+            self._said.append(begins_in_postgres(name, f"{self._parameter(begins(sight))}::text[]"))
         return self
 
     def any(self, column: str, patterns: list[str]) -> "_Conditions":
@@ -125,14 +136,14 @@ class _Conditions:
         self._said += [self._like(column, [pattern]) for pattern in patterns]
         return self
 
-    def ids(self, connection: Connection, index: int, limit: int) -> Sequence[int]:
+    def ids(self, connection: Connection, limit: int) -> Sequence[int]:
         """The documents, at most so many."""
-        statement = f"SELECT id FROM {_table(index)} WHERE {' AND '.join(self._said)} LIMIT {self._parameter(limit)}"  # noqa: S608  (names of ours)
+        statement = f"SELECT id FROM {self._table} WHERE {' AND '.join(self._said)} LIMIT {self._parameter(limit)}"  # noqa: S608  (names of ours)
         return connection.exec_driver_sql(statement, tuple(self._values)).scalars().all()
 
-    def count(self, connection: Connection, index: int, bound: int) -> int:
+    def count(self, connection: Connection, bound: int) -> int:
         """How many documents, at most so many."""
-        inner = f"SELECT 1 FROM {_table(index)} WHERE {' AND '.join(self._said)} LIMIT {self._parameter(bound)}"  # noqa: S608  (as above)
+        inner = f"SELECT 1 FROM {self._table} WHERE {' AND '.join(self._said)} LIMIT {self._parameter(bound)}"  # noqa: S608  (as above)
         counted = connection.exec_driver_sql(f"SELECT count(*) FROM ({inner}) AS found", tuple(self._values))  # noqa: S608  (as above)
         return int(counted.scalar_one())
 
