@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.domain.korean import initials, is_initials, jamo, normal, particle_variants, sort_key
+from registry.domain.korean import initials, is_initials, jamo, normal, particle_variants, sort_key, sorted_text
 
 TEXT = st.text(max_size=30) | st.text(alphabet="가각힣환불ㅎㅂㅏabAB019 ./ａＢ①ßİıſ\u0301\u0345ﬁ", max_size=12)
 
@@ -70,6 +70,11 @@ NAMES = st.lists(
 @given(NAMES, NAMES)
 def test_different_names_have_different_keys(left: str, right: str) -> None:
     assert (sort_key(left) == sort_key(right)) == (left == right)
+
+
+@given(NAMES)
+def test_a_key_says_which_name_it_is_of(name: str) -> None:
+    assert sorted_text(sort_key(name)) == name
 
 
 @given(TEXT, TEXT)
