@@ -13,8 +13,6 @@ from api.plain_requests import plain_query, repository_before
 from api.schemas.search import SearchQuery
 from registry.bootstrap import Registry
 from registry.domain.errors import PromptuaryError
-from registry.domain.rights import Place
-from registry.domain.roles import Role
 from registry.domain.search import Query
 
 NOUN = "/search"
@@ -47,7 +45,6 @@ class HotSearches:
             return None
         try:
             known = self._registry.repositories.require(repository, scope[ACTOR].rights)
-            scope[ACTOR].require(Role.READER, Place(known))
-            return asked.query(known)
+            return asked.query(known, scope[ACTOR].sight(known))
         except PromptuaryError:
             return None

@@ -17,6 +17,7 @@ from registry.bootstrap import Registry
 from registry.domain.catalogue import Checkpoint, Page, TemplateEntry
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RepositoryName
+from registry.domain.rights import Sight
 from registry.domain.search import Hit, Query, SearchPage, Suggestions
 
 Body = dict[str, object]
@@ -37,11 +38,11 @@ async def search_answer(registry: Registry, answers: AnswerCache, query: Query) 
 
 
 async def suggestions(
-    registry: Registry, answers: AnswerCache, repository: RepositoryName, text: str, limit: int
+    registry: Registry, answers: AnswerCache, repository: RepositoryName, text: str, limit: int, sight: Sight
 ) -> Suggestions:
     """Templates whose names go on as typed. Raises BadRequest for a text that is too long, Unavailable."""
     seen = await _checkpoint_seen(answers, repository)
-    made = await registry.search.suggest(repository, text, limit)
+    made = await registry.search.suggest(repository, text, limit, sight)
     return made if seen else replace(made, degraded=_may_lack(registry, repository, made.found))
 
 

@@ -8,7 +8,7 @@ from api.dependencies import Answers, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH_READ, FRESH_SEARCH
 from api.list_bodies import search_answer, suggestions
-from api.needs import REPOSITORY_READER
+from api.needs import Reader
 from api.schemas.search import SearchAnswer, SearchQuery, Suggestions, SuggestionsQuery
 
 router = APIRouter(tags=["search"])
@@ -17,22 +17,31 @@ router = APIRouter(tags=["search"])
 @router.get(
     "/search",
     response_model=SearchAnswer,
-    dependencies=[REPOSITORY_READER, FRESH_SEARCH],
+    dependencies=[FRESH_SEARCH],
     responses=problems(*FRESH_READ),
 )
 async def search(
-    registry: RegistryDep, answers: Answers, repository: Repository, query: Annotated[SearchQuery, Query()]
+    registry: RegistryDep,
+    caller: Reader,
+    answers: Answers,
+    repository: Repository,
+    query: Annotated[SearchQuery, Query()],
 ) -> Response:
     """Finds templates by words, prefixes and substrings, in Korean too, or those like one.
 
     With highlights and facets.
     """
-    return (await search_answer(registry, answers, query.query(repository))).response()
+    return (await search_answer(registry, answers, query.query(repository, caller.sight(repository)))).response()
 
 
-@router.get("/search/suggestions", dependencies=[REPOSITORY_READER, FRESH_SEARCH], responses=problems(*FRESH_READ))
+@router.get("/search/suggestions", dependencies=[FRESH_SEARCH], responses=problems(*FRESH_READ))
 async def suggest(
-    registry: RegistryDep, answers: Answers, repository: Repository, query: Annotated[SuggestionsQuery, Query()]
+    registry: RegistryDep,
+    caller: Reader,
+    answers: Answers,
+    repository: Repository,
+    query: Annotated[SuggestionsQuery, Query()],
 ) -> Suggestions:
     """Names templates while somebody types: those whose names have every word that was typed."""
-    return Suggestions.from_domain(await suggestions(registry, answers, repository, query.q, query.limit))
+    sight = caller.sight(repository)
+    return Suggestions.from_domain(await suggestions(registry, answers, repository, query.q, query.limit, sight))

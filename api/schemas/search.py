@@ -9,6 +9,7 @@ from api.schemas.templates import FilterQuery
 from registry.domain import search
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
+from registry.domain.rights import Sight
 from registry.domain.search import Query
 
 MAX_QUERY = 1000
@@ -51,11 +52,11 @@ class SearchQuery(FilterQuery):
     limit: QueryInt = Field(20, ge=1, le=100, description="How many hits a page has at most.")
     cursor: str | None = Field(None, description="`next_cursor` of the page before.")
 
-    def query(self, repository: RepositoryName) -> Query:
-        """The domain's query. Raises BadRequest for a label or a name that is none."""
+    def query(self, repository: RepositoryName, sight: Sight) -> Query:
+        """The domain's query for what is seen. Raises BadRequest for a label or a name that is none."""
         like = parse_name(self.like) if self.like else None
         every = self.versions == "all"
-        return Query(repository, self.q.strip(), self.filter(), self.limit, self.cursor, like, every)
+        return Query(repository, self.q.strip(), self.filter(), self.limit, self.cursor, like, every, sight)
 
 
 class SuggestionsQuery(ReadQuery):

@@ -76,8 +76,16 @@ GETS = [
     "/branches",
     "/branches/main",
     "/index",
-    "/search?q=hello",
+    "/search",
+    "/search?limit=1",
+    "/search?sort=updated",
+    *[f"/search?q={words}" for words in ("hello", "spies", "안녕", "비밀", "secret", "greet", "words&versions=all")],
+    "/search?q=hello&folder=secret",
+    "/search?tag=spies",
+    *[f"/search?like={name}" for name in ("support/greet", "secret/greet", "secret/none")],
     "/search/suggestions?q=gre",
+    "/search/suggestions?q=sec",
+    "/search/suggestions?q=비",
 ]
 WRITES: list[tuple[str, str, Any]] = [
     ("PUT", "/templates/secret/greet", TONE),
