@@ -37,7 +37,7 @@ async def metrics_of(request: Request) -> Metrics:
                 kind: {"schema": {"type": "string"}, "example": EXAMPLE} for kind in ("text/plain", OPENMETRICS)
             },
         },
-        **problems(errors.Unauthenticated, errors.BadRequest, errors.Unavailable),
+        **problems(errors.Unauthenticated, errors.Denied, errors.BadRequest, errors.Unavailable),
     },
 )
 async def read_metrics(

@@ -34,43 +34,106 @@ Statuses = dict[str, set[int]]
 """By operation, what it answered."""
 
 
+ROLES = ("reader", "author", "maintainer", "administrator")
+PLACES: dict[str, dict[str, str]] = {
+    "server": {},
+    "repository": {"repository": "default"},
+    "folder": {"repository": "default", "folder": "support"},
+}
+
+
+class Asked:
+    """A server of the sample repository, with accounts to ask about, and keys of each role at each place."""
+
+    def __init__(self, server: Running) -> None:
+        self.server = server
+        self.call("PUT", "users/kim", {"name": "김민지", "email": "kim@example.com"})
+        self.call("PUT", "groups/support", {"members": ["kim"]})
+        grant = self.call("POST", "grants", {"role": "reader", "user": "kim"})["id"]
+        spare, other = (self.call("POST", "api-keys", {"scope": "read"})["id"] for _ in range(2))
+        self.made = {
+            "PROMPTUARY_COMMIT": server.main(),
+            "PROMPTUARY_GRANT": grant,
+            "PROMPTUARY_SPARE_KEY": spare,
+            "PROMPTUARY_OTHER_KEY": other,
+        }
+
+    def call(self, method: str, path: str, body: object) -> dict[str, Any]:
+        sent = {"Content-Type": "application/json"}
+        status, _, answer = self.server.call(method, f"/api/v1/{path}", json.dumps(body), sent)
+        assert status < 300, answer
+        assert isinstance(answer, dict)
+        return answer
+
+    def key(self, role: str, place: str) -> str:
+        user = f"{role}-{place}"
+        self.call("PUT", f"users/{user}", {})
+        self.call("POST", "grants", {"role": role, "user": user, **PLACES[place]})
+        return str(self.call("POST", "api-keys", {"user": user, "scope": "admin"})["key"])
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server of the sample repository."""
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("schemathesis")
     running = Running(folder / "data", folder / "log", settings={"PROMPTUARY_SAMPLE": "true"})
     running.start()
-    yield running
+    yield Asked(running)
     running.stop()
     log = running.log.read_text("utf-8")
     assert "Traceback" not in log, log[-4000:]
 
 
-def test_every_route_answers_as_documented(server: Running, tmp_path: Path) -> None:
+def test_every_route_answers_as_documented(asked: Asked, tmp_path: Path) -> None:
     found: Statuses = defaultdict(set)
     for step, selected in STEPS.items():
-        answers = ask(server, tmp_path / step, *selected, phases="examples,coverage,fuzzing", examples=8)
+        answers = ask(asked, tmp_path / step, *selected, phases="examples,coverage,fuzzing", examples=8)
         for operation, statuses in answers.items():
             found[operation] |= statuses
-    assert set(found) == operations(server)
+    assert set(found) == operations(asked.server)
     assert {name for name, statuses in found.items() if min(statuses) >= 300} == set()
     assert {name for name, statuses in found.items() if "/api/" in name and 401 not in statuses} == set()
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_every_route_answers_each_role_as_documented(asked: Asked, tmp_path: Path, role: str) -> None:
+    key = asked.key(role, "folder")
+    found = ask(asked, tmp_path / role, phases="examples", examples=2, key=key)
+    assert len(found) >= 40
+    assert {status for statuses in found.values() for status in statuses} >= {200, 403, 404}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("role", ROLES)
+def test_every_route_answers_each_role_as_documented_at_length(
+    asked: Asked, tmp_path: Path, role: str, place: str
+) -> None:
+    key = asked.key(role, place)
+    ask(asked, tmp_path / "asked", phases="examples,coverage,fuzzing", examples=8, key=key)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3))
-def test_every_route_answers_as_documented_at_length(server: Running, tmp_path: Path, seed: int) -> None:
+def test_every_route_answers_as_documented_at_length(asked: Asked, tmp_path: Path, seed: int) -> None:
     """Other requests with each seed; at last also requests made of what earlier answers hold (``stateful``)."""
     for step, selected in {**STEPS, "all": []}.items():
         phases = "stateful" if step == "all" else "coverage,fuzzing"
-        ask(server, tmp_path / step, *selected, phases=phases, examples=40, seed=seed)
+        ask(asked, tmp_path / step, *selected, phases=phases, examples=40, seed=seed)
 
 
-def ask(server: Running, folder: Path, *options: str, phases: str, examples: int, seed: int | None = None) -> Statuses:
+def ask(
+    asked: Asked,
+    folder: Path,
+    *options: str,
+    phases: str,
+    examples: int,
+    seed: int | None = None,
+    key: str | None = None,
+) -> Statuses:
     """Runs schemathesis, without a seed the same way each time; it has to find nothing."""
     folder.mkdir()
-    report = folder / "report.ndjson"
-    asked = [
+    report, server = folder / "report.ndjson", asked.server
+    words = [
         "--generation-deterministic" if seed is None else f"--seed={seed}",
         f"--checks={','.join(CHECKS)}",
         f"--phases={phases}",
@@ -79,11 +142,11 @@ def ask(server: Running, folder: Path, *options: str, phases: str, examples: int
     ]
     done = subprocess.run(
         [
-            *(*PROGRAM, f"http://127.0.0.1:{server.port}/openapi.json", *options, *asked),
+            *(*PROGRAM, f"http://127.0.0.1:{server.port}/openapi.json", *options, *words),
             *("--report=ndjson", f"--report-ndjson-path={report}"),
         ],
         cwd=folder,
-        env=clean_environment(PROMPTUARY_KEY=server.key, PROMPTUARY_COMMIT=server.main()),
+        env=clean_environment(PROMPTUARY_KEY=key or server.key, **asked.made),
         capture_output=True,
         text=True,
         check=False,
