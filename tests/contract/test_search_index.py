@@ -185,8 +185,9 @@ async def test_filters_narrow_and_facets_count(index: CountedSearchIndex) -> Non
         assert facets["folder"] == {"s": 2, "s/d": 1}  # of all with tag x
         assert facets["type"] == {"chat": 1, "text": 1}
         assert (facets["model"], facets["owner"], facets["label"]) == ({"m/1": 1}, {"@o": 1}, {"prod": 1})
-    tags = (await index.search(Query("default", "word"))).facets["tag"]
-    assert tags == (("x", 2), ("y", 2))
+    for text, tags in (("word", {"x": 2, "y": 2}), ("", {"x": 3, "y": 2})):
+        for where in (TemplateFilter(tag="x"), TemplateFilter(tag="y"), TemplateFilter()):
+            assert dict((await index.search(Query("default", text, where))).facets["tag"]) == tags, (text, where)
     assert await found(index, "word", status=Status.DRAFT) == ["c"]
     assert await found(index, "", label="prod", owner="@o", model="m/1", type=TemplateType.CHAT) == ["s/a"]
 

@@ -387,7 +387,7 @@ async def test_searches_of_an_emptied_catalogue_say_so(registry: Registry, pushe
     await registry.indexing._projection.drop(REPOSITORY)
     answers.bump(REPOSITORY)
     assert (await answered("apple"), await answered("pear")) == ((["apple"], True), ([], True))
-    suggested = await suggestions(registry, answers, REPOSITORY, "app", 5)
+    suggested = await suggestions(registry, answers, REPOSITORY, "app", 5, EVERYTHING)
     assert ([each.name for each in suggested.found], suggested.degraded) == (["apple"], True)
 
 

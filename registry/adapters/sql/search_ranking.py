@@ -119,7 +119,10 @@ class Search:
         found = Found(hits=_passing(scored, tokens), counts=_counted(_passing(scored, tokens)))
         found.total = len(found.hits)
         for facet in self._tokens:
-            found.counts[facet] = _counted(_passing(scored, self._others(facet)))[facet]
+            if self._terms:
+                found.counts[facet] = _counted(_passing(scored, self._others(facet)))[facet]
+            else:  # the candidates are those that pass: there was nothing else to look for them by
+                self._count_wider(facet, found)
         return found
 
     def _find_bounded(self, tokens: list[str]) -> Found:
@@ -134,17 +137,19 @@ class Search:
         found = Found(hits=_passing(self._scored(list(ids)[:BOUND]), tokens), exact=False)
         found.counts = _counted(found.hits)
         for facet in self._tokens:
-            found.counts[facet] = self._count_wider(facet)
+            self._count_wider(facet, found)
         found.total = max(len(found.hits), text.count(*here, wanted, COUNT_BOUND))
         return found
 
-    def _count_wider(self, facet: str) -> Counter[str]:
-        """The counts of a facet without its own filter."""
+    def _count_wider(self, facet: str, found: Found) -> None:
+        """The counts of a facet without its own filter; they are not exact where there are too many to look at."""
         others = self._others(facet)
         if not self._terms and not others and self._sight.is_whole:
-            return all_counts(self._connection, self._index)[facet]
+            found.counts[facet] = all_counts(self._connection, self._index)[facet]
+            return
         ids = self._text.matching(self._connection, self._index, self._wanted(others), BOUND)
-        return _counted(self._scored(ids))[facet]
+        found.counts[facet] = _counted(self._scored(ids))[facet]
+        found.exact = found.exact and len(ids) < BOUND
 
     def _wanted(self, tokens: Sequence[str]) -> Wanted:
         return Wanted(self._terms, tokens, self._any_term, self._sight)
