@@ -7,6 +7,7 @@ import aiohttp
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import security_headers
 from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED
 from api.errors import error_answer
 from api.gateway import GIT_FOLDER
@@ -29,6 +30,7 @@ _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "
 _RENDER = "render"
 _FAILED, _UNAVAILABLE = 500, 503
 _OF_GIT = frozenset({"ref", "at"})  # parameters that only Git can answer
+_ITS_OWN = OF_A_CONNECTION | security_headers.NAMES
 _BODIED = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -165,5 +167,5 @@ async def _refuse(error: Unavailable, scope: Scope, request_id: bytes, send: Sen
 
 
 def _start(answer: aiohttp.ClientResponse) -> Message:
-    headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in OF_A_CONNECTION]
+    headers = [(name.lower(), value) for name, value in answer.raw_headers if name.lower() not in _ITS_OWN]
     return {"type": "http.response.start", "status": answer.status, "headers": headers}

@@ -6,11 +6,13 @@ from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote_from_bytes
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.errors import HTTP_PROBLEMS, make_problem
 from api.joined_writes import JoinedWrites
 from api.request_ids import HEADER, RequestIds
+from api.security_headers import make_block
 
 _KEPT = bytes(range(0x80)).decode()
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
@@ -20,6 +22,8 @@ _ADVICE = (
     "which is ASCII without spaces and control characters, at most 64 KiB long: percent-encode the rest."
 )
 
+
+_HEADERS = make_block()
 
 HEAD_BYTES = 131_072
 """A request line and headers that have not ended by then are refused: they are held before any key is seen."""
@@ -46,7 +50,8 @@ class TypedUrlProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """The transport's callback at its beginning."""
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
+        self._joined = JoinedWrites(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", self._joined))
 
     def data_received(self, data: bytes) -> None:
         """The transport's callback with what has come."""
@@ -83,6 +88,11 @@ class TypedUrlProtocol(HttpToolsProtocol):
         self._head = 0
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Uvicorn's beginning of a request, whose turn it is to be answered on this connection."""
+        self._joined.headers = _HEADERS
+        super()._start_asgi_task(cycle, app)
+
     def send_400_response(self, msg: str) -> None:
         """Answers what the parser cannot read, and closes the connection."""
         detail = f"{msg.rstrip('.')}: {_ADVICE}"
@@ -90,6 +100,7 @@ class TypedUrlProtocol(HttpToolsProtocol):
         answer = make_problem(HTTP_PROBLEMS[400], detail, instance="", request_id=request_id.decode())
         headers = [*answer.headers, (HEADER, request_id), (b"connection", b"close")]
         lines = [b"HTTP/1.1 400 " + HTTPStatus.BAD_REQUEST.phrase.encode(), *(b"%s: %s" % pair for pair in headers)]
+        self._joined.headers = _HEADERS
         self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
         self.transport.close()
 

@@ -7,9 +7,14 @@ proxy in front, with a head whose body never comes; sent together, the proxy can
 import asyncio
 from typing import Any
 
+from api.security_headers import HeaderBlock
+
 LARGE = 65_536
 MANY = 64
 """From so many bytes, or pieces, on the transport decides: it says when the other side does not keep up."""
+
+_CONTINUE = b"HTTP/1.1 100 "
+"""Begins what is said before an answer."""
 
 
 class JoinedWrites:
@@ -19,6 +24,8 @@ class JoinedWrites:
         self._transport = transport
         self._loop = loop
         self._held: list[bytes] = []
+        self.headers: HeaderBlock | None = None
+        """What is put into the next head that is written: whoever begins an answer sets it."""
         self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
@@ -26,6 +33,8 @@ class JoinedWrites:
 
     def write(self, data: bytes) -> None:
         """Holds the data until the end of this go."""
+        if self.headers is not None and not data.startswith(_CONTINUE):
+            data, self.headers = self.headers.put_into(data), None
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)

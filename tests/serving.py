@@ -18,7 +18,13 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # who comes before the server does waits for it
         config = uvicorn.Config(
-            app, http=TypedUrlProtocol, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=2
+            app,
+            http=TypedUrlProtocol,
+            lifespan="off",
+            log_config=None,
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -23,6 +23,7 @@ from api.git_node import GitNode, open_git_node
 from api.observing import LEFT, Observed
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
+from api.security_headers import NAMES
 from registry.adapters.breakers import REST_SECONDS
 from registry.domain.access import Actor
 from registry.domain.dependencies import Circuit
@@ -149,6 +150,15 @@ async def test_a_head_that_git_has_to_answer_stays_one(setting: Setting) -> None
     first, second, body = answer.split(b"\r\n\r\n")
     assert (first[:12], second[:12], body) == (b"HTTP/1.1 200", b"HTTP/1.1 200", b"from Git")
     assert setting.meters.statuses["HEAD", "forwarded", 200] == 1
+
+
+async def test_what_browsers_are_told_is_told_once(setting: Setting) -> None:
+    """The Git node says it, too, and its answer is passed on."""
+    answer = await setting.say(request("GET", DIFF, "Connection: close"))
+    assert answer.endswith(b"from Git")
+    assert {name: answer.count(b"\r\n%s: " % name) for name in NAMES if b"\r\n%s: " % name in answer} == dict.fromkeys(
+        NAMES - {b"strict-transport-security"}, 1
+    )
 
 
 @pytest.mark.parametrize("name", ["new", "drafts"])
