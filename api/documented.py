@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.errors import HTTP_PROBLEMS, INTERNAL, TABLE, ProblemType
+from api.errors import HTTP_PROBLEMS, INTERNAL, TABLE
+from api.problem_types import ProblemType
 from registry.domain import errors as domain
 from registry.domain.errors import PromptuaryError
 

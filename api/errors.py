@@ -1,36 +1,18 @@
 """The one table from error to status, and the problem (RFC 9457) that tells the caller about it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from api.answers import PROBLEM_JSON, Answer, make_answer
+from api.problem_types import EDGE_PROBLEMS, TOO_MANY_REQUESTS, ProblemType
 from registry.domain import errors as domain
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import PromptuaryError
 
-ERRORS_PAGE = "/docs/errors"
-"""Where the problem types are explained; a problem's ``type`` is this with the type's name as the fragment."""
-
 RETRY_SECONDS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    """One kind of problem: its name in the type URI, status and title, and what the caller can do about it."""
-
-    name: str
-    status: int
-    title: str
-    advice: str
-
-    @property
-    def uri(self) -> str:
-        """The type URI, relative to the server."""
-        return f"{ERRORS_PAGE}#{self.name}"
 
 
 _NAME = "Check the spelling: `nearest` lists the names most like it. List them with the GET of the collection."
@@ -151,6 +133,7 @@ TABLE: Mapping[type[PromptuaryError], ProblemType] = {
         "The request body is too large",
         "Send less. The limit is `PROMPTUARY_MAX_BODY_BYTES`; many templates at once are better pushed with git.",
     ),
+    domain.TooManyRequests: TOO_MANY_REQUESTS,
     domain.Unavailable: ProblemType(
         "unavailable",
         503,
@@ -184,6 +167,7 @@ HTTP_PROBLEMS: Mapping[int, ProblemType] = {
         "`problems` names each field and what is wrong with it. The fields are described in `/docs`.",
     ),
     500: INTERNAL,
+    **EDGE_PROBLEMS,
 }
 """Problems that arise before any service is asked, by status."""
 
@@ -240,6 +224,8 @@ def error_answer(error: PromptuaryError, *, instance: str, request_id: str, loca
     headers: dict[str, str] = {}
     if isinstance(error, domain.Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="Promptuary"'
+    elif isinstance(error, domain.TooManyRequests):
+        headers["retry-after"] = str(error.seconds)
     elif isinstance(error, domain.Unavailable):
         headers["retry-after"] = str(RETRY_SECONDS)
     elif isinstance(error, domain.PreconditionFailed) and error.etag:

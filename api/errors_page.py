@@ -2,7 +2,8 @@
 
 import sys
 
-from api.errors import ProblemType, problem_types
+from api.errors import problem_types
+from api.problem_types import ProblemType
 
 _INTRODUCTION = """\
 # Problem types

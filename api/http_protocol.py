@@ -1,32 +1,49 @@
-"""uvicorn's HTTP protocol, which also takes addresses as people type them: ``curl …/search?q=환불``."""
+"""uvicorn's HTTP protocol, which also takes addresses as people type them, and keeps what a network may send in bounds.
+
+``curl …/search?q=환불`` is understood. A head that is too long, a shape that two servers could read differently, and a
+client that is too slow are answered here, before an application is reached (docs/edge.md).
+"""
 
 import asyncio
 import re
+from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 from urllib.parse import quote_from_bytes
 
 from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
+from api.edge import Edge
 from api.errors import HTTP_PROBLEMS, make_problem
 from api.joined_writes import JoinedWrites
+from api.request_heads import Fault, find_fault, large_head, long_address, malformed
 from api.request_ids import HEADER, RequestIds
 from api.security_headers import make_block
+from api.slow_clients import Seen, Waiting
 
 _KEPT = bytes(range(0x80)).decode()
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
-
-_ADVICE = (
-    "check the method, the headers, the length of the body, and the address, "
-    "which is ASCII without spaces and control characters, at most 64 KiB long: percent-encode the rest."
-)
-
-
 _HEADERS = make_block()
+_OPEN = Edge()
+"""Where nobody says what is allowed: only heads have limits."""
 
-HEAD_BYTES = 131_072
-"""A request line and headers that have not ended by then are refused: they are held before any key is seen."""
+CHUNK_FACTOR = 8
+"""How many bytes more than itself a body may take on its way: each byte can be a chunk of its own, but no more."""
+
+RETRY_SECONDS = 5
+LINGER_SECONDS = 1.0
+
+
+class _Refused(Exception):
+    """Ends the parsing of a request that is going to be answered."""
+
+
+def protocol_of(edge: Edge) -> type[asyncio.Protocol]:
+    """What uvicorn makes for each connection."""
+    return cast("type[asyncio.Protocol]", partial(TypedUrlProtocol, edge=edge))
 
 
 class TypedUrlProtocol(HttpToolsProtocol):
@@ -36,25 +53,66 @@ class TypedUrlProtocol(HttpToolsProtocol):
     comes in one piece with the end of the request before it: where it begins in there, only the parser knows.)
     """
 
+    seen: Seen | None = None
+    """How it was when it was looked at last."""
+
     _data = b""
     """What the parser is fed with."""
 
-    _head = 0
-    """How many bytes of a request's line and headers have come, about."""
+    _came = 0
+    """How many bytes of a request have come, about."""
 
+    _body = 0
+    """How many bytes of its body were among them."""
+
+    _in_head = False
     _in_body = False
-    """Whether a body is coming."""
+    """Whether a line and headers, or a body, are coming."""
 
     _awaits_line = True
     """Whether what comes next begins, or goes on with, a request line."""
+
+    _turn = 0
+    _received = 0
+    _fault: Fault | None = None
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        edge: Edge = _OPEN,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._edge = edge
+        self.timeout_keep_alive = cast("int", edge.keep_alive_seconds)  # which it only passes on to the loop
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """The transport's callback at its beginning."""
         self._joined = JoinedWrites(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._joined))
+        self._edge.slow.watch(self)
+        if not self._edge.enters(self._host):
+            most = self._edge.most_connections
+            detail = f"There are {most} connections from this address already: use fewer, and each for many requests."
+            self._refuse(Fault(429, detail, "many_connections"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport's callback at its end."""
+        self._edge.slow.forget(self)
+        self._edge.leaves(self._host)
+        super().connection_lost(exc)
+
+    @property
+    def _host(self) -> str:
+        return self.client[0] if self.client is not None else ""
 
     def data_received(self, data: bytes) -> None:
         """The transport's callback with what has come."""
+        if self._fault is not None:
+            return  # what was asked before is still being answered
         if self._awaits_line:
             line, end, rest = data.partition(b"\n")
             self._awaits_line = not end
@@ -62,30 +120,63 @@ class TypedUrlProtocol(HttpToolsProtocol):
                 data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
             if b"pgrade:" in rest:
                 data = _without_upgrade(data)
-        self._head += len(data)
+        size = len(data)
+        self._came += size
+        self._received += size
         self._data = data
         super().data_received(data)
         self._data = b""
-        if self._head > HEAD_BYTES and not self._in_body and not self.transport.is_closing():
-            self.send_400_response(f"The request's line and headers are longer than {HEAD_BYTES} bytes.")
+        if self._came - self._body > self._edge.head.head_bytes + CHUNK_FACTOR * self._body and self._fault is None:
+            self._refuse(large_head(self._edge.head))
+        elif self.timeout_keep_alive_task is None and self._is_idle():
+            # The rest of a body, behind its answer: uvicorn would let such a connection stay for ever.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self._edge.keep_alive_seconds, self.timeout_keep_alive_handler
+            )
+
+    def on_message_begin(self) -> None:
+        """The parser's callback with the first byte of a request."""
+        self._in_head = True
+        super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """The parser's callback with the address, or the part of it that has come."""
         if self._awaits_line and not self._data.endswith(url):  # the rest of the line is no address
             self._awaits_line = False
         super().on_url(url)
+        if len(self.url) > self._edge.head.address_bytes:
+            self._give_back(long_address(self._edge.head))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser's callback with a header. One behind the body is left out: nobody asks for it."""
+        if self._in_body:
+            return
+        super().on_header(name, value)
+        if len(self.headers) > self._edge.head.headers:
+            self._give_back(large_head(self._edge.head))
 
     def on_headers_complete(self) -> None:
         """The parser's callback when a body, or nothing, follows."""
         self._awaits_line = False
-        self._in_body = True
+        self._turn += 1
+        fault = find_fault(self.parser.get_http_version(), self.headers)
+        if fault is not None:
+            self._give_back(fault)
+        if self._came > self._edge.head.head_bytes < len(self.url) + sum(len(n) + len(v) for n, v in self.headers):
+            self._give_back(large_head(self._edge.head))
+        self._in_head, self._in_body = False, True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """The parser's callback with a part of a body."""
+        self._body += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The parser's callback at the end of a request."""
         self._awaits_line = True
         self._in_body = False
-        self._head = 0
+        self._came = self._body = 0
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -93,16 +184,84 @@ class TypedUrlProtocol(HttpToolsProtocol):
         self._joined.headers = _HEADERS
         super()._start_asgi_task(cycle, app)
 
+    def waits(self) -> tuple[Waiting | None, int, int]:
+        """What the client has to do, if anything; for which request; how many bytes came or went so far."""
+        held = self._joined.get_write_buffer_size()
+        if held:
+            return Waiting.READ, 0, self._joined.written - held
+        if self._fault is not None:
+            return None, 0, 0  # it ends as it is
+        if self._in_body:
+            is_asked = not self.flow.read_paused and not self.cycle.waiting_for_100_continue
+            return Waiting.BODY if is_asked else None, self._turn, self._received
+        cycle = self._last
+        is_ours = self._is_idle() or (cycle is not None and not cycle.response_complete)
+        return None if is_ours else Waiting.HEAD, self._turn, 0
+
+    def _is_idle(self) -> bool:
+        """Whether all that was asked has been answered, and nothing more has come."""
+        cycle = self._last
+        return cycle is not None and cycle.response_complete and not self._in_head and not self._in_body
+
+    @property
+    def _last(self) -> RequestResponseCycle | None:
+        """The request that came last, once there was one."""
+        return self.cycle
+
+    def give_up(self, waiting: Waiting) -> None:
+        """Ends the connection of a client that is too slow."""
+        if waiting is Waiting.READ:
+            self._edge.refused[waiting] += 1
+            self.transport.abort()
+            return
+        what = "The request's head" if waiting is Waiting.HEAD else "The request's body"
+        self._refuse(Fault(408, f"{what} did not come in time: send it faster, or in smaller parts.", waiting))
+
     def send_400_response(self, msg: str) -> None:
         """Answers what the parser cannot read, and closes the connection."""
-        detail = f"{msg.rstrip('.')}: {_ADVICE}"
-        request_id = RequestIds().take()
-        answer = make_problem(HTTP_PROBLEMS[400], detail, instance="", request_id=request_id.decode())
-        headers = [*answer.headers, (HEADER, request_id), (b"connection", b"close")]
-        lines = [b"HTTP/1.1 400 " + HTTPStatus.BAD_REQUEST.phrase.encode(), *(b"%s: %s" % pair for pair in headers)]
+        self._refuse(self._fault or malformed(msg))
+
+    def _give_back(self, fault: Fault) -> None:
+        """From one of the parser's callbacks: uvicorn then takes the request for unreadable."""
+        self._fault = fault
+        raise _Refused
+
+    def _refuse(self, fault: Fault) -> None:
+        """Answers with a problem where it is this request's turn, and ends the connection."""
+        self._fault = fault
+        self._edge.refused[fault.reason] += 1
+        cycle = self._last
+        if cycle is not None and not cycle.response_complete and not self._in_body and not self.pipeline:
+            cycle.keep_alive = False  # the request before it is answered first, and then the connection ends
+            return
+        begun = cycle is not None and not cycle.response_complete and (cycle.response_started or bool(self.pipeline))
+        if begun or (fault.status == 408 and not self._received):
+            self.transport.close()
+            return
         self._joined.headers = _HEADERS
-        self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
-        self.transport.close()
+        self.transport.write(_problem(fault))
+        if cycle is not None:
+            cycle.disconnected = True  # the application need not wait, nor answer
+            cycle.message_event.set()
+        self._end()
+
+    def _end(self) -> None:
+        """Closes the connection when the client had time to read: what it still sends would make it lose the answer."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+
+def _problem(fault: Fault) -> bytes:
+    request_id = RequestIds().take()
+    retry = {"retry-after": str(RETRY_SECONDS)} if fault.status == 429 else None
+    kind = HTTP_PROBLEMS[fault.status]
+    answer = make_problem(kind, fault.detail, instance="", request_id=request_id.decode(), headers=retry)
+    status = b"HTTP/1.1 %d %s" % (fault.status, HTTPStatus(fault.status).phrase.encode())
+    headers = [*answer.headers, (HEADER, request_id), (b"connection", b"close")]
+    return b"\r\n".join([status, *(b"%s: %s" % pair for pair in headers), b"", answer.body])
 
 
 def _without_upgrade(data: bytes) -> bytes:

@@ -26,6 +26,8 @@ class JoinedWrites:
         self._held: list[bytes] = []
         self.headers: HeaderBlock | None = None
         """What is put into the next head that is written: whoever begins an answer sets it."""
+        self.written = 0
+        """How many bytes were written so far."""
         self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
@@ -35,6 +37,7 @@ class JoinedWrites:
         """Holds the data until the end of this go."""
         if self.headers is not None and not data.startswith(_CONTINUE):
             data, self.headers = self.headers.put_into(data), None
+        self.written += len(data)
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)
@@ -45,6 +48,11 @@ class JoinedWrites:
         """Sends what is held and closes."""
         self._flush()
         self._transport.close()
+
+    def write_eof(self) -> None:
+        """Sends what is held, and says that nothing more comes."""
+        self._flush()
+        self._transport.write_eof()
 
     def _flush(self) -> None:
         if self._held:

@@ -48,6 +48,10 @@ REQUEST_SECONDS = MetricFamily(
     "http_request_duration_seconds", Kind.HISTOGRAM, "Seconds until an answer began.", ("method", "route")
 )
 IN_FLIGHT = MetricFamily("http_requests_in_flight", Kind.GAUGE, "Requests under way, hot reads left out.")
+EDGE_REFUSALS = MetricFamily(
+    "edge_refusals", Kind.COUNTER,
+    "Requests and connections that were refused or ended at the edge, by reason (docs/edge.md).", ("reason",),
+)  # fmt: skip
 CACHE_LOOKUPS = MetricFamily(
     "cache_lookups", Kind.COUNTER,
     "Look-ups by layer: answers (ready ones), memory (content by digest), redis (the same, of all processes).",
@@ -111,7 +115,7 @@ UNREAD = MetricFamily(
 )  # fmt: skip
 
 FAMILIES = (
-    BUILD, REQUESTS, REQUEST_SECONDS, IN_FLIGHT, CACHE_LOOKUPS, CACHE_BYTES, CACHE_ENTRIES, GATE_SECONDS, PUSHES,
-    PROJECTION_SECONDS, PROJECTED_COMMITS, PROJECTED_VERSIONS, LAG_COMMITS, LAG_SECONDS, ORDINAL, OUTBOX, SUBSCRIBERS,
-    MAINTENANCE_SECONDS, CIRCUITS, POOL, UNREAD,
+    BUILD, REQUESTS, REQUEST_SECONDS, IN_FLIGHT, EDGE_REFUSALS, CACHE_LOOKUPS, CACHE_BYTES, CACHE_ENTRIES, GATE_SECONDS,
+    PUSHES, PROJECTION_SECONDS, PROJECTED_COMMITS, PROJECTED_VERSIONS, LAG_COMMITS, LAG_SECONDS, ORDINAL, OUTBOX,
+    SUBSCRIBERS, MAINTENANCE_SECONDS, CIRCUITS, POOL, UNREAD,
 )  # fmt: skip

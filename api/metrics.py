@@ -156,6 +156,7 @@ class _Numbers(Collector):
         yield _counter(families.REQUESTS, statuses)
         yield _histogram(families.REQUEST_SECONDS, requests.durations.items())
         yield _gauge(families.IN_FLIGHT, [((), requests.in_flight)])
+        yield _counter(families.EDGE_REFUSALS, [((reason,), n) for reason, n in self._registry.meters.refused.items()])
         layers = {"answers": requests.hot_lookups(), **self._registry.cache.counts()}
         found = [((layer, "hit"), hits) for layer, (hits, _) in layers.items()]
         missed = [((layer, "miss"), misses) for layer, (_, misses) in layers.items()]

@@ -6,7 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from api.documented import problems
 from api.gateway import is_public
+from api.problem_types import EDGE_PROBLEMS
 from api.schemas.events import EventBody
 from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
 from api.schemas.render import RENDERING_EXAMPLE, Rendering
@@ -94,8 +96,10 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     guess = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
     if guess.get("$ref", "").endswith("/HTTPValidationError"):
         del responses["422"]
+    for status in EDGE_PROBLEMS:
+        responses[str(status)] = problems(status)[status]
     for status, response in responses.items():
-        headers = response.setdefault("headers", {})
+        headers = response["headers"] = {**response.get("headers", {})}
         headers["X-Request-Id"] = _REQUEST_ID
         if status.startswith(("2", "3")) and "{repository}" in path and status != "308":
             headers["Promptuary-Commit"] = _COMMIT

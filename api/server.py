@@ -16,7 +16,8 @@ from api.announcing import ShownProgress, announce
 from api.app import create_app
 from api.data_folder import clear_gates, held
 from api.duties import on_duty
-from api.http_protocol import TypedUrlProtocol
+from api.edge import edge_of
+from api.http_protocol import protocol_of
 from api.listening import bind
 from api.logs import say, set_up_logs
 from api.metric_shares import MetricShare
@@ -96,7 +97,8 @@ async def _serve(settings: Settings, process: ProcessKind, listener: socket.sock
             await _seed(registry)
         config = uvicorn.Config(
             create_app(registry, node, kept.share if kept is not None else None),
-            http=TypedUrlProtocol,
+            http=protocol_of(edge_of(settings, registry.meters.refused)),
+            ws="none",
             lifespan="on",
             access_log=False,
             log_config=None,

@@ -8,18 +8,19 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.http_protocol import TypedUrlProtocol
+from api.edge import Edge
+from api.http_protocol import protocol_of
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[int]:
-    """The port where an application is served, without its lifespan."""
+async def served(app: ASGIApp, edge: Edge | None = None) -> AsyncIterator[int]:
+    """The port where an application is served, without its lifespan; with the limits of an edge where they matter."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # who comes before the server does waits for it
         config = uvicorn.Config(
             app,
-            http=TypedUrlProtocol,
+            http=protocol_of(edge or Edge()),
             lifespan="off",
             log_config=None,
             ws="none",

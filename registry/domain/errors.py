@@ -16,6 +16,7 @@ PromptuaryError
 ├── RenderFailed           the template cannot be rendered with these values
 ├── RenderLimit            rendering took too much time or memory
 ├── PayloadTooLarge
+├── TooManyRequests        more than a rate limit allows; knows when to try again
 └── Unavailable            a dependency is away, the disk is full or read-only
 """
 
@@ -149,6 +150,15 @@ class RenderLimit(PromptuaryError):
 
 class PayloadTooLarge(PromptuaryError):
     """The request body is larger than this server takes."""
+
+
+class TooManyRequests(PromptuaryError):
+    """There were too many requests."""
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        """``seconds`` is after how many of them there may be another one."""
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Unavailable(PromptuaryError):

@@ -1,7 +1,7 @@
 """Counting what the inside does, for whoever watches the process: plain numbers, read when somebody asks."""
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -63,6 +63,8 @@ class Meters:
         self.durations: defaultdict[tuple[Work, Labels], Durations] = defaultdict(Durations)
         self.projected_commits = 0
         self.projected_versions = 0
+        self.refused: Counter[str] = Counter()
+        """What was refused at the edge, by reason."""
 
     @contextmanager
     def timed(self, work: Work, *labels: str, **attributes: str) -> Iterator[Timing]:

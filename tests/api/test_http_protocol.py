@@ -71,28 +71,28 @@ async def test_an_address_in_pieces_is_taken_as_typed(port: int, size: int) -> N
 async def test_headers_without_end_are_refused(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{FIRST}bodyGET /two HTTP/1.1\r\n".encode())
-    for _ in range(5):  # the fifth is one too many
+    for _ in range(3):  # the third is one too many
         assert not reader.at_eof()
         await asyncio.sleep(0.01)
         writer.write(b"X-A: " + b"a" * 30_000 + b"\r\n")
         await writer.drain()
     answers = await asyncio.wait_for(reader.read(), 10)
-    assert (answers.count(b"HTTP/1.1 200 "), answers.count(b"HTTP/1.1 400 ")) == (1, 1)
-    assert b"longer than 131072 bytes" in answers
+    assert (answers.count(b"HTTP/1.1 200 "), answers.count(b"HTTP/1.1 431 ")) == (1, 1)
+    assert b"longer than 65536 bytes" in answers
     writer.close()
 
 
 async def test_a_long_body_and_many_requests_on_a_connection_are_no_long_headers(port: int) -> None:
     body = "x" * 300_000
-    long = f"POST /long HTTP/1.1\r\nContent-Length: {len(body)}\r\nX-Team: {'a' * 60_000}\r\n\r\n{body}"
+    long = f"POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nX-Team: {'a' * 60_000}\r\n\r\n{body}"
     found = await told(port, *([long.encode()] * 3), ASCII.encode())
     assert [line[0] for line in found] == ["/long", "/long", "/long", "/two"]
 
 
-@pytest.mark.parametrize("after", ["", "Host: x\r\n"])
+@pytest.mark.parametrize("after", ["", "Accept: x\r\n"])
 async def test_an_offer_of_another_protocol_is_ignored(port: int, after: str) -> None:
     """As Java's client and ``curl --http2`` make it: the body is no other protocol's, but the request's."""
     offer = f"Connection: Upgrade, HTTP2-Settings\r\nUPGRADE: h2c\r\nHTTP2-Settings: AAMAAABk\r\n{after}"
     body = "\r\nUpgrade: h2c\r\n"
-    request = f"POST /환불 HTTP/1.1\r\nContent-Length: {len(body)}\r\n{offer}\r\n{body}"
+    request = f"POST /환불 HTTP/1.1\r\nHost: y\r\nContent-Length: {len(body)}\r\n{offer}\r\n{body}"
     assert await told(port, (request + ASCII).encode()) == [["/환불", "", "", body], ["/two", "q=a", "환불팀", ""]]

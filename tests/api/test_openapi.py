@@ -9,6 +9,7 @@ import pytest
 
 from api.errors import TABLE
 from api.gateway import is_public
+from api.problem_types import EDGE_PROBLEMS
 from api.schemas.templates import DOCUMENT_EXAMPLE, SOURCE_EXAMPLE
 from tests.api.conftest import Documented
 
@@ -177,7 +178,8 @@ def test_problem_examples_are_those_of_the_table(document: dict[str, Any]) -> No
         for response in operation["responses"].values()
         for name in response.get("content", {}).get("application/problem+json", {}).get("examples", {})
     }
-    assert shown <= names | {"route-not-found", "invalid-body", "unsupported-media-type"}
+    before = {"route-not-found", "invalid-body", "unsupported-media-type"} | {k.name for k in EDGE_PROBLEMS.values()}
+    assert shown <= names | before
 
 
 async def test_the_template_schema_is_published(anonymous: httpx.AsyncClient) -> None:
