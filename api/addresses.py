@@ -1,21 +1,90 @@
-"""Addresses of clients: which of them stand for the same one."""
+"""Addresses of clients: which of them stand for the same one, and what a trusted proxy says of them."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from starlette.types import Scope
+
+from registry.edge_settings import Network
 
 PREFIX_BITS = 64
 """Of an IPv6 address, what one customer of a network has at least: the rest is his to choose."""
 
+FORWARDED_FOR = b"x-forwarded-for"
+FORWARDED_PROTO = b"x-forwarded-proto"
+OF_PROXIES = frozenset({FORWARDED_FOR, FORWARDED_PROTO, b"x-forwarded-host", b"x-real-ip", b"forwarded"})
+"""Headers that only a proxy may say. A replica does not pass them on; it says its own."""
 
-@lru_cache(4096)
+REMEMBERED = 4096
+
+
+@lru_cache(REMEMBERED)
 def network_of(address: str) -> str:
     """What is counted as one client: an IPv4 address, the /64 of an IPv6 address, and anything else as it is."""
+    found = _read(address)
+    if isinstance(found, IPv6Address):
+        return str(ip_network((found, PREFIX_BITS), strict=False))
+    return str(found) if found is not None else address
+
+
+class TrustedProxies:
+    """Whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count; those of anybody else are not looked at."""
+
+    def __init__(self, networks: Sequence[Network] = ()) -> None:
+        self._networks = tuple(networks)
+        self._client_of = lru_cache(REMEMBERED)(self._look_up)
+
+    def trusts(self, address: str) -> bool:
+        """Whether an address is a proxy's."""
+        found = _read(address) if self._networks else None
+        return found is not None and self._has(found)
+
+    def apply(self, scope: Scope) -> None:
+        """Puts client and scheme of a request that came by a trusted proxy into its scope, as the proxy says them."""
+        said, schemes = [], []
+        for name, value in scope["headers"]:
+            if name == FORWARDED_FOR:
+                said.append(value)
+            elif name == FORWARDED_PROTO:
+                schemes.append(value.lower())
+        if said:
+            scope["client"] = (self._client_of(scope["client"][0], b",".join(said)), 0)
+        if len(schemes) == 1 and schemes[0] in {b"http", b"https"}:
+            scope["scheme"] = schemes[0].decode()
+
+    def _look_up(self, peer: str, said: bytes) -> str:
+        """The first address from the right that is no proxy of ours: what stands left of it anybody can have written.
+
+        What is no address ends the search, and the proxy that wrote it is the client.
+        """
+        client = peer
+        for word in reversed(said.decode("latin-1").split(",")):
+            found = _read(_without_port(word.strip()))
+            if found is None:
+                return client
+            client = str(found)
+            if not self._has(found):
+                return client
+        return client
+
+    def _has(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _read(text: str) -> IPv4Address | IPv6Address | None:
+    """An address; an IPv4 address that is written as IPv6 is one."""
     try:
-        found = ip_address(address.partition("%")[0])
+        found = ip_address(text.partition("%")[0])
     except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ip_network((found, PREFIX_BITS), strict=False))
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
+
+
+def _without_port(text: str) -> str:
+    """``192.0.2.1:80`` and ``[2001:db8::1]:80`` are written by some proxies."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, _, port = text.partition(":")
+    return host if port.isdigit() else text

@@ -23,7 +23,7 @@ async def announce(registry: Registry, server: uvicorn.Server, listener: socket.
     """Tells what is served once it is, and when everything is projected."""
     while not server.started:  # noqa: ASYNC110  (uvicorn sets a flag, no event)
         await asyncio.sleep(0.005)
-    address = address_of(listener, registry.settings.host)
+    address = address_of(listener, registry.settings)
     say(banner(registry, address) if registry.process.takes_writes else short_banner(registry, address))
     await _wait_until_ready(registry)
     collector.leave_alone()

@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from api.addresses import network_of
+from api.addresses import TrustedProxies, network_of
+from api.security_headers import make_block
 from api.slow_clients import Patience, SlowClients
 from registry.settings import Settings
 
@@ -27,6 +28,8 @@ class Edge:
         patience: Patience | None = None,
         connections: int = 0,
         keep_alive_seconds: float = 5.0,
+        proxies: TrustedProxies | None = None,
+        hsts_seconds: int = 0,
         refused: Counter[str] | None = None,
     ) -> None:
         """``connections`` is how many an address may have at a time, 0 for any number; ``refused`` counts by reason."""
@@ -35,6 +38,10 @@ class Edge:
         self.keep_alive_seconds = keep_alive_seconds
         self.refused = Counter[str]() if refused is None else refused
         self.most_connections = connections
+        self.proxies = proxies or TrustedProxies()
+        self.plain_headers = make_block()
+        self.secure_headers = make_block(hsts_seconds)
+        """What browsers are told over TLS."""
         self._connected: Counter[str] = Counter()
 
     def enters(self, address: str) -> bool:
@@ -57,5 +64,7 @@ def edge_of(settings: Settings, refused: Counter[str]) -> Edge:
         patience=Patience(settings.head_seconds, settings.slow_seconds, settings.slow_bytes),
         connections=settings.address_connections,
         keep_alive_seconds=settings.keep_alive_seconds,
+        proxies=TrustedProxies(settings.proxies),
+        hsts_seconds=settings.hsts_seconds,
         refused=refused,
     )

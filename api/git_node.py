@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 from yarl import URL
 
+from api.addresses import FORWARDED_FOR, FORWARDED_PROTO, OF_PROXIES
 from api.gateway import GIT_FOLDER
 from api.request_ids import HEADER as REQUEST_ID
 from api.traces import traceparent
@@ -203,8 +204,10 @@ def _passed_on(scope: Scope, request_id: bytes) -> CIMultiDict[str]:
     kept = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in scope["headers"]
-        if name not in OF_A_CONNECTION and name not in {b"expect", REQUEST_ID}
+        if name not in OF_A_CONNECTION and name not in OF_PROXIES and name not in {b"expect", REQUEST_ID}
     ]
+    if client := scope.get("client"):
+        kept += [(FORWARDED_FOR.decode(), client[0]), (FORWARDED_PROTO.decode(), scope["scheme"])]
     if (joined := traceparent()) is not None:
         kept = [*((name, value) for name, value in kept if name != "traceparent"), ("traceparent", joined)]
     return CIMultiDict([*kept, (REQUEST_ID.decode(), request_id.decode()), (FORWARDED.decode(), "1")])

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote_from_bytes
 
+from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -21,12 +22,11 @@ from api.errors import HTTP_PROBLEMS, make_problem
 from api.joined_writes import JoinedWrites
 from api.request_heads import Fault, find_fault, large_head, long_address, malformed
 from api.request_ids import HEADER, RequestIds
-from api.security_headers import make_block
+from api.security_headers import HeaderBlock
 from api.slow_clients import Seen, Waiting
 
 _KEPT = bytes(range(0x80)).decode()
 _UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
-_HEADERS = make_block()
 _OPEN = Edge()
 """Where nobody says what is allowed: only heads have limits."""
 
@@ -72,6 +72,9 @@ class TypedUrlProtocol(HttpToolsProtocol):
     _awaits_line = True
     """Whether what comes next begins, or goes on with, a request line."""
 
+    _is_proxied = False
+    """Whether the other side is a trusted proxy."""
+
     _turn = 0
     _received = 0
     _fault: Fault | None = None
@@ -94,6 +97,9 @@ class TypedUrlProtocol(HttpToolsProtocol):
         self._joined = JoinedWrites(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._joined))
         self._edge.slow.watch(self)
+        self._is_proxied = self._edge.proxies.trusts(self._host)
+        if self._is_proxied:
+            return  # all that it has come from many
         if not self._edge.enters(self._host):
             most = self._edge.most_connections
             detail = f"There are {most} connections from this address already: use fewer, and each for many requests."
@@ -102,7 +108,8 @@ class TypedUrlProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport's callback at its end."""
         self._edge.slow.forget(self)
-        self._edge.leaves(self._host)
+        if not self._is_proxied:
+            self._edge.leaves(self._host)
         super().connection_lost(exc)
 
     @property
@@ -181,8 +188,13 @@ class TypedUrlProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Uvicorn's beginning of a request, whose turn it is to be answered on this connection."""
-        self._joined.headers = _HEADERS
+        if self._is_proxied:
+            self._edge.proxies.apply(cast("Scope", cycle.scope))
+        self._joined.headers = self._block(cycle.scope["scheme"])
         super()._start_asgi_task(cycle, app)
+
+    def _block(self, scheme: str | None) -> HeaderBlock:
+        return self._edge.secure_headers if scheme == "https" else self._edge.plain_headers
 
     def waits(self) -> tuple[Waiting | None, int, int]:
         """What the client has to do, if anything; for which request; how many bytes came or went so far."""
@@ -238,7 +250,7 @@ class TypedUrlProtocol(HttpToolsProtocol):
         if begun or (fault.status == 408 and not self._received):
             self.transport.close()
             return
-        self._joined.headers = _HEADERS
+        self._joined.headers = self._block(self.scheme)
         self.transport.write(_problem(fault))
         if cycle is not None:
             cycle.disconnected = True  # the application need not wait, nor answer

@@ -4,6 +4,7 @@ import errno
 import socket
 
 from registry.domain.errors import Unavailable
+from registry.settings import Settings
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -34,9 +35,10 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def address_of(listener: socket.socket, host: str) -> str:
+def address_of(listener: socket.socket, settings: Settings) -> str:
     """The server's address for a browser on this machine."""
+    host, scheme = settings.host, "http" if settings.tls_certificate is None else "https"
     port = listener.getsockname()[1]
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104  (compared, not bound)
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
 from api import collector
 from api.announcing import ShownProgress, announce
 from api.app import create_app
 from api.data_folder import clear_gates, held
 from api.duties import on_duty
-from api.edge import edge_of
+from api.edge import Edge, edge_of
 from api.http_protocol import protocol_of
 from api.listening import bind
 from api.logs import say, set_up_logs
 from api.metric_shares import MetricShare
+from api.tls import Certificate, certificate_of
 from api.traces import tracing
 from registry.background import running
 from registry.bootstrap import Registry, open_registry
@@ -52,6 +54,7 @@ def run_server(settings: Settings, process: ProcessKind = ProcessKind.SERVE, kep
     Raises Unavailable where the port, the data folder or a database cannot be used.
     """
     set_up_logs(settings)
+    certificate = certificate_of(settings)
     with (
         tracing(TraceSettings(), process),
         held(settings.data) if process.takes_writes else nullcontext(),
@@ -59,7 +62,7 @@ def run_server(settings: Settings, process: ProcessKind = ProcessKind.SERVE, kep
     ):
         if process.takes_writes:
             clear_gates(settings.data)
-        uvloop.run(_serve(settings, process, listening, kept))
+        uvloop.run(_serve(settings, process, listening, kept, certificate))
 
 
 class _Server(uvicorn.Server):
@@ -87,7 +90,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(settings: Settings, process: ProcessKind, listener: socket.socket, kept: Kept | None) -> None:
+async def _serve(
+    settings: Settings,
+    process: ProcessKind,
+    listener: socket.socket,
+    kept: Kept | None,
+    certificate: Certificate | None,
+) -> None:
     collector.look_seldom()
     async with open_registry(settings, process) as registry, _git_node(settings, process) as node:
         if process.takes_writes:
@@ -95,23 +104,32 @@ async def _serve(settings: Settings, process: ProcessKind, listener: socket.sock
             remember_catalogue(settings)
             await registry.accounts.ensure_administrator()
             await _seed(registry)
-        config = uvicorn.Config(
-            create_app(registry, node, kept.share if kept is not None else None),
-            http=protocol_of(edge_of(settings, registry.meters.refused)),
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        app = create_app(registry, node, kept.share if kept is not None else None)
+        config = _configuration(app, edge_of(settings, registry.meters.refused), certificate)
         server = _Server(config, registry.event_streams, kept.serving if kept is not None else None)
         _stop_on_signals(server)
+        if certificate is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.reload)
         announcing = running(announce(registry, server, listener)) if kept is None else nullcontext()
         async with on_duty(registry), announcing:
             await server.serve(sockets=[listener])
     if kept is None:
         say("Stopped.")
+
+
+def _configuration(app: ASGIApp, edge: Edge, certificate: Certificate | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=protocol_of(edge),
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # the protocol looks at them, before the hot paths
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate is not None else None,
+    )
 
 
 @asynccontextmanager

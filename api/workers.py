@@ -22,6 +22,7 @@ from api.listening import address_of, bind
 from api.logs import say, set_up_logs
 from api.metric_shares import MetricShare
 from api.server import Kept, run_server
+from api.tls import certificate_of
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.process_kinds import ProcessKind
 from registry.settings import Settings
@@ -48,7 +49,9 @@ def run_workers(settings: Settings, process: ProcessKind, count: int) -> None:
         workers = _Workers(settings, process, listener, count, Path(folder))
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, lambda *_: workers.stop())
-        say(f"\nPromptuary's API on {address_of(listener, settings.host)}, {count} processes. Ctrl-C stops it.\n")
+        if certificate_of(settings) is not None:  # here already, because each worker would say what is wrong with it
+            signal.signal(signal.SIGHUP, lambda *_: workers.reload())
+        say(f"\nPromptuary's API on {address_of(listener, settings)}, {count} processes. Ctrl-C stops it.\n")
         workers.keep()
     say("Stopped.")
 
@@ -85,6 +88,12 @@ class _Workers:
         self._stopping = True
         for place in self._places:
             place.worker.terminate()
+
+    def reload(self) -> None:
+        """Has the workers read their certificate anew."""
+        for place in self._places:
+            if place.worker.pid is not None and place.worker.is_alive():
+                os.kill(place.worker.pid, signal.SIGHUP)
 
     def keep(self) -> None:
         """Keeps the workers until they were asked to stop and have ended. Raises Unavailable where none can start."""

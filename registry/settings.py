@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from registry.edge_settings import EdgeSettings
+
 _REDIS_NUMBER = re.compile(r"(/[0-9]*)?")
 _REDIS_SOCKET = re.compile(r"unix://([^/@]*@)?/.+")
 _POSTGRES = ("postgresql://", "postgres://")
@@ -34,7 +36,7 @@ def _pair(word: str, setting: str, form: str) -> tuple[str, str]:
     return name, value
 
 
-class Settings(BaseSettings):
+class Settings(EdgeSettings):
     """Everything that can be set. Each field is described in docs/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", frozen=True)
@@ -46,11 +48,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_048_576, gt=0)
     max_import_bytes: int = Field(default=67_108_864, gt=0)
     max_push_bytes: int = Field(default=67_108_864, gt=0)
-    head_seconds: float = Field(default=20.0, ge=0)
-    slow_seconds: float = Field(default=60.0, ge=0)
-    slow_bytes: int = Field(default=256, ge=1)
-    keep_alive_seconds: float = Field(default=5.0, gt=0)
-    address_connections: int = Field(default=1000, ge=0)
     render_workers: int = Field(default=2, ge=1, le=64)
     render_seconds: float = Field(default=2.0, gt=0)
     reconcile_seconds: float = Field(default=30.0, gt=0)

@@ -25,6 +25,7 @@ async def served(app: ASGIApp, edge: Edge | None = None) -> AsyncIterator[int]:
             log_config=None,
             ws="none",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
         server = uvicorn.Server(config)

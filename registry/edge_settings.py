@@ -1,0 +1,53 @@
+"""The settings of the edge (docs/edge.md): what those who connect may do, and whom to believe."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
+Network = IPv4Network | IPv6Network
+
+
+class EdgeSettings(BaseSettings):
+    """A part of ``Settings``."""
+
+    head_seconds: float = Field(default=20.0, ge=0)
+    slow_seconds: float = Field(default=60.0, ge=0)
+    slow_bytes: int = Field(default=256, ge=1)
+    keep_alive_seconds: float = Field(default=5.0, gt=0)
+    address_connections: int = Field(default=1000, ge=0)
+    trusted_proxies: str | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    hsts_seconds: int = Field(default=31_536_000, ge=0)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str | None) -> str | None:
+        for word in _words(text):
+            try:
+                network = ip_network(word)
+            except ValueError as error:
+                raise ValueError(
+                    f"has {word!r}, which is no address and no network: write 10.0.0.7 or 10.0.0.0/8, spaces between"
+                ) from error
+            if not network.prefixlen:
+                raise ValueError(f"has {word}, which is everybody: name the proxies, or their network")
+        return text
+
+    @model_validator(mode="after")
+    def _has_both_halves(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("PROMPTUARY_TLS_CERTIFICATE and PROMPTUARY_TLS_KEY are set together: one needs the other")
+        return self
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """Whose word about addresses and schemes counts."""
+        return tuple(ip_network(word) for word in _words(self.trusted_proxies))
+
+
+def _words(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()
