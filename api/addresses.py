@@ -16,6 +16,12 @@ FORWARDED_PROTO = b"x-forwarded-proto"
 OF_PROXIES = frozenset({FORWARDED_FOR, FORWARDED_PROTO, b"x-forwarded-host", b"x-real-ip", b"forwarded"})
 """Headers that only a proxy may say. A replica does not pass them on; it says its own."""
 
+FORWARDED = b"promptuary-forwarded"
+"""Marks a request that came through a replica: no replica passes it on again."""
+
+PROXIED = "promptuary.proxied"
+"""Where in the ASGI scope it stands that a trusted proxy has said who the client is."""
+
 REMEMBERED = 4096
 
 
@@ -49,6 +55,7 @@ class TrustedProxies:
             elif name == FORWARDED_PROTO:
                 schemes.append(value.lower())
         if said:
+            scope[PROXIED] = True
             scope["client"] = (self._client_of(scope["client"][0], b",".join(said)), 0)
         if len(schemes) == 1 and schemes[0] in {b"http", b"https"}:
             scope["scheme"] = schemes[0].decode()

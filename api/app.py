@@ -24,6 +24,7 @@ from api.metric_shares import MetricShare
 from api.metrics import Metrics
 from api.observing import Observed
 from api.problem_handlers import add_problem_handlers
+from api.rate_limiting import RequestLimits
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
 from api.routes import (
@@ -84,18 +85,20 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
     answers = AnswerCache(max_bytes=registry.settings.answer_cache_bytes, stamp=stamp, passes_on=node is not None)
     request_ids, meters = RequestIds(), RequestMeters()
     documented = documented_app(registry, answers, Metrics(registry, answers=answers, requests=meters, share=share))
+    limits = RequestLimits(registry.rate_limits, is_git_node=registry.process is ProcessKind.GIT)
     is_asked = registry.process is not ProcessKind.INDEXER
     gateway = Gateway(
         _hot_paths(documented, registry, answers) if is_asked else documented,
-        git=_git_of(registry) if registry.process.takes_writes else _no_git,
+        git=_git_of(registry, limits) if registry.process.takes_writes else _no_git,
         accounts=registry.accounts,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
+        rates=limits,
     )
     if not is_asked:
         return Observed(gateway, request_ids=request_ids, meters=meters)
     behind = _forwarding(gateway, node, registry) if node is not None else gateway
     observed = Observed(behind, request_ids=request_ids, meters=meters)
-    return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters)
+    return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters, rates=limits)
 
 
 def _hot_paths(app: ASGIApp, registry: Registry, answers: AnswerCache) -> ASGIApp:
@@ -113,9 +116,9 @@ def _forwarding(app: ASGIApp, node: "GitNode", registry: Registry) -> ASGIApp:
     return Forwarding(app, node=node, freshness=registry.freshness, repositories=registry.repositories)
 
 
-def _git_of(registry: Registry) -> GitHttp:
+def _git_of(registry: Registry, rates: RequestLimits) -> GitHttp:
     limits = GitLimits(push_bytes=registry.settings.max_push_bytes)
-    return GitHttp(registry, limits=limits, gates=gates_folder(registry.settings.data))
+    return GitHttp(registry, limits=limits, gates=gates_folder(registry.settings.data), rates=rates)
 
 
 async def _no_git(_scope: Scope, _receive: Receive, send: Send) -> None:

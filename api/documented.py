@@ -50,6 +50,7 @@ _HEADERS: Mapping[int, dict[str, Any]] = {
     308: {"Location": {"description": "The same address with the new name.", "schema": {"type": "string"}}},
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     412: {"ETag": {"description": "What it is now.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
     503: {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
 }
 

@@ -8,10 +8,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import security_headers
+from api.addresses import FORWARDED
 from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED
 from api.errors import error_answer
 from api.gateway import GIT_FOLDER
-from api.git_node import FORWARDED, OF_A_CONNECTION, READING, Body, GitNode
+from api.git_node import OF_A_CONNECTION, READING, Body, GitNode
 from api.observing import ID, LEFT, ROUTE, STATUS
 from api.plain_requests import PREFIX
 from api.request_ids import HEADER as REQUEST_ID

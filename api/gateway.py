@@ -9,15 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import Answer
+from api.answers import Answer, RawHeaders
 from api.errors import INTERNAL, error_answer, make_problem
 from api.hiding import shown_to_caller
 from api.observing import ACTOR, ID, LEFT, STATUS, tell_back
+from api.rate_limiting import RequestLimits, limit_headers, unlimited
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import loggable
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
 from registry.domain.names import printable
+from registry.domain.rate_limits import Allowance
 from registry.services.accounts import Accounts
 
 log = logging.getLogger(__name__)
@@ -53,11 +55,14 @@ class BodyLimits:
 class Gateway:
     """An ASGI application in front of the documented one and of Git's; it stands behind ``Observed``."""
 
-    def __init__(self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, limits: BodyLimits) -> None:
+    def __init__(
+        self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, limits: BodyLimits, rates: RequestLimits | None = None
+    ) -> None:
         self._app = app
         self._git = git
         self._accounts = accounts
         self._limits = limits
+        self._rates = rates or unlimited()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers it with a problem."""
@@ -78,9 +83,12 @@ class Gateway:
         reply = _Reply(send, scope[ID].encode(), head=head)
         try:
             _check_path(scope)
-            if not is_public(scope["path"]):
+            if is_public(scope["path"]):
+                self._limit(reply, self._rates.of_address(scope))
+            else:
                 _check_query(scope["query_string"])
-                scope[ACTOR] = await self._identify(headers.get(b"authorization", b""))
+                scope[ACTOR] = await self._identify(scope, headers.get(b"authorization", b""), reply)
+                self._limit(reply, self._rates.of_actor(scope[ACTOR], scope))
             limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
             await self._app(scope, limited, reply)
         except PromptuaryError as error:
@@ -97,13 +105,20 @@ class Gateway:
         finally:
             tell_back(scope, outer)
 
-    async def _identify(self, authorization: bytes) -> Actor:
+    async def _identify(self, scope: Scope, authorization: bytes, reply: "_Reply") -> Actor:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")
         if not authorization:
+            self._limit(reply, self._rates.of_address(scope))
             raise Unauthenticated
         if scheme.lower() != "bearer" or not secret.strip():
+            self._rates.failed(scope)
             raise Unauthenticated("The Authorization header must be: Bearer <key>")
-        return await self._accounts.authenticate(secret.strip())
+        return await self._rates.identify(scope, self._accounts, secret.strip())
+
+    def _limit(self, reply: "_Reply", allowance: Allowance | None) -> None:
+        """Has the answer tell of a limit. Raises TooManyRequests where nothing is left of it."""
+        reply.limit = limit_headers(allowance)
+        self._rates.check(allowance)
 
 
 class _Reply:
@@ -114,11 +129,13 @@ class _Reply:
         self._id = request_id
         self._head = head
         self.started = False
+        self.limit: RawHeaders = ()
+        """What the answer tells of a rate limit."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message = {**message, "headers": [*message.get("headers", []), (REQUEST_ID, self._id)]}
+            message = {**message, "headers": [*message.get("headers", []), (REQUEST_ID, self._id), *self.limit]}
         elif self._head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)

@@ -19,10 +19,11 @@ from api.git_body import RequestBody
 from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from api.observing import ACTOR, ROUTE
+from api.rate_limiting import Authenticator, RequestLimits, unlimited
 from hooks.ports import Judge, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor
-from registry.domain.errors import Denied, NotFound, PromptuaryError, Unauthenticated, Unavailable
+from registry.domain.errors import Denied, NotFound, PromptuaryError, TooManyRequests, Unauthenticated, Unavailable
 from registry.domain.roles import Role
 from registry.ports.git import Repositories
 
@@ -48,14 +49,6 @@ class GitLimits:
     wait_seconds: float = 60.0
     idle_seconds: float = 120.0
     advertise_seconds: float = 60.0
-
-
-class Authenticator(Protocol):
-    """Knows callers by their key."""
-
-    async def authenticate(self, secret: str) -> Actor:
-        """The actor of a key. Raises Unauthenticated."""
-        ...
 
 
 class Served(Protocol):
@@ -85,10 +78,18 @@ class Served(Protocol):
 class GitHttp:
     """The ASGI application. ``gates`` is where the private folders of pushes are made (None: the system's place)."""
 
-    def __init__(self, registry: Served, *, limits: GitLimits | None = None, gates: Path | None = None) -> None:
+    def __init__(
+        self,
+        registry: Served,
+        *,
+        limits: GitLimits | None = None,
+        gates: Path | None = None,
+        rates: RequestLimits | None = None,
+    ) -> None:
         self._registry = registry
         self._limits = limits or GitLimits()
         self._gates = gates
+        self._rates = rates or unlimited()
         self._fetches = asyncio.Semaphore(self._limits.fetches)
         self._pushes = asyncio.Semaphore(self._limits.pushes)
         self._running: set[asyncio.Task[None]] = set()
@@ -97,8 +98,9 @@ class GitHttp:
         """Serves one request; every refusal is a line of plain text, which git shows to its user."""
         try:
             request = read_request(scope)
-            actor = await self._registry.accounts.authenticate(key_of(header(scope, b"authorization")))
+            actor = await self._identify(scope)
             scope[ACTOR], scope[ROUTE] = actor, f"/git/{{repository}}.git/{request.place}"
+            self._rates.check(self._rates.of_git(actor))
             _allow(actor, request)
             path = self._registry.git.path(request.repository)
             async with self._slot(request):
@@ -112,12 +114,20 @@ class GitHttp:
             await _say(send, refusal.status, str(refusal), refusal.headers)
         except Unauthenticated as error:
             await _say(send, 401, error.message, [_CHALLENGE])
+        except TooManyRequests as error:
+            await _say(send, 429, error.message, [(b"retry-after", str(error.seconds).encode())])
         except Denied as error:
             await _say(send, 403, error.message)
         except NotFound as error:
             await _say(send, 404, error.message)
         except PromptuaryError as error:
             await _say(send, 503, error.message, [(b"retry-after", b"5")])
+
+    async def _identify(self, scope: AsgiScope) -> Actor:
+        authorization = header(scope, b"authorization")
+        if authorization is None:  # how git begins
+            self._rates.check(self._rates.of_address(scope))
+        return await self._rates.identify(scope, self._registry.accounts, key_of(authorization))
 
     @asynccontextmanager
     async def _slot(self, request: GitRequest) -> AsyncIterator[None]:

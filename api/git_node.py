@@ -15,16 +15,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 from yarl import URL
 
-from api.addresses import FORWARDED_FOR, FORWARDED_PROTO, OF_PROXIES
+from api.addresses import FORWARDED, FORWARDED_FOR, FORWARDED_PROTO, OF_PROXIES
 from api.gateway import GIT_FOLDER
 from api.request_ids import HEADER as REQUEST_ID
 from api.traces import traceparent
 from registry.domain.dependencies import Circuit, Condition
 from registry.domain.errors import BadRequest, Unavailable
 from registry.tiers import Breaker
-
-FORWARDED = b"promptuary-forwarded"
-"""Marks a request that came through a replica: no replica passes it on again."""
 
 CONNECT_SECONDS, FREE_SECONDS = 2.0, 5.0
 """How long a connection may take to be made, and a read waits for a free one; and how long anything else does."""

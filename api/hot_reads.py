@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.answer_cache import AnswerCache, Key
 from api.answers import Answer
 from api.observing import ID
+from api.rate_limiting import RequestLimits, limit_headers
 from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import SLOW_SECONDS, Served, loggable, tell
@@ -25,6 +26,7 @@ from registry.bootstrap import Registry
 from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError
 from registry.domain.names import parse_name
+from registry.domain.rate_limits import Allowance
 from registry.domain.roles import Role
 from registry.domain.selectors import Selector, parse_selector
 
@@ -53,6 +55,7 @@ class HotReads:
         cache: AnswerCache,
         request_ids: RequestIds,
         meters: RequestMeters,
+        rates: RequestLimits,
     ) -> None:
         self._app = app
         self._registry = registry
@@ -63,6 +66,7 @@ class HotReads:
         self._meters = meters
         self._durations = meters.durations["GET", HOT_ROUTE]
         self._statuses = meters.hot
+        self._rates = rates if rates.limits_reads else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or hands over."""
@@ -83,7 +87,8 @@ class HotReads:
         actor = self._accounts.cached(authorization[7:].decode("latin-1")) if authorization[:7] == b"Bearer " else None
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
-        if actor is None or (answer is not None and not _sees(actor, answer)):
+        limit = self._rates.of_actor(actor, scope) if self._rates is not None and actor is not None else None
+        if actor is None or (answer is not None and not _sees(actor, answer)) or _is_refused(limit):
             await self._app(scope, receive, send)
             return
         request_id = self._request_ids.take(request_id)
@@ -100,7 +105,7 @@ class HotReads:
         waited = perf_counter() - began
         self._durations.add(waited)
         self._statuses[answer.status] += 1
-        await answer.send(send, (REQUEST_ID, request_id))
+        await answer.send(send, (REQUEST_ID, request_id), *limit_headers(limit))
         if waited >= SLOW_SECONDS or log.isEnabledFor(logging.DEBUG):
             served = Served("GET", scope["path"], HOT_ROUTE, answer.status, waited, perf_counter() - began, actor.user)
             tell(served, request_id)
@@ -165,3 +170,8 @@ def _selector_of(query: bytes) -> Selector | None:
     if len(said) != len(pairs) or not said.keys() <= CACHEABLE:
         return None
     return parse_selector(label=said.get("label"), version=said.get("version"))
+
+
+def _is_refused(limit: Allowance | None) -> bool:
+    """Whether the gateway has to say that there were too many."""
+    return limit is not None and not limit.is_allowed

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api.documented import problems
 from api.gateway import is_public
 from api.problem_types import EDGE_PROBLEMS
+from api.rate_limiting import UNLIMITED
 from api.schemas.events import EventBody
 from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
 from api.schemas.render import RENDERING_EXAMPLE, Rendering
@@ -50,6 +51,16 @@ TAGS = [
 
 _COMMIT = {"description": "The commit up to which this answer has seen Git.", "schema": {"type": "string"}}
 _REQUEST_ID = {"description": "This request's id.", "schema": {"type": "string"}}
+_LIMIT = {
+    "RateLimit-Policy": {
+        "description": 'What is allowed, where there is a limit: `"writes";q=3000;w=60`, so many in so many seconds.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it, and in how many seconds there is all of it again: `"writes";r=2999;t=1`.',
+        "schema": {"type": "string"},
+    },
+}
 _SECURITY = "key"
 
 
@@ -103,5 +114,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         headers["X-Request-Id"] = _REQUEST_ID
         if status.startswith(("2", "3")) and "{repository}" in path and status != "308":
             headers["Promptuary-Commit"] = _COMMIT
+        if path not in UNLIMITED:
+            headers |= _LIMIT
     if not is_public(path):
         operation["security"] = [{_SECURITY: []}]

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from registry.domain.rate_limits import LimitKind
+
 START_SECONDS = 300.0
 REPOSITORY = "default"
 IDLE_SECONDS = 3.0
@@ -143,7 +145,9 @@ class Started:
 def begun(command: str, settings: Mapping[str, str], log: Path) -> Iterator[Started]:
     """Starts a process of the program on a port of its own, and ends it afterwards."""
     port = free_port()
-    environment = clean_environment() | dict(settings) | {"PROMPTUARY_PORT": str(port)}
+    # One key asks all that is measured: what it may ask is no part of it.
+    unlimited = {f"PROMPTUARY_RATE_{kind.upper()}": "off" for kind in LimitKind}
+    environment = clean_environment() | unlimited | dict(settings) | {"PROMPTUARY_PORT": str(port)}
     with log.open("ab") as output:
         began = time.perf_counter()
         process = subprocess.Popen(

@@ -46,6 +46,7 @@ from registry.services.news import Journal
 from registry.services.pairing import Pairing
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
+from registry.services.rate_limits import RateLimiting
 from registry.services.readiness import Readiness
 from registry.services.reads import Reads
 from registry.services.relaying import Relay
@@ -218,6 +219,7 @@ def _compose(
         ),
         meters=meters,
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, clock=clock),
+        rate_limits=RateLimiting(limits=settings.rate_limits, counted=tier.rate_limits, refused=meters.refused),
         snapshots=_snapshots(tier, git, snapshot) if snapshot is not None else None,
         git_reads=GitReads(git=git, snapshot=snapshot, source=source) if snapshot is not None else None,
         pools=tier.pools,

@@ -1,11 +1,17 @@
 """The settings of the edge (docs/edge.md): what those who connect may do, and whom to believe."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
+
+from registry.domain.rate_limits import LimitKind, RateLimit
+
+_RATES = ("rate_reads", "rate_renders", "rate_writes", "rate_git", "rate_anonymous", "rate_failures")
+_RATE = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,4}")
 
 Network = IPv4Network | IPv6Network
 
@@ -22,6 +28,12 @@ class EdgeSettings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     hsts_seconds: int = Field(default=31_536_000, ge=0)
+    rate_reads: str = "off"
+    rate_renders: str = "10000/10"
+    rate_writes: str = "3000/60"
+    rate_git: str = "1200/60"
+    rate_anonymous: str = "1200/60"
+    rate_failures: str = "30/60"
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -37,11 +49,24 @@ class EdgeSettings(BaseSettings):
                 raise ValueError(f"has {word}, which is everybody: name the proxies, or their network")
         return text
 
+    @field_validator(*_RATES)
+    @classmethod
+    def _is_rate(cls, text: str) -> str:
+        if text != "off" and not _RATE.fullmatch(text):
+            raise ValueError(f"is {text!r}: write so many requests in so many seconds, as 600/60, or off")
+        return text
+
     @model_validator(mode="after")
     def _has_both_halves(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("PROMPTUARY_TLS_CERTIFICATE and PROMPTUARY_TLS_KEY are set together: one needs the other")
         return self
+
+    @property
+    def rate_limits(self) -> dict[LimitKind, RateLimit]:
+        """What callers may ask, where there is a limit."""
+        said = {kind: str(getattr(self, f"rate_{kind}")).partition("/") for kind in LimitKind}
+        return {kind: RateLimit(kind, int(n), float(s)) for kind, (n, _, s) in said.items() if s}
 
     @property
     def proxies(self) -> tuple[Network, ...]:

@@ -32,6 +32,7 @@ from registry.services.maintenance import Maintenance
 from registry.services.meters import Meters
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
+from registry.services.rate_limits import RateLimiting
 from registry.services.readiness import Readiness
 from registry.services.reads import Reads
 from registry.services.relaying import Relay
@@ -92,6 +93,7 @@ class Registry:
     maintenance: Maintenance
     readiness: Readiness
     meters: Meters
+    rate_limits: RateLimiting
     backups: Backups
     pools: Callable[[], Sequence[PoolUse]]
     make_missing_tables: Callable[[], Awaitable[bool]]

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from registry.adapters.breakers import Breaker as Breaker  # noqa: PLC0414  (the API has one of its own, for the Git node)
 from registry.adapters.memory.cache import MemoryCache
 from registry.adapters.memory.event_bus import MemoryEventBus
+from registry.adapters.memory.rate_limits import MemoryRateLimits
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
@@ -40,6 +41,7 @@ from registry.ports.events import EventBus, EventLog
 from registry.ports.leadership import Leadership
 from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
+from registry.ports.rate_limits import RateLimits
 from registry.ports.reads import ReadLedger
 from registry.ports.search_index import CountedSearchIndex
 from registry.ports.signals import Signals
@@ -78,6 +80,7 @@ class Tier:
     own_events: EventBus
     """What this process alone hears of; the same as ``events`` where there is no Redis."""
     cache: Cache
+    rate_limits: RateLimits
     known_repositories: KnownRepositories
     signals: Signals | None
     leadership: Leadership | None
@@ -106,6 +109,7 @@ class Shared:
     events: EventBus
     own_events: EventBus
     cache: Cache
+    rate_limits: RateLimits
     dependencies: tuple[Dependency, ...]
 
 
@@ -188,9 +192,10 @@ async def _open_shared(stack: AsyncExitStack, settings: Settings) -> Shared:
     front = MemoryCache(max_bytes=CACHE_BYTES, value_bytes=CACHED_BYTES)
     url = _secret(settings.redis_url)
     if not url:
-        return Shared(own, own, front, ())
+        return Shared(own, own, front, MemoryRateLimits(), ())
     from registry.adapters.redis.cache import RedisCache  # noqa: PLC0415 - of the extra ``server``
     from registry.adapters.redis.event_bus import RedisEventBus  # noqa: PLC0415
+    from registry.adapters.redis.rate_limits import RedisRateLimits  # noqa: PLC0415
     from registry.adapters.redis.server import RedisServer  # noqa: PLC0415
 
     server = RedisServer(url, settings.namespace)
@@ -198,7 +203,9 @@ async def _open_shared(stack: AsyncExitStack, settings: Settings) -> Shared:
     cache = RedisCache(server, front=front, edition=version("promptuary"))
     stack.push_async_callback(cache.close)
     events = await stack.enter_async_context(RedisEventBus(server, local=own).running())
-    return Shared(events, own, cache, (server.breaker,))
+    rate_limits = RedisRateLimits(server)
+    stack.push_async_callback(rate_limits.close)
+    return Shared(events, own, cache, rate_limits, (server.breaker,))
 
 
 def _secret(value: SecretStr | None) -> str | None:
@@ -213,7 +220,6 @@ def _over(
     leadership: Leadership | None = None,
 ) -> Tier:
     fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
-    engines = (engine.dependency,) if engine is not None else ()
     search = SqlSearchIndex(database)
     return Tier(
         users=SqlUsers(database),
@@ -237,10 +243,15 @@ def _over(
         events=shared.events,
         own_events=shared.own_events,
         cache=shared.cache,
+        rate_limits=shared.rate_limits,
         known_repositories=KnownRepositories(database),
         signals=signals,
         leadership=leadership,
-        dependencies=(*database.dependencies(), *engines, *shared.dependencies),
+        dependencies=(*database.dependencies(), *_engines(engine), *shared.dependencies),
         pools=database.pools,
         make_missing_tables=database.make_missing_tables,
     )
+
+
+def _engines(engine: Engine | None) -> tuple[Dependency, ...]:
+    return (engine.dependency,) if engine is not None else ()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry.bootstrap import Registry, open_registry
+from registry.domain.rate_limits import LimitKind
 from registry.settings import Settings
 from tests.order import in_order
 from tests.stock import stock
@@ -22,8 +23,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """The settings of a registry in a temporary folder."""
-    return Settings(data=tmp_path / "data", port=0, sample=False, render_workers=1)
+    """The settings of a registry in a temporary folder. Nothing is limited: answers would tell what is left."""
+    unlimited = {f"rate_{kind}": "off" for kind in LimitKind}
+    return Settings(data=tmp_path / "data", port=0, sample=False, render_workers=1, **unlimited)
 
 
 @pytest.fixture

@@ -1,0 +1,126 @@
+"""Which requests count as what, for whom, and how answers tell what is left of a limit.
+
+The headers are those of draft-ietf-httpapi-ratelimit-headers: ``RateLimit-Policy`` says the limit, ``RateLimit`` what
+is left of it.
+"""
+
+import math
+import time
+from functools import lru_cache
+from typing import Protocol
+
+from starlette.types import Scope
+
+from api.addresses import FORWARDED, PROXIED, network_of
+from api.answers import RawHeaders
+from api.plain_requests import PREFIX
+from registry.domain.access import Actor
+from registry.domain.errors import Unauthenticated
+from registry.domain.rate_limits import Allowance, Buckets, LimitKind, RateLimit
+from registry.services.rate_limits import RateLimiting
+
+LIMITED = "promptuary.limited"
+"""Where in the ASGI scope it stands what a request, which was counted, left."""
+
+UNLIMITED = frozenset({"/livez", "/readyz"})
+"""What is asked by machines that decide whether a process is alive."""
+
+_RENDERS = frozenset({"search", "bundle", "diff", "blame", "render", "validate", "check"})
+_POSTED = frozenset({"render", "validate", "check"})
+
+
+class Authenticator(Protocol):
+    """Knows callers by their key."""
+
+    def cached(self, secret: str) -> Actor | None:
+        """The actor of a key that was checked just now; None means: ask ``authenticate``."""
+        ...
+
+    async def authenticate(self, secret: str) -> Actor:
+        """The actor of a key. Raises Unauthenticated."""
+        ...
+
+
+class RequestLimits:
+    """The limits as requests meet them."""
+
+    def __init__(self, limiting: RateLimiting, *, is_git_node: bool = False) -> None:
+        """``is_git_node`` says that replicas pass requests on to it, and that nobody else reaches it."""
+        self._limiting = limiting
+        self._is_git_node = is_git_node
+        self.limits_reads = limiting.has(LimitKind.READS)
+
+    def of_actor(self, actor: Actor, scope: Scope) -> Allowance | None:
+        """Counts a request with a key, once."""
+        if LIMITED not in scope:
+            kind = kind_of(scope["method"], scope["path"])
+            scope[LIMITED] = self._limiting.take(kind, actor.key_id or actor.user)
+        allowance: Allowance | None = scope[LIMITED]
+        return allowance
+
+    def of_git(self, actor: Actor) -> Allowance | None:
+        """Counts one of Git's requests."""
+        return self._limiting.take(LimitKind.GIT, actor.key_id or actor.user)
+
+    def of_address(self, scope: Scope) -> Allowance | None:
+        """Counts a request without a key."""
+        who = self._address(scope)
+        return self._limiting.take(LimitKind.ANONYMOUS, who) if who and scope["path"] not in UNLIMITED else None
+
+    def failed(self, scope: Scope) -> None:
+        """Counts a key that is none."""
+        if who := self._address(scope):
+            self._limiting.take(LimitKind.FAILURES, who)
+
+    async def identify(self, scope: Scope, accounts: Authenticator, secret: str) -> Actor:
+        """The actor of a key. Raises Unauthenticated, and TooManyRequests for an address that had too many of these.
+
+        Who guesses is stopped before a key is looked up; others at his address are not, whose keys are known.
+        """
+        who = self._address(scope)
+        guessing = self._limiting.has_failed_too_often(who) if who else None
+        if guessing is not None and accounts.cached(secret) is None:
+            raise self._limiting.refusal(guessing)
+        try:
+            return await accounts.authenticate(secret)
+        except Unauthenticated:
+            self.failed(scope)
+            raise
+
+    def check(self, allowance: Allowance | None) -> None:
+        """Raises TooManyRequests where an allowance says no."""
+        if allowance is not None and not allowance.is_allowed:
+            raise self._limiting.refusal(allowance)
+
+    def _address(self, scope: Scope) -> str:
+        """Who asks, as far as it is known. Without trusted proxies all callers of a replica would be one."""
+        client = scope.get("client")
+        if client is None or (self._is_git_node and PROXIED not in scope and FORWARDED in dict(scope["headers"])):
+            return ""
+        return network_of(client[0])
+
+
+def unlimited() -> RequestLimits:
+    """Where nothing is limited."""
+    return RequestLimits(RateLimiting(limits={}, counted=Buckets(time.monotonic)))
+
+
+def kind_of(method: str, path: str) -> LimitKind:
+    """What a request with a key counts as."""
+    noun = path.removeprefix(PREFIX).partition("/")[2].partition("/")[0] if path.startswith(PREFIX) else ""
+    if method in {"GET", "HEAD"}:
+        return LimitKind.RENDERS if noun in _RENDERS else LimitKind.READS
+    return LimitKind.RENDERS if noun in _POSTED else LimitKind.WRITES
+
+
+def limit_headers(allowance: Allowance | None) -> RawHeaders:
+    """What an answer tells of a limit; nothing where there is none."""
+    if allowance is None:
+        return ()
+    left = b'"%s";r=%d;t=%d' % (allowance.limit.kind.encode(), allowance.left, math.ceil(allowance.full_in))
+    return (_policy(allowance.limit), (b"ratelimit", left))
+
+
+@lru_cache(64)
+def _policy(limit: RateLimit) -> tuple[bytes, bytes]:
+    return b"ratelimit-policy", b'"%s";q=%d;w=%d' % (limit.kind.encode(), limit.quota, math.ceil(limit.seconds))

@@ -1,0 +1,55 @@
+"""Which limits hold, and what is refused by them."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from registry.domain.errors import TooManyRequests
+from registry.domain.rate_limits import Allowance, LimitKind, RateLimit
+from registry.ports.rate_limits import RateLimits
+
+_WORDS = {
+    LimitKind.READS: "reads with one key",
+    LimitKind.RENDERS: "renderings, searches, diffs, checks and bundles with one key",
+    LimitKind.WRITES: "writes with one key",
+    LimitKind.GIT: "requests of Git with one key",
+    LimitKind.ANONYMOUS: "requests without a key from one address",
+    LimitKind.FAILURES: "requests with keys that are none from one address",
+}
+
+
+class RateLimiting:
+    """The limits of one process. A kind that is not among them has none."""
+
+    def __init__(
+        self, *, limits: Mapping[LimitKind, RateLimit], counted: RateLimits, refused: Counter[str] | None = None
+    ) -> None:
+        """``refused`` counts by reason."""
+        self._limits = limits
+        self._counted = counted
+        self._refused = Counter[str]() if refused is None else refused
+
+    def has(self, kind: LimitKind) -> bool:
+        """Whether there is a limit of a kind."""
+        return kind in self._limits
+
+    def take(self, kind: LimitKind, who: str) -> Allowance | None:
+        """Counts a request of a caller, and what it left; None where there is no limit."""
+        limit = self._limits.get(kind)
+        return self._counted.take(limit, who) if limit is not None else None
+
+    def has_failed_too_often(self, who: str) -> Allowance | None:
+        """What is left to an address that guesses keys, where that is nothing."""
+        limit = self._limits.get(LimitKind.FAILURES)
+        found = self._counted.look(limit, who) if limit is not None else None
+        return found if found is not None and not found.is_allowed else None
+
+    def refusal(self, allowance: Allowance) -> TooManyRequests:
+        """What tells a caller that there were too many; counted."""
+        limit, seconds = allowance.limit, max(1, math.ceil(allowance.wait))
+        self._refused[f"rate_{limit.kind}"] += 1
+        return TooManyRequests(
+            f"Too many requests: {limit.quota} {_WORDS[limit.kind]} are allowed in {limit.seconds:g} s. "
+            f"Try again in {seconds} s.",
+            seconds=seconds,
+        )
