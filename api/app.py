@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import openapi
 from api.answer_cache import AnswerCache
+from api.cors import Cors
 from api.data_folder import gates_folder
 from api.gateway import BodyLimits, Gateway
 from api.git_http import GitHttp, GitLimits
@@ -98,7 +99,9 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
         return Observed(gateway, request_ids=request_ids, meters=meters)
     behind = _forwarding(gateway, node, registry) if node is not None else gateway
     observed = Observed(behind, request_ids=request_ids, meters=meters)
-    return HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters, rates=limits)
+    hot = HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters, rates=limits)
+    origins = registry.settings.origins
+    return Cors(hot, origins=origins, request_ids=request_ids) if origins else hot
 
 
 def _hot_paths(app: ASGIApp, registry: Registry, answers: AnswerCache) -> ASGIApp:

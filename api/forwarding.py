@@ -7,7 +7,7 @@ import aiohttp
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import security_headers
+from api import cors, security_headers
 from api.addresses import FORWARDED
 from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED
 from api.errors import error_answer
@@ -31,7 +31,7 @@ _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "
 _RENDER = "render"
 _FAILED, _UNAVAILABLE = 500, 503
 _OF_GIT = frozenset({"ref", "at"})  # parameters that only Git can answer
-_ITS_OWN = OF_A_CONNECTION | security_headers.NAMES
+_ITS_OWN = OF_A_CONNECTION | security_headers.NAMES | cors.NAMES
 _BODIED = frozenset({b"content-length", b"transfer-encoding"})
 
 

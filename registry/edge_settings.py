@@ -4,6 +4,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
@@ -12,6 +13,9 @@ from registry.domain.rate_limits import LimitKind, RateLimit
 
 _RATES = ("rate_reads", "rate_renders", "rate_writes", "rate_git", "rate_anonymous", "rate_failures")
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,4}")
+
+_HOST = re.compile(r"[a-z0-9.:_-]+")
+_PORTS = {"http": 80, "https": 443}
 
 Network = IPv4Network | IPv6Network
 
@@ -28,6 +32,7 @@ class EdgeSettings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     hsts_seconds: int = Field(default=31_536_000, ge=0)
+    cors_origins: str | None = None
     rate_reads: str = "off"
     rate_renders: str = "10000/10"
     rate_writes: str = "3000/60"
@@ -47,6 +52,19 @@ class EdgeSettings(BaseSettings):
                 ) from error
             if not network.prefixlen:
                 raise ValueError(f"has {word}, which is everybody: name the proxies, or their network")
+        return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, text: str | None) -> str | None:
+        for word in _words(text):
+            if word == "*":
+                raise ValueError("has *, which is every page on the internet: name the origins that may call")
+            if _origin_of(word) != word:
+                raise ValueError(
+                    f"has {word!r}, which is no origin as browsers write it: https://app.example.com, in lower case, "
+                    "with a port where it is another than the scheme's, and nothing behind it"
+                )
         return text
 
     @field_validator(*_RATES)
@@ -69,6 +87,11 @@ class EdgeSettings(BaseSettings):
         return {kind: RateLimit(kind, int(n), float(s)) for kind, (n, _, s) in said.items() if s}
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """Whose pages may call."""
+        return tuple(_words(self.cors_origins))
+
+    @property
     def proxies(self) -> tuple[Network, ...]:
         """Whose word about addresses and schemes counts."""
         return tuple(ip_network(word) for word in _words(self.trusted_proxies))
@@ -76,3 +99,16 @@ class EdgeSettings(BaseSettings):
 
 def _words(text: str | None) -> list[str]:
     return (text or "").replace(",", " ").split()
+
+
+def _origin_of(address: str) -> str | None:
+    """The origin of an address, as browsers write it; None where it has none."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or not _HOST.fullmatch(parts.hostname) or "@" in parts.netloc:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, _PORTS[parts.scheme]} else "")
