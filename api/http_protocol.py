@@ -154,14 +154,6 @@ class TypedUrlProtocol(HttpToolsProtocol):
         if len(self.url) > self._edge.head.address_bytes:
             self._give_back(long_address(self._edge.head))
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser's callback with a header. One behind the body is left out: nobody asks for it."""
-        if self._in_body:
-            return
-        super().on_header(name, value)
-        if len(self.headers) > self._edge.head.headers:
-            self._give_back(large_head(self._edge.head))
-
     def on_headers_complete(self) -> None:
         """The parser's callback when a body, or nothing, follows."""
         self._awaits_line = False
@@ -169,10 +161,19 @@ class TypedUrlProtocol(HttpToolsProtocol):
         fault = find_fault(self.parser.get_http_version(), self.headers)
         if fault is not None:
             self._give_back(fault)
-        if self._came > self._edge.head.head_bytes < len(self.url) + sum(len(n) + len(v) for n, v in self.headers):
-            self._give_back(large_head(self._edge.head))
+        limits = self._edge.head
+        if len(self.headers) > limits.headers or self._came > limits.head_bytes < len(self.url) + sum(
+            len(n) + len(v) for n, v in self.headers
+        ):
+            self._give_back(large_head(limits))
         self._in_head, self._in_body = False, True
         super().on_headers_complete()
+        self.headers = []  # what comes behind a body (trailers) nobody asks for, and is no header of the request
+
+    def _is_large(self) -> bool:
+        """Whether the line and the headers are: what came may be a body, too."""
+        most = self._edge.head.head_bytes
+        return self._came > most and len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > most
 
     def on_body(self, body: bytes) -> None:
         """The parser's callback with a part of a body."""
