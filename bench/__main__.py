@@ -17,6 +17,7 @@ from bench.figures import (
     checkouts,
     clients,
     commands,
+    edge,
     engine_searches,
     events,
     followers,
@@ -47,6 +48,7 @@ from bench.wrk import WrkMissing
 
 FIGURES: dict[str, Figure] = {
     "reads": reads.measure,
+    "edge": edge.measure,
     "writes": writes.measure,
     "pushes": pushes.measure,
     "gate": gates.measure,

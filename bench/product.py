@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,10 +119,10 @@ class Product:
 
 
 @contextmanager
-def serving(data: Path, more: Mapping[str, str] | None = None) -> Iterator[Product]:
-    """Starts the server on a data folder, with ``more`` settings, and waits until it is ready."""
+def serving(data: Path, more: Mapping[str, str] | None = None, program: Sequence[str] = ()) -> Iterator[Product]:
+    """Starts the server on a data folder, with ``more`` settings, and waits until it is ready; or another program."""
     settings = {"PROMPTUARY_DATA": str(data), "PROMPTUARY_SAMPLE": "false", **(more or {})}
-    with begun("serve", settings, data.with_name(f"{data.name}.log")) as started:
+    with begun("serve", settings, data.with_name(f"{data.name}.log"), program) as started:
         started.wait()
         yield Product(started.port, data, started.process, (time.perf_counter() - started.began) * 1000)
 
@@ -142,7 +142,7 @@ class Started:
 
 
 @contextmanager
-def begun(command: str, settings: Mapping[str, str], log: Path) -> Iterator[Started]:
+def begun(command: str, settings: Mapping[str, str], log: Path, program: Sequence[str] = ()) -> Iterator[Started]:
     """Starts a process of the program on a port of its own, and ends it afterwards."""
     port = free_port()
     # One key asks all that is measured: what it may ask is no part of it.
@@ -151,7 +151,7 @@ def begun(command: str, settings: Mapping[str, str], log: Path) -> Iterator[Star
     with log.open("ab") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [*PROGRAM, *command.split()], env=environment, stdout=output, stderr=subprocess.STDOUT
+            [*(program or PROGRAM), *command.split()], env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         yield Started(port, process, log, began)

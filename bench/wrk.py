@@ -22,24 +22,40 @@ class Load:
     per_second: float
     p50_ms: float
     p99_ms: float
+    failed_per_second: float = 0.0
+    """Answers that were no success, among all."""
 
 
-def run_wrk(url: str, *, key: str, connections: int = 64, seconds: float = 2, script: Path | None = None) -> Load:
-    """Loads a URL, or what a script asks. Raises WrkMissing, and RuntimeError where answers are no success."""
+def run_wrk(
+    url: str,
+    *,
+    key: str,
+    connections: int = 64,
+    seconds: float = 2,
+    script: Path | None = None,
+    may_fail: bool = False,
+) -> Load:
+    """Loads a URL, or what a script asks. Raises WrkMissing, and RuntimeError where answers are no success.
+
+    ``may_fail`` says that refusals are measured.
+    """
     program = shutil.which("wrk")
     if program is None:
         raise WrkMissing("wrk is not installed: apt install wrk (Debian, Ubuntu), brew install wrk (macOS).")
     command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-H", f"Authorization: Bearer {key}"]
     command += ["-s", str(script)] if script else []
     text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
+    if ("Non-2xx" in text and not may_fail) or "Socket errors" in text:
         raise RuntimeError(f"wrk {url}:\n{text}")
     return read_load(text)
 
 
 def read_load(text: str) -> Load:
     """What wrk printed. Raises RuntimeError for what it does not print."""
-    return Load(_number(r"Requests/sec:\s+([\d.]+)", text), _time("50%", text), _time("99%", text))
+    per_second, failed = _number(r"Requests/sec:\s+([\d.]+)", text), 0.0
+    if "Non-2xx" in text:
+        failed = per_second * _number(r"responses: (\d+)", text) / _number(r"(\d+) requests in", text)
+    return Load(per_second, _time("50%", text), _time("99%", text), failed)
 
 
 def write_paths(target: Path, paths: Sequence[str]) -> Path:

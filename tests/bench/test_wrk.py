@@ -45,3 +45,10 @@ def test_a_script_names_every_path_as_it_is(tmp_path: Path) -> None:
     paths = ["/a/b?label=x", '/with"quote', "/%ED%95%9C"]
     text = write_paths(tmp_path / "paths.lua", paths).read_text()
     assert all(line in text for line in ('"/a/b?label=x"', r'"/with\"quote"', '"/%ED%95%9C"'))
+
+
+def test_refusals_are_told_apart() -> None:
+    text = PRINTED.format(p50="1.00ms", p99="2.00ms").replace(
+        "Requests/sec", "  Non-2xx or 3xx responses: 340\nRequests/sec"
+    )
+    assert read_load(text) == Load(205.49, 1.0, 2.0, pytest.approx(205.49 * 340 / 425))
