@@ -24,6 +24,7 @@ MANY_PROCESSES = {
     "tests/processes/test_lost_tables.py": 35,
     "tests/processes/test_rebuilds.py": 30,
     "tests/processes/test_restored_cluster.py": 30,
+    "tests/processes/test_edge_of_cluster.py": 25,
     "tests/processes/test_older_git.py": 10,
     "tests/processes/test_pairing.py": 10,
 }
