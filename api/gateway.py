@@ -9,17 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import Answer, RawHeaders
+from api.answers import Answer
 from api.errors import INTERNAL, error_answer, make_problem
 from api.hiding import shown_to_caller
 from api.observing import ACTOR, ID, LEFT, STATUS, tell_back
-from api.rate_limiting import RequestLimits, limit_headers, unlimited
+from api.rate_limiting import LIMITED, RequestLimits, limit_headers, unlimited
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import loggable
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
 from registry.domain.names import printable
-from registry.domain.rate_limits import Allowance
 from registry.services.accounts import Accounts
 
 log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ class Gateway:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         elif scope["path"].startswith(GIT_FOLDER):
-            await self._git(scope, receive, _Reply(send, scope[ID].encode(), head=False))
+            await self._git(scope, receive, _Reply(send, scope, head=False))
         else:
             await self._http(scope, receive, send)
 
@@ -80,15 +79,15 @@ class Gateway:
         head = scope["method"] == "HEAD"
         # The server looks at its own scope while it sends: there a HEAD has to stay one.
         scope = {**scope, "method": "GET" if head else scope["method"], HEAD_ONLY: head}
-        reply = _Reply(send, scope[ID].encode(), head=head)
+        reply = _Reply(send, scope, head=head)
         try:
             _check_path(scope)
             if is_public(scope["path"]):
-                self._limit(reply, self._rates.of_address(scope))
+                self._rates.check_address(scope)
             else:
                 _check_query(scope["query_string"])
-                scope[ACTOR] = await self._identify(scope, headers.get(b"authorization", b""), reply)
-                self._limit(reply, self._rates.of_actor(scope[ACTOR], scope))
+                scope[ACTOR] = await self._identify(scope, headers.get(b"authorization", b""))
+                self._rates.check_actor(scope[ACTOR], scope)
             limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
             await self._app(scope, limited, reply)
         except PromptuaryError as error:
@@ -105,37 +104,34 @@ class Gateway:
         finally:
             tell_back(scope, outer)
 
-    async def _identify(self, scope: Scope, authorization: bytes, reply: "_Reply") -> Actor:
+    async def _identify(self, scope: Scope, authorization: bytes) -> Actor:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")
         if not authorization:
-            self._limit(reply, self._rates.of_address(scope))
+            self._rates.check_address(scope)
             raise Unauthenticated
         if scheme.lower() != "bearer" or not secret.strip():
             self._rates.failed(scope)
             raise Unauthenticated("The Authorization header must be: Bearer <key>")
         return await self._rates.identify(scope, self._accounts, secret.strip())
 
-    def _limit(self, reply: "_Reply", allowance: Allowance | None) -> None:
-        """Has the answer tell of a limit. Raises TooManyRequests where nothing is left of it."""
-        reply.limit = limit_headers(allowance)
-        self._rates.check(allowance)
-
 
 class _Reply:
-    """Sends what a route sends, with the request's id, and without a body where only the head was asked for."""
+    """Sends what a route sends, with the request's id and what is left of its rate limit.
 
-    def __init__(self, send: Callable[[Message], Awaitable[None]], request_id: bytes, *, head: bool) -> None:
+    Without a body where only the head was asked for.
+    """
+
+    def __init__(self, send: Callable[[Message], Awaitable[None]], scope: Scope, *, head: bool) -> None:
         self._send = send
-        self._id = request_id
+        self._scope = scope
         self._head = head
         self.started = False
-        self.limit: RawHeaders = ()
-        """What the answer tells of a rate limit."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            message = {**message, "headers": [*message.get("headers", []), (REQUEST_ID, self._id), *self.limit]}
+            ours = ((REQUEST_ID, self._scope[ID].encode()), *limit_headers(self._scope.get(LIMITED)))
+            message = {**message, "headers": [*message.get("headers", []), *ours]}
         elif self._head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)

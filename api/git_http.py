@@ -100,7 +100,7 @@ class GitHttp:
             request = read_request(scope)
             actor = await self._identify(scope)
             scope[ACTOR], scope[ROUTE] = actor, f"/git/{{repository}}.git/{request.place}"
-            self._rates.check(self._rates.of_git(actor))
+            self._rates.check_git(actor, scope)
             _allow(actor, request)
             path = self._registry.git.path(request.repository)
             async with self._slot(request):
@@ -126,7 +126,7 @@ class GitHttp:
     async def _identify(self, scope: AsgiScope) -> Actor:
         authorization = header(scope, b"authorization")
         if authorization is None:  # how git begins
-            self._rates.check(self._rates.of_address(scope))
+            self._rates.check_address(scope)
         return await self._rates.identify(scope, self._registry.accounts, key_of(authorization))
 
     @asynccontextmanager

@@ -58,14 +58,20 @@ class RequestLimits:
         allowance: Allowance | None = scope[LIMITED]
         return allowance
 
-    def of_git(self, actor: Actor) -> Allowance | None:
-        """Counts one of Git's requests."""
-        return self._limiting.take(LimitKind.GIT, actor.key_id or actor.user)
+    def check_actor(self, actor: Actor, scope: Scope) -> None:
+        """Counts a request with a key, once. Raises TooManyRequests."""
+        self._check(self.of_actor(actor, scope))
 
-    def of_address(self, scope: Scope) -> Allowance | None:
-        """Counts a request without a key."""
-        who = self._address(scope)
-        return self._limiting.take(LimitKind.ANONYMOUS, who) if who and scope["path"] not in UNLIMITED else None
+    def check_git(self, actor: Actor, scope: Scope) -> None:
+        """Counts one of Git's requests. Raises TooManyRequests."""
+        scope[LIMITED] = self._limiting.take(LimitKind.GIT, actor.key_id or actor.user)
+        self._check(scope[LIMITED])
+
+    def check_address(self, scope: Scope) -> None:
+        """Counts a request without a key. Raises TooManyRequests."""
+        if scope["path"] not in UNLIMITED and (who := self._address(scope)):
+            scope[LIMITED] = self._limiting.take(LimitKind.ANONYMOUS, who)
+            self._check(scope[LIMITED])
 
     def failed(self, scope: Scope) -> None:
         """Counts a key that is none."""
@@ -80,15 +86,15 @@ class RequestLimits:
         who = self._address(scope)
         guessing = self._limiting.has_failed_too_often(who) if who else None
         if guessing is not None and accounts.cached(secret) is None:
-            raise self._limiting.refusal(guessing)
+            scope[LIMITED] = guessing
+            self._check(guessing)
         try:
             return await accounts.authenticate(secret)
         except Unauthenticated:
             self.failed(scope)
             raise
 
-    def check(self, allowance: Allowance | None) -> None:
-        """Raises TooManyRequests where an allowance says no."""
+    def _check(self, allowance: Allowance | None) -> None:
         if allowance is not None and not allowance.is_allowed:
             raise self._limiting.refusal(allowance)
 
