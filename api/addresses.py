@@ -23,6 +23,7 @@ PROXIED = "promptuary.proxied"
 """Where in the ASGI scope it stands that a trusted proxy has said who the client is."""
 
 REMEMBERED = 4096
+LONG = 256
 
 
 @lru_cache(REMEMBERED)
@@ -56,7 +57,9 @@ class TrustedProxies:
                 schemes.append(value.lower())
         if said:
             scope[PROXIED] = True
-            scope["client"] = (self._client_of(scope["client"][0], b",".join(said)), 0)
+            text = b",".join(said)
+            find = self._client_of if len(text) <= LONG else self._look_up  # what strangers wrote is not kept
+            scope["client"] = (find(scope["client"][0], text), 0)
         if len(schemes) == 1 and schemes[0] in {b"http", b"https"}:
             scope["scheme"] = schemes[0].decode()
 

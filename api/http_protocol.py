@@ -208,7 +208,8 @@ class TypedUrlProtocol(HttpToolsProtocol):
             is_asked = not self.flow.read_paused and not self.cycle.waiting_for_100_continue
             return Waiting.BODY if is_asked else None, self._turn, self._received
         cycle = self._last
-        is_ours = self._is_idle() or (cycle is not None and not cycle.response_complete)
+        # Empty lines may come before a request, but not for ever: they keep a connection from being idle.
+        is_ours = (self._is_idle() and not self._came) or (cycle is not None and not cycle.response_complete)
         return None if is_ours else Waiting.HEAD, self._turn, 0
 
     def _is_idle(self) -> bool:

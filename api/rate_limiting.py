@@ -4,11 +4,13 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers: ``RateLimit-Polic
 is left of it.
 """
 
+import hashlib
 import math
 import time
 from functools import lru_cache
 from typing import Protocol
 
+from cachetools import LRUCache
 from starlette.types import Scope
 
 from api.addresses import FORWARDED, PROXIED, network_of
@@ -25,16 +27,15 @@ LIMITED = "promptuary.limited"
 UNLIMITED = frozenset({"/livez", "/readyz"})
 """What is asked by machines that decide whether a process is alive."""
 
+GOOD_KEYS = 10_000
+"""Of how many keys it is remembered, by their hash, that they were good."""
+
 _RENDERS = frozenset({"search", "bundle", "diff", "blame", "render", "validate", "check"})
 _POSTED = frozenset({"render", "validate", "check"})
 
 
 class Authenticator(Protocol):
     """Knows callers by their key."""
-
-    def cached(self, secret: str) -> Actor | None:
-        """The actor of a key that was checked just now; None means: ask ``authenticate``."""
-        ...
 
     async def authenticate(self, secret: str) -> Actor:
         """The actor of a key. Raises Unauthenticated."""
@@ -48,6 +49,7 @@ class RequestLimits:
         """``is_git_node`` says that replicas pass requests on to it, and that nobody else reaches it."""
         self._limiting = limiting
         self._is_git_node = is_git_node
+        self._good: LRUCache[bytes, None] = LRUCache(GOOD_KEYS)
         self.limits_reads = limiting.has(LimitKind.READS)
 
     def of_actor(self, actor: Actor, scope: Scope) -> Allowance | None:
@@ -81,18 +83,21 @@ class RequestLimits:
     async def identify(self, scope: Scope, accounts: Authenticator, secret: str) -> Actor:
         """The actor of a key. Raises Unauthenticated, and TooManyRequests for an address that had too many of these.
 
-        Who guesses is stopped before a key is looked up; others at his address are not, whose keys are known.
+        Who guesses is stopped before a key is looked up; others at his address are not, whose keys were good before.
         """
-        who = self._address(scope)
+        key, who = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest(), self._address(scope)
         guessing = self._limiting.has_failed_too_often(who) if who else None
-        if guessing is not None and accounts.cached(secret) is None:
+        if guessing is not None and key not in self._good:
             scope[LIMITED] = guessing
             self._check(guessing)
         try:
-            return await accounts.authenticate(secret)
+            actor = await accounts.authenticate(secret)
         except Unauthenticated:
+            self._good.pop(key, None)
             self.failed(scope)
             raise
+        self._good[key] = None
+        return actor
 
     def _check(self, allowance: Allowance | None) -> None:
         if allowance is not None and not allowance.is_allowed:

@@ -52,9 +52,6 @@ def route_app(body: bytes) -> Starlette:
 
 
 class _Anybody:
-    def cached(self, _secret: str) -> None:
-        """Nobody is."""
-
     async def authenticate(self, _secret: str) -> Actor:
         return Actor(UserName("bench"), "Bench", "bench@localhost", EVERY_RIGHT)
 

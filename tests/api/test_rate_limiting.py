@@ -108,10 +108,11 @@ async def test_a_read_that_is_handed_on_counts_once(tmp_path: Path, stocked_fold
 async def test_who_guesses_keys_is_stopped_and_his_neighbours_are_not(
     tmp_path: Path, stocked_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.services.accounts.CACHE_SECONDS", 600.0)
+    monkeypatch.setattr("registry.services.accounts.CACHE_SECONDS", 0.0)  # each is looked up
     async with limited(tmp_path, stocked_folder, rate_failures="3/600") as server:
         known, unknown = server.keys[0], server.keys[2]
         assert await server.statuses(1, "GET", READ, key=known) == [200]
+        assert await server.statuses(1, "GET", READ, key=server.keys[1]) == [200]
         wrong = "pmt_" + "x" * 43 + "00000000"
         assert await server.statuses(5, "GET", READ, key=wrong) == [401, 401, 401, 429, 429]
         guess = await server.ask("GET", READ, key=unknown)
@@ -122,6 +123,9 @@ async def test_who_guesses_keys_is_stopped_and_his_neighbours_are_not(
         assert await server.statuses(1, "GET", "/git/default.git/info/refs?service=git-upload-pack", key=wrong) == [429]
         assert await server.statuses(1, "GET", READ, key=None) == [401], "no key is no guess"
         assert server.registry.meters.refused == {"rate_failures": 4}
+        await server.registry.accounts.revoke_key((await server.registry.accounts.list_keys("ada"))[0].id)
+        found = [await server.statuses(2, "GET", READ, key=key) for key in server.keys[:2]]
+        assert sorted(found) == [[200, 200], [401, 429]], "a key that was revoked is good no more"
 
 
 async def test_who_has_no_key_is_limited_by_address(tmp_path: Path, stocked_folder: Path) -> None:

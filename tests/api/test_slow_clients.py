@@ -142,6 +142,14 @@ async def test_who_reads_slowly_gets_all_of_it() -> None:
     assert not refused
 
 
+async def test_empty_lines_do_not_keep_a_connection() -> None:
+    refused: Counter[str] = Counter()
+    async with edged(refused, IMPATIENT) as port:
+        answer = await dripped(port, [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", *[b"\r\n"] * 100])
+        assert answer.startswith(b"HTTP/1.1 200")
+    assert refused == {"slow_head": 1}
+
+
 async def test_an_idle_connection_ends() -> None:
     refused: Counter[str] = Counter()
     async with edged(refused, IMPATIENT) as port:
