@@ -29,6 +29,7 @@ from api.rate_limiting import RequestLimits
 from api.request_ids import RequestIds
 from api.request_meters import RequestMeters
 from api.routes import (
+    audit,
     blames,
     branches,
     bundles,
@@ -65,7 +66,7 @@ from registry.process_kinds import ProcessKind
 if TYPE_CHECKING:
     from api.git_node import GitNode
 
-SERVER_NOUNS = (repositories, keys, users, groups, grants)
+SERVER_NOUNS = (repositories, keys, users, groups, grants, audit)
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
     *(moves, commits, imports, checks, branches, labels, promotions, rollbacks, search, reads, events, index),
@@ -96,9 +97,9 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
         rates=limits,
     )
     if not is_asked:
-        return Observed(gateway, request_ids=request_ids, meters=meters)
+        return Observed(gateway, request_ids=request_ids, meters=meters, denied=registry.denials.note)
     behind = _forwarding(gateway, node, registry) if node is not None else gateway
-    observed = Observed(behind, request_ids=request_ids, meters=meters)
+    observed = Observed(behind, request_ids=request_ids, meters=meters, denied=registry.denials.note)
     hot = HotReads(observed, registry=registry, cache=answers, request_ids=request_ids, meters=meters, rates=limits)
     origins = registry.settings.origins
     return Cors(hot, origins=origins, request_ids=request_ids) if origins else hot

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 from typer.core import TyperGroup
 
-from api.commands import grant, group, index, key, label, user
+from api.commands import audit, grant, group, index, key, keyring, label, user
 from api.commands.backup import backup, restore
 from api.commands.check import check
 from api.commands.diff import diff
@@ -42,6 +42,7 @@ promptuary edit support/triage              change a template there
 promptuary label set production support/triage 12
 promptuary key create --scope write         make an API key
 promptuary grant add author --user kim --at default/support
+promptuary audit list                       what was done, by whom and from where
 promptuary backup /backups                  everything in one archive
 promptuary doctor                           find what is broken in a set-up
 
@@ -102,6 +103,8 @@ app.add_typer(key.app, name="key")
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(grant.app, name="grant")
+app.add_typer(audit.app, name="audit")
+app.add_typer(keyring.app, name="keyring")
 app.add_typer(index.app, name="index")
 app.command("backup")(backup)
 app.command("restore")(restore)

@@ -21,4 +21,5 @@ async def on_duty(registry: Registry) -> AsyncIterator[None]:
             await duties.enter_async_context(on_and_on("listening to who projects", registry.relay.run))
         if registry.snapshots is not None:
             await duties.enter_async_context(on_and_on("the snapshot of versions", registry.snapshots.run))
+        await duties.enter_async_context(on_and_on("keeping the audit", registry.audit_keeping.run))
         yield

@@ -13,7 +13,7 @@ from api.answers import DEGRADED, FROM_CACHE, SUPERSEDED
 from api.errors import error_answer
 from api.gateway import GIT_FOLDER
 from api.git_node import OF_A_CONNECTION, READING, Body, GitNode
-from api.observing import ID, LEFT, ROUTE, STATUS
+from api.observing import FORWARDED_ROUTE, ID, LEFT, ROUTE, STATUS
 from api.plain_requests import PREFIX
 from api.request_ids import HEADER as REQUEST_ID
 from api.schemas.fields import COMMIT_ID
@@ -23,9 +23,6 @@ from registry.services.freshness import Freshness
 from registry.services.repositories import RepositoryService
 
 log = logging.getLogger(__name__)
-
-FORWARDED_ROUTE = "forwarded"
-"""What log and metrics have as the route of such a request; the Git node has its own."""
 
 _READ_HERE = frozenset({"templates", "versions", "labels", "search", "bundle", "resolve", "events", "reads"})
 _RENDER = "render"

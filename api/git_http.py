@@ -20,7 +20,7 @@ from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from api.observing import ACTOR, ROUTE
 from api.rate_limiting import Authenticator, RequestLimits, unlimited
-from hooks.ports import Judge, Reporter
+from hooks.ports import Judge, MoveRecorder, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor
 from registry.domain.errors import Denied, NotFound, PromptuaryError, TooManyRequests, Unauthenticated, Unavailable
@@ -72,6 +72,11 @@ class Served(Protocol):
     @property
     def reporting(self) -> Reporter:
         """What tells what is live after them."""
+        ...
+
+    @property
+    def ref_audit(self) -> MoveRecorder:
+        """What notes for the audit what they do."""
         ...
 
 
@@ -176,7 +181,9 @@ class GitHttp:
     async def _receive_pack(self, request: GitRequest, path: Path, actor: Actor, body: RequestBody, send: Send) -> None:
         push = Push(request.repository, path, actor)
         registry = self._registry
-        served = serve_push(push, gate=registry.gate, reporting=registry.reporting, parent=self._gates)
+        served = serve_push(
+            push, gate=registry.gate, reporting=registry.reporting, moves=registry.ref_audit, parent=self._gates
+        )
         async with served as hooks:
             environment = git_environment(
                 path,

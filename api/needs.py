@@ -123,6 +123,7 @@ TemplateReader = Annotated[Actor, Depends(reading)]
 Reader = Annotated[Actor, Depends(somewhere(Role.READER))]
 Author = Annotated[Actor, Depends(somewhere(Role.AUTHOR))]
 
+SERVER_ADMINISTRATOR = Depends(on_server(Role.ADMINISTRATOR))
 REPOSITORY_READER = Depends(in_repository(Role.READER))
 FOLDER_READER = Depends(in_folder(Role.READER))
 TEMPLATE_READER = Depends(reading)

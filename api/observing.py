@@ -1,5 +1,6 @@
 """What is noticed of every request but the hot reads: its id while it runs, and how it went when it is over."""
 
+from collections.abc import Callable
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +10,9 @@ from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import Served, tell
 from api.request_meters import RequestMeters
 from api.traces import name_request, request_span
+from registry.domain.audit import AuditOrigin
+from registry.services.audit_origin import acting
+from registry.services.denials import DeniedCall
 
 ACTOR = "promptuary.actor"
 """Where in the ASGI scope the identified caller stands."""
@@ -18,7 +22,16 @@ ROUTE = "promptuary.route"
 STATUS = "promptuary.status"
 """How it went, where that is not what was answered."""
 
+FORWARDED_ROUTE = "forwarded"
+"""What log and metrics have as the route of a request that a replica passed on; the Git node has its own."""
+
 _NOTICED = (ACTOR, ROUTE, STATUS, "fastapi", "route")
+
+DENIED = frozenset({401, 403})
+"""What is audited of what was answered."""
+
+_FOLDERS = ("/api/v1/", "/git/")
+"""What is told of an address that came to no route: callers can make up as many others as they like."""
 
 LEFT = 499
 """What stands for the status of a request whose caller went before it was answered, as nginx has it."""
@@ -27,8 +40,17 @@ LEFT = 499
 class Observed:
     """An ASGI application in front of another one."""
 
-    def __init__(self, app: ASGIApp, *, request_ids: RequestIds, meters: RequestMeters) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        request_ids: RequestIds,
+        meters: RequestMeters,
+        denied: Callable[[DeniedCall, str], None],
+    ) -> None:
+        """``denied`` is told of each denial; it must not wait for anything."""
         self._app = app
+        self._denied = denied
         self._request_ids = request_ids
         self._meters = meters
 
@@ -41,8 +63,9 @@ class Observed:
             scope[ID] = self._request_ids.take(dict(scope["headers"]).get(REQUEST_ID)).decode()
         token = CURRENT.set(scope[ID])
         self._meters.in_flight += 1
+        address = client[0] if (client := scope.get("client")) else None
         try:
-            with request_span(scope) as span:
+            with acting(AuditOrigin(address=address, request_id=scope[ID])), request_span(scope) as span:
                 await self._follow(scope, receive, send, span)
         finally:
             self._meters.in_flight -= 1
@@ -60,6 +83,23 @@ class Observed:
             self._meters.add(served)
             name_request(span, method, served.route, served.status)
             tell(served)
+            if served.status in DENIED and served.route != FORWARDED_ROUTE:  # the Git node notes it
+                self._note_denial(scope, served)
+
+    def _note_denial(self, scope: Scope, served: Served) -> None:
+        """Notes it for the audit; not the challenge to a Git client, which sends its key only then."""
+        if scope["path"].startswith("/git/") and b"authorization" not in dict(scope["headers"]):
+            return
+        actor, client = scope.get(ACTOR), scope.get("client")
+        call = DeniedCall(
+            actor=actor.user if actor is not None else None,
+            key_id=actor.key_id if actor is not None else None,
+            address=client[0] if client else None,
+            method=served.method,
+            route=served.route or next((f"{each}…" for each in _FOLDERS if scope["path"].startswith(each)), "…"),
+            status=served.status,
+        )
+        self._denied(call, scope[ID])
 
 
 class _Reply:

@@ -43,6 +43,7 @@ TAGS = [
     {"name": "events", "description": "What happens, as it happens."},
     {"name": "index", "description": "How far the read model is behind Git."},
     {"name": "repositories", "description": "The bare Git repositories on this server."},
+    {"name": "audit", "description": "What was done, by whom, when and from where."},
     {"name": "keys", "description": "What the key of a request allows."},
     {"name": "access", "description": "Users, groups, and the roles that are granted to them."},
     {"name": "documentation", "description": "Schemas."},

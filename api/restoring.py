@@ -16,7 +16,7 @@ from registry.services.archive_parts import fetch_part, fetch_to, find_manifest
 from registry.services.backups import Backups, Progress
 from registry.settings import Settings
 
-OURS = frozenset({"lock", "lost+found"})
+OURS = frozenset({"lock", "lost+found", "keyring.json", "keyring.json.lock"})
 """What an empty data folder may hold."""
 
 

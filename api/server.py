@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from api import collector
 from api.announcing import ShownProgress, announce
 from api.app import create_app
+from api.commands.acting import acting_locally
 from api.data_folder import clear_gates, held
 from api.duties import on_duty
 from api.edge import Edge, edge_of
@@ -27,8 +28,10 @@ from api.traces import tracing
 from registry.background import running
 from registry.bootstrap import Registry, open_registry
 from registry.catalogue_place import remember_catalogue
+from registry.domain.audit import AuditAction
 from registry.process_kinds import ProcessKind
 from registry.services.events import EventStreams
+from registry.services.repositories import DEFAULT
 from registry.settings import Settings, TraceSettings
 
 if TYPE_CHECKING:
@@ -103,6 +106,9 @@ async def _serve(
             await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
             remember_catalogue(settings)
             await registry.accounts.ensure_administrator()
+            await registry.audit_keeping.catch_up()
+            with acting_locally():
+                await registry.audit.note_settings(settings.told())
             await _seed(registry)
         app = create_app(registry, node, kept.share if kept is not None else None)
         config = _configuration(app, edge_of(settings, registry.meters.refused), certificate)
@@ -165,3 +171,5 @@ async def _seed(registry: Registry) -> None:
     shown = ShownProgress("pushed")
     await registry.seeding.seed(sample=registry.settings.sample, progress=shown)
     shown.end()
+    sample = {"sample": registry.settings.sample}
+    await registry.audit.enter(registry.audit.draft(AuditAction.REPOSITORY_CREATED, repository=DEFAULT, new=sample))

@@ -12,15 +12,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hooks.ports import Judge, Reporter
+from hooks.ports import Judge, MoveRecorder, Reporter
 from hooks.protocol import clean_line, diagnostic_lines, parse_updates
 from registry.bootstrap import open_registry
 from registry.domain.access import Actor
+from registry.domain.audit import AuditOrigin
 from registry.domain.errors import PromptuaryError
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.names import repository_name
 from registry.domain.rights import Rights, on_server
 from registry.domain.roles import Role
+from registry.services.audit_origin import acting
 from registry.settings import HookSettings, Settings
 
 Write = Callable[[str], None]
@@ -40,7 +42,8 @@ async def _run(hook: str, folder: Path, stdin: bytes) -> int:
             if hook == "post-receive":
                 return await post_receive(registry.reporting, folder, stdin, write=_tell)
             quarantine = HookSettings().quarantine_path
-            return await pre_receive(registry.gate, folder, stdin, quarantine=quarantine, write=_tell)
+            moves = registry.ref_audit
+            return await pre_receive(registry.gate, folder, stdin, quarantine=quarantine, write=_tell, moves=moves)
     except PromptuaryError as error:
         _tell(f"promptuary: {clean_line(error.message)}")
         return 0 if hook == "post-receive" else 1
@@ -69,13 +72,22 @@ def repository_of(folder: Path) -> RepositoryName:
 
 
 async def pre_receive(
-    gate: Judge, folder: Path, stdin: bytes, *, quarantine: Path | None, write: Write, actor: Actor | None = None
+    gate: Judge,
+    folder: Path,
+    stdin: bytes,
+    *,
+    quarantine: Path | None,
+    write: Write,
+    moves: MoveRecorder,
+    actor: Actor | None = None,
 ) -> int:
     """Judges the push whose updates stand in ``stdin``; 0 lets it in. Every other end refuses it."""
     try:
-        verdict = await gate.judge(
-            repository_of(folder), tuple(parse_updates(stdin)), actor or system_actor(), quarantine=quarantine
-        )
+        pusher, updates = actor or system_actor(), tuple(parse_updates(stdin))
+        verdict = await gate.judge(repository_of(folder), updates, pusher, quarantine=quarantine)
+        if verdict.accepted:
+            with acting(AuditOrigin(address="local")):
+                await moves.accept(repository_of(folder), updates, pusher)
     except PromptuaryError as error:
         write(f"promptuary: {clean_line(error.message)}")
         return 1

@@ -7,6 +7,7 @@ from typing import Protocol
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import RepositoryName
+from registry.domain.ref_intents import RefIntent
 from registry.domain.refs import RefUpdate
 
 
@@ -45,4 +46,20 @@ class Reporter(Protocol):
 
     async def landed(self, repository: RepositoryName, updates: Sequence[RefUpdate]) -> Sequence[str]:
         """Projects up to the present tip of the default branch; what the updates made live, a line each."""
+        ...
+
+
+class MoveRecorder(Protocol):
+    """The audit of refs."""
+
+    async def accept(self, repository: RepositoryName, updates: Sequence[RefUpdate], actor: Actor) -> list[RefIntent]:
+        """Notes durably what an accepted push is about to do. Raises Unavailable: then it must not be let in."""
+        ...
+
+    async def ended(self, intents: Sequence[RefIntent]) -> None:
+        """Looks what became of it once its Git has ended."""
+        ...
+
+    def abandon(self, intents: Sequence[RefIntent]) -> None:
+        """Nobody waits for its Git any more."""
         ...

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hooks.ports import Judge, Reporter, Verdict
+from hooks.ports import Judge, MoveRecorder, Reporter, Verdict
 from hooks.protocol import (
     OK,
     REFUSED,
@@ -34,6 +34,7 @@ from hooks.stale_locks import clear_locks
 from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RepositoryName
+from registry.domain.ref_intents import RefIntent
 from registry.domain.refs import RefUpdate
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def require_gate(repository: RepositoryName, path: Path) -> Path:
 
 @asynccontextmanager
 async def serve_push(
-    push: Push, *, gate: Judge, reporting: Reporter, parent: Path | None = None
+    push: Push, *, gate: Judge, reporting: Reporter, moves: MoveRecorder, parent: Path | None = None
 ) -> AsyncIterator["ServedHooks"]:
     """What a ``git receive-pack`` is started with; its pre-receive is answered until this is left.
 
@@ -77,11 +78,13 @@ async def serve_push(
         scripts.mkdir()
         (scripts / _PRE_RECEIVE).symlink_to(script)
         with closing(_Channel(folder)) as channel:
-            hooks = ServedHooks(folder, scripts, push, gate, reporting, channel)
+            hooks = ServedHooks(folder, scripts, push, gate, reporting, moves, channel)
             answering = asyncio.create_task(hooks.serve())
             try:
                 yield hooks
+                await moves.ended(hooks.intents)
             finally:
+                moves.abandon(hooks.intents)
                 answering.cancel()
                 await asyncio.wait([answering])
     finally:
@@ -150,14 +153,24 @@ class ServedHooks:
     """The hooks of one push: ``folder`` is for their ``PROMPTUARY_GATE``, ``scripts`` for Git's ``core.hooksPath``."""
 
     def __init__(
-        self, folder: Path, scripts: Path, push: Push, gate: Judge, reporting: Reporter, channel: _Channel
+        self,
+        folder: Path,
+        scripts: Path,
+        push: Push,
+        gate: Judge,
+        reporting: Reporter,
+        moves: MoveRecorder,
+        channel: _Channel,
     ) -> None:
         self.folder = folder
         self.scripts = scripts
         self._push = push
         self._gate = gate
         self._reporting = reporting
+        self._moves = moves
         self._channel = channel
+        self.intents: list[RefIntent] = []
+        """What is noted of the push for the audit."""
         self._news: list[str] = []
         self._accepted: Sequence[RefUpdate] = ()
 
@@ -198,6 +211,7 @@ class ServedHooks:
         if verdict.accepted:
             self._accepted = request.updates
             await clear_locks(self._push.path, (update.ref for update in request.updates))
+            self.intents += await self._moves.accept(self._push.repository, request.updates, self._push.actor)
         return verdict.accepted
 
     async def _verdict(self, request: Request) -> Verdict:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from time import monotonic
 
 from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
@@ -9,7 +10,7 @@ from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
-from registry.disk import archives_of, open_disk, snapshot_of
+from registry.disk import archives_of, keyring_of, open_disk, ref_journal_of, snapshot_of
 from registry.opened import Registry as Registry  # noqa: PLC0414  (who opens one names it)
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
@@ -22,11 +23,14 @@ from registry.projected import projected_by, searched
 from registry.services.access_control import AccessControl
 from registry.services.accounts import Accounts
 from registry.services.api_keys import ApiKeys
+from registry.services.audit import Audit
+from registry.services.audit_keeping import AuditKeeping
 from registry.services.backups import Backups
 from registry.services.blames import Blames
 from registry.services.branches import Branches
 from registry.services.bundles import Bundles
 from registry.services.checking import Checker
+from registry.services.denials import Denials
 from registry.services.diffs import Diffs
 from registry.services.digests import Digests
 from registry.services.events import EventStreams
@@ -49,6 +53,7 @@ from registry.services.proposals import Proposals
 from registry.services.rate_limits import RateLimiting
 from registry.services.readiness import Readiness
 from registry.services.reads import Reads
+from registry.services.ref_audit import RefAudit
 from registry.services.relaying import Relay
 from registry.services.repeats import Repeats
 from registry.services.reporting import Reporting
@@ -95,6 +100,7 @@ async def open_registry(
             yield registry
         await registry.writes.close()
         await registry.indexing.close()
+        registry.ref_audit.close()
 
 
 def _compose(
@@ -112,6 +118,10 @@ def _compose(
     documents, grace = TemplateDocuments(), settings.auth_grace
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
+    ring = keyring_of(settings, makes=process.has_disk)
+    audit = Audit(log=tier.audit, ring=ring, clock=clock)
+    moves = RefAudit(git=git, journal=ref_journal_of(settings), log=tier.audit, clock=clock)
+    denials = Denials(log=tier.audit, clock=clock, monotonic=monotonic)
     indexing = Indexing(
         git=git,
         projection=projection,
@@ -130,7 +140,7 @@ def _compose(
         compatibility=CompatibilityRules(versions=versions, checker=checker),
     )
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
-    writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, clock=clock)
+    writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, moves=moves, clock=clock)
     uses = KeyUses(keys=tier.keys, clock=clock)
     accounts = Accounts(
         users=tier.users,
@@ -194,7 +204,7 @@ def _compose(
             templates=templates,
             versions=versions,
         ),
-        branches=Branches(git=git, gate=gate, indexing=indexing, repeats=repeats),
+        branches=Branches(git=git, gate=gate, indexing=indexing, moves=moves, repeats=repeats),
         search=_search(tier),
         gate=gate,
         proposals=proposals,
@@ -218,8 +228,16 @@ def _compose(
             dependencies=tier.dependencies,
         ),
         meters=meters,
-        backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, clock=clock),
+        backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, audit=audit, clock=clock),
         rate_limits=RateLimiting(limits=settings.rate_limits, counted=tier.rate_limits, refused=meters.refused),
+        keyring=ring,
+        audit=audit,
+        denials=denials,
+        ref_audit=moves,
+        audit_keeping=AuditKeeping(
+            audit=audit, denials=denials, moves=moves if process.takes_writes else None, days=settings.audit_days
+        ),
+        secret_holders=tier.secret_holders,
         snapshots=_snapshots(tier, git, snapshot) if snapshot is not None else None,
         git_reads=GitReads(git=git, snapshot=snapshot, source=source) if snapshot is not None else None,
         pools=tier.pools,

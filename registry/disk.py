@@ -1,4 +1,4 @@
-"""Which adapters the disk of a node has: its repositories, and places for backups. ``bootstrap`` has the services."""
+"""Which adapters the disk of a node has: its repositories, the key ring, and places for backups."""
 
 import shutil
 import sys
@@ -9,7 +9,9 @@ from registry.adapters.git import LocalRepositories
 from registry.adapters.git.archives import GitArchives
 from registry.adapters.git.health import LocalGitHealth
 from registry.adapters.local.clock import SystemClock
+from registry.adapters.local.keyring import FileKeyRing
 from registry.adapters.local.places import LocalPlaces
+from registry.adapters.local.ref_journal import FileRefJournal
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
 from registry.catalogue_place import kept_elsewhere, place_of, way_out
@@ -40,6 +42,16 @@ def repositories_of(settings: Settings) -> LocalRepositories:
 def archives_of(repositories: Repositories) -> RepositoryArchives:
     """Repositories as bundles."""
     return GitArchives(repositories)
+
+
+def keyring_of(settings: Settings, *, makes: bool) -> FileKeyRing:
+    """The key ring's file; without ``makes`` it has to be there, as on a machine that only gets a copy of it."""
+    return FileKeyRing(settings.keyring, makes=makes)
+
+
+def ref_journal_of(settings: Settings) -> FileRefJournal:
+    """What is noted of refs on their way into the audit; nothing is made before there is something."""
+    return FileRefJournal(settings.data.resolve() / "ref-journal")
 
 
 def open_blob_store(address: str, settings: S3Settings | None = None) -> BlobStore:

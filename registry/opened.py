@@ -7,6 +7,7 @@ from registry.domain.dependencies import PoolUse
 from registry.ports.cache import Cache
 from registry.ports.events import EventBus
 from registry.ports.git import Repositories
+from registry.ports.keyring import KeyRing, SecretHolder
 from registry.ports.leadership import Leadership
 from registry.ports.renderer import Renderer
 from registry.ports.signals import Signals
@@ -14,10 +15,13 @@ from registry.process_kinds import ProcessKind
 from registry.services.access_control import AccessControl
 from registry.services.accounts import Accounts
 from registry.services.api_keys import ApiKeys
+from registry.services.audit import Audit
+from registry.services.audit_keeping import AuditKeeping
 from registry.services.backups import Backups
 from registry.services.blames import Blames
 from registry.services.branches import Branches
 from registry.services.bundles import Bundles
+from registry.services.denials import Denials
 from registry.services.diffs import Diffs
 from registry.services.digests import Digests
 from registry.services.events import EventStreams
@@ -35,6 +39,7 @@ from registry.services.proposals import Proposals
 from registry.services.rate_limits import RateLimiting
 from registry.services.readiness import Readiness
 from registry.services.reads import Reads
+from registry.services.ref_audit import RefAudit
 from registry.services.relaying import Relay
 from registry.services.reporting import Reporting
 from registry.services.repositories import RepositoryService
@@ -95,6 +100,13 @@ class Registry:
     meters: Meters
     rate_limits: RateLimiting
     backups: Backups
+    keyring: KeyRing
+    audit: Audit
+    denials: Denials
+    ref_audit: RefAudit
+    audit_keeping: AuditKeeping
+    secret_holders: Sequence[SecretHolder]
+    """Whose secrets are stored anew after a rotation."""
     pools: Callable[[], Sequence[PoolUse]]
     make_missing_tables: Callable[[], Awaitable[bool]]
     """In a catalogue that has lost all of them; whether that was so. Raises Unavailable."""

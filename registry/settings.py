@@ -67,6 +67,8 @@ class Settings(EdgeSettings):
     database_places: str | None = None
     database_connections: int = Field(default=10, ge=2, le=200)
     database_seconds: float = Field(default=0.5, gt=0, le=60)
+    keyring_file: Path | None = None
+    audit_days: int = Field(default=730, ge=0, le=36_500)
     maintenance_hours: float = Field(default=24.0, ge=0)
     maintenance_commits: int = Field(default=500, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -104,6 +106,15 @@ class Settings(EdgeSettings):
             raise ValueError("must be the address of promptuary git: http://host:8001")
         return url
 
+    def told(self) -> dict[str, str | int | float | None]:
+        """What may be shown of each: of a secret only whether it is set."""
+        found: dict[str, str | int | float | None] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            kept = "(set)" if isinstance(value, SecretStr) else str(value) if isinstance(value, Path) else value
+            found[name] = kept
+        return found
+
     def patient(self) -> Self:
         """The same for a command that nobody's request waits for: a minute for each call."""
         return self.model_copy(update={"database_seconds": PATIENT_SECONDS, "elasticsearch_seconds": PATIENT_SECONDS})
@@ -136,6 +147,11 @@ class Settings(EdgeSettings):
     def repositories(self) -> Path:
         """The folder of the bare repositories."""
         return self.data.resolve() / "repositories"
+
+    @property
+    def keyring(self) -> Path:
+        """The file of the key ring."""
+        return (self.keyring_file or self.data / "keyring.json").resolve()
 
     @property
     def catalogue(self) -> Path:

@@ -12,6 +12,7 @@ from registry.adapters.memory.cache import MemoryCache
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.memory.rate_limits import MemoryRateLimits
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.audit_log import SqlAuditLog, SqlAuditMarks
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
@@ -32,12 +33,14 @@ from registry.domain.catalogue import Fed
 from registry.domain.dependencies import PoolUse
 from registry.domain.ids import RepositoryName
 from registry.ports.accounts import Grants, Groups, Keys, Users
+from registry.ports.audit import AuditLog
 from registry.ports.backups import KeptRecords
 from registry.ports.bundles import BundleIndex
 from registry.ports.cache import Cache
 from registry.ports.catalogue import TemplateIndex, VersionIndex, VersionOrigins
 from registry.ports.dependencies import Dependency
 from registry.ports.events import EventBus, EventLog
+from registry.ports.keyring import SecretHolder
 from registry.ports.leadership import Leadership
 from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
@@ -64,6 +67,8 @@ class Tier:
     keys: Keys
     kept: KeptRecords
     registry_id: IdPlace
+    audit: AuditLog
+    secret_holders: tuple[SecretHolder, ...]
     templates: TemplateIndex
     versions: VersionIndex
     origins: VersionOrigins
@@ -219,8 +224,7 @@ def _over(
     signals: Signals | None = None,
     leadership: Leadership | None = None,
 ) -> Tier:
-    fed = (Fed.OWN,) if engine is None else (Fed.OWN, Fed.ENGINE)
-    search = SqlSearchIndex(database)
+    search, projection = _full_text(database, engine)
     return Tier(
         users=SqlUsers(database),
         groups=SqlGroups(database),
@@ -228,6 +232,8 @@ def _over(
         keys=SqlKeys(database),
         kept=SqlKeptRecords(database),
         registry_id=SqlRegistryId(database),
+        audit=SqlAuditLog(database),
+        secret_holders=(SqlAuditMarks(database),),
         templates=SqlTemplateIndex(database),
         versions=SqlVersionIndex(database),
         origins=SqlVersionOrigins(database),
@@ -235,8 +241,7 @@ def _over(
         stored=SqlStoredRows(database),
         ledger=SqlReadLedger(database),
         event_log=SqlEventLog(database),
-        # Beside a search engine its own full text answers only while that is away: no batch waits for it.
-        projection=SqlProjection(database, index=search if engine is None else None, fed=fed),
+        projection=projection,
         outbox=SqlOutbox(database),
         search=search,
         engine=engine,
@@ -247,11 +252,20 @@ def _over(
         known_repositories=KnownRepositories(database),
         signals=signals,
         leadership=leadership,
-        dependencies=(*database.dependencies(), *_engines(engine), *shared.dependencies),
+        dependencies=_dependencies(database, engine, shared),
         pools=database.pools,
         make_missing_tables=database.make_missing_tables,
     )
 
 
-def _engines(engine: Engine | None) -> tuple[Dependency, ...]:
-    return (engine.dependency,) if engine is not None else ()
+def _full_text(database: Database, engine: Engine | None) -> tuple[SqlSearchIndex, SqlProjection]:
+    """Beside a search engine its own full text answers only while that is away: no batch waits for it."""
+    search = SqlSearchIndex(database)
+    if engine is None:
+        return search, SqlProjection(database, index=search, fed=(Fed.OWN,))
+    return search, SqlProjection(database, fed=(Fed.OWN, Fed.ENGINE))
+
+
+def _dependencies(database: Database, engine: Engine | None, shared: Shared) -> tuple[Dependency, ...]:
+    searched = (engine.dependency,) if engine is not None else ()
+    return (*database.dependencies(), *searched, *shared.dependencies)

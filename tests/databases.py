@@ -85,6 +85,8 @@ def empty(address: str, *, keep: Collection[str] = ()) -> None:
     """
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     tables = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables) if table.name not in keep]
+    guarded = "ALTER TABLE audit_entries {} TRIGGER USER"
+    tables = [guarded.format("DISABLE"), *tables, guarded.format("ENABLE")]
     run_sql(
         f"{others} AND pid <> pg_backend_pid(); {'; '.join([*tables, f'DELETE FROM {NAMES_TABLE}'])}; {DROP_SEARCH}",
         address=address,

@@ -42,6 +42,7 @@ LONG = {
     "tests/services/test_search.py": 35,
     "tests/crash/test_killed_imports.py": 35,
     "tests/cli/test_registry_id.py": 35,
+    "tests/crash/test_audit_kills.py": 30,
     "tests/e2e/test_large_push.py": 35,
     "tests/api/test_traces.py": 30,
     "tests/contract/test_projection.py": 30,

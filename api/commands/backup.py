@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.acting import acting_locally
 from api.commands.output import Data, Json, console, existing_data, run, settings_of, write_json
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def backup(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Make an archive of everything, also while the server runs: Git, users, keys and counts of reads.
+    """Make an archive of everything, also while the server runs: Git, users, keys, reads and audit.
 
     It holds whatever the templates hold, so keep it as safe as the server; only its owner may read it.
 
@@ -103,7 +104,7 @@ async def _restore(settings: "Settings", place: str, archive: str | None, *, qui
     from api.restoring import restore as bring_back
     from registry.disk import open_blob_store
 
-    with _progress("Restoring", quiet=quiet) as progress:
+    with _progress("Restoring", quiet=quiet) as progress, acting_locally():
         return await bring_back(settings, open_blob_store(place), archive, progress)
 
 
@@ -130,8 +131,9 @@ def _summary(manifest: "ArchiveManifest") -> str:
         return counted(manifest.records.get(kind, 0), kind.replace("_", " "))
 
     size = f"{manifest.size / 1e6:.1f} MB" if manifest.size >= 100_000 else f"{manifest.size} bytes"
+    audited = f"{manifest.records.get('audit_entry', 0):,} entries of the audit"
     repositories = counted(len(manifest.repositories), "repository")
-    return ", ".join([repositories, kept("user"), kept("key"), kept("read_count"), size])
+    return ", ".join([repositories, kept("user"), kept("key"), kept("read_count"), audited, size])
 
 
 def _body(manifest: "ArchiveManifest") -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.acting import acting_locally
 from api.commands.output import Data, Json, run, settings_of, write_json
 
 if TYPE_CHECKING:
@@ -50,9 +51,14 @@ def _address(settings: "Settings") -> str | None:
 async def _init(settings: "Settings", name: str) -> str:
     from registry.bootstrap import open_registry
     from registry.catalogue_place import remember_catalogue
+    from registry.domain.audit import AuditAction
 
     async with open_registry(settings) as registry:
-        path = registry.git.path(registry.repositories.create(name))
+        made = registry.repositories.create(name)
+        path = registry.git.path(made)
+        with acting_locally():
+            told = registry.audit.draft(AuditAction.REPOSITORY_CREATED, repository=made)
+            await registry.audit.enter(told)
         remember_catalogue(settings)
         await registry.accounts.ensure_administrator()  # the key that the printed command reads
         return str(path)

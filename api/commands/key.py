@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.commands.acting import acting_locally
 from api.commands.administrating import place_of
 from api.commands.output import UNUSABLE, Data, Json, console, existing_data, fail, run, write_json, write_table
 
@@ -168,9 +169,10 @@ async def _create(
     places = [place_of(each) for each in at] or [SERVER]
 
     async with open_registry(settings) as registry:
-        return await registry.accounts.create_key(
-            user=user, scope=Scope(scope), expires_in=expires_in, note=note, places=places
-        )
+        with acting_locally():
+            return await registry.accounts.create_key(
+                user=user, scope=Scope(scope), expires_in=expires_in, note=note, places=places
+            )
 
 
 async def _list(settings: "Settings", user: str | None) -> list["ApiKey"]:
@@ -199,7 +201,8 @@ async def _revoke(settings: "Settings", key_id: str) -> datetime | None:
     async with open_registry(settings) as registry:
         earlier = next((key.revoked_at for key in await registry.accounts.list_keys() if key.id == key_id), None)
         if earlier is None:
-            await registry.accounts.revoke_key(key_id)
+            with acting_locally():
+                await registry.accounts.revoke_key(key_id)
         return earlier
 
 

@@ -33,6 +33,7 @@ from bench.langfuse import langfuse_app
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
 from registry.domain.ids import RepositoryName, UserName
+from registry.domain.ref_intents import RefIntent
 from registry.domain.refs import RefUpdate
 from registry.domain.rights import EVERY_RIGHT
 from registry.ports.git import Repositories
@@ -73,6 +74,17 @@ class _Nothing:
     async def landed(self, _repository: RepositoryName, _updates: Sequence[RefUpdate]) -> Sequence[str]:
         return ()
 
+    async def accept(
+        self, _repository: RepositoryName, _updates: Sequence[RefUpdate], _actor: Actor
+    ) -> list[RefIntent]:
+        return []
+
+    async def ended(self, _intents: Sequence[RefIntent]) -> None:
+        return
+
+    def abandon(self, _intents: Sequence[RefIntent]) -> None:
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class _Served:
@@ -80,6 +92,7 @@ class _Served:
     git: Repositories
     gate: _Nothing
     reporting: _Nothing
+    ref_audit: _Nothing
 
 
 class _HooklessGit(GitHttp):
@@ -94,7 +107,7 @@ def git_app(folder: Path) -> ASGIApp:
     nothing = _Nothing()
     repositories = LocalRepositories(folder, hook_command="false")
     repositories.prepare()
-    git = _HooklessGit(_Served(_Anybody(), repositories, nothing, nothing))
+    git = _HooklessGit(_Served(_Anybody(), repositories, nothing, nothing, nothing))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/readyz":

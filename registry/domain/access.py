@@ -1,7 +1,7 @@
 """Who acts, and with which rights."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from registry.domain.errors import Denied, RepositoryNotFound, TemplateNotFound, Unavailable
 from registry.domain.ids import GroupName, RepositoryName, TemplateName, UserName
@@ -24,6 +24,7 @@ class Actor:
     scope: Scope = Scope.ADMIN
     places: tuple[Place, ...] = (SERVER,)
     key_id: str | None = None
+    expires_at: datetime | None = None
     remembered: bool = False
 
     def sight(self, repository: RepositoryName) -> Sight:
@@ -54,7 +55,12 @@ class Actor:
     def _check(self, has: bool, role: Role, place: Place) -> None:
         if not has:
             raise Denied(self.missing(role, place))
-        if self.remembered and role is not Role.READER:
+        if role is not Role.READER:
+            self.require_certain()
+
+    def require_certain(self) -> None:
+        """Raises Unavailable where the actor is only remembered: that is enough to read, and for nothing else."""
+        if self.remembered:
             raise Unavailable(
                 "The catalogue is away, so your rights cannot be checked: reads go on for a while, everything else has "
                 "to wait. Nothing was changed; try again later."
@@ -134,3 +140,19 @@ class ApiKey:
     note: str = ""
     places: tuple[Place, ...] = (SERVER,)
     used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedKey:
+    """What a key to be made shall be; it ends ``not_after`` in any case."""
+
+    scope: Scope
+    places: tuple[Place, ...] = (SERVER,)
+    note: str = ""
+    expires_in: timedelta | None = None
+    not_after: datetime | None = None
+
+    def ends(self, now: datetime) -> datetime | None:
+        """When it ends, where it is made now; None: never."""
+        ends = [now + self.expires_in] if self.expires_in is not None else []
+        return min([*ends, *([self.not_after] if self.not_after is not None else [])], default=None)

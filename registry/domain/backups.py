@@ -30,6 +30,8 @@ class RecordKind(StrEnum):
     GRANT = "grant"
     KEY = "key"
     READ_COUNT = "read_count"
+    AUDIT_MARK = "audit_mark"
+    AUDIT_ENTRY = "audit_entry"
 
 
 @dataclass(frozen=True, slots=True)

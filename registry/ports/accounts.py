@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from registry.domain.access import ApiKey, Grant, Group, Identified, User
+from registry.domain.audit import AuditDraft
 from registry.domain.ids import GroupName, UserName
 
 
@@ -23,8 +24,8 @@ class Users(Protocol):
         """All users, by name."""
         ...
 
-    async def put(self, user: User) -> None:
-        """Adds or changes a user, durably."""
+    async def put(self, user: User, told: Sequence[AuditDraft] = ()) -> None:
+        """Adds or changes a user, durably. Raises Conflict as ``Grants.remove``."""
         ...
 
 
@@ -35,19 +36,26 @@ class Groups(Protocol):
         """All groups with their members, by name."""
         ...
 
-    async def put(self, group: GroupName, name: str) -> None:
+    async def put(self, group: GroupName, name: str, told: Sequence[AuditDraft] = ()) -> None:
         """Adds a group, or changes its name for people, durably."""
         ...
 
-    async def remove(self, group: GroupName) -> bool:
-        """Removes a group with its grants, durably; False where there is none of that name."""
+    async def remove(self, group: GroupName, told: Sequence[AuditDraft] = ()) -> bool:
+        """Removes a group with its grants, durably; False where there is none of that name. Raises Conflict."""
         ...
 
-    async def set_members(self, group: GroupName, users: Sequence[UserName], source: str) -> None:
-        """Makes these the members of whom ``source`` says so, durably. Raises NotFound for a group or user."""
+    async def set_members(
+        self, group: GroupName, users: Sequence[UserName], source: str, told: Sequence[AuditDraft] = ()
+    ) -> None:
+        """Makes these the members of whom ``source`` says so, durably.
+
+        Raises NotFound for a group or user, Conflict as ``Grants.remove``.
+        """
         ...
 
-    async def set_groups(self, user: UserName, groups: Sequence[GroupName], source: str) -> None:
+    async def set_groups(
+        self, user: UserName, groups: Sequence[GroupName], source: str, told: Sequence[AuditDraft] = ()
+    ) -> None:
         """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out."""
         ...
 
@@ -55,12 +63,15 @@ class Groups(Protocol):
 class Grants(Protocol):
     """Roles that were given to users and groups."""
 
-    async def add(self, grant: Grant) -> Grant:
+    async def add(self, grant: Grant, told: Sequence[AuditDraft] = ()) -> Grant:
         """Stores a grant, durably; the one that there is where it says the same. Raises NotFound for its subject."""
         ...
 
-    async def remove(self, grant_id: str) -> Grant | None:
-        """Takes a grant back, durably, and says what it was; None where there is none of that id."""
+    async def remove(self, grant_id: str, told: Sequence[AuditDraft] = ()) -> Grant | None:
+        """Takes a grant back, durably, and says what it was; None where there is none of that id.
+
+        Raises Conflict, with nothing changed, where nobody would be administrator of the server any more.
+        """
         ...
 
     async def list_grants(self) -> list[Grant]:
@@ -75,8 +86,8 @@ class Grants(Protocol):
 class Keys(Protocol):
     """API keys by the SHA-256 of their secret."""
 
-    async def add(self, key: ApiKey) -> None:
-        """Stores a new key, durably."""
+    async def add(self, key: ApiKey, told: Sequence[AuditDraft] = ()) -> None:
+        """Stores a new key, durably; with it, or not at all, what is ``told`` to the audit."""
         ...
 
     async def find(self, secret_hash: str) -> tuple[ApiKey, Identified] | None:
@@ -87,11 +98,14 @@ class Keys(Protocol):
         """All keys, or one user's, newest first."""
         ...
 
-    async def revoke(self, key_id: str, at: datetime) -> bool:
-        """Revokes a key; False where there is none of that id."""
+    async def revoke(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> bool:
+        """Revokes a key; False where there is none of that id.
+
+        What is ``told`` to the audit is entered with it, where it had not been revoked before.
+        """
         ...
 
-    async def expire(self, key_id: str, at: datetime) -> ApiKey | None:
+    async def expire(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> ApiKey | None:
         """Has a key end at a time, if it does not before, durably; None where there is none of that id."""
         ...
 

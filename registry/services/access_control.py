@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from registry.domain.access import Actor, Grant, Group, Identified, User
-from registry.domain.errors import BadRequest, Conflict, NotFound
+from registry.domain.audit import AuditAction, AuditDraft, utc_text
+from registry.domain.errors import BadRequest, NotFound
 from registry.domain.ids import GroupName, UserName
 from registry.domain.names import check_folder, repository_name
 from registry.domain.rights import SERVER, Place
 from registry.domain.roles import Role
+from registry.domain.template import Json
 from registry.ports.accounts import Grants, Groups, Users
 from registry.ports.clock import Clock
+from registry.services.audit_origin import current_origin
 
 LONGEST_NAME = 64
 HERE = "promptuary"
@@ -90,9 +93,8 @@ class AccessControl:
         administrator.
         """
         actor.require(Role.ADMINISTRATOR)
-        if disabled:
-            await self._keep_an_administrator(without_user=user)
-        known = await self._users.find(user) or User(user, user, f"{user}@localhost")
+        there = await self._users.find(user)
+        known = there or User(user, user, f"{user}@localhost")
         changed = replace(
             known,
             name=(name if name is not None else known.name).strip(),
@@ -101,7 +103,9 @@ class AccessControl:
             disabled_at=known.disabled_at if disabled is None else self._disabled(known, disabled=disabled),
         )
         _check_identity(changed)
-        await self._users.put(changed)
+        action = AuditAction.USER_CHANGED if there is not None else AuditAction.USER_CREATED
+        told = self._draft(action, actor, _user_body(there) if there is not None else None, _user_body(changed))
+        await self._users.put(changed, told if changed != there else ())
         self._changed()
         return changed
 
@@ -119,19 +123,21 @@ class AccessControl:
         """Makes a group, or changes what is given of one. Raises NotFound for a member, Denied, Conflict."""
         actor.require(Role.ADMINISTRATOR)
         known = next((each for each in await self._groups.list_groups() if each.group == group), None)
-        if members is not None and known is not None:
-            await self._keep_an_administrator(without_members=(group, set(known.members) - set(members)))
-        await self._groups.put(group, (name or (known.name if known else group)).strip())
+        kept = tuple(members) if members is not None else known.members if known is not None else ()
+        wanted = Group(group, (name or (known.name if known else group)).strip(), kept)
+        told = self._draft(AuditAction.GROUP_CHANGED, actor, _group_body(known) if known else None, _group_body(wanted))
+        if known is None or wanted.name != known.name:
+            await self._groups.put(group, wanted.name, told if members is None else ())
         if members is not None:
-            await self._groups.set_members(group, members, HERE)
+            await self._groups.set_members(group, members, HERE, told)
         self._changed()
         return next(each for each in await self._groups.list_groups() if each.group == group)
 
     async def remove_group(self, group: GroupName, *, actor: Actor) -> None:
         """Removes a group and what it gave. Raises NotFound, Denied, Conflict where it has the last administrator."""
         actor.require(Role.ADMINISTRATOR)
-        await self._keep_an_administrator(without_group=group)
-        if not await self._groups.remove(group):
+        told = self._draft(AuditAction.GROUP_CHANGED, actor, {"group": group}, None)
+        if not await self._groups.remove(group, told):
             raise NotFound(f"There is no group {group!r}.")
         self._changed()
 
@@ -156,7 +162,7 @@ class AccessControl:
         """Gives a role to a user or to a group; what was given already stays as it is. Raises NotFound, Denied."""
         actor.require(Role.ADMINISTRATOR, place)
         wanted = Grant(secrets.token_hex(6), role, place, self._clock.now(), actor.user, user=user, group=group)
-        made = await self._grants.add(wanted)
+        made = await self._grants.add(wanted, self._draft(AuditAction.ROLE_GRANTED, actor, None, _grant_body(wanted)))
         self._changed()
         return made
 
@@ -166,33 +172,28 @@ class AccessControl:
         if known is None or actor.rights.role_at(known.place) is None:
             raise NotFound(f"There is no grant {grant_id!r}.")
         actor.require(Role.ADMINISTRATOR, known.place)
-        await self._keep_an_administrator(without_grant=grant_id)
-        taken = await self._grants.remove(grant_id)
+        told = self._draft(AuditAction.ROLE_REVOKED, actor, _grant_body(known), None)
+        taken = await self._grants.remove(grant_id, told)
         self._changed()
         return taken or known
 
-    async def _keep_an_administrator(
-        self,
-        *,
-        without_user: UserName | None = None,
-        without_grant: str | None = None,
-        without_group: GroupName | None = None,
-        without_members: tuple[GroupName, set[UserName]] | None = None,
-    ) -> None:
-        """Raises Conflict where nobody would be administrator of the server any more."""
-        members = {each.group: set(each.members) for each in await self._groups.list_groups()}
-        if without_members is not None:
-            members[without_members[0]] -= without_members[1]
-        able = {each.user for each in await self._users.list_users() if each.disabled_at is None} - {without_user}
-        for grant in await self._grants.list_grants():
-            if grant.role is not Role.ADMINISTRATOR or grant.place != SERVER or grant.id == without_grant:
-                continue
-            holders = {grant.user} if grant.user is not None else members.get(grant.group or GroupName(""), set())
-            if grant.group is not None and grant.group == without_group:
-                continue
-            if holders & able:
-                return
-        raise Conflict("Nobody would be administrator of the server any more: make somebody else one first.")
+    def _draft(self, action: AuditAction, actor: Actor, old: Json, new: Json) -> list[AuditDraft]:
+        return [AuditDraft(action, self._clock.now(), current_origin(actor), old=old, new=new)]
+
+
+def _user_body(user: User) -> Json:
+    disabled = utc_text(user.disabled_at) if user.disabled_at is not None else None
+    said = {"user": user.user, "name": user.name, "email": user.email, "is_service": user.is_service}
+    return {**said, "disabled_at": disabled}
+
+
+def _grant_body(grant: Grant) -> Json:
+    place = {"repository": grant.place.repository, "folder": grant.place.folder or None}
+    return {"id": grant.id, "role": grant.role.value, "user": grant.user, "group": grant.group, **place}
+
+
+def _group_body(group: Group) -> Json:
+    return {"group": group.group, "name": group.name, "members": list(group.members)}
 
 
 def _check_identity(user: User) -> None:

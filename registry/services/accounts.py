@@ -5,11 +5,12 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from registry.domain.access import Actor, ApiKey, Grant, User
+from registry.domain.access import Actor, ApiKey, Grant, User, WantedKey
+from registry.domain.audit import AuditAction, AuditDraft, utc_text
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
 from registry.domain.key_secrets import hash_secret, new_secret, well_formed
@@ -18,6 +19,8 @@ from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
 from registry.services.access_control import user_name
+from registry.services.audit_origin import current_origin
+from registry.services.checked_keys import CheckedKey
 from registry.services.key_uses import KeyUses
 
 CACHE_SECONDS = 2.0
@@ -40,17 +43,6 @@ def _write_secret(path: Path, secret: str) -> None:
         file.write(secret + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    actor: Actor
-    looked_up: float
-    until: float
-    expires: float | None
-
-    def has_expired(self, clock: Clock) -> bool:
-        return self.expires is not None and self.expires <= clock.now().timestamp()
 
 
 class Accounts:
@@ -79,10 +71,11 @@ class Accounts:
         self._data = data
         self._grace = grace_seconds
         self._away_since: float | None = None
-        self._checked: dict[str, _Checked] = {}
+        self._checked: dict[str, CheckedKey] = {}
         self._revoked: set[str] = set()
         self._looking: dict[str, asyncio.Task[Actor]] = {}
         self._had_nobody = False
+        self._changes = 0
 
     def cached(self, secret: str) -> Actor | None:
         """The actor of a key that was checked within the last seconds; None means: ask ``authenticate``."""
@@ -117,6 +110,7 @@ class Accounts:
 
     async def _find(self, key_hash: str) -> Actor:
         """Asks SQL, and keeps what it says: that counts also where it came too late for those who asked."""
+        changes = self._changes
         found = await self._keys.find(key_hash)
         self._away_since = None
         self._checked.pop(key_hash, None)
@@ -131,13 +125,14 @@ class Accounts:
         if user.disabled_at is not None:
             raise Unauthenticated(f"The user {user.user} is disabled.")
         rights = identified.rights.limited(key.scope.ceiling, key.places)
-        actor = Actor(user.user, user.name, user.email, rights, key.scope, key.places, key.id)
+        actor = Actor(user.user, user.name, user.email, rights, key.scope, key.places, key.id, key.expires_at)
         self._uses.note(key.id)
         if len(self._checked) >= CACHE_KEYS:
             self._checked.clear()
         expires = key.expires_at.timestamp() if key.expires_at else None
         now = time.monotonic()
-        self._checked[key_hash] = _Checked(actor, now, now + CACHE_SECONDS, expires)
+        if changes == self._changes:  # else it may be what was before
+            self._checked[key_hash] = CheckedKey(actor, now, now + CACHE_SECONDS, expires)
         return actor
 
     def _looked_up(self, key_hash: str, done: "asyncio.Task[Actor]") -> None:
@@ -174,61 +169,51 @@ class Accounts:
         ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
         """
         owner = await self._owner(user, scope.ceiling, places)
-        return await self.make_key(owner, scope=scope, expires_in=expires_in, note=note, places=places)
+        return await self.make_key(owner, WantedKey(scope, tuple(places), note, expires_in))
 
-    async def make_key(
-        self,
-        owner: User,
-        *,
-        scope: Scope,
-        expires_in: timedelta | None = None,
-        note: str = "",
-        places: Sequence[Place] = (SERVER,),
-    ) -> tuple[ApiKey, str]:
+    async def make_key(self, owner: User, wanted: WantedKey, by: Actor | None = None) -> tuple[ApiKey, str]:
         """The same for a user who is there. Raises BadRequest for an end that has passed."""
         secret = new_secret()
-        return await self._keep(secret, owner, scope=scope, expires_in=expires_in, note=note, places=places), secret
+        return await self._keep(secret, owner, wanted, by), secret
 
-    async def _keep(
-        self,
-        secret: str,
-        owner: User,
-        *,
-        scope: Scope,
-        expires_in: timedelta | None = None,
-        note: str,
-        places: Sequence[Place] = (SERVER,),
-    ) -> ApiKey:
-        if expires_in is not None and expires_in <= timedelta(0):
-            raise BadRequest("A key must expire in the future, for example in 90d.")
+    async def _keep(self, secret: str, owner: User, wanted: WantedKey, by: Actor | None = None) -> ApiKey:
         now = self._clock.now()
+        ends = wanted.ends(now)
+        if ends is not None and ends <= now:
+            raise BadRequest("A key must expire in the future, for example in 90d.")
         key = ApiKey(
             id=secrets.token_hex(6),
             user=owner.user,
-            scope=scope,
+            scope=wanted.scope,
             hash=hash_secret(secret),
             created_at=now,
-            expires_at=now + expires_in if expires_in else None,
-            note=note,
-            places=tuple(places),
+            expires_at=ends,
+            note=wanted.note,
+            places=tuple(wanted.places),
         )
-        await self._keys.add(key)
+        said = {"id": key.id, "user": key.user, "scope": key.scope.value, "note": key.note}
+        if key.expires_at is not None:
+            said["expires_at"] = utc_text(key.expires_at)
+        await self._keys.add(key, [AuditDraft(AuditAction.KEY_CREATED, now, current_origin(by), new=said)])
         return key
 
     async def list_keys(self, user: str | None = None) -> list[ApiKey]:
         """All keys, or one user's, newest first."""
         return await self._keys.list_keys(UserName(user) if user else None)
 
-    async def revoke_key(self, key_id: str) -> None:
+    async def revoke_key(self, key_id: str, by: Actor | None = None) -> None:
         """Revokes a key. Raises NotFound."""
-        if not await self._keys.revoke(key_id, self._clock.now()):
+        now = self._clock.now()
+        told = AuditDraft(AuditAction.KEY_REVOKED, now, current_origin(by), old={"id": key_id})
+        if not await self._keys.revoke(key_id, now, [told]):
             raise NotFound(f"There is no API key {key_id!r}. List them with: promptuary key list")
         self._revoked.add(key_id)  # a look-up that is under way may not have seen it
         self._checked = {s: c for s, c in self._checked.items() if c.actor.key_id != key_id}
 
     def forget(self) -> None:
-        """Has keys looked up again: rights were changed here, and count at once in this process."""
-        self._checked = {known: replace(checked, until=0.0) for known, checked in self._checked.items()}
+        """Nothing is known of keys any more: rights were changed here, and count at once."""
+        self._changes += 1
+        self._checked.clear()
 
     @property
     def key_path(self) -> Path:
@@ -252,7 +237,7 @@ class Accounts:
             if former:
                 _write_secret(path.with_name("admin-key.before"), former)
             owner = await self._owner(None, Role.ADMINISTRATOR)
-            await self._keep(secret, owner, scope=Scope.ADMIN, note="first administrator")
+            await self._keep(secret, owner, WantedKey(Scope.ADMIN, note="first administrator"))
             written.replace(path)
         except OSError as error:
             raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error

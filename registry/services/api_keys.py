@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from registry.domain.access import Actor, ApiKey, User
+from registry.domain.access import Actor, ApiKey, User, WantedKey
+from registry.domain.audit import AuditAction, AuditDraft, utc_text
 from registry.domain.errors import BadRequest, Denied, NotFound
 from registry.domain.ids import UserName
 from registry.domain.rights import Place
@@ -11,6 +12,7 @@ from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys
 from registry.ports.clock import Clock
 from registry.services.accounts import Accounts
+from registry.services.audit_origin import current_origin
 
 LONGEST_OVERLAP = timedelta(days=90)
 
@@ -29,7 +31,7 @@ class ApiKeys:
         wanted = user or actor.user
         if wanted != actor.user:
             actor.require(Role.ADMINISTRATOR)
-        return await self._keys.list_keys(wanted)
+        return [key for key in await self._keys.list_keys(wanted) if _is_within(key, actor)]
 
     async def create(
         self,
@@ -43,8 +45,10 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is not kept; without ``places`` where the actor's own key can be used.
 
-        Raises Denied for more than the actor's key allows and for somebody else's, NotFound for the user, BadRequest.
+        It ends with the actor's own at the latest. Raises Denied for more than the actor's key allows and for somebody
+        else's, NotFound for the user, BadRequest, Unavailable where the actor is only remembered.
         """
+        actor.require_certain()
         wanted = user or actor.user
         if wanted != actor.user:
             actor.require(Role.ADMINISTRATOR)
@@ -54,14 +58,17 @@ class ApiKeys:
         for place in asked:
             if not any(own.covers(place) for own in actor.places):
                 raise Denied(f"Your key cannot be used at {place}, and so it can make none for there.")
-        return await self._accounts.make_key(
-            await self._user(wanted), scope=scope, expires_in=expires_in, note=note, places=asked
-        )
+        key = WantedKey(scope, asked, note, expires_in, not_after=actor.expires_at)
+        return await self._accounts.make_key(await self._user(wanted), key, actor)
 
     async def revoke(self, actor: Actor, key_id: str) -> None:
-        """Revokes a key; it is taken no more within seconds. Raises NotFound also for somebody else's."""
+        """Revokes a key; it is taken no more within seconds.
+
+        Raises NotFound also for somebody else's, and for one that may more than the actor's own; Unavailable.
+        """
+        actor.require_certain()
         await self._require(actor, key_id)
-        await self._accounts.revoke_key(key_id)
+        await self._accounts.revoke_key(key_id, actor)
 
     async def rotate(
         self, actor: Actor, key_id: str, *, overlap: timedelta, expires_in: timedelta | None = None
@@ -79,14 +86,16 @@ class ApiKeys:
         new, secret = await self.create(
             actor, old.scope, user=old.user, places=old.places, expires_in=expires_in, note=old.note
         )
-        ending = await self._keys.expire(key_id, now + overlap)
+        ends = {"id": key_id, "expires_at": utc_text(now + overlap), "followed_by": new.id}
+        told = AuditDraft(AuditAction.KEY_ROTATED, now, current_origin(actor), new=ends)
+        ending = await self._keys.expire(key_id, now + overlap, [told])
         self._accounts.forget()
         return new, ending or old, secret
 
     async def _require(self, actor: Actor, key_id: str) -> ApiKey:
         others = actor.rights.includes(Role.ADMINISTRATOR, Place())
         known = await self._keys.list_keys(None if others else actor.user)
-        found = next((key for key in known if key.id == key_id), None)
+        found = next((key for key in known if key.id == key_id and _is_within(key, actor)), None)
         if found is None:
             raise NotFound(f"There is no API key {key_id!r}.")
         return found
@@ -96,3 +105,9 @@ class ApiKeys:
         if found is None:
             raise NotFound(f"There is no user {user!r}.")
         return found.user
+
+
+def _is_within(key: ApiKey, actor: Actor) -> bool:
+    """Whether a key may no more than the one that asks: a narrow key is shown, ends and replaces no wider ones."""
+    covered = all(any(own.covers(place) for own in actor.places) for place in key.places)
+    return covered and actor.scope.ceiling.includes(key.scope.ceiling)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+from registry.domain.audit import AuditAction, utc_text
 from registry.domain.backups import (
     MANIFEST,
     RECORDS,
@@ -32,6 +33,7 @@ from registry.ports.backups import BlobStore, KeptRecords, RepositoryArchives
 from registry.ports.clock import Clock
 from registry.ports.git import Repositories
 from registry.services.archive_parts import HashingWriter, whole_archives
+from registry.services.audit import Audit
 from registry.services.pairing import Pairing
 
 Progress = Callable[[str, int, int], None]
@@ -51,12 +53,14 @@ class Backups:
         archives: RepositoryArchives,
         kept: KeptRecords,
         pairing: Pairing,
+        audit: Audit,
         clock: Clock,
     ) -> None:
         self._git = git
         self._archives = archives
         self._kept = kept
         self._pairing = pairing
+        self._audit = audit
         self._clock = clock
 
     async def make(self, store: BlobStore, progress: Progress) -> ArchiveManifest:
@@ -69,7 +73,7 @@ class Backups:
         counted: Counter[str] = Counter()
         pinned: list[PinnedRepository] = []
         try:
-            progress("users, keys and counts of reads", 0, len(repositories) + 1)
+            progress("users, keys, counts of reads, audit", 0, len(repositories) + 1)
             parts.append(await self._write_records(store, name, counted))
             for number, repository in enumerate(repositories, start=1):
                 progress(repository, number, len(repositories) + 1)
@@ -99,27 +103,36 @@ class Backups:
     async def restore(self, manifest: ArchiveManifest, folder: Path, progress: Progress) -> None:
         """Fills this registry with an archive whose parts lie, checked, in a folder; it has to have no repositories.
 
-        Records and an id that there are give way. Raises BadRequest, Unavailable.
+        Records and an id that there are give way; that it was done is the audit's next entry.
+
+        Raises BadRequest, Unavailable.
         """
         for number, pinned in enumerate(manifest.repositories):
             progress(pinned.name, number, len(manifest.repositories) + 1)
             await asyncio.to_thread(self._take_repository, pinned, folder)
-        progress("users, keys and counts of reads", len(manifest.repositories), len(manifest.repositories) + 1)
+        progress("users, keys, counts of reads, audit", len(manifest.repositories), len(manifest.repositories) + 1)
         with (folder / RECORDS).open("rb") as lines:
             await self._kept.load([read_record(line) for line in lines])
         await self._pairing.take(manifest.registry_id)
+        said = {"archive": manifest.id, "made_at": utc_text(manifest.made_at)}
+        await self._audit.enter(self._audit.draft(AuditAction.AUDIT_RESTORED, new=said))
 
     async def holds_records(self) -> bool:
-        """Whether the database has users, keys or counts of reads already. Raises Unavailable."""
+        """Whether the database has users, keys, counts of reads or an audit already. Raises Unavailable."""
         return await self._kept.count() > 0
 
     async def holds_others(self, folder: Path) -> bool:
         """Whether the database has records that are not in the archive whose parts lie in a folder.
 
-        Raises Unavailable.
+        That it was restored before is none of them. Raises Unavailable.
         """
         found: set[bytes] = set()
-        await self._kept.copy(lambda record: found.add(write_record(record)))
+
+        def take(record: KeptRecord) -> None:
+            if record.values.get("action") != AuditAction.AUDIT_RESTORED:
+                found.add(write_record(record))
+
+        await self._kept.copy(take)
         with (folder / RECORDS).open("rb") as lines:
             return not found <= set(lines)
 

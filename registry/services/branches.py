@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import NoReturn
 
 from cachetools import LRUCache
@@ -20,8 +21,10 @@ from registry.domain.request_keys import RequestKey
 from registry.domain.rights import Place
 from registry.domain.roles import Role
 from registry.ports.git import GitStore, Repositories
+from registry.services.audit_origin import current_origin
 from registry.services.gate import Gate
 from registry.services.indexing import Indexing
+from registry.services.ref_audit import RefAudit
 from registry.services.repeats import Repeats
 from registry.services.revisions import find_commit
 
@@ -32,11 +35,12 @@ DISTANCES_KEPT = 10_000
 class Branches:
     """Branches, by short name."""
 
-    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, repeats: Repeats) -> None:
+    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, moves: RefAudit, repeats: Repeats) -> None:
         self._git = git
         self._repeats = repeats
         self._gate = gate
         self._indexing = indexing
+        self._moves = moves
         self._distances: LRUCache[tuple[CommitId, CommitId], tuple[int, int]] = LRUCache(DISTANCES_KEPT)
         self._counting = threading.Lock()  # lists are made in threads
 
@@ -153,7 +157,8 @@ class Branches:
         if not verdict.accepted:
             first = next(d for d in verdict.diagnostics if d.severity is Severity.ERROR)
             raise Refused(f"The change was refused: {first.message}", diagnostics=verdict.diagnostics)
-        await asyncio.to_thread(self._swap, repository, update)
+        intents = self._moves.intents(repository, [(update, current_origin(actor))])
+        await asyncio.to_thread(self._moves.moving, intents, partial(self._swap, repository, update))
         await self._indexing.poke(repository)
         return verdict.diagnostics
 

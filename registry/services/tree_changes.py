@@ -134,3 +134,14 @@ def chain_after(store: GitStore, tip: CommitId, start: CommitId | None) -> list[
         return store.first_parents(tip, start)
     except RevisionNotFound:
         return None
+
+
+def differs(store: GitContent, tip: CommitId, changes: Mapping[str, bytes | None]) -> bool:
+    """Whether the tip's tree is not yet as wanted."""
+    for path, data in changes.items():
+        entry = store.entry(tip, path)
+        if (entry is None) != (data is None):
+            return True
+        if entry is not None and next(iter(store.read([entry.id])))[1] != data:
+            return True
+    return False

@@ -8,20 +8,25 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from registry.domain.access import Actor
+from registry.domain.audit import AuditOrigin
 from registry.domain.diagnostics import Diagnostic, Severity
 from registry.domain.errors import BadRequest, PromptuaryError, RefMoved, Refused, Unavailable
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate, Signature
 from registry.ports.clock import Clock
 from registry.ports.git import GitStore, Repositories
+from registry.services.audit_origin import current_origin
 from registry.services.gate import Gate
 from registry.services.indexing import Indexing
 from registry.services.news import Journal, Made
+from registry.services.ref_audit import RefAudit
+from registry.services.tree_changes import differs
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +78,7 @@ class _Write:
     message: str
     rollback: bool
     author: Signature | None
+    origin: AuditOrigin
     answer: asyncio.Future[Committed]
 
 
@@ -90,11 +96,14 @@ class _Queue:
 class Writes:
     """Takes edits and answers when they are committed, durable and projected."""
 
-    def __init__(self, *, git: Repositories, gate: Gate, indexing: Indexing, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, *, git: Repositories, gate: Gate, indexing: Indexing, journal: Journal, moves: RefAudit, clock: Clock
+    ) -> None:
         self._git = git
         self._gate = gate
         self._indexing = indexing
         self._journal = journal
+        self._moves = moves
         self._clock = clock
         self._queues: dict[tuple[RepositoryName, RefName], _Queue] = {}
         self._projecting: set[asyncio.Task[None]] = set()
@@ -121,7 +130,7 @@ class Writes:
             raise Unavailable("Too many writes are waiting; nothing was changed. Try again in a moment.")
         answer: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
-        queue.waiting.append(_Write(edit, actor, message, rollback, author, answer))
+        queue.waiting.append(_Write(edit, actor, message, rollback, author, current_origin(actor), answer))
         if len(queue.waiting) >= queue.expected:
             queue.complete.set()
         if queue.worker is None or queue.worker.done():
@@ -207,8 +216,10 @@ class Writes:
             accepted.append((write, done))
             tip = done.commit
         if tip is not None and tip != start:
+            whole = RefUpdate(branch, start or ZERO_COMMIT, tip)
+            intents = self._moves.intents(repository, _each_move(branch, start, accepted))
             # In a thread: it waits for the disk, and for a ref lock that somebody holds.
-            await asyncio.to_thread(store.move, RefUpdate(branch, start or ZERO_COMMIT, tip))
+            await asyncio.to_thread(self._moves.moving, intents, partial(store.move, whole))
         return accepted
 
     async def _commit_one(
@@ -217,7 +228,7 @@ class Writes:
         """Writes and judges one commit; ``flush`` makes the turn's objects durable meanwhile, whatever the verdict."""
         store, tip = base.store, base.commit
         changes = write.edit(base)
-        if tip is not None and not _differs(store, tip, changes):
+        if tip is not None and not differs(store, tip, changes):
             return Committed(tip, changed=False)
         signature = Signature(write.actor.name, write.actor.email, self._clock.now())
         commit = store.write_commit(tip, changes, write.author or signature, signature, write.message)
@@ -237,6 +248,18 @@ class Writes:
         return Committed(commit, changed=True, warnings=verdict.diagnostics)
 
 
+def _each_move(
+    branch: RefName, start: CommitId | None, accepted: Sequence[tuple[_Write, Committed]]
+) -> list[tuple[RefUpdate, AuditOrigin]]:
+    """What each write of a turn makes of the branch, and who makes it."""
+    found, tip = [], start or ZERO_COMMIT
+    for write, done in accepted:
+        if done.changed:
+            found.append((RefUpdate(branch, tip, done.commit), write.origin))
+            tip = done.commit
+    return found
+
+
 def clean_message(text: str) -> str:
     """A commit message: bounded, without control characters, ending in a newline. Raises BadRequest."""
     cleaned = "".join(c for c in text.replace("\r\n", "\n") if c.isprintable() or c in "\n\t").strip()
@@ -245,17 +268,6 @@ def clean_message(text: str) -> str:
     if len(cleaned) > LONGEST_MESSAGE:
         raise BadRequest(f"The commit message has {len(cleaned)} characters; at most {LONGEST_MESSAGE} are taken.")
     return cleaned + "\n"
-
-
-def _differs(store: GitStore, tip: CommitId, changes: Mapping[str, bytes | None]) -> bool:
-    """Whether the tip's tree is not yet as wanted."""
-    for path, data in changes.items():
-        entry = store.entry(tip, path)
-        if (entry is None) != (data is None):
-            return True
-        if entry is not None and next(iter(store.read([entry.id])))[1] != data:
-            return True
-    return False
 
 
 async def _joined(queue: _Queue) -> None:

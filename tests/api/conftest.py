@@ -42,7 +42,7 @@ class Documented:
         kind = response.headers["content-type"].split(";")[0]
         assert kind in content, f"{method} {path} answered {status} as {kind}; documented are {list(content)}"
         assert b'+00:00"' not in body, "times in UTC end in Z"
-        if kind.endswith("json"):
+        if kind.endswith(("/json", "+json")):
             schema = {**content[kind]["schema"], "components": self.document["components"]}
             jsonschema_rs.Draft202012Validator(schema).validate(response.json())
 

@@ -219,3 +219,40 @@ async def test_a_rotated_key_goes_on_for_the_overlap(admin: Caller, anonymous: h
     ended = await admin.done("POST", f"/api-keys/{made['id']}/rotation", {"overlap_hours": 0})
     assert (await Caller(anonymous, made["key"]).ask("GET", "/key")).status_code == 401
     assert (await admin.ask("POST", f"/api-keys/{ended['old']['id']}/rotation", {})).status_code == 400
+
+
+async def test_a_narrow_key_neither_sees_nor_ends_wider_ones(admin: Caller, anonymous: httpx.AsyncClient) -> None:
+    wide = await admin.done("POST", "/api-keys", {"scope": "write"})
+    narrow = Caller(anonymous, (await admin.done("POST", "/api-keys", {"scope": "read", "places": [HERE]}))["key"])
+    assert [each["scope"] for each in (await narrow.done("GET", "/api-keys"))["keys"]] == ["read"]
+    for method, path, body in (("DELETE", "", None), ("POST", "/rotation", {})):
+        assert (await narrow.ask(method, f"/api-keys/{wide['id']}{path}", body)).status_code == 404
+    assert (await Caller(anonymous, wide["key"]).ask("GET", "/key")).status_code == 200
+
+
+async def test_a_key_makes_none_that_outlives_it(admin: Caller, anonymous: httpx.AsyncClient) -> None:
+    made = await admin.done("POST", "/api-keys", {"scope": "write", "expires_in_days": 1})
+    short = Caller(anonymous, made["key"])
+    for method, path, body in (
+        ("POST", "/api-keys", {"scope": "read"}),
+        ("POST", "/api-keys", {"scope": "read", "expires_in_days": 30}),
+        ("POST", f"/api-keys/{made['id']}/rotation", {"overlap_hours": 1}),
+    ):
+        child = await short.done(method, path, body)
+        assert child.get("new", child)["expires_at"] <= made["expires_at"], body
+
+
+async def test_what_is_changed_of_accounts_is_audited(admin: Caller, kim: Caller) -> None:
+    made = await admin.done("POST", "/grants", {"role": "reader", "user": "kim", **HERE})
+    await admin.done("DELETE", f"/grants/{made['id']}")
+    await admin.done("PUT", "/groups/team", {"members": ["kim"]})
+    await admin.done("PUT", "/users/kim", {"name": "김민지"})
+    key = await admin.done("POST", "/api-keys", {"scope": "read"})
+    await admin.done("POST", f"/api-keys/{key['id']}/rotation", {})
+    entries = (await admin.done("GET", "/audit"))["entries"]
+    told = [(each["action"], each["actor"]) for each in entries]
+    for action in ("role.granted", "role.revoked", "group.changed", "user.changed", "key.created", "key.rotated"):
+        assert (action, "admin") in told, action
+    granted = next(each for each in entries if each["action"] == "role.granted")
+    assert (granted["new"]["role"], granted["new"]["folder"]) == ("reader", "support")
+    assert "pmt_" not in str(entries)

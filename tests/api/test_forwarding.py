@@ -134,7 +134,7 @@ async def replica(git: GitSide, port: int) -> AsyncIterator[Setting]:
             freshness=cast("Freshness", Nowhere()),
             repositories=RepositoryService(git=cast("BornRepositories", Known())),
         )
-        observed = Observed(forwarding, request_ids=RequestIds(), meters=meters)
+        observed = Observed(forwarding, request_ids=RequestIds(), meters=meters, denied=lambda *_: None)
         yield Setting(git, node, await stack.enter_async_context(served(observed)), meters)
 
 

@@ -30,6 +30,7 @@ from registry.domain.ids import RepositoryName, UserName
 from registry.domain.refs import RefUpdate
 from registry.domain.rights import on_server
 from registry.domain.roles import Role
+from tests.recorded_moves import Recorder
 
 NAME = RepositoryName("default")
 KEYS = {"key-write": on_server(Role.AUTHOR), "key-read": on_server(Role.READER)}
@@ -104,6 +105,7 @@ class Registry:
     git: LocalRepositories
     gate: WordGate
     reporting: Reporter = field(default_factory=Reporter)
+    ref_audit: Recorder = field(default_factory=Recorder)
     accounts: Keys = field(default_factory=Keys)
 
 
@@ -262,6 +264,10 @@ def test_push_clone_and_fetch(server: Server, alice: Client, tmp_path: Path) -> 
     assert [(u.ref, u.new) for u in updates] == [("refs/heads/main", new)]
     assert server.registry.reporting.pushes == [("refs/heads/main",)] * 2
     assert "한나 H <hannah@example.org>" in (server.path / "logs/refs/heads/main").read_text()
+    audited = server.registry.ref_audit
+    assert [intent.update.new for intent in audited.accepted][-1:] == [new]
+    assert audited.settled == audited.accepted
+    assert {intent.origin.actor for intent in audited.accepted} == {"hannah"}
     consistent(server)
 
 

@@ -54,7 +54,7 @@ async def sides() -> AsyncIterator[Sides]:
         node = await stack.enter_async_context(open_git_node(f"http://127.0.0.1:{port}"))
         everything = cast("RepositoryService", SimpleNamespace(is_unclear=lambda _name: False))
         replica = Forwarding(old, node=node, freshness=cast("Freshness", None), repositories=everything)
-        observed = Observed(replica, request_ids=RequestIds(), meters=RequestMeters())
+        observed = Observed(replica, request_ids=RequestIds(), meters=RequestMeters(), denied=lambda *_: None)
         made.client.base_url = httpx.URL(f"http://127.0.0.1:{await stack.enter_async_context(served(observed))}")
         yield made
 

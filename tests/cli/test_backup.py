@@ -61,6 +61,10 @@ def test_there_and_back_again(data: Path, store: Path, tmp_path: Path, run: Run)
     assert state_of(back, run) == state_of(data, run)
     assert run("index", "verify", "--data", str(back), "--json").json["equal"] is True
     assert not restoring_folder(back).exists()
+    entries = [run("audit", "list", "--data", str(each), "--json").json["entries"] for each in (data, back)]
+    assert entries[1][1:] == entries[0]
+    assert (entries[1][0]["action"], entries[1][0]["new"]["archive"]) == ("audit.restored", made.json["archive"])
+    assert run("audit", "verify", "--data", str(back)).code == 0
 
     again = Running(back, tmp_path / "log")
     again.start()

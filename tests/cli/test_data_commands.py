@@ -1,5 +1,6 @@
 """``init``, ``key`` and ``index`` on a data folder, and what the program says of itself."""
 
+import json
 import re
 import shutil
 import sqlite3
@@ -50,10 +51,55 @@ def test_keys(run: Run) -> None:
     assert (unknown.code, "nothing" in unknown.err) == (1, True)
 
 
+def test_the_audit_is_read_exported_and_verified(run: Run, tmp_path: Path) -> None:
+    run("init", "default")
+    run("key", "create", "--user", "ci", "--note", "빌드")
+    run("keyring", "rotate")
+    entries = run("audit", "list", "--json").json["entries"]
+    assert [entry["action"] for entry in entries] == [
+        *("keyring.rotated", "key.created", "key.created", "repository.created")
+    ]
+    assert (entries[1]["address"], entries[1]["new"]["user"], bool(entries[1]["actor"])) == ("local", "ci", True)
+    assert "key.created" in run("audit", "list", "--action", "key.created", "--from", "2026-01-01").out
+    lines = [json.loads(line) for line in run("audit", "export").out.splitlines()]
+    assert [line["number"] for line in lines] == [1, 2, 3, 4]
+    whole = run("audit", "verify")
+    assert (whole.code, f"4 entries fit, up to 4:{lines[3]['hash']}" in whole.out) == (0, True)
+    assert run("audit", "verify", "--expect", f"2:{lines[1]['hash']}").code == 0
+    other = run("audit", "verify", "--expect", f"2:{lines[2]['hash']}", "--expect", f"9:{'0' * 64}", "--json")
+    assert (other.code, other.json["valid"], other.json["unexpected"]) == (1, True, [2, 9])
+    (file,) = tmp_path.rglob("catalogue.sqlite")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute("UPDATE audit_entries SET actor = 'nobody'")
+        connection.execute("DROP TRIGGER audit_entries_unchanged")
+        connection.execute("UPDATE audit_entries SET actor = 'nobody' WHERE number = 2")
+    broken = run("audit", "verify")
+    assert (broken.code, "entry 2 of the audit is not as it was entered" in broken.err) == (1, True)
+
+
+def test_the_key_ring_is_rotated_and_never_shown(run: Run, tmp_path: Path) -> None:
+    run("init", "default")
+    first = run("keyring", "rotate", "--json").json
+    second = run("keyring", "rotate", "--prepare", "--json").json
+    assert (first["state"], second["state"]) == ("current", "prepared")
+    assert run("keyring", "rotate").err == f"The key {second['id']} is current. Stored anew under it: 0.\n"
+    listed = run("keyring", "list", "--json").json["keys"]
+    assert [(k["id"], k["state"]) for k in listed] == [(first["id"], "former"), (second["id"], "current")]
+    (written,) = tmp_path.rglob("keyring.json")
+    secrets = [key["secret"] for key in json.loads(written.read_text())["keys"]]
+    table = run("keyring", "list").out
+    assert second["id"] in table
+    assert [secret for secret in secrets if secret in f"{table}{listed}"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["key", "create", "--expires", "soon"], "90d"),
+        (["audit", "list", "--action", "nothing"], "label.moved"),
+        (["audit", "list", "--from", "soon"], "2026-11-30"),
+        (["audit", "verify", "--expect", "7"], "NUMBER:HASH"),
         (["key", "create", "--scope", "root"], "--scope"),
         (["key", "create", "--user", "a b"], "no user name"),
         (["index", "status", "nowhere"], "nowhere"),

@@ -61,6 +61,11 @@ HERE = {
     "index status": Here((), data=True),
     "index rebuild": Here((), data=True),
     "index verify": Here((), data=True),
+    "keyring list": Here((), data=True),
+    "keyring rotate": Here((), data=True),
+    "audit list": Here((), data=True),
+    "audit export": Here((), data=True),
+    "audit verify": Here((), data=True),
     "doctor": Here((), data=True),
 }
 on_files = pytest.mark.parametrize("command", [name for name, here in HERE.items() if here.files])

@@ -1,5 +1,6 @@
 """What every store of groups and grants promises."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -7,10 +8,12 @@ from typing import NamedTuple
 import pytest
 
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.audit_log import SqlAuditLog
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.grants import SqlGrants, SqlGroups
 from registry.domain.access import ApiKey, Grant, Group, Identified, User
-from registry.domain.errors import NotFound
+from registry.domain.audit import AuditAction, AuditDraft
+from registry.domain.errors import Conflict, NotFound
 from registry.domain.rights import NOTHING, SERVER, Place, Rights, on_server
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Groups, Keys, Users
@@ -142,3 +145,45 @@ async def test_of_many_grants_all_count(stores: Stores) -> None:
     assert await rights(stores) == Rights.of((Place("default", f"f{number}"), Role.AUTHOR) for number in range(50))
     await stores.grants.add(replace(GRANT, id="all", place=SERVER))
     assert await rights(stores) == on_server(Role.AUTHOR)
+
+
+async def test_the_last_administrator_stays_however_many_take_one_away_at_once(stores: Stores) -> None:
+    admins = [
+        replace(GRANT, id=f"a{n}", role=Role.ADMINISTRATOR, place=SERVER, user=user)
+        for n, user in enumerate(("kim", "lee"))
+    ]
+    for grant in admins:
+        await stores.grants.add(grant)
+    done = await asyncio.gather(*(stores.grants.remove(grant.id) for grant in admins), return_exceptions=True)
+    assert sorted(isinstance(each, Conflict) for each in done) == [False, True], done
+    (left,) = await stores.grants.list_grants()
+    with pytest.raises(Conflict, match="Nobody would be administrator"):
+        await stores.users.put(replace(KIM if left.user == "kim" else LEE, disabled_at=NOW))
+    await stores.groups.put("admins", "Admins")
+    await stores.groups.set_members("admins", ["kim"], "here")
+    await stores.grants.add(replace(GRANT, id="g9", role=Role.ADMINISTRATOR, place=SERVER, user=None, group="admins"))
+    await stores.grants.remove(left.id)
+    for attempt in (stores.groups.remove("admins"), stores.groups.set_members("admins", [], "here")):
+        with pytest.raises(Conflict):
+            await attempt
+    assert (await rights(stores)) == on_server(Role.ADMINISTRATOR)
+
+
+async def test_a_change_and_what_is_told_of_it_are_one(stores: Stores, database: Database) -> None:
+    log = SqlAuditLog(database)
+
+    def told(action: AuditAction) -> list[AuditDraft]:
+        return [AuditDraft(action, NOW)]
+
+    admin = replace(GRANT, role=Role.ADMINISTRATOR, place=SERVER)
+    await stores.grants.add(admin, told(AuditAction.ROLE_GRANTED))
+    await stores.grants.add(replace(admin, id="again"), told(AuditAction.ROLE_GRANTED))
+    with pytest.raises(Conflict):
+        await stores.grants.remove("g1", told(AuditAction.ROLE_REVOKED))
+    with pytest.raises(NotFound):
+        await stores.grants.add(replace(GRANT, user="nobody"), told(AuditAction.ROLE_GRANTED))
+    await stores.groups.put("a", "A", told(AuditAction.GROUP_CHANGED))
+    await stores.groups.remove("none", told(AuditAction.GROUP_CHANGED))
+    await stores.users.put(replace(LEE, name="L"), told(AuditAction.USER_CHANGED))
+    entered = [entry.draft.action for entry in await log.following(0, limit=9)]
+    assert entered == ["role.granted", "group.changed", "user.changed"]

@@ -25,7 +25,7 @@ from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.domain.errors import Unavailable
 from registry.domain.ids import LabelName, RepositoryName, TemplateName
 from registry.domain.reads import ReadCount, ReadsBy
-from registry.domain.rights import EVERY_RIGHT, SERVER
+from registry.domain.rights import EVERY_RIGHT, NOTHING, SERVER, Rights
 from tests.databases import address_of, fetch_sql, leave_schema, own_database, run_sql
 
 metadata = kept_tables.users.metadata
@@ -33,7 +33,7 @@ metadata = kept_tables.users.metadata
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ("template_names", "search_text_", "search_heading_")
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
@@ -175,6 +175,7 @@ INSERT INTO builds (id, repository_id, ref, "commit", ordinal, schema, rules, up
 VALUES (1, 1, 'refs/heads/main', 'c0ffee', 3, 1, 'null', 1)
 """
 COUNTED_SINCE = "0004"
+ROLES_SINCE = "0008"
 COUNTED = """
 INSERT INTO read_counts (repository, name, day, version, label, key_id, reads)
 VALUES ('default', '고객/환불', 1, 2, 'production', 'k1', 5000000000)
@@ -191,7 +192,7 @@ async def test_what_an_earlier_release_wrote_is_there_after_the_upgrade(
         kept = [*KEPT.split(";"), *([COUNTED] if revision >= COUNTED_SINCE else [])]
         await leave_schema(revision, place, *kept)
         database = await Database.open(place)
-        await _assert_keys_kept(database)
+        await _assert_keys_kept(database, rights=EVERY_RIGHT if revision < ROLES_SINCE else NOTHING)
         checkpoint = await SqlProjection(database).checkpoint("default")
         assert checkpoint is not None
         assert (checkpoint.commit, checkpoint.ordinal) == ("c0ffee", 3)
@@ -199,11 +200,11 @@ async def test_what_an_earlier_release_wrote_is_there_after_the_upgrade(
         await database.close()
 
 
-async def _assert_keys_kept(database: Database) -> None:
+async def _assert_keys_kept(database: Database, rights: Rights) -> None:
     found = await SqlKeys(database).find("aa")
     assert found is not None
     assert (found[0].id, found[0].note, found[0].places, found[1].user.name) == ("k1", "ci", (SERVER,), "김")
-    assert found[1].rights == EVERY_RIGHT, "as the widest of the keys allowed"
+    assert found[1].rights == rights, "as the widest of the keys allowed"
     ends = {key.id: (key.revoked_at, key.expires_at) for key in await SqlKeys(database).list_keys()}
     revoked, expires = (datetime.fromtimestamp(seconds, UTC) for seconds in (2, 3))
     assert ends == {"k1": (None, None), "k2": (revoked, None), "k3": (None, expires)}

@@ -49,7 +49,14 @@ async def test_a_flush_that_fails_fails_the_whole_turn(registry: Registry, pushe
     before = await pusher.land({"prompts/first.prompt.yaml": text_template()})
     disk = FailingDisk()
     git = OnDisk(registry.settings.repositories, disk.syncfs)
-    queues = Writes(git=git, gate=registry.gate, indexing=registry.indexing, journal=Journal(), clock=SystemClock())
+    queues = Writes(
+        git=git,
+        gate=registry.gate,
+        indexing=registry.indexing,
+        journal=Journal(),
+        moves=registry.ref_audit,
+        clock=SystemClock(),
+    )
 
     async def write(name: str) -> Committed:
         files = {f"prompts/{name}.prompt.yaml": text_template().encode()}

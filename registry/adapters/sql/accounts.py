@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 
+from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, rights_of, user_of, with_rights
 from registry.adapters.sql.kept_tables import keys, users
 from registry.adapters.sql.statements import insert_new, write_rows
+from registry.adapters.sql.told_writes import write_told
 from registry.adapters.sql.values import from_json, to_json, to_micros, to_time
 from registry.domain.access import ApiKey, Identified, User
+from registry.domain.audit import AuditDraft
 from registry.domain.errors import Conflict, NotFound
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.rights import SERVER, Place
@@ -89,8 +92,8 @@ class SqlUsers:
         statement = _USERS.order_by(users.c.user)
         return await self._database.read(lambda connection: [user_of(row) for row in connection.execute(statement)])
 
-    async def put(self, user: User) -> None:
-        """Adds or changes a user, durably."""
+    async def put(self, user: User, told: Sequence[AuditDraft] = ()) -> None:
+        """Adds or changes a user, durably. Raises Conflict for who is disabled and the last administrator."""
         new = {
             "name": user.name,
             "email": user.email,
@@ -103,7 +106,7 @@ class SqlUsers:
             write_rows(connection, _ADD_USER, [{"user": user.user, **new}])
             connection.execute(update(users).where(users.c.user == user.user).values(new))
 
-        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+        await write_told(self._database, write, told, lambda _: True)
 
 
 class SqlKeys:
@@ -112,7 +115,7 @@ class SqlKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, key: ApiKey) -> None:
+    async def add(self, key: ApiKey, told: Sequence[AuditDraft] = ()) -> None:
         """Stores a new key, durably. Raises NotFound where its user is unknown, Conflict where the key exists."""
         row = {
             "id": key.id,
@@ -132,6 +135,7 @@ class SqlKeys:
                 raise NotFound(f"There is no user {key.user}.")
             if not write_rows(connection, _ADD_KEY, [{"user_id": user.id, **row}]):
                 raise Conflict(f"The key {key.id} exists.")
+            append_drafts(connection, told)
 
         await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
@@ -145,23 +149,26 @@ class SqlKeys:
         statement = _NEWEST if user is None else _NEWEST.where(users.c.user == user)
         return await self._database.read(lambda connection: [_key_of(row) for row in connection.execute(statement)])
 
-    async def revoke(self, key_id: str, at: datetime) -> bool:
+    async def revoke(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> bool:
         """Revokes a key, durably; False where there is none of that id. Revoked again it keeps its first time."""
 
         def write(connection: Connection) -> bool:
             mine = keys.c.id == key_id
-            connection.execute(update(keys).where(mine, keys.c.revoked_at.is_(None)).values(revoked_at=to_micros(at)))
+            revoked = update(keys).where(mine, keys.c.revoked_at.is_(None)).values(revoked_at=to_micros(at))
+            if connection.execute(revoked).rowcount:
+                append_drafts(connection, told)
             return connection.execute(select(keys.c.id).where(mine)).first() is not None
 
         return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
-    async def expire(self, key_id: str, at: datetime) -> ApiKey | None:
+    async def expire(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> ApiKey | None:
         """Has a key end at a time, if it does not before, durably; None where there is none of that id."""
         mine = keys.c.id == key_id
         sooner = or_(keys.c.expires_at.is_(None), keys.c.expires_at > to_micros(at))
 
         def write(connection: Connection) -> ApiKey | None:
-            connection.execute(update(keys).where(mine, sooner).values(expires_at=to_micros(at)))
+            if connection.execute(update(keys).where(mine, sooner).values(expires_at=to_micros(at))).rowcount:
+                append_drafts(connection, told)
             row = connection.execute(_KEYS.where(mine)).one_or_none()
             return _key_of(row) if row is not None else None
 

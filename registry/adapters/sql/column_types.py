@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, Dialect, Integer, LargeBinary, Text
+from sqlalchemy import ARRAY, BigInteger, CompoundSelect, Dialect, Integer, LargeBinary, Select, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Reading = Select[Any] | CompoundSelect[Any]
+"""A statement that reads."""
 
 WORDS = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is compared byte by byte, as SQLite does, whatever the language of the PostgreSQL server."""

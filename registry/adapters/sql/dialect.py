@@ -10,9 +10,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    CompoundSelect,
     Connection,
-    Select,
     Table,
     TableValuedAlias,
     bindparam,
@@ -32,9 +30,6 @@ from registry.adapters.sql.column_types import ID, WORDS, ListOf
 from registry.adapters.sql.statements import write_rows
 from registry.domain.korean import jamo
 
-Reading = Select[Any] | CompoundSelect[Any]
-"""A statement that reads."""
-
 NAMES_TABLE = "template_names"
 """The full text of names in jamo, by the ids of ``templates`` (``rowid``): FTS5, or a table with a trigram index."""
 
@@ -49,6 +44,10 @@ PROJECTED = "promptuary_projected"
 
 FED = "promptuary_fed"
 """The channel on which is told of which repository something has reached a search index."""
+
+
+_AUDIT_LOCK = 0x70726F61
+_AUDIT_TURN = text("SELECT pg_advisory_xact_lock(:key)")
 
 
 def _is_postgres(connection: Connection) -> bool:
@@ -273,6 +272,12 @@ def add_names(connection: Connection, names: Sequence[tuple[int, str]]) -> None:
 def remove_names(connection: Connection, ids: Sequence[int]) -> None:
     """Forgets names."""
     connection.execute(_REMOVE_NAMES, {"ids": ids})
+
+
+def in_turn(connection: Connection) -> None:
+    """Waits until nobody else appends to the audit, in a transaction under way. SQLite's writers take turns anyway."""
+    if _is_postgres(connection):
+        connection.execute(_AUDIT_TURN, {"key": _AUDIT_LOCK})
 
 
 def names_like(connection: Connection, build: int, pieces: Sequence[str], limit: int) -> list[str]:

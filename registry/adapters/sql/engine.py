@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, true
 from sqlalchemy.pool import Pool, QueuePool
 
-from registry.adapters.sql.dialect import Reading
+from registry.adapters.sql.column_types import Reading
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName

@@ -19,11 +19,13 @@ from sqlalchemy import (
     union_all,
 )
 
-from registry.adapters.sql.engine import Database, Deadline, Durability
+from registry.adapters.sql.engine import Database
 from registry.adapters.sql.kept_tables import grants, group_members, groups, users
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
+from registry.adapters.sql.told_writes import write_told
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import Grant, Group, Identified, User
+from registry.domain.audit import AuditDraft
 from registry.domain.errors import NotFound
 from registry.domain.ids import GroupName, RepositoryName, UserName
 from registry.domain.rights import Place, Rights
@@ -105,20 +107,23 @@ class SqlGroups:
 
         return await self._database.read(read)
 
-    async def put(self, group: GroupName, name: str) -> None:
+    async def put(self, group: GroupName, name: str, told: Sequence[AuditDraft] = ()) -> None:
         """Adds a group, or changes its name for people, durably."""
-        await self._write(lambda connection: write_rows(connection, upsert(groups), [{"group": group, "name": name}]))
+        row = {"group": group, "name": name}
+        await write_told(self._database, lambda connection: write_rows(connection, upsert(groups), [row]), told)
 
-    async def remove(self, group: GroupName) -> bool:
-        """Removes a group with its grants, durably; False where there is none of that name."""
-        return bool(
-            await self._write(
-                lambda connection: connection.execute(delete(groups).where(groups.c.group == group)).rowcount
-            )
-        )
+    async def remove(self, group: GroupName, told: Sequence[AuditDraft] = ()) -> bool:
+        """Removes a group with its grants, durably; False where there is none of that name. Raises Conflict."""
+        gone = delete(groups).where(groups.c.group == group)
+        return bool(await write_told(self._database, lambda connection: connection.execute(gone).rowcount, told))
 
-    async def set_members(self, group: GroupName, users_: Sequence[UserName], source: str) -> None:
-        """Makes these the members of whom ``source`` says so, durably. Raises NotFound for a group or user."""
+    async def set_members(
+        self, group: GroupName, users_: Sequence[UserName], source: str, told: Sequence[AuditDraft] = ()
+    ) -> None:
+        """Makes these the members of whom ``source`` says so, durably.
+
+        Raises NotFound for a group or user, Conflict.
+        """
 
         def write(connection: Connection) -> int:
             _require(connection, groups.c.group, [group], "group")
@@ -128,9 +133,11 @@ class SqlGroups:
             rows = [{"group": group, "user": user, "source": source} for user in dict.fromkeys(users_)]
             return write_rows(connection, _ADD_MEMBER, rows)
 
-        await self._write(write)
+        await write_told(self._database, write, told, lambda _: True)
 
-    async def set_groups(self, user: UserName, groups_: Sequence[GroupName], source: str) -> None:
+    async def set_groups(
+        self, user: UserName, groups_: Sequence[GroupName], source: str, told: Sequence[AuditDraft] = ()
+    ) -> None:
         """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out."""
 
         def write(connection: Connection) -> int:
@@ -140,11 +147,7 @@ class SqlGroups:
             rows = [{"group": each, "user": user, "source": source} for each in dict.fromkeys(groups_) if each in known]
             return write_rows(connection, _ADD_MEMBER, rows)
 
-        await self._write(write)
-
-    async def _write(self, write: Any) -> int:
-        done: int = await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
-        return done
+        await write_told(self._database, write, told, lambda _: True)
 
 
 def _require(connection: Connection, column: Any, names: Sequence[str], noun: str) -> None:
@@ -160,7 +163,7 @@ class SqlGrants:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, grant: Grant) -> Grant:
+    async def add(self, grant: Grant, told: Sequence[AuditDraft] = ()) -> Grant:
         """Stores a grant, durably; the one that there is where it says the same. Raises NotFound for its subject."""
         subject = grants.c.user == grant.user if grant.user is not None else grants.c.group == grant.group
         what = {
@@ -181,10 +184,10 @@ class SqlGrants:
             same = [grants.c[name] == what[name] for name in ("role", "repository", "folder")]
             return _grant_of(connection.execute(select(grants).where(subject, *same)).one())
 
-        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+        return await write_told(self._database, write, told, lambda made: made.id == grant.id)
 
-    async def remove(self, grant_id: str) -> Grant | None:
-        """Takes a grant back, durably, and says what it was; None where there is none of that id."""
+    async def remove(self, grant_id: str, told: Sequence[AuditDraft] = ()) -> Grant | None:
+        """Takes a grant back, durably, and says what it was; None where there is none of that id. Raises Conflict."""
 
         def write(connection: Connection) -> Grant | None:
             mine = grants.c.id == grant_id
@@ -192,7 +195,7 @@ class SqlGrants:
             connection.execute(delete(grants).where(mine))
             return _grant_of(row) if row is not None else None
 
-        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+        return await write_told(self._database, write, told)
 
     async def list_grants(self) -> list[Grant]:
         """All grants, by subject and place."""

@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, delete, func, select
+from sqlalchemy import Column, Connection, Table, bindparam, delete, func, select
 
 from registry.adapters.sql.engine import Database, Deadline, Durability
-from registry.adapters.sql.kept_tables import grants, group_members, groups, keys, read_counts, users
-from registry.adapters.sql.statements import insert_new, write_rows
+from registry.adapters.sql.kept_tables import (
+    audit_entries,
+    audit_marks,
+    grants,
+    group_members,
+    groups,
+    keys,
+    read_counts,
+    users,
+)
+from registry.adapters.sql.statements import insert_new, upsert, write_rows
 from registry.domain.backups import KeptRecord, RecordKind
 from registry.domain.errors import BadRequest
 from registry.domain.roles import Scope
@@ -24,6 +33,8 @@ _TABLES: Mapping[RecordKind, Table] = {
     RecordKind.GRANT: grants,
     RecordKind.KEY: keys,
     RecordKind.READ_COUNT: read_counts,
+    RecordKind.AUDIT_MARK: audit_marks,
+    RecordKind.AUDIT_ENTRY: audit_entries,
 }
 """In the order in which they can be written."""
 
@@ -34,6 +45,8 @@ _COLUMNS: Mapping[RecordKind, tuple[Column[Any], ...]] = {
     RecordKind.GRANT: tuple(grants.columns),
     RecordKind.KEY: (users.c.user, *(column for column in keys.columns if column.name != "user_id")),
     RecordKind.READ_COUNT: tuple(read_counts.columns),
+    RecordKind.AUDIT_MARK: tuple(audit_marks.columns),
+    RecordKind.AUDIT_ENTRY: tuple(audit_entries.columns),
 }
 """A key's user is told by name: numbers are the database's own affair."""
 
@@ -44,8 +57,23 @@ _ADDED: Mapping[RecordKind, Mapping[str, Any]] = {
 """What records of before roles lack."""
 
 
+_ENTRIES = (
+    select(audit_entries)
+    .where(audit_entries.c.number > bindparam("behind"), audit_entries.c.number <= bindparam("end"))
+    .order_by(audit_entries.c.number)
+    .limit(AT_ONCE)
+)
+_RELEASE = {
+    "mark": "pruned",
+    "number": 2**63 - 1,
+    **dict.fromkeys(("hash", "key_id", "public_key", "signature"), ""),
+    "at": 0,
+}
+"""The mark under which all entries may be removed; it goes with them."""
+
+
 class SqlKeptRecords:
-    """Users with their groups, roles and keys, and counts of reads."""
+    """Users with their groups, roles and keys, counts of reads, and the audit."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,14 +84,31 @@ class SqlKeptRecords:
         def read(connection: Connection) -> list[KeptRecord]:
             found: list[KeptRecord] = []  # reading is begun again where a connection was lost
             for kind, columns in _COLUMNS.items():
+                if kind is RecordKind.AUDIT_ENTRY:
+                    continue
                 statement = select(*columns).order_by(*_order(kind))
                 if kind is RecordKind.KEY:
                     statement = statement.select_from(keys.join(users, users.c.id == keys.c.user_id))
                 found += (KeptRecord(kind, dict(row)) for row in connection.execute(statement).mappings())
             return found
 
+        end = await self._database.read(_newest_entry, deadline=Deadline.BATCH)
         for record in await self._database.read(read, deadline=Deadline.BATCH):
             take(record)
+        await self._copy_entries(end, take)
+
+    async def _copy_entries(self, end: int, take: Callable[[KeptRecord], None]) -> None:
+        """The audit in pieces, for it may be long: an entry never changes, so these are as of one moment, too."""
+        number = 0
+        while number < end:
+            wanted = {"behind": number, "end": end}
+            rows = await self._database.read(
+                lambda connection, wanted=wanted: connection.execute(_ENTRIES, wanted).mappings().all(),  # type: ignore[misc]
+                deadline=Deadline.BATCH,
+            )
+            for row in rows:
+                take(KeptRecord(RecordKind.AUDIT_ENTRY, dict(row)))
+            number = rows[-1]["number"] if rows else end
 
     async def load(self, records: Iterable[KeptRecord]) -> None:
         """Takes them in the place of those that there are, in one transaction. Raises Unavailable, BadRequest."""
@@ -72,6 +117,7 @@ class SqlKeptRecords:
             loaded += granted_by_scopes(loaded)
 
         def write(connection: Connection) -> None:
+            write_rows(connection, upsert(audit_marks), [_RELEASE])
             for table in reversed(list(_TABLES.values())):
                 connection.execute(delete(table))
             for kind, table in _TABLES.items():
@@ -96,7 +142,7 @@ def granted_by_scopes(records: Iterable[KeptRecord]) -> list[KeptRecord]:
     now = int(time.time() * 1_000_000)
     scopes: dict[str, Scope] = {}
     for record in records:
-        if record.kind is RecordKind.KEY:
+        if record.kind is RecordKind.KEY and _holds(record, now):
             user, scope = str(record.values["user"]), Scope(str(record.values["scope"]))
             scopes[user] = max(scope, scopes.get(user, scope), key=lambda each: each.ceiling.rank)
     grant = {"group": None, "repository": "", "folder": "", "made_at": now}
@@ -107,6 +153,16 @@ def granted_by_scopes(records: Iterable[KeptRecord]) -> list[KeptRecord]:
         )
         for user, scope in scopes.items()
     ]
+
+
+def _holds(record: KeptRecord, now: int) -> bool:
+    """Whether a key was neither revoked nor has ended."""
+    ends = record.values["expires_at"]
+    return record.values["revoked_at"] is None and (ends is None or int(ends) > now)
+
+
+def _newest_entry(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(audit_entries.c.number), 0))).scalar_one())
 
 
 def _order(kind: RecordKind) -> list[Column[Any]]:

@@ -1,4 +1,6 @@
-"""The tables of what Git cannot give back: accounts, counts of reads, and the registry's id."""
+"""The tables of what Git cannot give back: accounts, counts of reads, the audit, and the registry's id."""
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -11,9 +13,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    event,
     false,
 )
 
+from registry.adapters.sql.audit_guards import guards_of
 from registry.adapters.sql.column_types import WORDS
 from registry.adapters.sql.tables import metadata
 
@@ -102,3 +106,45 @@ registry = Table(
     CheckConstraint("one = 1", name="ck_registry_one"),
 )
 """One row. An archive has it in its manifest, not among its records."""
+
+audit_marks = Table(
+    "audit_marks",
+    metadata,
+    Column("mark", WORDS, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", WORDS, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("key_id", WORDS, nullable=False),
+    Column("public_key", WORDS, nullable=False),
+    Column("signature", WORDS, nullable=False),
+)
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("actor", WORDS),
+    Column("key_id", WORDS),
+    Column("address", WORDS),
+    Column("request_id", WORDS),
+    Column("action", WORDS, nullable=False),
+    Column("repository", WORDS),
+    Column("name", WORDS),
+    Column("label", WORDS),
+    Column("ref", WORDS),
+    Column("old_value", WORDS),
+    Column("new_value", WORDS),
+    Column("operation", WORDS, unique=True),
+    Column("hash", WORDS, nullable=False),
+)
+"""``old_value`` and ``new_value`` are canonical JSON. What was asked for newest first is found by an index each."""
+for _column in ("actor", "key_id", "address", "action", "repository"):
+    Index(f"ix_audit_entries_{_column}_number", audit_entries.c[_column], audit_entries.c.number)
+
+
+@event.listens_for(audit_entries, "after_create")
+def _guard(_table: object, connection: Any, **_how: object) -> None:
+    """What a migration does as well: the tables of the models are whole."""
+    for statement in guards_of(connection.dialect.name):
+        connection.exec_driver_sql(statement)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from registry.adapters.breakers import Breaker
-from registry.adapters.sql.dialect import Reading
+from registry.adapters.sql.column_types import Reading
 from registry.adapters.sql.engine import (
     REQUEST_SECONDS,
     Database,

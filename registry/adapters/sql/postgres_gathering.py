@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registry.adapters.sql.dialect import Reading
+from registry.adapters.sql.column_types import Reading
 from registry.adapters.sql.engine import NamedStatement
 from registry.adapters.sql.postgres_errors import server_errors
 

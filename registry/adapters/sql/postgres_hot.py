@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registry.adapters.sql.dialect import Reading
+from registry.adapters.sql.column_types import Reading
 from registry.adapters.sql.postgres_errors import is_lost
 from registry.domain.dependencies import PoolUse
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, true
 
-from registry.adapters.sql.dialect import Reading, tell
+from registry.adapters.sql.column_types import Reading
+from registry.adapters.sql.dialect import tell
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import PromptuaryError

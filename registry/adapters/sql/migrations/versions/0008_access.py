@@ -1,6 +1,6 @@
 """Groups, grants, kinds of users, and keys that are limited to places.
 
-Until now the widest scope of a user's keys said what he may do: that becomes a grant on the whole server.
+Until now the widest scope of a user's keys that hold said what he may do: that becomes a grant on the whole server.
 """
 
 import secrets
@@ -66,8 +66,14 @@ def upgrade() -> None:
         op.bulk_insert(grants, [{**row, "made_at": int(time.time() * 1_000_000), "made_by": user}])
 
 
+_HELD = """
+SELECT u."user", k.scope FROM keys k JOIN users u ON u.id = k.user_id
+WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)
+"""
+
+
 def _roles_until_now() -> list[tuple[str, str]]:
-    rows = op.get_bind().execute(sa.text('SELECT u."user", k.scope FROM keys k JOIN users u ON u.id = k.user_id'))
+    rows = op.get_bind().execute(sa.text(_HELD), {"now": int(time.time() * 1_000_000)})
     scopes: dict[str, set[str]] = {}
     for user, scope in rows:
         scopes.setdefault(user, set()).add(scope)
