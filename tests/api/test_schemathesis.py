@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from registry.domain.rate_limits import LimitKind
 from tests.running import Running, clean_environment
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -75,7 +76,8 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("schemathesis")
-    running = Running(folder / "data", folder / "log", settings={"PROMPTUARY_SAMPLE": "true"})
+    unlimited = {f"PROMPTUARY_RATE_{kind.upper()}": "off" for kind in LimitKind}  # wrong keys are tried by the hundred
+    running = Running(folder / "data", folder / "log", settings={"PROMPTUARY_SAMPLE": "true", **unlimited})
     running.start()
     yield Asked(running)
     running.stop()
