@@ -147,6 +147,7 @@ INTERNAL = TABLE[domain.PromptuaryError]
 
 HTTP_PROBLEMS: Mapping[int, ProblemType] = {
     400: TABLE[domain.BadRequest],
+    401: TABLE[domain.Unauthenticated],
     404: ProblemType(
         "route-not-found", 404, "There is nothing at this address", "See `/docs` for the addresses that there are."
     ),

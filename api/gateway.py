@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
@@ -19,7 +20,7 @@ from api.request_log import loggable
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
 from registry.domain.names import printable
-from registry.services.accounts import Accounts
+from registry.services.accounts import CACHE_SECONDS, Accounts
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,14 @@ class BodyTooLarge(HTTPException):
 
     def __init__(self, limit: int) -> None:
         super().__init__(413, f"The request body is larger than the {limit} bytes that this server takes.")
+
+
+class RightsChanged(HTTPException):
+    """Ends the reading of a body that took longer than its sender's rights stayed; becomes a 401."""
+
+    def __init__(self) -> None:
+        headers = {"www-authenticate": 'Bearer realm="Promptuary"'}
+        super().__init__(401, "Your rights were changed while you sent this: send it again.", headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class Gateway:
                 scope[ACTOR] = await self._identify(scope, headers.get(b"authorization", b""))
                 self._rates.check_actor(scope[ACTOR], scope)
             limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
-            await self._app(scope, limited, reply)
+            await self._app(scope, self._still(scope, limited, headers.get(b"authorization", b"")), reply)
         except PromptuaryError as error:
             shown = shown_to_caller(error, scope)
             await reply.answer(error_answer(shown, instance=scope["path"], request_id=scope[ID]))
@@ -103,6 +112,26 @@ class Gateway:
             await reply.answer(make_problem(INTERNAL, detail, instance=scope["path"], request_id=scope[ID]))
         finally:
             tell_back(scope, outer)
+
+    def _still(self, scope: Scope, receive: Receive, authorization: bytes) -> Receive:
+        """The body, which ends with RightsChanged where it took long and the caller has other rights by now."""
+        if ACTOR not in scope:
+            return receive
+        began = monotonic()
+
+        async def checked() -> Message:
+            message = await receive()
+            is_last = message["type"] == "http.request" and not message.get("more_body", False)
+            if is_last and monotonic() - began > CACHE_SECONDS:
+                try:
+                    now = await self._identify(scope, authorization)
+                except Unauthenticated as error:
+                    raise RightsChanged from error
+                if now.rights != scope[ACTOR].rights:
+                    raise RightsChanged
+            return message
+
+        return checked
 
     async def _identify(self, scope: Scope, authorization: bytes) -> Actor:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")

@@ -1,12 +1,16 @@
 """Users, groups and grants over REST: who makes them, and that they count at once."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from api import gateway
 from registry.bootstrap import Registry
 from registry.domain.roles import Scope
+from tests.stock import TONE
 
 BASE = "/api/v1"
 TEMPLATES = f"{BASE}/repositories/default/templates"
@@ -256,3 +260,42 @@ async def test_what_is_changed_of_accounts_is_audited(admin: Caller, kim: Caller
     granted = next(each for each in entries if each["action"] == "role.granted")
     assert (granted["new"]["role"], granted["new"]["folder"]) == ("reader", "support")
     assert "pmt_" not in str(entries)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "media_type"),
+    [
+        ("PUT", "/templates/support/slow", TONE, "application/yaml"),
+        ("POST", "/promotions", '{"label": "staging", "versions": {"support/triage": 1}}', "application/json"),
+    ],
+)
+async def test_who_is_disabled_while_a_body_comes_writes_nothing(
+    admin: Caller,
+    kim: Caller,
+    anonymous: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    body: str,
+    media_type: str,
+) -> None:
+    monkeypatch.setattr(gateway, "CACHE_SECONDS", 0.05)
+    await admin.done("POST", "/grants", {"role": "author", "user": "kim"})
+    key = (await kim.done("POST", "/api-keys", {"scope": "write"}))["key"]
+    halfway, disabled = asyncio.Event(), asyncio.Event()
+
+    async def drip() -> AsyncIterator[bytes]:
+        yield body[:5].encode()
+        halfway.set()
+        await disabled.wait()
+        await asyncio.sleep(0.1)
+        yield body[5:].encode()
+
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": media_type, "If-None-Match": "*"}
+    address = f"{BASE}/repositories/default{path}"
+    sending = asyncio.create_task(anonymous.request(method, address, content=drip(), headers=headers))
+    await halfway.wait()
+    await admin.done("PUT", "/users/kim", {"disabled": True})
+    disabled.set()
+    refused = await sending
+    assert (refused.status_code, "Your rights were changed" in refused.text) == (401, True), refused.text

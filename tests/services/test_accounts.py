@@ -13,6 +13,8 @@ import pytest
 from registry.bootstrap import Registry
 from registry.domain.access import ApiKey, User
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
+from registry.domain.ids import UserName
+from registry.domain.rights import SERVER
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Keys
 from registry.services import accounts
@@ -279,3 +281,16 @@ async def test_a_look_up_that_began_before_a_revocation_does_not_outlast_it(
     await registry.accounts.revoke_key(key.id)
     with pytest.raises(Unauthenticated, match="revoked"):
         await looking
+
+
+async def test_a_first_user_who_is_administrator_no_more_gets_no_new_key_at_each_start(registry: Registry) -> None:
+    path = await registry.accounts.ensure_administrator()
+    secret = path.read_text()
+    admin = await registry.accounts.authenticate(secret.strip())
+    await registry.access.put_user(UserName("kim"), actor=admin)
+    await registry.access.grant(Role.ADMINISTRATOR, SERVER, actor=admin, user=UserName("kim"))
+    (own,) = [each for each in await registry.access.grants(admin) if each.user == "admin"]
+    await registry.access.take_back(own.id, actor=admin)
+    for _ in range(2):
+        assert (await registry.accounts.ensure_administrator()).read_text() == secret
+    assert len(await registry.accounts.list_keys()) == 1
