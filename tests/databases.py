@@ -10,16 +10,19 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Table, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from registry.adapters.sql import migrate
+from registry.adapters.sql import kept_tables, migrate
 from registry.adapters.sql.dialect import NAMES_TABLE
 from registry.adapters.sql.kept_tables import metadata
 from registry.adapters.sql.postgres_migrate import migrate_server
 from tests.backing import postgres_url
 
 T = TypeVar("T")
+
+KEPT = tuple(table.name for table in vars(kept_tables).values() if isinstance(table, Table))
+"""What Git cannot give back."""
 
 DROP_SEARCH = """
 DO $$ DECLARE found text; BEGIN

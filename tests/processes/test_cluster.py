@@ -15,7 +15,7 @@ from registry.adapters.breakers import THRESHOLD
 from registry.adapters.sql.known_repositories import REFRESH_SECONDS
 from tests.backing import elasticsearch_url
 from tests.cluster import Cluster, leads, make_cluster
-from tests.databases import address_of, empty, fetch_sql, migrated_database
+from tests.databases import KEPT, address_of, empty, fetch_sql, migrated_database
 from tests.running import NoAnswer, Running, commit, git, run_git, text_template
 
 TAKEOVER_SECONDS = 5.0
@@ -181,7 +181,7 @@ def test_a_replica_that_starts_while_the_catalogue_is_empty_asks_the_git_node(cl
     until(lambda: is_numbered(cluster.git.data / "snapshot.sqlite", "support/triage"), 10, "the Git node follows")
     for each in (replica, *cluster.indexers):
         each.kill()
-    empty(cluster.git.settings["PROMPTUARY_DATABASE_URL"], keep=("users", "keys"))
+    empty(cluster.git.settings["PROMPTUARY_DATABASE_URL"], keep=KEPT)
     replica.begin()
 
     def read() -> tuple[int, str | None]:

@@ -19,7 +19,7 @@ import redis.asyncio
 from scripts.services.service import Service
 from tests.backing import left_out
 from tests.cluster import Cluster, leads, make_cluster
-from tests.databases import empty
+from tests.databases import KEPT, empty
 from tests.deploy.composed import running_nginx
 from tests.load import Load, assert_kept
 from tests.own_services import fill_up, own_elasticsearch, own_postgres, own_redis, small_disk_or_folder
@@ -122,7 +122,7 @@ class Weather:
                 for each in (await client.get("/_cat/indices?format=json&expand_wildcards=all")).json():
                     assert (await client.delete(f"/{each['index']}")).status_code == 200
         else:
-            await asyncio.to_thread(empty, service.url, keep=("users", "keys"))
+            await asyncio.to_thread(empty, service.url, keep=KEPT)
 
     async def verified(self, since: float, seconds: float = RECOVERY_SECONDS) -> float:
         """Waits until the projections are equal to Git: how long after ``since``, at most so many seconds.
