@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from api.commands.acting import acting_locally
+
 if TYPE_CHECKING:
     from registry.domain.access import Actor
     from registry.domain.rights import Place
@@ -19,7 +21,8 @@ async def administered(settings: "Settings") -> "AsyncIterator[tuple[AccessContr
     from registry.domain.rights import EVERY_RIGHT
 
     async with open_registry(settings) as registry:
-        yield registry.access, system_actor(EVERY_RIGHT)
+        with acting_locally():
+            yield registry.access, system_actor(EVERY_RIGHT)
 
 
 def place_of(text: str | None) -> "Place":

@@ -191,7 +191,8 @@ async def _rotate(
 
     async with open_registry(settings) as registry:
         actor = system_actor(EVERY_RIGHT)
-        return await registry.api_keys.rotate(actor, key_id, overlap=overlap, expires_in=expires_in)
+        with acting_locally():
+            return await registry.api_keys.rotate(actor, key_id, overlap=overlap, expires_in=expires_in)
 
 
 async def _revoke(settings: "Settings", key_id: str) -> datetime | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import PROGRAM, Run, environment
+from tests.cli.conftest import PROGRAM, Done, Run, environment
 from tests.ports import free_port
 
 KEY = re.compile(r"pmt_[A-Za-z0-9_-]{43}[0-9a-f]{8}")
@@ -209,3 +209,37 @@ def test_the_hook_command_is_not_for_people(run: Run) -> None:
     commands = [line.split()[0] for line in run("--help").out.split("Commands:")[1].splitlines() if line.strip()]
     assert commands[:5] == ["serve", "git", "indexer", "api", "init"]
     assert "hook" not in commands
+
+
+def test_accounts_are_administered_beside_a_server(run: Run, tmp_path: Path, stocked_folder: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(stocked_folder, data)
+
+    def done(*words: str) -> Done:
+        found = run(*words, PROMPTUARY_DATA=str(data))
+        assert found.code == 0, found
+        return found
+
+    key = json.loads(done("key", "create", "--json").out)
+    done("user", "put", "kim", "--name", "김민지", "--email", "kim@example.com")
+    done("group", "put", "writers", "--member", "kim")
+    granted = json.loads(done("grant", "add", "author", "--group", "writers", "--at", "default/고객지원", "--json").out)
+    assert (granted["repository"], granted["folder"], granted["group"]) == ("default", "고객지원", "writers")
+    assert "author at default/고객지원" in done("user", "list").out
+    done("user", "disable", "kim")
+    assert "disabled since" in done("user", "list").out
+    done("user", "enable", "kim")
+    turned = json.loads(done("key", "rotate", key["id"], "--overlap", "1h", "--json").out)
+    assert (turned["old"]["id"], turned["old"]["expires_at"] is not None) == (key["id"], True)
+    done("grant", "remove", granted["id"])
+    done("group", "remove", "writers")
+    assert done("grant", "list", "--json").out.count('"role"') == 1
+    told = json.loads(done("audit", "list", "--json").out)["entries"]
+    assert {each["address"] for each in told if each["action"] != "repository.created"} == {"local"}
+    assert {"user.created", "user.changed", "group.changed", "role.granted", "role.revoked", "key.rotated"} <= {
+        each["action"] for each in told
+    }
+    last = run(
+        "grant", "remove", json.loads(done("grant", "list", "--json").out)["grants"][0]["id"], PROMPTUARY_DATA=str(data)
+    )
+    assert (last.code, "Nobody would be administrator" in last.err) == (1, True), last
