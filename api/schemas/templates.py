@@ -175,7 +175,7 @@ class TemplateBody(Answered):
     partials: dict[str, str] = Field(description="Everything that it includes, transitively: name to the file's text.")
     status: str
     replaced_by: str | None = Field(description="Deprecated: what to use instead.")
-    updated_at: Time = Field(description="When the commit of this state was made.")
+    updated_at: Time = Field(description="When the last commit that changed this state was made.")
     author: Author
     message: str = Field(description="The first line of that commit's message.")
     cause: str | None = Field(description="The partial whose change made this version, if not the template's own file.")

@@ -91,7 +91,7 @@ class GitHistory(Protocol):
 
 
 class GitBlame(Protocol):
-    """Where the lines of a file come from."""
+    """Where files and their lines come from."""
 
     def blame(self, commit: CommitId, path: str) -> list[LineRun]:
         """The lines of a file at a commit by the commit that brought them, in the file's order; empty where no file is.
@@ -99,6 +99,10 @@ class GitBlame(Protocol):
         Only first parents count, so that on the default branch every commit told is one that versions are counted by:
         what a merge brought is the merge's. Renames are followed. Long. Raises RevisionNotFound, Unavailable.
         """
+        ...
+
+    def last_change(self, tip: CommitId, paths: Sequence[str]) -> Commit | None:
+        """The last commit on the first-parent chain up to ``tip`` that changed one of the paths. Long on old files."""
         ...
 
 

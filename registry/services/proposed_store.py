@@ -139,6 +139,14 @@ class ProposedStore:
         start = self._base if tip == self.id else tip
         return self._store.log(start, path, limit) if start is not None else []
 
+    def last_change(self, tip: CommitId, paths: Sequence[str]) -> Commit | None:
+        """The proposal where it has one of the paths, else the store's."""
+        if tip != self.id:
+            return self._store.last_change(tip, paths)
+        if any(path in self._entries for path in paths):
+            return self._commit
+        return self._store.last_change(self._base, paths) if self._base is not None else None
+
     def blame(self, commit: CommitId, path: str) -> list[LineRun]:
         """The store's: no line of a proposal has been brought by anybody yet."""
         return self._store.blame(commit, path)

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
+
+from cachetools import LRUCache
 
 from registry.domain.catalogue import VersionEntry
 from registry.domain.errors import LabelNotFound, RevisionNotFound, TemplateNotFound, VersionNotFound
@@ -23,6 +26,9 @@ from registry.services.tree_changes import REGULAR, RULES_PATH, read_file
 
 PAGE = 100
 
+CHANGES_KEPT = 4_096
+"""Of how many states read by ``ref`` it is kept which commit made them: that never changes, and is a search in Git."""
+
 
 class Revisions:
     """States that are read by ``ref`` or ``at``; without a version, the whole closure comes from the commit's tree."""
@@ -31,24 +37,39 @@ class Revisions:
         self._git = git
         self._templates = templates
         self._versions = versions
+        self._changes: LRUCache[tuple[RepositoryName, CommitId, TemplateName], Commit] = LRUCache(CHANGES_KEPT)
 
     async def read(
         self, repository: RepositoryName, name: TemplateName, selector: Selector
     ) -> tuple[VersionEntry, dict[BlobId, str]]:
         """What the selector names as of ``ref`` or ``at``.
 
-        ``ref`` alone: that revision's file (``number`` 0: it need not be a version). With a label, the version that it
-        named there (``latest``: the newest valid one by then). ``at`` alone: what the default was then.
+        ``ref`` alone: that revision's file (``number`` 0: it need not be a version), as told by the last commit on its
+        first-parent way that changed it or what it includes: the revision's own may be about anything. With a label,
+        the version that it named there (``latest``: the newest valid one by then). ``at`` alone: what the default was
+        then.
         Raises RevisionNotFound, TemplateNotFound, LabelNotFound, VersionNotFound.
         """
         with self._git.open(repository) as store:
             commit = await self._commit(repository, store, selector)
             if selector.ref is not None and selector.label is None:
-                return state_at(store, store.commit(commit), name)
+                entry, bodies = state_at(store, store.commit(commit), name)
+                return _told_by(entry, await self._last_change(repository, store, entry)), bodies
             label = selector.label or read_registry_file(read_file(store, commit, RULES_PATH)).rules.default_label
             if label is not None and label != "latest":
                 return await self._labelled(repository, store, commit, name, label)
             return await self._newest(repository, store, commit, name, drafts=label is not None)
+
+    async def _last_change(self, repository: RepositoryName, store: GitStore, entry: VersionEntry) -> Commit:
+        key = (repository, entry.commit, entry.name)
+        found = self._changes.get(key)
+        if found is None:
+            paths = [template_path(member) for member, _ in entry.closure]
+            found = await asyncio.to_thread(store.last_change, entry.commit, paths)
+            if found is None:  # the file is there, so that some commit brought it
+                raise RevisionNotFound(f"No commit up to {entry.commit[:10]} brought {entry.name!r}.")
+            self._changes[key] = found
+        return found
 
     def require_unborn(self, repository: RepositoryName) -> None:
         """Raises Unavailable where the default branch has commits: a catalogue without any of them got lost."""
@@ -158,6 +179,19 @@ def state_at(store: GitStore, commit: Commit, name: TemplateName) -> tuple[Versi
         imported_subject=imported_subject(commit.message),
     )
     return entry, bodies
+
+
+def _told_by(entry: VersionEntry, commit: Commit) -> VersionEntry:
+    """The state with author, time and message of a commit; ``commit`` stays the one that it was read at."""
+    return replace(
+        entry,
+        committed_at=commit.committer.time,
+        author_name=commit.author.name,
+        author_email=commit.author.email,
+        subject=commit.subject,
+        authored_at=commit.author.time,
+        imported_subject=imported_subject(commit.message),
+    )
 
 
 def _closure(store: GitStore, commit: CommitId, name: TemplateName) -> tuple[Closure, dict[BlobId, str]]:

@@ -51,6 +51,21 @@ GETS = [
     "/templates/secret/greet?version=1",
     "/templates/secret/greet?label=spying",
     "/templates/secret/greet?ref=main",
+    *[
+        f"/templates/{name}?{query}"
+        for name in ("support/greet", "support/was", "support/gone", "secret/greet", "secret/none")
+        for query in (
+            "ref=main",
+            "ref={commit}",
+            "ref=none",
+            "at=2100-01-01T00:00:00Z",
+            "at=2000-01-01T00:00:00Z",
+            "version=1",
+            "label=production&ref=main",
+            "label=latest&ref={commit}",
+            "version=9",
+        )
+    ],
     "/templates/support2/greets",
     "/templates/support/gone",
     "/templates/support/was",
@@ -60,7 +75,14 @@ GETS = [
     "/versions/support/greet",
     "/blame/secret/greet",
     "/blame/support/greet",
-    "/diff/secret/greet?from=1&to=1",
+    "/blame/support/greet?ref=main",
+    "/blame/secret/greet?ref=main",
+    "/blame/support/greet?version=1",
+    "/diff/secret/greet?from=version:1&to=version:1",
+    "/diff/secret/greet?to=ref:main",
+    "/diff/support/greet?to=ref:main",
+    "/diff/support/greet?from=version:1&to=ref:{commit}",
+    "/diff/support/greet?from=ref:main&to=at:2100-01-01T00:00:00Z",
     "/bundle",
     "/bundle?label=spying",
     "/bundle?folder=secret",
@@ -99,6 +121,8 @@ WRITES: list[tuple[str, str, Any]] = [
     ("POST", "/promotions", {"label": "staging", "versions": {"secret/greet": 1}}),
     ("POST", "/promotions", {"label": "staging", "from": "spying"}),
     ("POST", "/render/secret/greet", {"variables": {}}),
+    ("POST", "/render/secret/greet?ref=main", {"variables": {}}),
+    ("POST", "/render/support/greet?ref=main", {"variables": {}}),
     ("POST", "/commits", {"message": "x", "changes": [{"action": "delete", "name": "secret/greet", "if_match": "*"}]}),
     ("POST", "/branches", {"name": "mine"}),
     ("DELETE", "/branches/main", None),
@@ -132,10 +156,12 @@ async def _world(stack: AsyncExitStack, folder: Path, hidden: bool) -> World:
     await write_files(registry, was | {"prompts/support/gone.prompt.yaml": TONE}, "More")
     labels = {path: text for path, text in extra.items() if path.startswith("labels/")}
     others = {path: text for path, text in extra.items() if path not in labels}
-    await write_files(registry, others if hidden else {"a": "1"}, "Others")
+    await write_files(registry, others if hidden else {"a": "1"}, "Others, spies" if hidden else "Others")
     await write_files(registry, labels if hidden else {"a": "2"}, "Others' labels")
     await write_files(registry, {"prompts/support/gone.prompt.yaml": None}, "Gone")
     await write_files(registry, {"labels/production/support.yaml": "greet: 1\n"}, "Promote")
+    last = {"prompts/secret/last.prompt.yaml": TONE}
+    await write_files(registry, last if hidden else {"a": "3"}, "Rename what spies have" if hidden else "Last")
     _, whole = await registry.accounts.create_key(user="ada", scope=Scope.ADMIN)
     _, key = await registry.accounts.create_key(user="kim", scope=Scope.WRITE, places=[SUPPORT])
     app = create_app(registry)
@@ -156,9 +182,10 @@ async def ask(world: World, method: str, path: str, body: Any = None, key: str |
 
 
 def _plain(text: str) -> str:
+    text = re.sub(r"(?<=r\.[0-9a-f]{16})\.[0-9a-f]{8}", ".…", text)  # an ETag of a state read by ref: it has the commit
     for pattern in (r"\b[0-9a-f]{40}\b", r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", r'"request_id": ?"[^"]*"'):
         text = re.sub(pattern, "…", text)
-    return re.sub(r"\b[0-9a-f]{10}\b", "…", text)
+    return re.sub(r"\b[0-9a-f]{10}(?:[0-9a-f]{2})?\b", "…", text)
 
 
 async def digest_of(world: World, name: str) -> str:
@@ -166,25 +193,41 @@ async def digest_of(world: World, name: str) -> str:
     return str(found.json()["digest"])
 
 
+async def filled(worlds: tuple[World, World], path: str) -> list[str]:
+    """The path with a hidden template's digest and each world's last commit."""
+    digest = await digest_of(worlds[0], "secret/greet")
+    found = []
+    for world in worlds:
+        seen = await world.client.get(f"{BASE}/templates", headers=_bearer(world.whole))
+        found.append(path.format(digest=digest, commit=seen.headers["promptuary-commit"]))
+    return found
+
+
 async def test_reads_tell_nothing_of_other_folders(worlds: tuple[World, World]) -> None:
     with_it, without = worlds
-    digest = await digest_of(with_it, "secret/greet")
     for path in GETS:
-        asked = path.format(digest=digest)
-        one, other = await ask(with_it, "GET", asked), await ask(without, "GET", asked)
+        asked, elsewhere = await filled(worlds, path)
+        one, other = await ask(with_it, "GET", asked), await ask(without, "GET", elsewhere)
         assert one == other, path
         assert "spies" not in one[1].replace(asked, "") or "tag=spies" in asked
-        assert await ask(with_it, "GET", asked) == await ask(without, "GET", asked), f"{path}, from memory"
+        assert await ask(with_it, "GET", asked) == await ask(without, "GET", elsewhere), f"{path}, from memory"
+
+
+async def test_a_state_read_by_ref_is_told_by_the_last_commit_that_changed_it(worlds: tuple[World, World]) -> None:
+    for key in (worlds[0].key, worlds[0].whole):
+        _, text, _ = await ask(worlds[0], "GET", "/templates/support/greet?ref=main", key=key)
+        assert '"message":"Begin"' in text
+        _, text, _ = await ask(worlds[0], "GET", "/templates/support/was?ref=main", key=key)
+        assert '"message":"More"' in text
 
 
 async def test_answers_that_others_were_given_are_not_given(worlds: tuple[World, World]) -> None:
     with_it, without = worlds
-    digest = await digest_of(with_it, "secret/greet")
     for path in GETS:
-        asked = path.format(digest=digest)
-        for world in worlds:
-            await ask(world, "GET", asked, key=world.whole)
-        assert (await ask(with_it, "GET", asked))[:2] == (await ask(without, "GET", asked))[:2], path
+        asked, elsewhere = await filled(worlds, path)
+        await ask(with_it, "GET", asked, key=with_it.whole)
+        await ask(without, "GET", elsewhere, key=without.whole)
+        assert (await ask(with_it, "GET", asked))[:2] == (await ask(without, "GET", elsewhere))[:2], path
 
 
 async def test_writes_tell_nothing_of_other_folders(worlds: tuple[World, World]) -> None:

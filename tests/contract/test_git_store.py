@@ -295,6 +295,13 @@ def test_history(store: GitStore) -> None:
     assert [c.id for c in store.log(third, "x", 10)] == [third, root]
     assert [c.id for c in store.log(third, "a", 1)] == [second]
     assert store.log(third, ":(glob)*", 10) == store.log(third, "--all", 10) == []
+    for paths, last in (
+        (["a"], second), (["a", "x/y"], third), (["a", "none"], second), (["side"], None), ([], None), ([":*"], None),
+    ):  # fmt: skip
+        found = store.last_change(third, paths)
+        assert (found.id if found else None) == last, paths
+    with pytest.raises(RevisionNotFound):
+        store.last_change(CommitId("12" * 20), ["a"])
     with pytest.raises(RevisionNotFound):
         store.commit(CommitId("12" * 20))
 

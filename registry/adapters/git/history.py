@@ -115,6 +115,18 @@ class History(Content):
         found = run_git(self.path, command, quarantine=self.quarantine).decode().split()
         return [self.commit(CommitId(commit)) for commit in found]
 
+    def last_change(self, tip: CommitId, paths: Sequence[str]) -> Commit | None:
+        """The last commit on the first-parent chain up to ``tip`` that changed one of the paths; None where none did.
+
+        A merge counts where it differs from its first parent.
+        """
+        self.find_commit(tip)
+        if not paths:
+            return None
+        command = ["rev-list", "--first-parent", "--max-count=1", "--end-of-options", tip, "--", *paths]
+        found = run_git(self.path, command, quarantine=self.quarantine).decode().strip()
+        return self.commit(CommitId(found)) if found else None
+
 
 def _to_domain(commit: pygit2.Commit) -> Commit:
     encoding = commit.message_encoding or "utf-8"
