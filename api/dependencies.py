@@ -93,7 +93,7 @@ async def name_of(
 
 
 async def readable_name_of(
-    _caller: Caller,
+    caller: Caller,
     registry: RegistryDep,
     repository: Annotated[RepositoryName, Depends(repository_of)],
     name: Annotated[
@@ -106,7 +106,7 @@ async def readable_name_of(
     ],
 ) -> TemplateName:
     """The name in the path of a read, in NFC. Raises BadRequest, and TemplateMoved for a name before an import."""
-    return await registry.templates.require_readable(repository, name)
+    return await registry.templates.require_readable(repository, name, caller.sight(repository))
 
 
 async def label_of(

@@ -14,6 +14,7 @@ from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.reads import ReadState
 from registry.domain.request_bodies import anthropic_body, openai_body
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selectors import Selector
 from registry.services.templates import Renderable
 
@@ -29,15 +30,20 @@ class Found:
 
 
 async def find_renderable(
-    registry: Registry, answers: AnswerCache, repository: RepositoryName, name: TemplateName, selector: Selector
+    registry: Registry,
+    answers: AnswerCache,
+    repository: RepositoryName,
+    name: TemplateName,
+    selector: Selector,
+    sight: Sight = EVERYTHING,
 ) -> Found:
-    """What a selector names. Raises as reads do.
+    """What a selector names; ``sight`` is the reader's. Raises as reads do.
 
     Without the catalogue it is what it named last, if no change is known since; else what Git has; else the last.
     """
     try:
         stamp = await answers.stamp(repository)
-        found = await registry.templates.renderable(repository, name, selector, stamp)
+        found = await registry.templates.renderable(repository, name, selector, stamp, sight)
     except Unavailable:
         if selector.ref is not None or selector.at is not None:
             raise

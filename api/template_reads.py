@@ -9,6 +9,7 @@ from registry.domain.errors import Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.names import parse_name
 from registry.domain.reads import ReadState
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selectors import Selector
 from registry.services.templates import TemplateRead
 
@@ -19,19 +20,24 @@ _QUALITY = re.compile(rb"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 async def read_answer(
-    registry: Registry, repository: RepositoryName, name: str, selector: Selector, accept: bytes = b""
+    registry: Registry,
+    repository: RepositoryName,
+    name: str,
+    selector: Selector,
+    accept: bytes = b"",
+    sight: Sight = EVERYTHING,
 ) -> Answer:
-    """The template as JSON, or its source alone where ``accept`` asks for YAML.
+    """The template as JSON, or its source alone where ``accept`` asks for YAML; ``sight`` is the reader's.
 
     Raises BadRequest for a name that is none, TemplateNotFound, TemplateGone, TemplateMoved, VersionNotFound,
     LabelNotFound, RevisionNotFound, Unavailable.
     """
     if selector.ref is None and selector.at is None:
-        read = await registry.templates.read(repository, parse_name(name), selector)
+        read = await registry.templates.read(repository, parse_name(name), selector, sight)
         return _answer_of(repository, read, selector, accept, commit_header(read.indexed))
     # Before the read, so that the header never promises a commit that the body has not seen.
     headers = commit_header(await indexed_commit(registry, repository))
-    read = await registry.templates.read(repository, parse_name(name), selector)
+    read = await registry.templates.read(repository, parse_name(name), selector, sight)
     return _answer_of(repository, read, selector, accept, headers)
 
 

@@ -10,7 +10,7 @@ from api.dependencies import Name, RegistryDep, Repository
 from api.documented import STATE, problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, indexed_commit
-from api.needs import FOLDER_READER
+from api.needs import FolderReader
 from api.schemas.diffs import DiffAnswer, DiffQuery, diff_body
 from registry.services.diffs import TemplateDiff
 
@@ -20,16 +20,20 @@ router = APIRouter(tags=["versions"])
 @router.get(
     "/diff/{name:path}",
     response_model=DiffAnswer,
-    dependencies=[FOLDER_READER, FRESH],
+    dependencies=[FRESH],
     responses=problems(*FRESH_READ, *STATE),
 )
 async def diff_template(
-    registry: RegistryDep, repository: Repository, name: Name, query: Annotated[DiffQuery, Query()]
+    registry: RegistryDep,
+    caller: FolderReader,
+    repository: Repository,
+    name: Name,
+    query: Annotated[DiffQuery, Query()],
 ) -> Response:
     """What differs between two states of a template: fields, variables, messages word by word, text and partials."""
     old, new = query.states()
     headers = commit_header(await indexed_commit(registry, repository))
-    found = await registry.diffs.diff(repository, name, old, new)
+    found = await registry.diffs.diff(repository, name, old, new, sight=caller.sight(repository))
     # Two large files have tens of thousands of segments: writing them out takes a thread too.
     return make_answer(await asyncio.to_thread(_write, found), headers=headers).response()
 

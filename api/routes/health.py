@@ -26,5 +26,5 @@ async def ready(registry: RegistryDep, response: Response) -> Ready:
         return Ready(status="ready", reasons=[], dependencies=dependencies)
     response.status_code = 503
     response.headers["retry-after"] = str(RETRY_SECONDS)
-    reasons = await registry.readiness.reasons() or ["the projection is being compared with Git"]
+    reasons = await registry.readiness.public_reasons() or ["the projection is being compared with Git"]
     return Ready(status="starting", reasons=reasons, dependencies=dependencies)

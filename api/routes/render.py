@@ -73,5 +73,5 @@ async def render_template(
     answers: Answers,
 ) -> Response:
     """Renders a template with values, in a process of its own with limits on time and memory."""
-    found = await find_renderable(registry, answers, repository, name, query.selector())
+    found = await find_renderable(registry, answers, repository, name, query.selector(), caller.sight(repository))
     return (await render_answer(registry, repository, found, query, body, caller)).response()

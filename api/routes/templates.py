@@ -112,7 +112,8 @@ async def read_template(
     accept = request.headers.get("accept", "").encode("latin-1")
     key = (request.scope["raw_path"], request.scope["query_string"], accept)
     selector = query.selector()
-    make, instead = (partial(way, registry, repository, name, selector, accept) for way in (read_answer, git_answer))
+    asked = (registry, repository, name, selector, accept)
+    make, instead = partial(read_answer, *asked, caller.sight(repository)), partial(git_answer, *asked)
     if selector.ref is None and selector.at is None and query.min_commit is None:
         answer = answers.find(key) or await answers.fetch(repository, key, make, instead=instead)
     else:  # other refs move without a projection, and what was waited for is asked for once

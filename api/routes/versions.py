@@ -9,7 +9,7 @@ from api.dependencies import ReadName, RegistryDep, Repository
 from api.documented import problems
 from api.freshness import FRESH, FRESH_READ
 from api.indexed import commit_header, commit_read
-from api.needs import TEMPLATE_READER, TemplateReader
+from api.needs import TemplateReader
 from api.schemas.fields import MAX_NUMBER, QueryInt, ReadQuery
 from api.schemas.versions import Version, VersionList
 from registry.domain import errors as domain
@@ -43,11 +43,12 @@ class VersionsQuery(ReadQuery):
 
 @router.get(
     "/versions/{name:path}/{number:number}",
-    dependencies=[TEMPLATE_READER, FRESH],
+    dependencies=[FRESH],
     responses=problems(*FRESH_READ, domain.TemplateNotFound, domain.TemplateMoved, domain.VersionNotFound),
 )
 async def read_version(
     registry: RegistryDep,
+    caller: TemplateReader,
     repository: Repository,
     name: ReadName,
     number: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="The version's number.")],
@@ -56,7 +57,8 @@ async def read_version(
 ) -> Version:
     """One version of a template, valid or not, also of a deleted one."""
     response.headers.update(commit_header(await commit_read(registry, repository)))
-    return Version.from_domain(await registry.versions.read(repository, name, number))
+    version = await registry.versions.read(repository, name, number, sight=caller.sight(repository))
+    return Version.from_domain(version)
 
 
 @router.get(
@@ -77,6 +79,7 @@ async def list_versions(
     Those of a name that is no more are listed under it, and the answer says where it went: a redirect would hide them.
     """
     response.headers.update(commit_header(await commit_read(registry, repository)))
-    page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor)
-    removed = await registry.versions.removed(repository, name)
-    return VersionList.from_domain(page, removed, caller.sight(repository))
+    sight = caller.sight(repository)
+    page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor, sight=sight)
+    removed = await registry.versions.removed(repository, name, sight=sight)
+    return VersionList.from_domain(page, removed, sight)

@@ -10,6 +10,7 @@ from registry.domain.catalogue import VersionEntry
 from registry.domain.ids import CommitId, RepositoryName, TemplateName
 from registry.domain.names import template_name, template_path
 from registry.domain.refs import Commit, LineRun
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selectors import Selector
 from registry.ports.catalogue import VersionOrigins
 from registry.ports.git import Repositories
@@ -65,9 +66,11 @@ class Blames:
             KEPT_RUNS, getsizeof=_Found.weight
         )
 
-    async def blame(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> TemplateBlame:
+    async def blame(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector, *, sight: Sight = EVERYTHING
+    ) -> TemplateBlame:
         """The lines of the state that the selector names. Raises as a read does, and Unavailable."""
-        state, loaded = await self._templates.find(repository, name, selector)
+        state, loaded = await self._templates.find(repository, name, selector, sight)
         found = await self._find(repository, state.commit, template_path(name))
         names = {run.path: template_name(run.path) for run in found.runs}
         wanted = sorted({each for each in names.values() if each is not None})

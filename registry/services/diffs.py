@@ -10,6 +10,7 @@ from registry.domain.errors import TemplateNotFound, VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.labels import LATEST
 from registry.domain.names import template_path
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selectors import Selector
 from registry.domain.text_diff import text_diff
 from registry.ports.catalogue import VersionIndex
@@ -59,7 +60,13 @@ class Diffs:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def diff(
-        self, repository: RepositoryName, name: TemplateName, old: Selector | None, new: Selector
+        self,
+        repository: RepositoryName,
+        name: TemplateName,
+        old: Selector | None,
+        new: Selector,
+        *,
+        sight: Sight = EVERYTHING,
     ) -> TemplateDiff:
         """What differs from ``old`` to ``new``; without ``old``, from the predecessor of ``new``.
 
@@ -67,14 +74,18 @@ class Diffs:
         state that is no version it is the newest version of where its branch left the default branch. Raises as a read
         of each side does.
         """
-        version, loaded = await self._templates.find(repository, name, new)
+        version, loaded = await self._templates.find(repository, name, new, sight)
         after = Side(version, loaded)
-        before = await (self._predecessor(repository, after) if old is None else self._side(repository, name, old))
+        before = await (
+            self._predecessor(repository, after) if old is None else self._side(repository, name, old, sight)
+        )
         async with self._room:
             return await asyncio.to_thread(_compare, before, after)
 
-    async def _side(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> Side:
-        version, loaded = await self._templates.find(repository, name, selector)
+    async def _side(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector, sight: Sight = EVERYTHING
+    ) -> Side:
+        version, loaded = await self._templates.find(repository, name, selector, sight)
         return Side(version, loaded)
 
     async def _predecessor(self, repository: RepositoryName, after: Side) -> Side | None:

@@ -39,6 +39,13 @@ class Readiness:
         """Another process leads: this one has nothing to do but to wait, for which it is ready."""
         self._ready = True
 
+    async def public_reasons(self) -> list[str]:
+        """The same for whoever asks: without the names of repositories, and how much is in them."""
+        reasons = await self.reasons()
+        if not self._process.has_disk or not reasons:
+            return reasons
+        return [f"{counted(len(reasons), 'repository')} to be projected"]
+
     async def reasons(self) -> list[str]:
         """What has to be projected first, a line each; may be empty while that is being found out."""
         if not self._process.has_disk:

@@ -1,10 +1,13 @@
 """Templates that were deleted or renamed: what is said of them, and where they are now."""
 
+from contextlib import suppress
 from typing import NoReturn
 
 from registry.domain.catalogue import TemplateEntry, TemplateFilter
-from registry.domain.errors import TemplateGone, TemplateMoved, TemplateNotFound
+from registry.domain.errors import BadRequest, TemplateGone, TemplateMoved, TemplateNotFound
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.names import parse_name
+from registry.domain.rights import EVERYTHING, Sight
 from registry.ports.catalogue import TemplateIndex
 
 MOST_NEAREST = 3
@@ -24,12 +27,30 @@ async def require_present(templates: TemplateIndex, repository: RepositoryName, 
     raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
 
 
-async def explain_unknown(templates: TemplateIndex, repository: RepositoryName, name: str) -> NoReturn:
+async def require_readable(
+    templates: TemplateIndex, repository: RepositoryName, text: str, sight: Sight = EVERYTHING
+) -> TemplateName:
+    """The name that somebody reads by, who sees so much.
+
+    Raises BadRequest for one that no template can have, TemplateMoved where one that is seen had it before an import.
+    """
+    try:
+        return parse_name(text)
+    except BadRequest:
+        with suppress(TemplateNotFound):
+            await explain_unknown(templates, repository, text, sight)
+        raise
+
+
+async def explain_unknown(
+    templates: TemplateIndex, repository: RepositoryName, name: str, sight: Sight = EVERYTHING
+) -> NoReturn:
     """Raises why there never was a template of a name.
 
-    TemplateMoved where one template was imported under it, else TemplateNotFound with the nearest names.
+    TemplateMoved where one template that is seen was imported under it, else TemplateNotFound with the nearest names.
     """
-    imported = await templates.list_templates(repository, TemplateFilter(imported=name), limit=MOST_NEAREST)
+    where = TemplateFilter(imported=name, sight=sight)
+    imported = await templates.list_templates(repository, where, limit=MOST_NEAREST)
     found = [entry.name for entry in imported.items]
     if len(found) == 1:
         raise TemplateMoved(f"{name} is called {found[0]} since it was imported.", to=found[0])

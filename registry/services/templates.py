@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Hashable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -11,20 +10,20 @@ from typing import Any
 from cachetools import LRUCache
 
 from registry.domain.catalogue import Page, SortBy, TemplateEntry, TemplateFilter, VersionEntry
-from registry.domain.errors import BadRequest, LabelNotFound, TemplateNotFound, VersionNotFound
+from registry.domain.errors import LabelNotFound, VersionNotFound
 from registry.domain.ids import CommitId, Digest, LabelName, RepositoryName, TemplateName
 from registry.domain.labels import LATEST
-from registry.domain.names import parse_name
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.rendering import Rendered
+from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selected_state import SelectedState
 from registry.domain.selectors import Selector
 from registry.domain.template import Json, Status, Template
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
-from registry.services.removals import explain_unknown, require_present
+from registry.services.removals import explain_unknown, require_present, require_readable
 from registry.services.revisions import Revisions
 from registry.services.shown_states import ShownStates
 from registry.services.template_source import Loaded, Shown, TemplateSource
@@ -132,8 +131,10 @@ class Templates:
         """A page of the templates of the default branch. Raises BadRequest for a cursor that is none."""
         return await self._templates.list_templates(repository, where, sort=sort, limit=limit, cursor=cursor)
 
-    async def read(self, repository: RepositoryName, name: TemplateName, selector: Selector) -> TemplateRead:
-        """The state that the selector names.
+    async def read(
+        self, repository: RepositoryName, name: TemplateName, selector: Selector, sight: Sight = EVERYTHING
+    ) -> TemplateRead:
+        """The state that the selector names; ``sight`` is the reader's, for what is said of a name that is unknown.
 
         Raises TemplateNotFound (with the nearest names), TemplateMoved, TemplateGone, LabelNotFound,
         VersionNotFound, RevisionNotFound. Never falls back to another state.
@@ -141,12 +142,17 @@ class Templates:
         if selector.ref is not None or selector.at is not None:
             version, loaded = await self.find(repository, name, selector)
             return make_read(version, loaded, (), selector)
-        entry, version, found = await self._select(repository, name, selector)
+        entry, version, found = await self._select(repository, name, selector, sight)
         labels = tuple(sorted(label for label, number in entry.labels.items() if number == version.number))
         return make_read(version, await self._shown.load(version, found.bodies), labels, selector, found.indexed)
 
     async def renderable(
-        self, repository: RepositoryName, name: TemplateName, selector: Selector, stamp: Hashable
+        self,
+        repository: RepositoryName,
+        name: TemplateName,
+        selector: Selector,
+        stamp: Hashable,
+        sight: Sight = EVERYTHING,
     ) -> Renderable:
         """What the selector names, for ``render``. Raises as ``read``.
 
@@ -162,7 +168,7 @@ class Templates:
             # It is not kept: other refs move without a projection.
             known = _Known(stamp, version, checkpoint.commit if checkpoint is not None else None)
         else:
-            _, version, found = await self._select(repository, name, selector)
+            _, version, found = await self._select(repository, name, selector, sight)
             loaded = self._loaded(version, found)
             known = self._known[key] = _Known(stamp, version, found.indexed)
         return self._renderable(known, loaded, selector)
@@ -179,31 +185,23 @@ class Templates:
         known = self._known.get((repository, name, selector))
         return self._renderable(known, await self._load(repository, known.version), selector) if known else None
 
-    async def require_readable(self, repository: RepositoryName, text: str) -> TemplateName:
-        """The name that somebody reads by.
-
-        Raises BadRequest for one that no template can have, TemplateMoved where an imported one had it before.
-        """
-        try:
-            return parse_name(text)
-        except BadRequest:
-            with suppress(TemplateNotFound):
-                await explain_unknown(self._templates, repository, text)
-            raise
+    async def require_readable(self, repository: RepositoryName, text: str, sight: Sight) -> TemplateName:
+        """The name that somebody reads by. Raises BadRequest, TemplateMoved."""
+        return await require_readable(self._templates, repository, text, sight)
 
     async def render(self, found: Renderable, values: Mapping[str, Json], *, strict: bool = False) -> Rendered:
         """Renders with values. Raises VariablesInvalid, RenderFailed, RenderLimit, Unavailable."""
         return await self._renderer.render(found.template, found.partials, values, strict=strict)
 
     async def find(
-        self, repository: RepositoryName, name: TemplateName, selector: Selector
+        self, repository: RepositoryName, name: TemplateName, selector: Selector, sight: Sight = EVERYTHING
     ) -> tuple[VersionEntry, Loaded]:
         """The state that the selector names, all of it parsed (a ``number`` of 0: no version). Raises as ``read``."""
         if selector.ref is not None or selector.at is not None:
             version, bodies = await self._revisions.read(repository, name, selector)
             loaded = self._source.find(name, version.digest) or self._source.load(name, version.closure, bodies)
             return version, loaded
-        _, version, found = await self._select(repository, name, selector)
+        _, version, found = await self._select(repository, name, selector, sight)
         return version, self._loaded(version, found)
 
     def _loaded(self, version: VersionEntry, found: SelectedState) -> Loaded:
@@ -211,7 +209,7 @@ class Templates:
         return known or self._source.load(version.name, version.closure, found.bodies)
 
     async def _select(
-        self, repository: RepositoryName, name: TemplateName, selector: Selector
+        self, repository: RepositoryName, name: TemplateName, selector: Selector, sight: Sight
     ) -> tuple[TemplateEntry, VersionEntry, SelectedState]:
         """The version that the selector names on the default branch, which is valid."""
         found = await self._versions.find_selected(repository, name, label=selector.label, version=selector.version)
@@ -219,7 +217,7 @@ class Templates:
         if entry is None:
             if found.indexed is None:
                 self._revisions.require_unborn(repository)
-            await explain_unknown(self._templates, repository, name)
+            await explain_unknown(self._templates, repository, name, sight)
         number = await self._number(repository, entry, selector, found.rules)
         if selector.version is None and (version is None or version.number != number):  # the default is a label
             again = await self._versions.find_selected(repository, name, version=number)

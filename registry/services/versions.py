@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
 from registry.domain.errors import VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
+from registry.domain.rights import EVERYTHING, Sight
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.services.removals import explain_unknown, last_name
 
@@ -24,34 +25,44 @@ class Versions:
         self._versions = versions
 
     async def list_versions(
-        self, repository: RepositoryName, name: TemplateName, *, limit: int = 50, cursor: str | None = None
+        self,
+        repository: RepositoryName,
+        name: TemplateName,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        sight: Sight = EVERYTHING,
     ) -> Page[VersionEntry]:
         """A page of versions, newest first. Raises as ``require``, and BadRequest."""
-        await self.require(repository, name)
+        await self.require(repository, name, sight)
         return await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
 
-    async def read(self, repository: RepositoryName, name: TemplateName, number: int) -> VersionEntry:
+    async def read(
+        self, repository: RepositoryName, name: TemplateName, number: int, *, sight: Sight = EVERYTHING
+    ) -> VersionEntry:
         """One version, valid or not. Raises TemplateNotFound, TemplateMoved, VersionNotFound."""
-        last = (await self.require(repository, name)).version
+        last = (await self.require(repository, name, sight)).version
         version = await self._versions.find_version(repository, name, number)
         if version is None:
             raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {last}.")
         return version
 
-    async def removed(self, repository: RepositoryName, name: TemplateName) -> Removed | None:
+    async def removed(
+        self, repository: RepositoryName, name: TemplateName, *, sight: Sight = EVERYTHING
+    ) -> Removed | None:
         """What became of the template; None where it is there. Raises TemplateNotFound, TemplateMoved."""
-        entry = await self.require(repository, name)
+        entry = await self.require(repository, name, sight)
         if not entry.deleted:
             return None
         moved_to = entry.moved_to
         return Removed(await last_name(self._templates, repository, moved_to) if moved_to is not None else None)
 
-    async def require(self, repository: RepositoryName, name: TemplateName) -> TemplateEntry:
+    async def require(self, repository: RepositoryName, name: TemplateName, sight: Sight = EVERYTHING) -> TemplateEntry:
         """The template as it was last, there or not.
 
-        Raises TemplateNotFound for a name that never was, TemplateMoved where it was one before an import.
+        Raises TemplateNotFound for a name that never was, TemplateMoved where one that is seen had it before an import.
         """
         entry = await self._templates.find_template(repository, name)
         if entry is None:
-            await explain_unknown(self._templates, repository, name)
+            await explain_unknown(self._templates, repository, name, sight)
         return entry

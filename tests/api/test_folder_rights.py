@@ -2,45 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import httpx
 import pytest
 
-from api.app import create_app
-from registry.bootstrap import Registry, open_registry
-from registry.domain.ids import RepositoryName
-from registry.domain.rights import Place
 from registry.domain.roles import Scope
-from registry.settings import Settings
-from tests.api.conftest import BASE, running
-from tests.stock import write_files
+from tests.api.conftest import BASE
+from tests.api.two_worlds import GREET, INCLUDING, SUPPORT, TONE, World, ask, bearer, two_worlds
 
-SUPPORT = Place(RepositoryName("default"), "support")
-GREET = """schema: prompt/v1
-description: Greets.
-type: text
-text: 'Hello {% include "shared/tone" %}'
-"""
-TONE = "schema: prompt/v1\ntype: text\ntext: kind words\n"
-SECRET = "schema: prompt/v1\ndescription: Greets the spies.\ntype: text\ntags: [spies]\ntext: Hello agent\n"
-
-INCLUDING = TONE.replace("kind words", "'{% include \"secret/greet\" %}'")
-
-SEEN = {
-    "prompts/support/greet.prompt.yaml": GREET,
-    "prompts/support/deep/thanks.prompt.yaml": TONE.replace("kind", "thankful"),
-    "prompts/shared/tone.prompt.yaml": TONE,
-    "prompts/shared/part.prompt.yaml": TONE.replace("kind", "part of"),
-}
-HIDDEN = {
-    "prompts/secret/greet.prompt.yaml": SECRET,
-    "prompts/support2/greets.prompt.yaml": SECRET.replace("agent", "{% include 'support/deep/thanks' %}"),
-    "prompts/비밀/인사.prompt.yaml": SECRET.replace("Hello", "안녕"),
-    "labels/spying/secret.yaml": "greet: 1\n",
-}
 GETS = [
     "/templates",
     "/templates?sort=updated",
@@ -132,60 +102,10 @@ WRITES: list[tuple[str, str, Any]] = [
 ]
 
 
-class World(NamedTuple):
-    registry: Registry
-    client: httpx.AsyncClient
-    key: str
-    whole: str
-
-
 @pytest.fixture
 async def worlds(tmp_path: Path) -> AsyncIterator[tuple[World, World]]:
-    """One with what is hidden, and one where it never was; in both a key for a folder alone."""
-    async with AsyncExitStack() as stack:
-        found = [await _world(stack, tmp_path / name, name == "with") for name in ("with", "without")]
-        yield found[0], found[1]
-
-
-async def _world(stack: AsyncExitStack, folder: Path, hidden: bool) -> World:
-    registry = await stack.enter_async_context(open_registry(Settings(data=folder, sample=False, render_workers=1)))
-    registry.repositories.create("default")
-    extra = {**HIDDEN, "prompts/secret/was.prompt.yaml": TONE}
-    await write_files(registry, SEEN, "Begin")
-    was = {"prompts/support/was.prompt.yaml": TONE + "description: moves\n"}
-    await write_files(registry, was | {"prompts/support/gone.prompt.yaml": TONE}, "More")
-    labels = {path: text for path, text in extra.items() if path.startswith("labels/")}
-    others = {path: text for path, text in extra.items() if path not in labels}
-    await write_files(registry, others if hidden else {"a": "1"}, "Others, spies" if hidden else "Others")
-    await write_files(registry, labels if hidden else {"a": "2"}, "Others' labels")
-    await write_files(registry, {"prompts/support/gone.prompt.yaml": None}, "Gone")
-    await write_files(registry, {"labels/production/support.yaml": "greet: 1\n"}, "Promote")
-    last = {"prompts/secret/last.prompt.yaml": TONE}
-    await write_files(registry, last if hidden else {"a": "3"}, "Rename what spies have" if hidden else "Last")
-    _, whole = await registry.accounts.create_key(user="ada", scope=Scope.ADMIN)
-    _, key = await registry.accounts.create_key(user="kim", scope=Scope.WRITE, places=[SUPPORT])
-    app = create_app(registry)
-    await stack.enter_async_context(running(app))
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
-    return World(registry, await stack.enter_async_context(client), key, whole)
-
-
-async def ask(world: World, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, str, str]:
-    """Status, body and the headers that tell something, without what tells the time and the commit."""
-    headers = {"Authorization": f"Bearer {key or world.key}"}
-    if isinstance(body, str):
-        headers |= {"Content-Type": "application/yaml", "If-None-Match": "*"}
-    content = {"content": body.encode()} if isinstance(body, str) else {"json": body} if body is not None else {}
-    found = await world.client.request(method, BASE + path, headers=headers, **content)
-    told = {name: value for name, value in found.headers.items() if name in {"etag", "location", "allow"}}
-    return found.status_code, _plain(found.text), _plain(str(told))
-
-
-def _plain(text: str) -> str:
-    text = re.sub(r"(?<=r\.[0-9a-f]{16})\.[0-9a-f]{8}", ".…", text)  # an ETag of a state read by ref: it has the commit
-    for pattern in (r"\b[0-9a-f]{40}\b", r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", r'"request_id": ?"[^"]*"'):
-        text = re.sub(pattern, "…", text)
-    return re.sub(r"\b[0-9a-f]{10}(?:[0-9a-f]{2})?\b", "…", text)
+    async with two_worlds(tmp_path) as found:
+        yield found
 
 
 async def digest_of(world: World, name: str) -> str:
@@ -198,7 +118,7 @@ async def filled(worlds: tuple[World, World], path: str) -> list[str]:
     digest = await digest_of(worlds[0], "secret/greet")
     found = []
     for world in worlds:
-        seen = await world.client.get(f"{BASE}/templates", headers=_bearer(world.whole))
+        seen = await world.client.get(f"{BASE}/templates", headers=bearer(world.whole))
         found.append(path.format(digest=digest, commit=seen.headers["promptuary-commit"]))
     return found
 
@@ -273,8 +193,8 @@ async def test_a_partial_that_is_not_read_is_not_included_but_stays_where_others
     source = TONE.replace("kind words", "'{% include \"shared/part\" %}'")
     status, text, _ = await ask(world, "PUT", "/templates/support/new", source)
     assert (status, "include-missing" in text) == (422, True), text
-    tag = (await world.client.get(f"{BASE}/templates/support/greet", headers=_bearer(world.key))).headers["etag"]
-    headers = {**_bearer(world.key), "Content-Type": "application/yaml", "If-Match": tag}
+    tag = (await world.client.get(f"{BASE}/templates/support/greet", headers=bearer(world.key))).headers["etag"]
+    headers = {**bearer(world.key), "Content-Type": "application/yaml", "If-Match": tag}
     changed = await world.client.put(
         f"{BASE}/templates/support/greet", headers=headers, content=GREET.replace("Hello", "Hi").encode()
     )
@@ -283,7 +203,7 @@ async def test_a_partial_that_is_not_read_is_not_included_but_stays_where_others
 
 async def test_what_would_break_unseen_templates_is_refused_without_naming_them(worlds: tuple[World, World]) -> None:
     world = worlds[0]
-    headers = {**_bearer(world.key), "If-Match": "*"}
+    headers = {**bearer(world.key), "If-Match": "*"}
     gone = await world.client.delete(f"{BASE}/templates/support/deep/thanks", headers=headers)
     assert gone.status_code == 422, gone.text
     assert "templates that you may not read" in gone.text
@@ -299,15 +219,11 @@ async def test_what_would_break_unseen_templates_is_refused_without_naming_them(
 async def test_repositories_that_one_does_not_see_are_not_there(worlds: tuple[World, World]) -> None:
     world = worlds[0]
     world.registry.repositories.create("other")
-    listed = await world.client.get("/api/v1/repositories", headers=_bearer(world.key))
+    listed = await world.client.get("/api/v1/repositories", headers=bearer(world.key))
     assert [each["name"] for each in listed.json()["repositories"]] == ["default"]
     answers = [
-        await world.client.get(f"/api/v1/repositories/{name}/templates", headers=_bearer(world.key))
+        await world.client.get(f"/api/v1/repositories/{name}/templates", headers=bearer(world.key))
         for name in ("other", "nowhere")
     ]
     assert [each.status_code for each in answers] == [404, 404]
     assert len({each.text.replace("nowhere", "other").split("request_id")[0] for each in answers}) == 1
-
-
-def _bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
