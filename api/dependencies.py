@@ -50,8 +50,9 @@ async def request_key_of(
     """The key with what is asked under it: method, address and body. Raises BadRequest."""
     if idempotency_key is None:
         return None
-    asked = (request.method, request.scope["path"], request.url.query)
-    return make_key(actor.user, idempotency_key, *(part.encode() for part in asked), await request.body())
+    texts = (request.method, request.scope["path"], request.url.query)
+    asked = [*(text.encode() for text in texts), await request.body()]
+    return make_key(actor.user, idempotency_key, *asked, rights=str(actor.rights))
 
 
 RegistryDep = Annotated[Registry, Depends(registry_of)]

@@ -50,6 +50,7 @@ async def promote(
         source = parse_label(body.source or "")
         folder, sight = (body.folder or "").strip("/"), caller.sight(repository)
         targets = dict(await registry.promotions.labelled(repository, source, folder, sight=sight))
+        key = key.also(repr(sorted(targets.items())).encode()) if key is not None else None
     promoted = await registry.promotions.promote(
         repository, label, targets, actor=caller, message=body.message, key=key
     )

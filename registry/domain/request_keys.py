@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from registry.domain.errors import BadRequest, KeyReused
 from registry.domain.ids import UserName
@@ -15,10 +15,18 @@ _ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S")
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Hashes of a user's key and of what was asked under it; the key itself is kept nowhere."""
+    """Hashes of a user's key and of what was asked under it; the key itself is kept nowhere.
+
+    ``rights`` are those of who asked, as a text: an answer that was made for others is not given.
+    """
 
     key: str
     request: str
+    rights: str = field(default="", compare=False)
+
+    def also(self, asked: bytes) -> "RequestKey":
+        """The key where more was asked than the request itself says."""
+        return replace(self, request=_hash(self.request.encode(), asked))
 
     def mark(self, message: str) -> str:
         """A commit's message with the mark as its last trailer."""
@@ -33,7 +41,7 @@ class RequestKey:
             raise KeyReused
 
 
-def make_key(user: UserName, text: str, *asked: bytes) -> RequestKey:
+def make_key(user: UserName, text: str, *asked: bytes, rights: str = "") -> RequestKey:
     """The key that a caller sent with a request, which ``asked`` says in full. Raises BadRequest for one that is none.
 
     ``text`` is as the draft standard has it, in double quotes, or plain.
@@ -41,7 +49,7 @@ def make_key(user: UserName, text: str, *asked: bytes) -> RequestKey:
     key = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise BadRequest(f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters, such as a UUID.")
-    return RequestKey(_hash(user.encode(), key.encode()), _hash(*asked))
+    return RequestKey(_hash(user.encode(), key.encode()), _hash(*asked), rights)
 
 
 def read_mark(message: str) -> RequestKey | None:

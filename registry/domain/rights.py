@@ -79,6 +79,9 @@ class Rights:
                 kept.append((place, role))
         return cls(tuple(kept))
 
+    def __str__(self) -> str:
+        return ", ".join(f"{role} at {place}" for place, role in self.roles)
+
     def role_at(self, place: Place) -> Role | None:
         """The role at a place; None where nothing was granted."""
         found = [role for granted, role in self.roles if granted.covers(place)]

@@ -52,7 +52,8 @@ class Repeats:
         """Does ``first``, or where the key has made a commit on the branch already tells what that did, by ``again``.
 
         A repeat that comes while the first is under way waits for it; where that fails it is done itself, because
-        nothing was changed. ``branch`` is None for a write that makes no commit: a restart forgets it. Raises what
+        nothing was changed. An answer that is kept is given to who has the same rights; for others it is made anew from
+        the commit. ``branch`` is None for a write that makes no commit: a restart forgets it. Raises what
         both raise, and KeyReused.
         """
         if key is None:
@@ -63,8 +64,9 @@ class Repeats:
             await asyncio.wait([running[1]])
         if (known := self._answers.get(place)) is not None:
             key.require_same(known[0])
-            answer: T = known[1]
-            return answer
+            if key.rights == known[0].rights:
+                answer: T = known[1]
+                return answer
         task = asyncio.create_task(self._do(place, branch, key, first, again))
         self._running[place] = (key, task)
         task.add_done_callback(_retrieve)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from registry.domain.access import Actor
@@ -12,7 +12,7 @@ from registry.domain.errors import BadRequest, RevisionNotFound, TemplateNotFoun
 from registry.domain.ids import CommitId, LabelName, RefName, RepositoryName, TemplateName
 from registry.domain.refs import Signature
 from registry.domain.request_keys import RequestKey
-from registry.domain.rights import Place
+from registry.domain.rights import Place, Sight
 from registry.domain.roles import Role
 from registry.domain.template import Json
 from registry.domain.template_edits import Delete, LabelsLeft, Put, Rename, TemplateEdit
@@ -51,6 +51,12 @@ class Landed:
     includers: tuple[TemplateName, ...]
     dropped: tuple[tuple[LabelName, TemplateName], ...]
     warnings: tuple[Diagnostic, ...]
+
+    def shown(self, sight: Sight) -> "Landed":
+        """The same for who sees so much; the gate has warned of what the writer sees alone."""
+        if sight.is_whole:
+            return self
+        return replace(self, includers=tuple(name for name in self.includers if sight.has(name)))
 
 
 class TemplateEdits:
@@ -200,7 +206,7 @@ class TemplateEdits:
             return await self._landed(repository, ref, edits, done, made[-1].told)
 
         again = partial(self._tell_again, repository, ref, edits, write)
-        return await self._repeats.once(repository, ref, key, first, again)
+        return (await self._repeats.once(repository, ref, key, first, again)).shown(actor.sight(repository))
 
     async def _tell_again(
         self,

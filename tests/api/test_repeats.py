@@ -10,6 +10,8 @@ import pytest
 
 from api.app import create_app
 from registry.bootstrap import Registry, open_registry
+from registry.domain.rights import Place
+from registry.domain.roles import Scope
 from registry.settings import Settings
 from tests.api.conftest import BASE, CheckedTransport, Documented, running
 from tests.stock import DEFAULT, TRIAGE
@@ -154,8 +156,6 @@ async def test_another_request_under_the_key_is_refused(
 async def test_the_key_of_another_user_is_another_key(
     client: httpx.AsyncClient, stocked: Registry, app: Any, documented: Documented
 ) -> None:
-    from registry.domain.roles import Scope
-
     assert (await WRITES["put a new one"](client)).status_code == 201
     _, secret = await stocked.accounts.create_key(user="bo", scope=Scope.WRITE)
     transport = CheckedTransport(app, documented)
@@ -163,6 +163,37 @@ async def test_the_key_of_another_user_is_another_key(
         transport=transport, base_url=f"http://test{BASE}", headers={"Authorization": f"Bearer {secret}"}
     ) as bo:
         assert (await WRITES["put a new one"](bo)).status_code == 412
+
+
+async def test_a_narrower_key_is_not_given_the_answer_of_a_wider_one(
+    client: httpx.AsyncClient, stocked: Registry, app: Any, documented: Documented
+) -> None:
+    put = {**YAML, "If-None-Match": "*"}
+    for name in ("partials/a", "support/b"):
+        assert (await client.put(f"/templates/{name}", content=NOTE, headers=put)).status_code == 201
+        assert (await client.put(f"/labels/staging/{name}", json={"version": 1})).status_code == 200
+    wide = await client.post("/promotions", json={"label": "production", "from": "staging"}, headers=KEYED)
+    assert {move["name"] for move in wide.json()["templates"]} == {"partials/a", "support/b"}
+    moving = {**KEYED, "Idempotency-Key": "moving"}
+    move = {"to": "support/c", "update_includes": True}
+    uses = "schema: prompt/v1\ntype: text\ntext: '{% include \"support/d\" %}'\n"
+    assert (await client.put("/templates/support/d", content=NOTE, headers=put)).status_code == 201
+    for name in ("partials/uses", "support/uses"):
+        assert (await client.put(f"/templates/{name}", content=uses, headers=put)).status_code == 201
+    moved = await client.post("/move/support/d", json=move, headers={**moving, **ANY})
+    assert moved.json()["includes_updated"] == ["partials/uses", "support/uses"], moved.text
+    _, secret = await stocked.accounts.create_key(user="ada", scope=Scope.WRITE, places=[Place(DEFAULT, "support")])
+    async with httpx.AsyncClient(
+        transport=CheckedTransport(app, documented),
+        base_url=f"http://test{BASE}",
+        headers={"Authorization": f"Bearer {secret}"},
+    ) as narrow:
+        again = await narrow.post("/promotions", json={"label": "production", "from": "staging"}, headers=KEYED)
+        assert again.status_code == 422, again.text
+        assert "partials" not in again.text
+        again = await narrow.post("/move/support/d", json=move, headers={**moving, **ANY})
+        assert (again.status_code, again.json()["includes_updated"]) == (200, ["support/uses"]), again.text
+    assert (await client.post("/move/support/d", json=move, headers={**moving, **ANY})).json() == moved.json()
 
 
 async def test_what_failed_is_tried_anew(client: httpx.AsyncClient) -> None:
