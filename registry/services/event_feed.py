@@ -11,6 +11,9 @@ from registry.ports.events import EventLog
 REPLAYED_AT_MOST = 10_000
 """Whoever has missed more events reads everything again instead."""
 
+READ_AT_MOST = 100_000
+"""So far is read for who sees some folders alone: only what is seen counts as missed, and the rest is most of it."""
+
 RECENT = 1_000
 """So many events, and those of the last change, are kept for subscribers that take them slowly."""
 

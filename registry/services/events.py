@@ -15,6 +15,7 @@ from registry.domain.events import (
     END_OF_COMMIT,
     EventFilter,
     EventsMissed,
+    PlacedEvent,
     Position,
     RefProjected,
     RepositoryRebuilt,
@@ -60,15 +61,30 @@ class Subscription:
         numbered = after
         if after is not None and not self._wanted.sight.is_whole and after.number != END_OF_COMMIT:
             self._skipped, after = after, Position(after.ordinal, 0, after.commit)
-        found = (
-            await source.since(self._feed.repository, after, event_feed.REPLAYED_AT_MOST) if after is not None else None
-        )
+        found = await self._since(source, after) if after is not None else None
         if after is None or found is None:
             self._missed = [Told(self.position, Notice.RESET)]
             return
-        self._missed = told_of(found)
+        seen = self._seen_of(found)
+        if len(seen) > event_feed.REPLAYED_AT_MOST:
+            self._missed = [Told(self.position, Notice.RESET)]
+            return
+        self._missed = told_of(seen)
         self._replayed = found[-1].position if found else after
         self.position = numbered or after
+
+    async def _since(self, source: EventLog, after: Position) -> list[PlacedEvent] | None:
+        """What happened since; where not everything is seen a long way is read on, as what is hidden does not count."""
+        found = await source.since(self._feed.repository, after, event_feed.REPLAYED_AT_MOST)
+        if found is None and not self._wanted.sight.is_whole:
+            found = await source.since(self._feed.repository, after, event_feed.READ_AT_MOST)
+        return found
+
+    def _seen_of(self, found: list[PlacedEvent]) -> list[PlacedEvent]:
+        if self._wanted.sight.is_whole:
+            return found
+        seen = EventFilter(sight=self._wanted.sight)
+        return [each for each in found if seen.passes(each.event)]
 
     async def take(self, seconds: float) -> list[Told]:
         """The next events, in order; none where nothing came for so long, or the stream has ended."""

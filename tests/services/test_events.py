@@ -105,6 +105,30 @@ async def test_too_much_at_once_is_a_reset(followed: Registry, monkeypatch: pyte
         assert await subscription.take(0.05) == []
 
 
+async def test_what_is_not_seen_is_not_too_much(followed: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with followed.event_streams.subscribe(DEFAULT, ALL) as subscription:
+        start = str(subscription.position)
+    for number in range(3):
+        await change(followed, f"kind {number}")
+    monkeypatch.setattr(service, "REPLAYED_AT_MOST", 2)
+    for folder, told in (("고객지원", []), ("partials", [Notice.RESET])):
+        seen = EventFilter(sight=Sight((folder,)))
+        async with followed.event_streams.subscribe(DEFAULT, seen, after=start) as subscription:
+            assert [each.what for each in await subscription.take(0.05)] == told
+    await write_files(followed, {"prompts/고객지원/새.prompt.yaml": TONE}, "New")
+    async with followed.event_streams.subscribe(DEFAULT, seen_there(), after=start) as subscription:
+        assert [each.what.type for each in await taken(subscription, 1) if isinstance(each.what, Event)] == [
+            "template_changed"
+        ]
+    monkeypatch.setattr(service, "READ_AT_MOST", 5)
+    async with followed.event_streams.subscribe(DEFAULT, seen_there(), after=start) as subscription:
+        assert [each.what for each in await subscription.take(0.05)] == [Notice.RESET]
+
+
+def seen_there() -> EventFilter:
+    return EventFilter(sight=Sight(("고객지원",)))
+
+
 async def test_a_rebuild_of_many_batches_is_told_and_repeats_nothing(
     followed: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
