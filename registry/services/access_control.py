@@ -1,6 +1,7 @@
 """Who may do what: users, groups, and the roles that are granted to them."""
 
 import secrets
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,17 +24,17 @@ HERE = "promptuary"
 
 
 def user_name(text: str) -> UserName:
-    """The name, stripped. Raises BadRequest."""
+    """The name, stripped and in NFC. Raises BadRequest."""
     return UserName(_account_name(text, "user"))
 
 
 def group_name(text: str) -> GroupName:
-    """The name, stripped. Raises BadRequest."""
+    """The name, stripped and in NFC. Raises BadRequest."""
     return GroupName(_account_name(text, "group"))
 
 
 def _account_name(text: str, noun: str) -> str:
-    name = text.strip()
+    name = unicodedata.normalize("NFC", text).strip()
     if not name or len(name) > LONGEST_NAME or not all(c.isalnum() or c in "._-" for c in name):
         raise BadRequest(f"{text!r} is no {noun} name: use 1 to {LONGEST_NAME} letters, digits, '.', '_' or '-'.")
     return name
