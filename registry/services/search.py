@@ -104,6 +104,9 @@ class Search:
         )
 
     async def _ask(self, query: Query, at: Checkpoint | None) -> SearchPage:
+        if self._fallback is not None and query.like is not None and not query.sight.is_whole:
+            # The engine tells by all documents which words are rare; the catalogue by those that are seen.
+            return await self._fallback.search(query, at)
         if self._fallback is not None and query.cursor is not None:
             return await self._go_on(self._fallback, query, at)
         return await self._answered(

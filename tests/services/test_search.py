@@ -185,6 +185,17 @@ async def test_an_engine_that_was_slow_is_asked_once_more_where_nobody_else_is_t
         await Search(index=away, outbox=unasked, fallback=away).search(Query(REPOSITORY, "apple"))
 
 
+async def test_what_is_alike_of_some_folders_says_the_catalogue() -> None:
+    """The engine knows of all documents alone which words are rare."""
+    engine, catalogue = cast("CountedSearchIndex", Stumbling(math.inf)), cast("CountedSearchIndex", Stumbling(0))
+    search = Search(index=engine, outbox=cast("Outbox", None), fallback=catalogue)
+    some = Query(REPOSITORY, "", like="support/a", sight=Sight(("support",)))
+    for query in (some, replace(some, cursor="of the catalogue")):
+        page = await search.search(query)
+        assert (page.total, page.degraded) == (7, False)
+    assert (await search.search(replace(some, sight=EVERYTHING))).degraded
+
+
 async def test_suggestions_of_the_catalogue_say_so(
     registry: Registry, pusher: Pusher, line: Line, space: tuple[Cluster, str]
 ) -> None:

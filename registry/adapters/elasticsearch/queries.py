@@ -146,11 +146,15 @@ def _literal(text: str) -> str:
     return _WILD.sub(r"\\\g<0>", text)
 
 
-def wanted(terms: Sequence[Term], *, any_term: bool) -> Json | None:
-    """Documents that have every term, or any; None without terms."""
+def wanted(terms: Sequence[Term], *, any_term: bool, sight: Sight = EVERYTHING) -> Json | None:
+    """Documents that have every term, or any; None without terms.
+
+    How often a word stands in the body counts for who sees everything alone: the engine weighs that by how many
+    documents of all have the word.
+    """
     if not terms:
         return None
-    found = [_term(term) for term in terms]
+    found = [_term(term, often=sight.is_whole) for term in terms]
     query: Json = {"should": found, "minimum_should_match": 1} if any_term else {"must": found}
     phrase = " ".join(term.forms[0].text for term in terms)
     if len(terms) > 1:
@@ -159,13 +163,13 @@ def wanted(terms: Sequence[Term], *, any_term: bool) -> Json | None:
     return {"bool": query}
 
 
-def _term(term: Term) -> Json:
+def _term(term: Term, *, often: bool) -> Json:
     """The best way to find a term; a term in two fields is a little better than in one."""
     found = _best([way for form in term.forms for way in _ways(form, _WEIGHTS)])
-    often = term.forms[0].text
-    if " " in often:
+    word = term.forms[0].text
+    if not often or " " in word:
         return found
-    return {"bool": {"must": [found], "should": [{"match": {"words.body": {"query": often, "boost": _OFTEN}}}]}}
+    return {"bool": {"must": [found], "should": [{"match": {"words.body": {"query": word, "boost": _OFTEN}}}]}}
 
 
 def _best(ways: Sequence[Json]) -> Json:

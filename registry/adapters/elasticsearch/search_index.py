@@ -91,10 +91,10 @@ class ElasticsearchSearchIndex:
             like = await self._alike(query.repository, query.like, sight)
             return await self._ask(query.repository, search_body(like, filters, query.limit + 1, after, sight))
         back = query.looks_back and bool(terms)
-        every = search_body(wanted(terms, any_term=False), filters, query.limit + 1, after, sight)
+        every = search_body(wanted(terms, any_term=False, sight=sight), filters, query.limit + 1, after, sight)
         found, there = await self._ask(query.repository, every, back=back)
         if len(terms) > 1 and not found["hits"]["total"]["value"]:
-            some = search_body(wanted(terms, any_term=True), filters, query.limit + 1, after, sight)
+            some = search_body(wanted(terms, any_term=True, sight=sight), filters, query.limit + 1, after, sight)
             return await self._ask(query.repository, some, back=back)
         return found, there
 
@@ -102,7 +102,7 @@ class ElasticsearchSearchIndex:
         """What is like a template. Raises TemplateNotFound, for one that is not seen as for none, NotThere.
 
         Which of its words are rare the engine knows of all documents alone: those that are not seen weigh in which
-        words count and how much, as they do in the scores of a search for words. They are not found by that.
+        words count and how much. They are not found by that, but for who does not see everything ask the catalogue.
         """
         found, _ = await self._ask(repository, one_body(name))
         hits = found["hits"]["hits"]
