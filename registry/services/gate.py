@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from registry.domain.access import Actor
-from registry.domain.diagnostics import Diagnostic, Severity, has_errors, in_order
+from registry.domain.diagnostics import Diagnostic, has_errors, in_order
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
@@ -145,7 +145,7 @@ class Gate:
         if move.update.ref == default:
             return await self._content.check_default(move)
         found = await self._check_draft_rights(move, default_tip, changed)
-        return found + [_as_warning(each) for each in await self._content.check_draft(move, default_tip)]
+        return found + await self._content.check_draft(move, default_tip)
 
     async def _check_draft_rights(
         self, move: Move, default_tip: CommitId | None, changed: Collection[str]
@@ -206,10 +206,6 @@ def _is_small(quarantine: Path) -> bool:
 def rules_at(store: GitStore, commit: CommitId | None) -> RegistryRules:
     """The rules of a commit's ``.registry.yaml``; a broken file gives closed rules, which open nothing."""
     return read_registry_file(read_file(store, commit, RULES_PATH)).rules
-
-
-def _as_warning(found: Diagnostic) -> Diagnostic:
-    return Diagnostic(found.rule, found.message, found.path, found.place, Severity.WARNING)
 
 
 def make_verdict(found: Sequence[Diagnostic], changed: Collection[str] = ()) -> Verdict:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
@@ -21,6 +22,7 @@ from registry.ports.git import GitStore
 from registry.ports.renderer import Renderer
 from registry.services.checking import SLICE_SECONDS, Checker
 from registry.services.gate_compatibility import CompatibilityRules
+from registry.services.gate_includes import check_includes
 from registry.services.gate_labels import Known, LabelRules
 from registry.services.gate_move import Move, Tip, read_tip
 from registry.services.gate_rights import check_default_rights
@@ -63,7 +65,7 @@ class ContentRules:
         tip = await read_tip(move, projected, move.old)
         move.progress(f"checking {counted(len(tip.closures), 'template')}")
         judged = await self._outcomes(move, tip, whole=True)
-        found = await _told(move, tip, judged)
+        found = await _told(move, tip, judged) + check_includes(tip, judged)
         found += self._labels.check_tip(move.store, move.update.new, tip.delta, tip.removed)
         found += await self._compatibility.check_tip(move, tip, move.old, projected)
         found += await self._check_way(move, projected)
@@ -72,8 +74,9 @@ class ContentRules:
         return found
 
     async def check_draft(self, move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
-        """What would be wrong with what a branch changes, if it were on the default branch.
+        """What would be wrong with what a branch changes, if it were on the default branch: as warnings.
 
+        Only what lets its author read more than he may is an error here too.
         It is compared with where the two parted: what the default branch has got since then is no change of this one.
         """
         base = None
@@ -81,8 +84,11 @@ class ContentRules:
             base = await move.run(move.store.parting, move.update.new, default_tip) or default_tip
         projected = await self._states.nearest(move.repository)
         tip = await read_tip(move, projected, base)
-        found = await _told(move, tip, await self._outcomes(move, tip, whole=False))
-        return found + await self._compatibility.check_tip(move, tip, base, projected)
+        judged = await self._outcomes(move, tip, whole=False)
+        refused = check_includes(tip, judged)
+        found = await _told(move, tip, judged)
+        found += await self._compatibility.check_tip(move, tip, base, projected)
+        return refused + [replace(each, severity=Severity.WARNING) for each in found if each not in refused]
 
     async def _outcomes(self, move: Move, tip: Tip, *, whole: bool) -> dict[TemplateName, Outcome]:
         outcomes = await self._checker.outcomes(move.store, tip.closures.items(), move.bodies, whole=whole)

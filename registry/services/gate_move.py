@@ -1,6 +1,6 @@
 """A branch's move that is judged, and what was found out about it on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from registry.domain.access import Actor
@@ -11,7 +11,7 @@ from registry.domain.registry_rules import RegistryRules
 from registry.domain.rights import NOWHERE, Sight
 from registry.ports.git import GitStore
 from registry.services.states import Projected, graph_at
-from registry.services.tree_changes import Delta, Run, graph_changes, read_many, sort_out
+from registry.services.tree_changes import Delta, Run, graph_changes, read_many, sort_out, template_changes
 
 Progress = Callable[[str], None]
 
@@ -40,7 +40,8 @@ class Move:
 class Tip:
     """A branch's new tip: what changed in it and the include graph's view of that, taken without an await.
 
-    ``orphaned`` holds what is removed and still included, with those that include it.
+    ``orphaned`` holds what is removed and still included, with those that include it; ``unseen`` the partials that
+    changed templates include newly though whoever changes them may not read them, there or not.
     """
 
     delta: Delta
@@ -48,15 +49,26 @@ class Tip:
     removed: frozenset[TemplateName]
     orphaned: Mapping[TemplateName, list[TemplateName]]
     closures: Mapping[TemplateName, Closure]
+    unseen: Mapping[TemplateName, frozenset[TemplateName]]
 
 
-def _as_seen(graph: TemplateGraph, name: TemplateName, before: frozenset[TemplateName], sight: Sight) -> Closure:
-    """A changed template's closure, in which a partial that it includes newly and whose author may not read is missing.
+def _unseen(
+    graph: TemplateGraph, before: TemplateGraph, changes: Iterable[Change], sight: Sight
+) -> dict[TemplateName, frozenset[TemplateName]]:
+    """What changed templates include newly, and their author may not read: else he would read it by including it.
 
-    Else he would read it by including it. What it included before somebody put there who may read it.
+    What a template, or one that goes where it comes, included before stays: somebody put it there who may read it.
     """
-    hidden = [each for each in graph.includes(name) - before if not sight.has(each)]
-    return (graph.overlay(Change(each, None) for each in hidden) if hidden else graph).closure(name)
+    told = list(changes)
+    gone = {change.name for change in told if change.blob is None and sight.has(change.name)}
+    moved = frozenset(each for name in gone for each in before.includes(name))
+    found = {}
+    for change in told:
+        had = moved if before.blob(change.name) is None else before.includes(change.name)
+        hidden = frozenset(each for each in graph.includes(change.name) - had if not sight.has(each))
+        if hidden:
+            found[change.name] = hidden
+    return found
 
 
 async def read_tip(move: Move, projected: Projected, old: CommitId | None) -> Tip:
@@ -68,11 +80,14 @@ async def read_tip(move: Move, projected: Projected, old: CommitId | None) -> Ti
     changed = frozenset(change.name for change in changes if change.blob is not None)
     removed = frozenset(change.name for change in changes if change.blob is None)
     affected = graph.affected(changed | removed)
-    closures = {name: graph.closure(name) for name in sorted(affected) if graph.blob(name) is not None}
     sight = move.actor.rights.sight(move.repository) or NOWHERE
+    unseen: Mapping[TemplateName, frozenset[TemplateName]] = {}
+    shown = graph
     if not sight.is_whole:
-        before = graph_at(move.store, projected, old)
-        for name in changed:
-            closures[name] = _as_seen(graph, name, before.includes(name), sight)
+        own = changes if old == move.old else template_changes(move.store, move.old, move.update.new)
+        unseen = _unseen(graph, graph_at(move.store, projected, move.old), own, sight)
+        hidden = frozenset(each for names in unseen.values() for each in names)
+        shown = graph.overlay(Change(each, None) for each in hidden)  # to nobody are they there
+    closures = {name: shown.closure(name) for name in sorted(affected) if shown.blob(name) is not None}
     includers = {name: sorted(each for each in graph.includers(name) if each in closures) for name in sorted(removed)}
-    return Tip(delta, changed, removed, {name: found for name, found in includers.items() if found}, closures)
+    return Tip(delta, changed, removed, {name: found for name, found in includers.items() if found}, closures, unseen)

@@ -201,6 +201,66 @@ async def test_a_partial_that_is_not_read_is_not_included_but_stays_where_others
     assert changed.status_code == 200, changed.text
 
 
+async def test_no_branch_shows_a_partial_that_is_not_read(worlds: tuple[World, World]) -> None:
+    """A branch takes broken templates: but whoever includes what he may not read would read it there."""
+    say = TONE.replace("kind words", "%s")
+    tag = '{% include "secret/greet" %}'
+    sources = {
+        "plain": say % f"'{tag}'",
+        "none": (say % f"'{tag}'").replace("greet", "none"),
+        "comment": say % f"'{{# {tag} #}}'",
+        "description": say % f"hello\ndescription: '{tag}'",
+        "broken": say % f"'{tag}\n: [",
+    }
+    for world in worlds:
+        assert (await ask(world, "POST", "/branches", {"name": "feature/x"}, key=world.whole))[0] == 201
+    for query in ("", "?branch=feature/x"):
+        for kind, source in sources.items():
+            one, other = [await ask(world, "PUT", f"/templates/support/{kind}{query}", source) for world in worlds]
+            assert one == other, (kind, query)
+            assert (one[0], "include-missing" in one[1]) == (422, True), (kind, query, one)
+        missing = say % "'{% include \"support/none\" %}'"
+        assert (await ask(worlds[0], "PUT", f"/templates/support/n{query}", missing))[0] == (201 if query else 422)
+
+
+async def test_what_others_include_on_a_branch_stays_and_can_be_renamed(worlds: tuple[World, World]) -> None:
+    world = worlds[0]
+    headers = {**_bearer(world.key), "If-Match": "*"}
+    yaml = {**headers, "Content-Type": "application/yaml"}
+    await ask(world, "POST", "/branches", {"name": "feature/x"}, key=world.whole)
+    put = await ask(world, "PUT", "/templates/support/theirs?branch=feature/x", INCLUDING, key=world.whole)
+    assert put[0] == 201, put
+    changed = await world.client.put(
+        f"{BASE}/templates/support/theirs?branch=feature/x", headers=yaml, content=f"{INCLUDING}# mine\n".encode()
+    )
+    assert changed.status_code == 200, changed.text
+    for name, query in (("theirs", "?branch=feature/x"), ("greet", "?branch=feature/x"), ("theirs-too", "")):
+        if not query:
+            assert (await ask(world, "PUT", f"/templates/support/{name}", INCLUDING, key=world.whole))[0] == 201
+        body = {"to": f"support/{name}-new"}
+        moved = await world.client.post(f"{BASE}/move/support/{name}{query}", headers=headers, json=body)
+        assert moved.status_code == 200, moved.text
+    kept = TONE.replace("kind words", "'{% include \"secret/none\" %}'")
+    again = f"{BASE}/templates/support/theirs-new?branch=feature/x"
+    assert (await world.client.put(again, headers=yaml, content=kept.encode())).status_code == 422
+
+
+async def test_dependents_tell_nothing_of_a_partial_that_is_included_unseen(worlds: tuple[World, World]) -> None:
+    needy = {"prompts/secret/needy.prompt.yaml": TONE.replace("kind words", "'{{ codeword }}'")}
+    needy = {path: text + "variables: {codeword: {type: string}}\n" for path, text in needy.items()}
+    uses = {"prompts/support/uses.prompt.yaml": TONE.replace("kind words", "'{% include \"support/deep/thanks\" %}'")}
+    source = TONE.replace("kind words", "'{% include \"secret/needy\" %}'")
+    answers = []
+    for world in worlds:
+        await write_files(world.registry, uses | (needy if world is worlds[0] else {"a": "3"}), "Needs")
+        headers = {**_bearer(world.key), "If-Match": "*", "Content-Type": "application/yaml"}
+        put = await world.client.put(f"{BASE}/templates/support/deep/thanks", headers=headers, content=source.encode())
+        found = {(each["path"], each["rule"]) for each in put.json()["diagnostics"] if each["path"]}
+        assert "codeword" not in put.text
+        answers.append((put.status_code, found))
+    assert answers[0] == answers[1]
+
+
 async def test_what_would_break_unseen_templates_is_refused_without_naming_them(worlds: tuple[World, World]) -> None:
     world = worlds[0]
     headers = {**bearer(world.key), "If-Match": "*"}
