@@ -99,7 +99,13 @@ class Gate:
         return verdict
 
     async def _judge(self, push: "_Push", updates: Sequence[RefUpdate]) -> Verdict:
-        store, refs, actor = push.store, push.refs, push.actor
+        sight = push.actor.rights.sight(push.repository) or NOWHERE
+        found, changed = await self._find(push, updates)
+        return make_verdict(only_seen(found, sight), changed)
+
+    async def _find(self, push: "_Push", updates: Sequence[RefUpdate]) -> tuple[Sequence[Diagnostic], Collection[str]]:
+        """Everything that is wrong, whoever may know of it, and the paths that change."""
+        store, refs = push.store, push.refs
         default = self._git.default_branch(push.repository)
         rules = rules_at(store, refs.get(default))
         found = check_refs(
@@ -109,20 +115,21 @@ class Gate:
             default=default,
             rules=rules,
             repository=push.repository,
-            actor=actor,
+            actor=push.actor,
             rollback=push.rollback,
         )
         if has_errors(found):
-            return make_verdict(found)
+            return found, ()
         push.progress("checking files")
-        files = await check_commits(store, await push.new_commits(updates), rules=rules, actor=actor, run=push.run)
+        commits = await push.new_commits(updates)
+        files = await check_commits(store, commits, rules=rules, actor=push.actor, run=push.run)
         found += files.found
         for update in updates:
             if not update.deletes and update.ref.startswith("refs/tags/"):
                 for message in store.annotations(update.new):
                     found += await check_message(message, f"the tag {update.ref}")
         if files.too_large:  # nothing that large is loaded to be judged further
-            return make_verdict([*found, *await check_secrets(store, files.paths, {})], files.changed)
+            return [*found, *await check_secrets(store, files.paths, {})], files.changed
         bodies = await read_many(store, files.kept)
         # Secrets are looked for while other processes judge what templates say.
         secrets = asyncio.create_task(check_secrets(store, files.paths, bodies))
@@ -130,13 +137,12 @@ class Gate:
             for update in updates:
                 if not update.deletes and update.ref.startswith("refs/heads/"):
                     move = push.move(update, rules, bodies)
-                    judged = await self._judge_branch(move, default, refs.get(default), files.changed)
-                    found += only_seen(judged, actor.rights.sight(push.repository) or NOWHERE)
+                    found += await self._judge_branch(move, default, refs.get(default), files.changed)
             found += await secrets
         finally:
             secrets.cancel()
             await asyncio.gather(secrets, return_exceptions=True)  # it may still read from the store
-        return make_verdict(found, files.changed)
+        return found, files.changed
 
     async def _judge_branch(
         self, move: Move, default: RefName, default_tip: CommitId | None, changed: Collection[str]

@@ -1,18 +1,19 @@
 """Whether somebody may change what a branch's move changes: each file where it lies, the rules by maintainers alone."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from registry.domain.branches import branch_name
 from registry.domain.diagnostics import Diagnostic, has_errors
 from registry.domain.ids import CommitId, RepositoryName
 from registry.domain.labels import label_of_path
-from registry.domain.names import folder_of, template_name
+from registry.domain.names import LABELS, PROMPTS, decode_segment, folder_of, template_name
 from registry.domain.rights import Place, Sight
 from registry.domain.roles import Role
 from registry.services.gate_move import Move
 from registry.services.tree_changes import OWNERS_PATH, RULES_PATH
 
-RULE = "change-not-allowed"
+RULE, COLLISION = "change-not-allowed", "name-collision"
 
 _OF_MAINTAINERS = frozenset({RULES_PATH, OWNERS_PATH})
 """Who could change these could let himself do everything else."""
@@ -52,25 +53,53 @@ def check_draft_rights(move: Move, paths: Iterable[str], default: CommitId | Non
     return found
 
 
+def refuse_unseen(repository: RepositoryName, paths: Iterable[str], sight: Sight) -> list[Diagnostic]:
+    """One finding for each path that is outside of what somebody sees, the same whether there is such a file or not.
+
+    Who does not see all has no role in the whole repository, where files count that are neither template nor labels.
+    """
+    if sight.is_whole:
+        return []
+    places = {path: place_of_path(repository, path) for path in paths}
+    hidden = (path for path, place in places.items() if not place.folder or not _is_seen(path, sight))
+    needed = {path: Role.MAINTAINER if path in _OF_MAINTAINERS else Role.AUTHOR for path in places}
+    return [_missing(path, needed[path], places[path], None) for path in hidden]
+
+
 def only_seen(found: Iterable[Diagnostic], sight: Sight) -> list[Diagnostic]:
     """The findings, without what would tell of templates that are not seen: that some would break is said once."""
     if sight.is_whole:
         return list(found)
-    told = [each for each in found if _is_seen(each.path, sight)]
-    if has_errors(each for each in found if each not in told):
+    told = list(found)
+    seen = [_unnamed(each) if each.rule == COLLISION else each for each in told if _is_seen(each.path, sight)]
+    if has_errors(each for each in told if not _is_seen(each.path, sight)):
         message = (
             "Templates that you may not read would be broken by it. Ask somebody who may read the whole repository."
         )
-        told.append(Diagnostic(RULE, message))
-    return told
+        seen.append(Diagnostic(RULE, message))
+    return seen
+
+
+def _unnamed(found: Diagnostic) -> Diagnostic:
+    """A collision of names, without the other name: whoever is told may not see it."""
+    message = (
+        "It differs from something that is there only in case or Unicode form, which some systems take for the same: "
+        "use another name."
+    )
+    return replace(found, message=message)
 
 
 def _is_seen(path: str, sight: Sight) -> bool:
-    """Files that are neither a template's nor labels belong to all."""
+    """Files that are neither a template's nor labels belong to all; of folders those that lead to what is seen do."""
     name, label = template_name(path), label_of_path(path)
     if name is not None:
         return sight.has(name)
-    return label is None or sight.has(f"{label[1]}/x")
+    if label is not None:
+        return sight.has(f"{label[1]}/x")
+    if path.startswith(PROMPTS):
+        segments = [decode_segment(each) or each for each in path.removeprefix(PROMPTS).split("/")]
+        return bool(sight.below("/".join(segments)))
+    return not path.startswith(LABELS)
 
 
 def place_of_path(repository: RepositoryName, path: str) -> Place:

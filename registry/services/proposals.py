@@ -15,6 +15,7 @@ from registry.domain.labels import is_label_path, read_labels
 from registry.domain.names import check_path, find_collisions, template_name
 from registry.domain.refs import RefUpdate, Signature
 from registry.domain.registry_file import read_registry_file
+from registry.domain.rights import Sight
 from registry.domain.roles import Role
 from registry.domain.secrets import find_secrets_in
 from registry.domain.selectors import Selector
@@ -24,6 +25,7 @@ from registry.ports.clock import Clock
 from registry.ports.git import Repositories
 from registry.services.checking import SLICE_SECONDS
 from registry.services.gate import Gate, Verdict, make_verdict, rules_at
+from registry.services.gate_rights import refuse_unseen
 from registry.services.indexing import Indexing
 from registry.services.proposed_store import ProposedStore
 from registry.services.templates import Templates
@@ -59,8 +61,13 @@ class Proposals:
         """What the gate would say of one commit, and the tip that it was judged on.
 
         With ``against`` callers of that state count instead of those of the state before and of labels. Who may only
-        read is judged as an author. Raises LabelNotFound for a label that no template carries, RevisionNotFound.
+        read is judged as an author; of files that he does not see nothing is looked at, and each is refused alike.
+        Raises LabelNotFound for a label that no template carries that the actor sees, RevisionNotFound.
         """
+        sight = actor.sight(repository)
+        refused = refuse_unseen(repository, files, sight)
+        hidden = {each.path for each in refused}
+        files = {path: body for path, body in files.items() if path not in hidden}
         await self._indexing.poke(repository)
         judged = dataclasses.replace(actor, rights=actor.rights.at_least(Role.AUTHOR))
         branch = self._git.default_branch(repository)
@@ -71,13 +78,13 @@ class Proposals:
             update = RefUpdate(branch, tip or ZERO_COMMIT, proposed.id)
             verdict = await self._gate.judge_commit(repository, proposed, update, judged)
             if against is None:
-                return verdict, tip
+                return make_verdict([*refused, *verdict.diagnostics], files) if refused else verdict, tip
             rules = rules_at(store, tip)
-        kept = [each for each in verdict.diagnostics if each.rule != RULE]
+        kept = refused + [each for each in verdict.diagnostics if each.rule != RULE]
         if announces(message):
             return make_verdict(kept, files), tip
         if against.label is not None and against.label != "latest":
-            await self._require_label(repository, against)
+            await self._require_label(repository, against, sight)
         for path, body in files.items():
             name = template_name(path)
             new = judge_file(name, body).template if name is not None and body is not None else None
@@ -87,8 +94,9 @@ class Proposals:
                 kept += diagnose(dict.fromkeys(found, old[0]), path, body)
         return make_verdict(kept, files), tip
 
-    async def _require_label(self, repository: RepositoryName, against: Selector) -> None:
-        if against.label is not None and not await self._versions.list_labels(repository, against.label):
+    async def _require_label(self, repository: RepositoryName, against: Selector, sight: Sight) -> None:
+        found = await self._versions.list_labels(repository, against.label)
+        if not any(sight.has(name) for named in found.values() for name in named):
             raise LabelNotFound(f"No template of {repository} carries the label {against.label!r}.")
 
     async def _state(

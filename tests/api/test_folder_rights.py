@@ -100,6 +100,13 @@ WRITES: list[tuple[str, str, Any]] = [
     ("PUT", "/templates/support/old", TONE + "status: deprecated\nreplaced_by: secret/greet\n"),
     ("POST", "/check", {"files": {"prompts/support/copy.prompt.yaml": INCLUDING}}),
 ]
+UNSEEN = [
+    *[f"prompts/secret/{name}.prompt.yaml" for name in ("greet", "none", "Greet")],
+    *["prompts/Secret/new.prompt.yaml", "prompts/secret", "prompts/secret.prompt.yaml", "prompts/greet.prompt.yaml"],
+    *["prompts/secret/greet.prompt.yaml/x.prompt.yaml", "prompts/support/greet.yaml", "prompts/비밀/인사.prompt.yaml"],
+    *[f"labels/{path}.yaml" for path in ("spying/secret", "none/secret", "Spying/secret", "spying/비밀", "spying")],
+    *["README.md", "none.md", "a", ".registry.yaml", "CODEOWNERS", "../x", ".git/config"],
+]
 
 
 @pytest.fixture
@@ -259,6 +266,55 @@ async def test_dependents_tell_nothing_of_a_partial_that_is_included_unseen(worl
         assert "codeword" not in put.text
         answers.append((put.status_code, found))
     assert answers[0] == answers[1]
+
+
+async def test_checks_refuse_alike_what_is_not_seen(worlds: tuple[World, World]) -> None:
+    for world in worlds:
+        await write_files(world.registry, {"README.md": "x"} if world is worlds[0] else {"b": "1"}, "More")
+    for path in UNSEEN:
+        told = set()
+        for content in (None, "x", SECRET, "greet: 1\n", TONE):
+            for against in (None, "label:latest", "ref:main", "version:1"):
+                body = {"files": {path: content}} | ({"against": against} if against else {})
+                one, other = [await ask(world, "POST", "/check", body) for world in worlds]
+                assert one == other, body
+                told.add(one[:2])
+        assert len(told) == 1, (path, told)
+        assert "you have no role there" in told.pop()[1]
+
+
+async def test_checks_judge_what_is_seen_beside_what_is_not(worlds: tuple[World, World]) -> None:
+    files = {"prompts/support/new.prompt.yaml": TONE, "prompts/secret/new.prompt.yaml": TONE}
+    status, text, _ = await ask(
+        worlds[0], "POST", "/check", {"files": files | {"prompts/support/bad.prompt.yaml": "x"}}
+    )
+    assert status == 200
+    assert set(re.findall(r'"path": ?"([^"]*)"', text)) == {
+        "prompts/secret/new.prompt.yaml",
+        "prompts/support/bad.prompt.yaml",
+    }
+    status, text, _ = await ask(worlds[0], "POST", "/check", {"files": {"prompts/support/new.prompt.yaml": TONE}})
+    assert re.search(r'"accepted": ?true', text), text
+
+
+async def test_labels_to_compare_with_are_those_that_are_seen(worlds: tuple[World, World]) -> None:
+    files = {"prompts/support/greet.prompt.yaml": TONE}
+    for label, status in (("spying", 404), ("none", 404), ("production", 200), ("latest", 200)):
+        body = {"files": files, "against": f"label:{label}"}
+        one, other = [await ask(world, "POST", "/check", body) for world in worlds]
+        assert (one, one[0]) == (other, status)
+
+
+async def test_a_collision_of_names_does_not_name_what_is_not_seen(worlds: tuple[World, World]) -> None:
+    world = worlds[0]
+    place = Place(RepositoryName("default"), "Secret")
+    _, key = await world.registry.accounts.create_key(user="lee", scope=Scope.WRITE, places=[place])
+    put = await ask(world, "PUT", "/templates/Secret/mine", TONE, key=key)
+    checked = await ask(world, "POST", "/check", {"files": {"prompts/Secret/mine.prompt.yaml": TONE}}, key=key)
+    for status, text, _ in (put, checked):
+        assert "name-collision" in text, (status, text)
+        assert '"prompts/Secret"' in text
+        assert "secret" not in text
 
 
 async def test_what_would_break_unseen_templates_is_refused_without_naming_them(worlds: tuple[World, World]) -> None:
