@@ -12,14 +12,13 @@ from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.rights import NOWHERE, Place
-from registry.domain.roles import Role
+from registry.domain.rights import NOWHERE
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits, check_message, check_secrets
 from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
-from registry.services.gate_rights import check_draft_rights, only_seen
+from registry.services.gate_rights import check_draft_rights, check_new_commits, only_seen, without_told
 from registry.services.indexing import Indexing
 from registry.services.meters import Meters, Work
 from registry.services.tree_changes import RULES_PATH, Run, at_once, in_thread, read_file, read_many
@@ -124,44 +123,33 @@ class Gate:
         commits = await push.new_commits(updates)
         files = await check_commits(store, commits, rules=rules, actor=push.actor, run=push.run)
         found += files.found
+        rights = await check_new_commits(push.repository, store, commits, push.actor, push.run)
         for update in updates:
             if not update.deletes and update.ref.startswith("refs/tags/"):
                 for message in store.annotations(update.new):
                     found += await check_message(message, f"the tag {update.ref}")
         if files.too_large:  # nothing that large is loaded to be judged further
-            return [*found, *await check_secrets(store, files.paths, {})], files.changed
+            return [*found, *rights, *await check_secrets(store, files.paths, {})], files.changed
         bodies = await read_many(store, files.kept)
         # Secrets are looked for while other processes judge what templates say.
         secrets = asyncio.create_task(check_secrets(store, files.paths, bodies))
         try:
             for update in updates:
                 if not update.deletes and update.ref.startswith("refs/heads/"):
-                    move = push.move(update, rules, bodies)
-                    found += await self._judge_branch(move, default, refs.get(default), files.changed)
+                    found += await self._judge_branch(push.move(update, rules, bodies), default, refs.get(default))
+            found += without_told(rights, found)
             found += await secrets
         finally:
             secrets.cancel()
             await asyncio.gather(secrets, return_exceptions=True)  # it may still read from the store
         return found, files.changed
 
-    async def _judge_branch(
-        self, move: Move, default: RefName, default_tip: CommitId | None, changed: Collection[str]
-    ) -> list[Diagnostic]:
+    async def _judge_branch(self, move: Move, default: RefName, default_tip: CommitId | None) -> list[Diagnostic]:
         """The default branch's tip must be valid; on other branches faults are told as warnings."""
         if move.update.ref == default:
             return await self._content.check_default(move)
-        found = await self._check_draft_rights(move, default_tip, changed)
+        found = await check_draft_rights(move, default_tip)
         return found + await self._content.check_draft(move, default_tip)
-
-    async def _check_draft_rights(
-        self, move: Move, default_tip: CommitId | None, changed: Collection[str]
-    ) -> list[Diagnostic]:
-        if move.actor.rights.includes(Role.AUTHOR, Place(move.repository)):
-            return []
-        parting = None
-        if default_tip is not None:
-            parting = await move.run(move.store.parting, move.update.new, default_tip)
-        return await move.run(check_draft_rights, move, changed, parting)
 
 
 @dataclass(frozen=True, slots=True)

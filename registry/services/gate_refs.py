@@ -40,9 +40,9 @@ def check_refs(
         if problem is None:
             problem = _access(update, default, rules, actor, repository, rollback=rollback)
         if problem is None and not update.deletes:
-            problem = _movement(store, update, default, rules) or _rewriting(store, update, actor, repository)
+            problem = _movement(store, update, default, rules) or _rewriting(store, update, rules, actor, repository)
         elif problem is None:
-            problem = _deletion(update.ref, default, rules) or _rewriting(store, update, actor, repository)
+            problem = _deletion(update.ref, default, rules) or _rewriting(store, update, rules, actor, repository)
         if problem is not None:
             found.append(Diagnostic(problem[0], problem[1], update.ref))
     return found
@@ -138,16 +138,24 @@ def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: Regis
     )
 
 
-def _rewriting(store: GitStore, update: RefUpdate, actor: Actor, repository: RepositoryName) -> tuple[str, str] | None:
-    """Tags, and what takes commits off a branch, are about all files: who is author of some folders may not do it."""
-    whole = Place(repository)
-    if actor.rights.includes(Role.AUTHOR, whole):
+def _rewriting(
+    store: GitStore, update: RefUpdate, rules: RegistryRules, actor: Actor, repository: RepositoryName
+) -> tuple[str, str] | None:
+    """Tags, and what takes commits off a branch, are about all files: the role in the whole repository counts."""
+    whole, branch = Place(repository), branch_name(update.ref)
+    role, is_branch = actor.rights.role_at(whole), update.ref.startswith(HEADS)
+    is_author = role is not None and role.includes(Role.AUTHOR)
+    if role is not None and is_author and (not is_branch or rules.may_push(branch, role)):
         return None
-    if update.ref.startswith(HEADS) and not update.deletes:
-        if update.creates or store.is_reachable(update.old, [update.new]):
-            return None
-        return "force-push", actor.missing(Role.AUTHOR, whole)
-    return "push-not-allowed", actor.missing(Role.AUTHOR, whole)
+    if is_branch and not update.deletes and (update.creates or store.is_reachable(update.old, [update.new])):
+        return None
+    rule = "force-push" if is_branch and not update.deletes else "push-not-allowed"
+    if not is_author:
+        return rule, actor.missing(Role.AUTHOR, whole)
+    return rule, (
+        f"Who rewrites or deletes {branch} takes away what others put there; it takes that from nobody who is {role} "
+        f"at {whole} (branches.{branch}.push in .registry.yaml)."
+    )
 
 
 def _deletion(ref: RefName, default: RefName, rules: RegistryRules) -> tuple[str, str] | None:

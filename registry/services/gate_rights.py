@@ -1,8 +1,9 @@
 """Whether somebody may change what a branch's move changes: each file where it lies, the rules by maintainers alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from registry.domain.access import Actor
 from registry.domain.branches import branch_name
 from registry.domain.diagnostics import Diagnostic, has_errors
 from registry.domain.ids import CommitId, RepositoryName
@@ -10,8 +11,9 @@ from registry.domain.labels import label_of_path
 from registry.domain.names import LABELS, PROMPTS, decode_segment, folder_of, template_name
 from registry.domain.rights import Place, Sight
 from registry.domain.roles import Role
+from registry.ports.git import GitStore
 from registry.services.gate_move import Move
-from registry.services.tree_changes import OWNERS_PATH, RULES_PATH
+from registry.services.tree_changes import OWNERS_PATH, RULES_PATH, Run
 
 RULE, COLLISION = "change-not-allowed", "name-collision"
 
@@ -21,36 +23,101 @@ _OF_MAINTAINERS = frozenset({RULES_PATH, OWNERS_PATH})
 
 def check_default_rights(move: Move, paths: Iterable[str]) -> list[Diagnostic]:
     """One finding for each path that the pusher may not change on the default branch."""
-    found = []
-    for path in sorted(set(paths)):
-        needed = Role.MAINTAINER if path in _OF_MAINTAINERS else Role.AUTHOR
-        place = place_of_path(move.repository, path)
-        role = move.actor.rights.role_at(place)
-        if role is None or not role.includes(needed):
-            found.append(_missing(path, needed, place, role))
-        elif not move.rollback and not move.rules.may_push(branch_name(move.update.ref), role):
-            message = (
-                f"The branch takes changes there from nobody who is {role} at {place} "
-                f"(branches.{branch_name(move.update.ref)}.push in .registry.yaml)."
-            )
-            found.append(Diagnostic(RULE, message, path))
-    return found
+    faults = [_fault(move, path, _needed(path)) for path in sorted(set(paths))]
+    return [each for each in faults if each is not None]
 
 
-def check_draft_rights(move: Move, paths: Iterable[str], default: CommitId | None) -> list[Diagnostic]:
-    """The same of new commits on another branch.
+async def check_draft_rights(move: Move, default_tip: CommitId | None) -> list[Diagnostic]:
+    """The same of what another branch gets, whoever made the commits: as it was before against as it will be.
 
-    ``default`` is where it parted from the default branch: what it has as it is there may have been merged from there.
+    Who starts a branch that is open to all authors gives nobody anything else.
     """
-    found = []
-    for path in sorted(set(paths)):
-        place = place_of_path(move.repository, path)
-        role = move.actor.rights.role_at(place)
-        if role is not None and role.includes(Role.AUTHOR):
-            continue
-        if default is None or move.store.entry(move.update.new, path) != move.store.entry(default, path):
-            found.append(_missing(path, Role.AUTHOR, place, role))
-    return found
+    branch, role = branch_name(move.update.ref), move.actor.rights.role_at(Place(move.repository))
+    if role is not None and role.includes(Role.AUTHOR) and move.rules.may_push(branch, role):
+        return []
+    reserved = not move.rules.may_push(branch, Role.AUTHOR)
+    if move.old is None and not reserved:
+        return []
+    return await move.run(_draft_faults, move, default_tip, reserved)
+
+
+def _draft_faults(move: Move, default_tip: CommitId | None, reserved: bool) -> list[Diagnostic]:
+    """What came from the default branch is not asked for again, but where the branch is reserved for some roles."""
+    store, new, old = move.store, move.update.new, move.old
+    if old is None and default_tip is not None:
+        old = store.parting(new, default_tip)
+    faults = [_fault(move, change.path, Role.AUTHOR) for change in store.changes(old, new)]
+    found = [each for each in faults if each is not None]
+    if not found or reserved or default_tip is None or old is None:
+        return found
+    merged, before = store.parting(new, default_tip), store.parting(old, default_tip)
+    return [each for each in found if not _is_merged(store, each.path, new, merged, before)]
+
+
+async def check_new_commits(
+    repository: RepositoryName, store: GitStore, commits: Sequence[CommitId], actor: Actor, run: Run
+) -> list[Diagnostic]:
+    """One finding for each path that new commits change where their pusher may not, also where the next takes it back.
+
+    All of them can be read by ``?ref=``. What a merge commit has from one of its parents is not its own: that is new,
+    too, or it was there.
+    """
+    if actor.rights.includes(Role.AUTHOR, Place(repository)):
+        return []
+    return await run(_commit_faults, repository, store, commits, actor)
+
+
+def _commit_faults(
+    repository: RepositoryName, store: GitStore, commits: Sequence[CommitId], actor: Actor
+) -> list[Diagnostic]:
+    found: dict[str, Diagnostic] = {}
+    for commit in commits:
+        parents = store.commit(commit).parents
+        for change in store.changes(parents[0] if parents else None, commit):
+            place = place_of_path(repository, change.path)
+            if change.path in found or actor.rights.includes(Role.AUTHOR, place):
+                continue
+            if not any(store.entry(parent, change.path) == change.new for parent in parents[1:]):
+                role = actor.rights.role_at(place)
+                found[change.path] = _missing(change.path, Role.AUTHOR, place, role)
+    return [found[path] for path in sorted(found)]
+
+
+def without_told(found: Iterable[Diagnostic], others: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings of rights whose path has none yet among the others."""
+    told = {each.path for each in others if each.rule == RULE}
+    return [each for each in found if each.path not in told]
+
+
+def _is_merged(store: GitStore, path: str, new: CommitId, merged: CommitId | None, before: CommitId | None) -> bool:
+    """Whether a file is as the default branch has it, and that has changed it since it was merged ``before``.
+
+    Else somebody would undo what was changed on the branch alone, by making it as it is on the default branch.
+    """
+    if merged is None or before is None:
+        return False
+    entry = store.entry(merged, path)
+    return store.entry(new, path) == entry and store.entry(before, path) != entry
+
+
+def _fault(move: Move, path: str, needed: Role) -> Diagnostic | None:
+    """What forbids that a file changes on a branch."""
+    place, branch = place_of_path(move.repository, path), branch_name(move.update.ref)
+    role = move.actor.rights.role_at(place)
+    if role is None or not role.includes(needed):
+        return _missing(path, needed, place, role)
+    if move.rollback or move.rules.may_push(branch, role):
+        return None
+    message = (
+        f"The branch takes changes there from nobody who is {role} at {place} "
+        f"(branches.{branch}.push in .registry.yaml)."
+    )
+    return Diagnostic(RULE, message, path)
+
+
+def _needed(path: str) -> Role:
+    """The role that may change a file on the default branch."""
+    return Role.MAINTAINER if path in _OF_MAINTAINERS else Role.AUTHOR
 
 
 def refuse_unseen(repository: RepositoryName, paths: Iterable[str], sight: Sight) -> list[Diagnostic]:
@@ -62,8 +129,7 @@ def refuse_unseen(repository: RepositoryName, paths: Iterable[str], sight: Sight
         return []
     places = {path: place_of_path(repository, path) for path in paths}
     hidden = (path for path, place in places.items() if not place.folder or not _is_seen(path, sight))
-    needed = {path: Role.MAINTAINER if path in _OF_MAINTAINERS else Role.AUTHOR for path in places}
-    return [_missing(path, needed[path], places[path], None) for path in hidden]
+    return [_missing(path, _needed(path), places[path], None) for path in hidden]
 
 
 def only_seen(found: Iterable[Diagnostic], sight: Sight) -> list[Diagnostic]:

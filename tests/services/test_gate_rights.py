@@ -141,6 +141,111 @@ async def test_a_draft_may_have_merged_what_others_changed_meanwhile(stocked: Pu
     assert denied(await stocked.judge(RefUpdate(DRAFT, ZERO_COMMIT, stained), actor=SUPPORT)) == [PAY]
 
 
+RELEASE = RefName("refs/heads/release")
+THEIRS = RefName("refs/heads/theirs")
+RESERVED = "schema: registry/v1\nbranches:\n  release: {push: [maintainer], force_push: true}\n"
+MIXED = actor((None, Role.AUTHOR), ("support", Role.MAINTAINER))
+HALF = actor(READS_ALL, ("support", Role.MAINTAINER), ("billing", Role.AUTHOR))
+
+
+async def test_a_reserved_branch_takes_from_each_folder_what_its_own_maintainers_push(stocked: Pusher) -> None:
+    await stocked.land({".registry.yaml": RESERVED})
+    assert [each.rule for each in (await push(stocked, {PAY: say("x")}, AUTHOR, RELEASE)).diagnostics] == [
+        "push-not-allowed"
+    ]
+    for who in (MIXED, HALF):
+        for _ in ("new", "there"):
+            assert denied(await push(stocked, {PAY: say("x")}, who, RELEASE)) == [PAY]
+            assert (await push(stocked, {GREET: say(f"Hi from {len(who.rights.roles)}")}, who, RELEASE)).accepted
+            set_ref(stocked, RefUpdate(RELEASE, stocked.tip(RELEASE) or ZERO_COMMIT, stocked.tip() or ZERO_COMMIT))
+    assert denied(await push(stocked, {".registry.yaml": "schema: registry/v1\n"}, MIXED, RELEASE)) == [
+        ".registry.yaml"
+    ]
+    assert (await push(stocked, {PAY: say("x")}, MAINTAINER, RELEASE)).accepted
+
+
+async def test_a_reserved_branch_is_rewritten_and_deleted_by_the_role_in_the_whole_repository(stocked: Pusher) -> None:
+    await stocked.land({".registry.yaml": RESERVED})
+    tip = stocked.tip() or ZERO_COMMIT
+    one = stocked.commit({GREET: say("One")}, parent=tip)
+    other = stocked.commit({GREET: say("Other")}, parent=tip)
+    set_ref(stocked, RefUpdate(RELEASE, ZERO_COMMIT, one))
+    for update, rule in (
+        (RefUpdate(RELEASE, one, other), "force-push"),
+        (RefUpdate(RELEASE, one, ZERO_COMMIT), "push-not-allowed"),
+    ):
+        refused = await stocked.judge(update, actor=MIXED)
+        assert [each.rule for each in refused.diagnostics] == [rule]
+        assert "nobody who is author at default" in refused.diagnostics[0].message
+        assert (await stocked.judge(update, actor=MAINTAINER)).accepted
+    tag = RefUpdate(RefName("refs/tags/v1"), ZERO_COMMIT, one)
+    assert (await stocked.judge(tag, actor=MIXED)).accepted
+
+
+async def test_a_branch_does_not_get_what_others_have_only_on_theirs(stocked: Pusher) -> None:
+    """Nothing of such a push is new to the repository."""
+    tip = stocked.tip() or ZERO_COMMIT
+    await push(stocked, {PAY: say("Unreviewed")}, ADMIN, THEIRS)
+    theirs = stocked.tip(THEIRS) or ZERO_COMMIT
+    set_ref(stocked, RefUpdate(DRAFT, ZERO_COMMIT, tip))
+    forward = RefUpdate(DRAFT, tip, theirs)
+    assert denied(await stocked.judge(forward, actor=SUPPORT)) == [PAY]
+    assert denied(await stocked.judge(forward, RefUpdate(THEIRS, theirs, theirs), actor=SUPPORT)) == [PAY]
+    merged = merge(stocked, {PAY: say("Unreviewed")}, tip, theirs)
+    assert denied(await stocked.judge(RefUpdate(DRAFT, tip, merged), actor=SUPPORT)) == [PAY]
+    assert (await stocked.judge(forward, actor=AUTHOR)).accepted
+    assert (await stocked.judge(RefUpdate(RELEASE, ZERO_COMMIT, theirs), actor=SUPPORT)).accepted, "a branch of all"
+    await stocked.land({".registry.yaml": RESERVED})
+    assert denied(await stocked.judge(RefUpdate(RELEASE, ZERO_COMMIT, theirs), actor=MIXED)) == [PAY]
+
+
+async def test_a_draft_may_go_forward_to_the_default_branch(stocked: Pusher) -> None:
+    start = stocked.tip() or ZERO_COMMIT
+    set_ref(stocked, RefUpdate(DRAFT, ZERO_COMMIT, start))
+    mine = stocked.commit({GREET: say("Mine")}, parent=start)
+    await stocked.land({PAY: say("Theirs")})
+    main = stocked.tip() or ZERO_COMMIT
+    assert (await stocked.judge(RefUpdate(DRAFT, start, main), actor=SUPPORT)).accepted
+    for merged in (merge(stocked, {PAY: say("Theirs")}, mine, main), merge(stocked, {GREET: say("Mine")}, main, mine)):
+        assert (await stocked.judge(RefUpdate(DRAFT, start, merged), actor=SUPPORT)).accepted
+    await stocked.land({".registry.yaml": RESERVED})
+    set_ref(stocked, RefUpdate(RELEASE, ZERO_COMMIT, start))
+    assert denied(await stocked.judge(RefUpdate(RELEASE, start, main), actor=HALF)) == [PAY], "it is reserved"
+
+
+async def test_what_others_changed_on_a_draft_is_not_undone(stocked: Pusher) -> None:
+    main = stocked.tip() or ZERO_COMMIT
+    await push(stocked, {PAY: say("A colleague's")}, ADMIN, DRAFT)
+    draft = stocked.tip(DRAFT) or ZERO_COMMIT
+    assert denied(await push(stocked, {PAY: say("Pay")}, SUPPORT, DRAFT)) == [PAY]
+    await stocked.land({GREET: say("Later")})
+    later = stocked.tip() or ZERO_COMMIT
+    kept = merge(stocked, {GREET: say("Later")}, draft, later)
+    assert (await stocked.judge(RefUpdate(DRAFT, draft, kept), actor=SUPPORT)).accepted
+    for other in (main, later):
+        undone = merge(stocked, {PAY: say("Pay")}, draft, other)
+        assert denied(await stocked.judge(RefUpdate(DRAFT, draft, undone), actor=SUPPORT)) == [PAY]
+
+
+async def test_nothing_of_others_comes_into_the_repository_on_the_way(stocked: Pusher) -> None:
+    """Every commit can be read by its id."""
+    tip = stocked.tip() or ZERO_COMMIT
+    evil = stocked.commit({PAY: say("Evil")}, parent=tip)
+    back = stocked.commit({PAY: say("Pay")}, parent=evil)
+    beside = merge(stocked, {GREET: say("Hi")}, tip, evil)
+    deep = merge(stocked, {GREET: say("Hi")}, tip, merge(stocked, {GREET: say("Ho")}, tip, evil))
+    orphan = merge(stocked, {GREET: say("Hi")}, tip, stocked.commit({PAY: say("Evil")}))
+    set_ref(stocked, RefUpdate(DRAFT, ZERO_COMMIT, tip))
+    for commit in (back, beside, deep, orphan):
+        for update in (
+            RefUpdate(MAIN, tip, commit),
+            RefUpdate(DRAFT, tip, commit),
+            RefUpdate(THEIRS, ZERO_COMMIT, commit),
+        ):
+            assert denied(await stocked.judge(update, actor=SUPPORT)) == [PAY], update
+            assert (await stocked.judge(update, actor=AUTHOR)).accepted
+
+
 async def test_refs_are_taken_away_and_rewritten_by_authors_of_all(stocked: Pusher) -> None:
     tip = stocked.tip() or ZERO_COMMIT
     one = stocked.commit({GREET: say("One")}, parent=CommitId(tip))
