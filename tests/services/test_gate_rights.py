@@ -10,6 +10,7 @@ from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, UserName
 from registry.domain.refs import RefUpdate
 from registry.domain.rights import Place, Rights
 from registry.domain.roles import Role
+from registry.services import gate_rights
 from registry.services.gate import Verdict
 from tests.pushing import ADMIN, MAIN, Pusher
 
@@ -266,3 +267,12 @@ async def test_who_is_author_nowhere_pushes_nothing(stocked: Pusher) -> None:
     elsewhere = Actor(UserName("x"), "X", "x@example.com", Rights(((Place("other"), Role.ADMINISTRATOR),)))
     assert not (await push(stocked, {GREET: say("Hi")}, elsewhere)).accepted
     assert (await push(stocked, {GREET: say("Hi")}, ADMIN)).accepted
+
+
+async def test_authors_of_all_are_asked_nothing_of_git(stocked: Pusher, monkeypatch: pytest.MonkeyPatch) -> None:
+    for question in ("_commit_faults", "_draft_faults"):
+        monkeypatch.delattr(gate_rights, question)
+    for ref in (MAIN, DRAFT, DRAFT):
+        assert (await push(stocked, {PAY: say(f"To {ref}"), GREET: say("x")}, AUTHOR, ref)).accepted
+    with pytest.raises(NameError):
+        await push(stocked, {GREET: say("Hi")}, SUPPORT, DRAFT)
