@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from registry.domain.ids import RepositoryName
+from registry.domain.rights import Place
 from registry.domain.roles import Scope
 from tests.api.conftest import BASE
-from tests.api.two_worlds import GREET, INCLUDING, SUPPORT, TONE, World, ask, bearer, two_worlds
+from tests.api.two_worlds import GREET, INCLUDING, SECRET, SUPPORT, TONE, World, ask, bearer, two_worlds
+from tests.stock import write_files
 
 GETS = [
     "/templates",
@@ -232,7 +235,7 @@ async def test_no_branch_shows_a_partial_that_is_not_read(worlds: tuple[World, W
 
 async def test_what_others_include_on_a_branch_stays_and_can_be_renamed(worlds: tuple[World, World]) -> None:
     world = worlds[0]
-    headers = {**_bearer(world.key), "If-Match": "*"}
+    headers = {**bearer(world.key), "If-Match": "*"}
     yaml = {**headers, "Content-Type": "application/yaml"}
     await ask(world, "POST", "/branches", {"name": "feature/x"}, key=world.whole)
     put = await ask(world, "PUT", "/templates/support/theirs?branch=feature/x", INCLUDING, key=world.whole)
@@ -260,7 +263,7 @@ async def test_dependents_tell_nothing_of_a_partial_that_is_included_unseen(worl
     answers = []
     for world in worlds:
         await write_files(world.registry, uses | (needy if world is worlds[0] else {"a": "3"}), "Needs")
-        headers = {**_bearer(world.key), "If-Match": "*", "Content-Type": "application/yaml"}
+        headers = {**bearer(world.key), "If-Match": "*", "Content-Type": "application/yaml"}
         put = await world.client.put(f"{BASE}/templates/support/deep/thanks", headers=headers, content=source.encode())
         found = {(each["path"], each["rule"]) for each in put.json()["diagnostics"] if each["path"]}
         assert "codeword" not in put.text
