@@ -11,6 +11,9 @@ from registry.services.ref_audit import RefAudit
 
 log = logging.getLogger(__name__)
 
+LAST_SECONDS = 3.0
+"""How long the end of a process waits for the audit."""
+
 LOOK_SECONDS = 1.0
 SIGN_LOOKS = 60
 """Every how many looks the head is signed: what is newer than a minute the chain holds alone."""
@@ -58,14 +61,18 @@ class AuditKeeping:
             log.info("audit: removed %d entries that were older than %d days", gone, self._days)
 
     async def _last(self) -> None:
-        await self._denials.flush(everything=True)
-        if self._moves is not None:
-            await self._moves.drain()
+        """Within seconds: moves that are not entered now are in the journal, and a database may hang for a minute."""
+        async with asyncio.timeout(LAST_SECONDS):
+            await self._denials.flush(everything=True)
+            if self._moves is not None:
+                await self._moves.drain()
 
 
 async def _tried(what: str, work: Callable[[], Awaitable[object]]) -> None:
     try:
         await work()
+    except TimeoutError:
+        log.warning("%s: the database is too slow to enter it in the audit before the process ends", what)
     except PromptuaryError as error:
         log.warning("%s: could not be written to the audit, which is tried again: %s", what, error.message)
     except Exception:

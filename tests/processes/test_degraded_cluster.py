@@ -73,6 +73,7 @@ async def test_a_replica_has_from_the_git_node_what_it_never_read(postgres: Any,
         await asyncio.to_thread(unmarked, cluster, "support/triage")
         await asyncio.sleep(2.5)  # the key has to be looked up again, and the snapshot is there
         for how in ("stop", "kill"):
+            await asyncio.to_thread(unmarked, cluster, "support/triage")  # whatever was told late has been told by now
             await getattr(postgres, how)()
             await asyncio.sleep(1.1)  # for a second after it was compared an answer is as good as new
             for name, query, wanted in (

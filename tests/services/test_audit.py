@@ -1,5 +1,6 @@
 """The audit as services use it: what is entered, how denials are counted, and what a verification finds."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
@@ -16,10 +17,11 @@ from registry.adapters.local.keyring import FileKeyRing
 from registry.adapters.sql.audit_log import SqlAuditLog
 from registry.adapters.sql.engine import Database
 from registry.bootstrap import Registry
-from registry.domain.access import Scope
 from registry.domain.audit import AuditAction, AuditFilter, AuditOrigin
 from registry.domain.audit_verification import MarkTrust
 from registry.domain.errors import BadRequest, Unavailable
+from registry.domain.roles import Scope
+from registry.services import audit_keeping
 from registry.services.audit import Audit
 from registry.services.audit_origin import acting
 from registry.services.denials import AT_MOST, Denials, DeniedCall
@@ -343,3 +345,19 @@ async def test_settings_are_entered_where_they_changed(audit: Audit, log: SqlAud
     assert (second.old, second.new["audit_days"]) == ({"audit_days": 730}, 30)
     assert third.old == {"audit_days": 30}
     assert "hunter2" not in repr((first, second, third))
+
+
+async def test_the_end_of_a_process_does_not_wait_for_a_database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_keeping, "LAST_SECONDS", 0.05)
+
+    class Hanging:
+        async def flush(self, *, everything: bool = False) -> None:
+            await asyncio.sleep(60 if everything else 0)
+
+    keeping = audit_keeping.AuditKeeping(audit=None, denials=Hanging(), moves=None, days=0)  # type: ignore[arg-type]
+    running = asyncio.create_task(keeping.run())
+    await asyncio.sleep(0)
+    running.cancel()
+    async with asyncio.timeout(10):
+        with pytest.raises(asyncio.CancelledError):
+            await running

@@ -178,4 +178,4 @@ class SqlKeys:
         """When keys were used last, by their ids; an earlier time than is known already changes nothing."""
         rows = [{"used": to_micros(at), "wanted": key_id} for key_id, at in sorted(uses.items())]
         if rows:
-            await self._database.write(lambda connection: connection.execute(_USED, rows))
+            await self._database.write(lambda connection: connection.execute(_USED, rows), deadline=Deadline.REQUEST)
