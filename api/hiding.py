@@ -26,5 +26,4 @@ def shown_to_caller(error: PromptuaryError, scope: Scope) -> PromptuaryError:
 def _sight_of(scope: Scope) -> tuple[str, Sight]:
     actor: Actor | None = scope.get(ACTOR)
     repository = scope["path"].removeprefix(PREFIX).partition("/")[0]
-    sight = actor.rights.sight(RepositoryName(repository)) if actor is not None else None
-    return repository, sight or NOWHERE
+    return repository, actor.rights.seen(RepositoryName(repository)) if actor is not None else NOWHERE

@@ -108,6 +108,10 @@ class Rights:
             self._sights[repository] = self._find_sight(repository)
         return self._sights[repository]
 
+    def seen(self, repository: RepositoryName) -> Sight:
+        """The same; ``NOWHERE`` where nothing is seen."""
+        return self.sight(repository) or NOWHERE
+
     def _find_sight(self, repository: RepositoryName) -> Sight | None:
         whole = Place(repository)
         if any(granted.covers(whole) for granted, _ in self.roles):

@@ -12,7 +12,6 @@ from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.rights import NOWHERE
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits, check_message, check_secrets
@@ -98,7 +97,7 @@ class Gate:
         return verdict
 
     async def _judge(self, push: "_Push", updates: Sequence[RefUpdate]) -> Verdict:
-        sight = push.actor.rights.sight(push.repository) or NOWHERE
+        sight = push.actor.rights.seen(push.repository)
         found, changed = await self._find(push, updates)
         return make_verdict(only_seen(found, sight), changed)
 

@@ -14,7 +14,7 @@ from registry.domain.names import template_path
 from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.replacements import Replacements
-from registry.domain.rights import NOWHERE, Sight
+from registry.domain.rights import Sight
 from registry.domain.versions import VersionState
 from registry.domain.wording import counted
 from registry.domain.yaml_reader import read_yaml
@@ -163,7 +163,7 @@ class ContentRules:
 
 async def _told(move: Move, tip: Tip, judged: Mapping[TemplateName, Outcome]) -> list[Diagnostic]:
     """The findings of changed templates, the errors of those that depend on them, and those of the rule file."""
-    sight = move.actor.rights.sight(move.repository) or NOWHERE
+    sight = move.actor.rights.seen(move.repository)
     found = [_still_included(name, includers, sight) for name, includers in tip.orphaned.items()]
     turn = time.monotonic()
     for name, outcome in judged.items():

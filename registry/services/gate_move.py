@@ -8,7 +8,7 @@ from registry.domain.graph import Change, Closure, TemplateGraph
 from registry.domain.ids import BlobId, CommitId, RepositoryName, TemplateName
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.rights import NOWHERE, Sight
+from registry.domain.rights import Sight
 from registry.ports.git import GitStore
 from registry.services.states import Projected, graph_at
 from registry.services.tree_changes import Delta, Run, graph_changes, read_many, sort_out, template_changes
@@ -80,7 +80,7 @@ async def read_tip(move: Move, projected: Projected, old: CommitId | None) -> Ti
     changed = frozenset(change.name for change in changes if change.blob is not None)
     removed = frozenset(change.name for change in changes if change.blob is None)
     affected = graph.affected(changed | removed)
-    sight = move.actor.rights.sight(move.repository) or NOWHERE
+    sight = move.actor.rights.seen(move.repository)
     unseen: Mapping[TemplateName, frozenset[TemplateName]] = {}
     shown = graph
     if not sight.is_whole:
