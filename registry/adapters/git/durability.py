@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from registry.adapters.fsync import fsync_path
+
 
 def find_syncfs() -> Callable[[int], None] | None:
     """The system's ``syncfs(fd)``, raising OSError on failure; None where there is none (macOS, BSD)."""
@@ -43,12 +45,3 @@ def flush_objects(repository: Path, objects: Iterable[str], syncfs: Callable[[in
             folders.add(file.parent)
     for folder in folders:
         fsync_path(folder)
-
-
-def fsync_path(path: Path) -> None:
-    """Makes a file's content, or a folder's entries, durable. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import Option
 
-from registry.adapters.git.durability import fsync_path
+from registry.adapters.fsync import fsync_path
 from registry.adapters.git.errors import driver_errors
 from registry.domain.errors import RefMoved, Unavailable
 from registry.domain.ids import ZERO_COMMIT

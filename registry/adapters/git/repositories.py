@@ -7,9 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from registry.adapters.fsync import fsync_path
 from registry.adapters.git.bare import configure, make_bare
 from registry.adapters.git.comparisons import Comparisons
-from registry.adapters.git.durability import find_syncfs, fsync_path
+from registry.adapters.git.durability import find_syncfs
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.hook_files import install_hooks
 from registry.adapters.git.process import run_git

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from registry.adapters.fsync import fsync_path
 from registry.domain.errors import Conflict, Unavailable
 from registry.domain.keyring import RingKey, RingKeyState, SealedToken, SignedStatement, read_token
 
@@ -182,11 +183,7 @@ class FileKeyRing:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            fsync_path(self._path.parent)
         except OSError as error:
             raise self._unwritable(error) from error
 

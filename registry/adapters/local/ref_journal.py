@@ -12,6 +12,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
 
+from registry.adapters.fsync import fsync_path
 from registry.domain.audit import AuditOrigin
 from registry.domain.errors import Unavailable
 from registry.domain.ids import CommitId, RefName, RepositoryName
@@ -119,7 +120,7 @@ class FileRefJournal:
             try:
                 flock(descriptor, LOCK_EX)
                 new.rename(own)
-                _sync(self._folder)
+                fsync_path(self._folder)
             except OSError:
                 os.close(descriptor)
                 raise
@@ -188,11 +189,3 @@ def _intent_of(said: dict[str, Any]) -> RefIntent:
         pushed=said["pushed"],
         landed=said["landed"],
     )
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

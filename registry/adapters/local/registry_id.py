@@ -6,6 +6,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from registry.adapters.fsync import fsync_path
 from registry.domain.errors import Unavailable
 from registry.domain.ids import RegistryId
 from registry.domain.pairing import FILE, is_registry_id, no_registry_id
@@ -64,8 +65,4 @@ class FolderId:
             os.fsync(file.fileno())
             with suppress(FileExistsError):  # somebody else's was first
                 os.link(file.name, self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        fsync_path(self._path.parent)
