@@ -4,7 +4,6 @@ The headers are those of draft-ietf-httpapi-ratelimit-headers: ``RateLimit-Polic
 is left of it.
 """
 
-import hashlib
 import math
 import time
 from functools import lru_cache
@@ -18,6 +17,7 @@ from api.answers import RawHeaders
 from api.plain_requests import PREFIX
 from registry.domain.access import Actor
 from registry.domain.errors import Unauthenticated
+from registry.domain.key_secrets import hash_secret
 from registry.domain.rate_limits import Allowance, Buckets, LimitKind, RateLimit
 from registry.services.rate_limits import RateLimiting
 
@@ -49,7 +49,7 @@ class RequestLimits:
         """``is_git_node`` says that replicas pass requests on to it, and that nobody else reaches it."""
         self._limiting = limiting
         self._is_git_node = is_git_node
-        self._good: LRUCache[bytes, None] = LRUCache(GOOD_KEYS)
+        self._good: LRUCache[str, None] = LRUCache(GOOD_KEYS)
         self.limits_reads = limiting.has(LimitKind.READS)
 
     def of_actor(self, actor: Actor, scope: Scope) -> Allowance | None:
@@ -85,7 +85,7 @@ class RequestLimits:
 
         Who guesses is stopped before a key is looked up; others at his address are not, whose keys were good before.
         """
-        key, who = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest(), self._address(scope)
+        key, who = hash_secret(secret), self._address(scope)
         guessing = self._limiting.has_failed_too_often(who) if who else None
         if guessing is not None and key not in self._good:
             scope[LIMITED] = guessing

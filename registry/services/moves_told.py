@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.domain.audit import AuditAction, AuditDraft
 from registry.domain.ids import CommitId, LabelName, RefName, TemplateName
-from registry.domain.labels import read_labels
+from registry.domain.labels import label_of_path, read_labels
 from registry.domain.refs import RefUpdate, TreeChange
 from registry.ports.git import GitStore
 from registry.services.tree_changes import read_file, sort_out
@@ -39,9 +39,11 @@ def moves_told(store: GitStore, whole: AuditDraft, update: RefUpdate, *, default
 
 
 def _moves(store: GitStore, old: CommitId | None, new: CommitId, change: TreeChange) -> list[Move]:
+    where = label_of_path(change.path)
+    if where is None:
+        return []
     before, after = (_targets(store, commit, change.path) for commit in (old, new))
-    label = LabelName(change.path.removesuffix(".yaml").split("/")[1])
-    found = ((label, name, before.get(name), after.get(name)) for name in {*before, *after})
+    found = ((where[0], name, before.get(name), after.get(name)) for name in {*before, *after})
     return [move for move in found if move[2] != move[3]]
 
 
