@@ -61,8 +61,7 @@ def on_server(role: Role) -> Callable[..., Awaitable[Actor]]:
 @_declared(Role.ADMINISTRATOR, Reach.ANYWHERE)
 async def administering(caller: Caller) -> Actor:
     """The caller, who is administrator of the server, a repository or a folder. Raises Denied."""
-    if not any(role is Role.ADMINISTRATOR for _, role in caller.rights.roles):
-        caller.require(Role.ADMINISTRATOR)
+    caller.require_anywhere(Role.ADMINISTRATOR)
     return caller
 
 
@@ -115,7 +114,6 @@ async def reading(caller: Caller, repository: Repository, name: ReadName) -> Act
 ServerAdministrator = Annotated[Actor, Depends(on_server(Role.ADMINISTRATOR))]
 Administrator = Annotated[Actor, Depends(administering)]
 ServerReader = Annotated[Actor, Depends(on_server(Role.READER))]
-RepositoryReader = Annotated[Actor, Depends(in_repository(Role.READER))]
 RepositoryAuthor = Annotated[Actor, Depends(in_repository(Role.AUTHOR))]
 FolderReader = Annotated[Actor, Depends(in_folder(Role.READER))]
 FolderAuthor = Annotated[Actor, Depends(in_folder(Role.AUTHOR))]
@@ -126,5 +124,4 @@ Author = Annotated[Actor, Depends(somewhere(Role.AUTHOR))]
 SERVER_ADMINISTRATOR = Depends(on_server(Role.ADMINISTRATOR))
 REPOSITORY_READER = Depends(in_repository(Role.READER))
 FOLDER_READER = Depends(in_folder(Role.READER))
-TEMPLATE_READER = Depends(reading)
 READER = Depends(somewhere(Role.READER))

@@ -45,12 +45,20 @@ class Actor:
         self.sight(repository)
         self._check(self.rights.somewhere(role, repository), role, Place(repository))
 
+    def require_anywhere(self, role: Role) -> None:
+        """Raises Denied for who has that role at no place at all, Unavailable as ``require``."""
+        self._check(self.rights.anywhere(role), role, SERVER)
+
     def require(self, role: Role, place: Place = SERVER) -> None:
         """Raises Denied unless the actor has that role at a place, Unavailable where that cannot be known now.
 
         It says what there is and what is missing: ask only for a place that the actor sees.
         """
         self._check(self.rights.includes(role, place), role, place)
+
+    def can_use_at(self, place: Place) -> bool:
+        """Whether the actor's key can be used at a place."""
+        return any(own.covers(place) for own in self.places)
 
     def _check(self, has: bool, role: Role, place: Place) -> None:
         if not has:

@@ -102,6 +102,10 @@ class Rights:
             mine.includes(role) and (granted.covers(whole) or whole.covers(granted)) for granted, mine in self.roles
         )
 
+    def anywhere(self, role: Role) -> bool:
+        """Whether one may do at some place what ``role`` may."""
+        return any(mine.includes(role) for _, mine in self.roles)
+
     def sight(self, repository: RepositoryName) -> Sight | None:
         """What is seen of a repository; None where nothing is, so that for the reader there is none."""
         if repository not in self._sights:

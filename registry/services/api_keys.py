@@ -7,7 +7,7 @@ from registry.domain.access import Actor, ApiKey, User, WantedKey
 from registry.domain.audit import AuditAction, AuditDraft, utc_text
 from registry.domain.errors import BadRequest, Denied, NotFound
 from registry.domain.ids import UserName
-from registry.domain.rights import Place
+from registry.domain.rights import SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys
 from registry.ports.clock import Clock
@@ -28,9 +28,7 @@ class ApiKeys:
 
     async def list_keys(self, actor: Actor, user: UserName | None = None) -> Sequence[ApiKey]:
         """A user's keys, newest first; without one the actor's own. Raises Denied for somebody else's."""
-        wanted = user or actor.user
-        if wanted != actor.user:
-            actor.require(Role.ADMINISTRATOR)
+        wanted = _whose(user, actor)
         return [key for key in await self._keys.list_keys(wanted) if _is_within(key, actor)]
 
     async def create(
@@ -49,14 +47,12 @@ class ApiKeys:
         else's, NotFound for the user, BadRequest, Unavailable where the actor is only remembered.
         """
         actor.require_certain()
-        wanted = user or actor.user
-        if wanted != actor.user:
-            actor.require(Role.ADMINISTRATOR)
+        wanted = _whose(user, actor)
         if not actor.scope.ceiling.includes(scope.ceiling):
             raise Denied(f"A key of scope {actor.scope} cannot make one of scope {scope}.")
         asked = tuple(places) if places is not None else actor.places
         for place in asked:
-            if not any(own.covers(place) for own in actor.places):
+            if not actor.can_use_at(place):
                 raise Denied(f"Your key cannot be used at {place}, and so it can make none for there.")
         key = WantedKey(scope, asked, note, expires_in, not_after=actor.expires_at)
         return await self._accounts.make_key(await self._user(wanted), key, actor)
@@ -93,7 +89,7 @@ class ApiKeys:
         return new, ending or old, secret
 
     async def _require(self, actor: Actor, key_id: str) -> ApiKey:
-        others = actor.rights.includes(Role.ADMINISTRATOR, Place())
+        others = actor.rights.includes(Role.ADMINISTRATOR, SERVER)
         known = await self._keys.list_keys(None if others else actor.user)
         found = next((key for key in known if key.id == key_id and _is_within(key, actor)), None)
         if found is None:
@@ -107,7 +103,15 @@ class ApiKeys:
         return found.user
 
 
+def _whose(user: UserName | None, actor: Actor) -> UserName:
+    """Whose keys it is about: without a user the actor's own. Raises Denied for somebody else's."""
+    if user is None or user == actor.user:
+        return actor.user
+    actor.require(Role.ADMINISTRATOR)
+    return user
+
+
 def _is_within(key: ApiKey, actor: Actor) -> bool:
     """Whether a key may no more than the one that asks: a narrow key is shown, ends and replaces no wider ones."""
-    covered = all(any(own.covers(place) for own in actor.places) for place in key.places)
+    covered = all(actor.can_use_at(place) for place in key.places)
     return covered and actor.scope.ceiling.includes(key.scope.ceiling)
