@@ -27,7 +27,7 @@ async def administered(settings: "Settings") -> "AsyncIterator[tuple[AccessContr
 
 def place_of(text: str | None) -> "Place":
     """``REPOSITORY``, ``REPOSITORY/FOLDER``, or nothing: the server. Raises BadRequest."""
-    from registry.services.access_control import place_at
+    from registry.domain.account_names import place_at
 
     repository, _, folder = (text or "").partition("/")
     return place_at(repository or None, folder)

@@ -84,8 +84,8 @@ async def _list(settings: "Settings") -> "list[Grant]":
 
 
 async def _add(settings: "Settings", role: str, at: str | None, user: str | None, group: str | None) -> "Grant":
+    from registry.domain.account_names import group_name, user_name
     from registry.domain.roles import Role
-    from registry.services.access_control import group_name, user_name
 
     async with administered(settings) as (access, actor):
         return await access.grant(

@@ -74,7 +74,7 @@ async def _list(settings: "Settings") -> "list[Group]":
 
 
 async def _put(settings: "Settings", group: str, name: str | None, members: list[str] | None) -> "Group":
-    from registry.services.access_control import group_name, user_name
+    from registry.domain.account_names import group_name, user_name
 
     async with administered(settings) as (access, actor):
         wanted = [user_name(each) for each in members] if members is not None else None
@@ -82,7 +82,7 @@ async def _put(settings: "Settings", group: str, name: str | None, members: list
 
 
 async def _remove(settings: "Settings", group: str) -> None:
-    from registry.services.access_control import group_name
+    from registry.domain.account_names import group_name
 
     async with administered(settings) as (access, actor):
         await access.remove_group(group_name(group), actor=actor)

@@ -89,7 +89,7 @@ async def _put(
     disabled: bool | None = None,
     known: bool = False,
 ) -> "User":
-    from registry.services.access_control import user_name
+    from registry.domain.account_names import user_name
 
     async with administered(settings) as (access, actor):
         if known:

@@ -11,7 +11,7 @@ from api.needs import ServerAdministrator
 from api.routes.users import ADMINISTERED
 from api.schemas.access import GroupBody, GroupList, GroupRequest
 from registry.domain import errors as domain
-from registry.services.access_control import group_name, user_name
+from registry.domain.account_names import group_name, user_name
 
 router = APIRouter(tags=["access"], route_class=JsonRoute)
 

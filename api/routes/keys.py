@@ -20,8 +20,8 @@ from api.schemas.keys import (
     days,
 )
 from registry.domain import errors as domain
+from registry.domain.account_names import user_name
 from registry.domain.roles import Scope
-from registry.services.access_control import user_name
 
 router = APIRouter(tags=["keys"], route_class=JsonRoute)
 

@@ -10,7 +10,7 @@ from api.json_bodies import JsonRoute
 from api.needs import ServerAdministrator
 from api.schemas.access import UserBody, UserList, UserRequest, UserRights
 from registry.domain import errors as domain
-from registry.services.access_control import user_name
+from registry.domain.account_names import user_name
 
 router = APIRouter(tags=["access"], route_class=JsonRoute)
 

@@ -8,8 +8,8 @@ from pydantic import Field
 from api.schemas.access import Folder, PlaceBody
 from api.schemas.fields import TIME, Answered, Body, QueryModel, Said, Time, example
 from registry.domain.access import Actor, ApiKey
+from registry.domain.account_names import place_at
 from registry.domain.rights import Place
-from registry.services.access_control import place_at
 
 SCOPE = "^(read|write|maintain|admin)$"
 _KEY = {

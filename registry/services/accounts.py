@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from registry.domain.access import Actor, ApiKey, Grant, User, WantedKey
+from registry.domain.account_names import user_name
 from registry.domain.audit import AuditAction, AuditDraft, utc_text
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
@@ -18,7 +19,6 @@ from registry.domain.rights import NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
-from registry.services.access_control import user_name
 from registry.services.audit_origin import current_origin
 from registry.services.checked_keys import CheckedKey
 from registry.services.key_uses import KeyUses

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
+from registry.domain.account_names import group_name, user_name
 from registry.domain.errors import BadRequest
-from registry.services.access_control import group_name, user_name
 
 
 @pytest.mark.parametrize("name", ["지훈", "josé", "kim-2", "a.b_c"])
