@@ -14,7 +14,7 @@ from registry.domain.roles import Role
 from registry.domain.template import Json
 from registry.ports.accounts import Grants, Groups, Users
 from registry.ports.clock import Clock
-from registry.services.audit_origin import current_origin
+from registry.services.audit import Audit
 
 HERE = "promptuary"
 """The source of memberships that were made here; others are what identity providers say."""
@@ -24,12 +24,20 @@ class AccessControl:
     """What administrators do: those of a place grant roles there, those of the server have users and groups."""
 
     def __init__(
-        self, *, users: Users, groups: Groups, grants: Grants, clock: Clock, changed: Callable[[], None]
+        self,
+        *,
+        users: Users,
+        groups: Groups,
+        grants: Grants,
+        audit: Audit,
+        clock: Clock,
+        changed: Callable[[], None],
     ) -> None:
         """``changed`` is called after every change of somebody's rights."""
         self._users = users
         self._groups = groups
         self._grants = grants
+        self._audit = audit
         self._clock = clock
         self._changed = changed
 
@@ -144,7 +152,7 @@ class AccessControl:
         return taken or known
 
     def _draft(self, action: AuditAction, actor: Actor, old: Json, new: Json) -> list[AuditDraft]:
-        return [AuditDraft(action, self._clock.now(), current_origin(actor), old=old, new=new)]
+        return [self._audit.draft(action, actor=actor, old=old, new=new)]
 
 
 def _user_body(user: User) -> Json:

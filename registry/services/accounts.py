@@ -11,7 +11,7 @@ from pathlib import Path
 
 from registry.domain.access import Actor, ApiKey, Grant, User, WantedKey
 from registry.domain.account_names import user_name
-from registry.domain.audit import AuditAction, AuditDraft, utc_text
+from registry.domain.audit import AuditAction, utc_text
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
 from registry.domain.key_secrets import hash_secret, new_secret, well_formed
@@ -19,7 +19,7 @@ from registry.domain.rights import NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
-from registry.services.audit_origin import current_origin
+from registry.services.audit import Audit
 from registry.services.checked_keys import CheckedKey
 from registry.services.key_uses import KeyUses
 
@@ -58,6 +58,7 @@ class Accounts:
         grants: Grants,
         keys: Keys,
         uses: KeyUses,
+        audit: Audit,
         clock: Clock,
         data: Path,
         grace_seconds: float,
@@ -67,6 +68,7 @@ class Accounts:
         self._grants = grants
         self._keys = keys
         self._uses = uses
+        self._audit = audit
         self._clock = clock
         self._data = data
         self._grace = grace_seconds
@@ -194,7 +196,7 @@ class Accounts:
         said = {"id": key.id, "user": key.user, "scope": key.scope.value, "note": key.note}
         if key.expires_at is not None:
             said["expires_at"] = utc_text(key.expires_at)
-        await self._keys.add(key, [AuditDraft(AuditAction.KEY_CREATED, now, current_origin(by), new=said)])
+        await self._keys.add(key, [self._audit.draft(AuditAction.KEY_CREATED, actor=by, new=said)])
         return key
 
     async def list_keys(self, user: str | None = None) -> list[ApiKey]:
@@ -203,9 +205,8 @@ class Accounts:
 
     async def revoke_key(self, key_id: str, by: Actor | None = None) -> None:
         """Revokes a key. Raises NotFound."""
-        now = self._clock.now()
-        told = AuditDraft(AuditAction.KEY_REVOKED, now, current_origin(by), old={"id": key_id})
-        if not await self._keys.revoke(key_id, now, [told]):
+        told = self._audit.draft(AuditAction.KEY_REVOKED, actor=by, old={"id": key_id})
+        if not await self._keys.revoke(key_id, told.at, [told]):
             raise NotFound(f"There is no API key {key_id!r}. List them with: promptuary key list")
         self._revoked.add(key_id)  # a look-up that is under way may not have seen it
         self._checked = {s: c for s, c in self._checked.items() if c.actor.key_id != key_id}

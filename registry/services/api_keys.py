@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from registry.domain.access import Actor, ApiKey, User, WantedKey
-from registry.domain.audit import AuditAction, AuditDraft, utc_text
+from registry.domain.audit import AuditAction, utc_text
 from registry.domain.errors import BadRequest, Denied, NotFound
 from registry.domain.ids import UserName
 from registry.domain.rights import SERVER, Place
@@ -12,7 +12,7 @@ from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys
 from registry.ports.clock import Clock
 from registry.services.accounts import Accounts
-from registry.services.audit_origin import current_origin
+from registry.services.audit import Audit
 
 LONGEST_OVERLAP = timedelta(days=90)
 
@@ -20,10 +20,11 @@ LONGEST_OVERLAP = timedelta(days=90)
 class ApiKeys:
     """A key makes no key that may more than it may itself; what it may not see of others' keys is not there."""
 
-    def __init__(self, *, accounts: Accounts, keys: Keys, grants: Grants, clock: Clock) -> None:
+    def __init__(self, *, accounts: Accounts, keys: Keys, grants: Grants, audit: Audit, clock: Clock) -> None:
         self._accounts = accounts
         self._keys = keys
         self._grants = grants
+        self._audit = audit
         self._clock = clock
 
     async def list_keys(self, actor: Actor, user: UserName | None = None) -> Sequence[ApiKey]:
@@ -83,7 +84,7 @@ class ApiKeys:
             actor, old.scope, user=old.user, places=old.places, expires_in=expires_in, note=old.note
         )
         ends = {"id": key_id, "expires_at": utc_text(now + overlap), "followed_by": new.id}
-        told = AuditDraft(AuditAction.KEY_ROTATED, now, current_origin(actor), new=ends)
+        told = self._audit.draft(AuditAction.KEY_ROTATED, actor=actor, new=ends)
         ending = await self._keys.expire(key_id, now + overlap, [told])
         self._accounts.forget()
         return new, ending or old, secret
