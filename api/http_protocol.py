@@ -161,11 +161,8 @@ class TypedUrlProtocol(HttpToolsProtocol):
         fault = find_fault(self.parser.get_http_version(), self.headers)
         if fault is not None:
             self._give_back(fault)
-        limits = self._edge.head
-        if len(self.headers) > limits.headers or self._came > limits.head_bytes < len(self.url) + sum(
-            len(n) + len(v) for n, v in self.headers
-        ):
-            self._give_back(large_head(limits))
+        if len(self.headers) > self._edge.head.headers or self._is_large():
+            self._give_back(large_head(self._edge.head))
         self._in_head, self._in_body = False, True
         super().on_headers_complete()
         self.headers = []  # what comes behind a body (trailers) nobody asks for, and is no header of the request

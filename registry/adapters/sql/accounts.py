@@ -29,8 +29,6 @@ _FIND_KEY = with_rights(
 )
 _ADD_USER, _ADD_KEY = insert_new(users), insert_new(keys)
 _NEWEST = _KEYS.order_by(keys.c.created_at.desc(), keys.c.id)
-
-
 _USED = (
     update(keys)
     .where(keys.c.id == bindparam("wanted"), or_(keys.c.used_at.is_(None), keys.c.used_at < bindparam("used")))

@@ -56,7 +56,6 @@ _ADDED: Mapping[RecordKind, Mapping[str, Any]] = {
 }
 """What records of before roles lack."""
 
-
 _ENTRIES = (
     select(audit_entries)
     .where(audit_entries.c.number > bindparam("behind"), audit_entries.c.number <= bindparam("end"))
