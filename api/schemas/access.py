@@ -9,7 +9,7 @@ from registry.domain.access import Grant, Group, Identified, User
 from registry.domain.rights import Place
 from registry.domain.roles import Role
 
-ROLE = "^(reader|author|maintainer|administrator)$"
+ROLE = f"^({'|'.join(Role)})$"
 _PLACE = {"repository": "default", "folder": "support"}
 _USER = {"user": "kim", "name": "김민지", "email": "kim@example.com", "is_service": False, "disabled_at": None}
 _GRANT = {"id": "5f0c9d1e2b3a", "role": "author", "user": "kim", "group": None, "made_at": TIME, "made_by": "admin"}

@@ -10,8 +10,9 @@ from api.schemas.fields import TIME, Answered, Body, QueryModel, Said, Time, exa
 from registry.domain.access import Actor, ApiKey
 from registry.domain.account_names import place_at
 from registry.domain.rights import Place
+from registry.domain.roles import Scope
 
-SCOPE = "^(read|write|maintain|admin)$"
+SCOPE = f"^({'|'.join(Scope)})$"
 _KEY = {
     "id": "3f9ac1d2b4e5",
     "user": "ci",
