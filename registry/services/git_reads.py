@@ -88,7 +88,8 @@ class GitReads:
         if at.store.entry(at.commit, template_path(name)) is not None:
             return
         if await self._snapshot.newest(at.repository, name, 1):
-            raise Unavailable(f"{name} was deleted or renamed; what became of it is not known without the catalogue.")
+            # Its versions come before the commit that they are of: a template that is new is not there for a moment.
+            raise Unavailable(f"Whether {name} was deleted, renamed or just added is not known without the catalogue.")
         raise TemplateNotFound(f"There is no template {name!r} in {at.repository}.")
 
     async def _newest(self, at: _At, name: TemplateName, *, drafts: bool) -> tuple[VersionEntry, Loaded]:

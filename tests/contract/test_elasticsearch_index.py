@@ -167,6 +167,36 @@ async def test_what_was_just_begun_is_nobody_elses_to_sweep(engine: Engine, monk
     assert await engine.page() == (["a"], False)
 
 
+async def test_an_index_that_another_process_is_about_to_sweep_is_not_searched(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(engine, "a")
+    await engine.index.renew("default")
+    await engine.index.put([document("a", ordinal=2), document("b")])
+    call, swapped, sweeping = engine.cluster.call, asyncio.Event(), asyncio.Event()
+    renewing: list[asyncio.Task[None]] = []
+
+    async def interrupted(method: str, path: str, *given: Any, **more: Any) -> Any:
+        if method == "DELETE":
+            sweeping.set()
+            await swapped.wait()
+        elif path == "/_aliases" and not renewing:  # the one that is to be searched has lost its name meanwhile
+            renewing.append(asyncio.create_task(another(engine).renew("default")))
+            await sweeping.wait()
+        return await call(method, path, *given, **more)
+
+    monkeypatch.setattr(engine.cluster, "call", interrupted)
+    with pytest.raises(Unavailable):
+        await engine.index.swap("default", 2)
+    swapped.set()
+    await renewing[0]
+    assert await engine.page() == (["a"], False)
+    await engine.index.put([document("a", ordinal=2), document("b")])
+    await engine.index.swap("default", 2)
+    assert await engine.page() == (["a", "b"], False)
+    assert sorted(map(sorted, (await engine.indexes()).values())) == [["default", "write"], ["old"]]
+
+
 async def test_what_a_killed_process_only_began_is_swept_when_it_is_old(engine: Engine) -> None:
     for seconds in (0, 3600):
         begun = {"aliases": {f"{engine.namespace}@default@begun": {}}}

@@ -132,7 +132,10 @@ class Generations:
         await self._open(repository, index, {"add": {"index": index, "alias": self._partial(repository)}})
 
     async def swap(self, repository: RepositoryName, at_least: int) -> None:
-        """Searches the index that was begun. Raises Conflict where it has fewer documents than ``at_least``."""
+        """Searches the index that was begun.
+
+        Raises Conflict where it has fewer documents than ``at_least``, NotThere where another was begun meanwhile.
+        """
         indexes = await self._indexes(repository)
         index = _of(indexes, self.written(repository))
         live = _of(indexes, self.searched(repository))
@@ -146,7 +149,13 @@ class Generations:
                 "old one stays in use."
             )
         await self._cluster.call("PUT", f"/{index}/_settings", {"index": SERVING})
-        moves: list[dict[str, Any]] = [{"add": {"index": index, "alias": self.searched(repository)}}]
+        # The first is refused, and all with it, where another process has begun an index since: its sweep would
+        # delete this one, which documents do not go to any more.
+        moves: list[dict[str, Any]] = [
+            {"remove": {"index": index, "alias": self.written(repository), "must_exist": True}},
+            {"add": {"index": index, "alias": self.written(repository), "is_write_index": True}},
+            {"add": {"index": index, "alias": self.searched(repository)}},
+        ]
         moves += [
             {"remove": {"index": name, "alias": alias, "must_exist": False}}
             for name, aliases in indexes.items()
