@@ -92,7 +92,7 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
     gateway = Gateway(
         _hot_paths(documented, registry, answers) if is_asked else documented,
         git=_git_of(registry, limits) if registry.process.takes_writes else _no_git,
-        accounts=registry.accounts,
+        identification=registry.identification,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
         rates=limits,
     )

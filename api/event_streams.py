@@ -107,7 +107,7 @@ class EventStream(Response):
     async def _allowed(self) -> bool:
         """Whether the key still holds, and the caller sees of the repository what he saw."""
         try:
-            actor = await self._registry.accounts.authenticate(self._secret)
+            actor = await self._registry.identification.authenticate(self._secret)
             self._registry.repositories.require(self._repository, actor.rights)
             return actor.sight(self._repository) == self._wanted.sight
         except PromptuaryError:

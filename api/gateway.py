@@ -20,7 +20,7 @@ from api.request_log import loggable
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
 from registry.domain.names import printable
-from registry.services.accounts import CACHE_SECONDS, Accounts
+from registry.services.identification import CACHE_SECONDS, Identification
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +64,17 @@ class Gateway:
     """An ASGI application in front of the documented one and of Git's; it stands behind ``Observed``."""
 
     def __init__(
-        self, app: ASGIApp, *, git: ASGIApp, accounts: Accounts, limits: BodyLimits, rates: RequestLimits | None = None
+        self,
+        app: ASGIApp,
+        *,
+        git: ASGIApp,
+        identification: Identification,
+        limits: BodyLimits,
+        rates: RequestLimits | None = None,
     ) -> None:
         self._app = app
         self._git = git
-        self._accounts = accounts
+        self._identification = identification
         self._limits = limits
         self._rates = rates or unlimited()
 
@@ -141,7 +147,7 @@ class Gateway:
         if scheme.lower() != "bearer" or not secret.strip():
             self._rates.failed(scope)
             raise Unauthenticated("The Authorization header must be: Bearer <key>")
-        return await self._rates.identify(scope, self._accounts, secret.strip())
+        return await self._rates.identify(scope, self._identification, secret.strip())
 
 
 class _Reply:

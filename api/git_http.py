@@ -55,7 +55,7 @@ class Served(Protocol):
     """What of the registry is needed here."""
 
     @property
-    def accounts(self) -> Authenticator:
+    def identification(self) -> Authenticator:
         """Who calls."""
         ...
 
@@ -132,7 +132,7 @@ class GitHttp:
         authorization = header(scope, b"authorization")
         if authorization is None:  # how git begins
             self._rates.check_address(scope)
-        return await self._rates.identify(scope, self._registry.accounts, key_of(authorization))
+        return await self._rates.identify(scope, self._registry.identification, key_of(authorization))
 
     @asynccontextmanager
     async def _slot(self, request: GitRequest) -> AsyncIterator[None]:

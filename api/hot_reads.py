@@ -59,7 +59,7 @@ class HotReads:
     ) -> None:
         self._app = app
         self._registry = registry
-        self._accounts = registry.accounts
+        self._callers = registry.identification
         self._reads = registry.reads
         self._cache = cache
         self._request_ids = request_ids
@@ -84,7 +84,7 @@ class HotReads:
                 etags = value
             elif name == REQUEST_ID:
                 request_id = value
-        actor = self._accounts.cached(authorization[7:].decode("latin-1")) if authorization[:7] == b"Bearer " else None
+        actor = self._callers.cached(authorization[7:].decode("latin-1")) if authorization[:7] == b"Bearer " else None
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
         limit = self._rates.of_actor(actor, scope) if self._rates is not None and actor is not None else None

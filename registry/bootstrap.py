@@ -11,6 +11,7 @@ from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
 from registry.disk import archives_of, keyring_of, open_disk, ref_journal_of, snapshot_of
+from registry.domain.key_secrets import KEY_PREFIX
 from registry.opened import Registry as Registry  # noqa: PLC0414  (who opens one names it)
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
@@ -40,8 +41,10 @@ from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
 from registry.services.git_reads import GitReads
+from registry.services.identification import Identification
 from registry.services.imports import Imports
 from registry.services.indexing import Indexing
+from registry.services.key_lookup import KeyLookup
 from registry.services.key_uses import KeyUses
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance, Schedule
@@ -115,7 +118,7 @@ def _compose(
 ) -> Registry:
     projected = projected_by(tier, process)
     clock, checker, journal, source, meters = SystemClock(), Checker(judges), Journal(), TemplateSource(), Meters()
-    documents, grace = TemplateDocuments(), settings.auth_grace
+    documents = TemplateDocuments()
     templates, versions, projection, events = tier.templates, tier.versions, projected.projection, tier.events
     states = States(projection=projection)
     ring = keyring_of(settings, makes=process.has_disk)
@@ -142,15 +145,16 @@ def _compose(
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, moves=moves, clock=clock)
     uses = KeyUses(keys=tier.keys, clock=clock)
+    lookups = {KEY_PREFIX: KeyLookup(keys=tier.keys, uses=uses, clock=clock)}
+    identification = Identification(lookups=lookups, clock=clock, grace_seconds=settings.auth_grace)
     accounts = Accounts(
         users=tier.users,
         grants=tier.grants,
         keys=tier.keys,
-        uses=uses,
+        identification=identification,
         audit=audit,
         clock=clock,
         data=settings.data,
-        grace_seconds=grace,
     )
     repeats = Repeats(git=git)
     reading = Templates(
@@ -185,10 +189,18 @@ def _compose(
             grants=tier.grants,
             audit=audit,
             clock=clock,
-            changed=accounts.forget,
+            changed=identification.forget,
         ),
+        identification=identification,
         accounts=accounts,
-        api_keys=ApiKeys(accounts=accounts, keys=tier.keys, grants=tier.grants, audit=audit, clock=clock),
+        api_keys=ApiKeys(
+            accounts=accounts,
+            identification=identification,
+            keys=tier.keys,
+            grants=tier.grants,
+            audit=audit,
+            clock=clock,
+        ),
         key_uses=uses,
         repositories=RepositoryService(git=git),
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),

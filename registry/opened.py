@@ -28,6 +28,7 @@ from registry.services.events import EventStreams
 from registry.services.freshness import Freshness
 from registry.services.gate import Gate
 from registry.services.git_reads import GitReads
+from registry.services.identification import Identification
 from registry.services.imports import Imports
 from registry.services.indexing import Indexing
 from registry.services.key_uses import KeyUses
@@ -70,6 +71,7 @@ class Registry:
     relay: Relay | None
     event_streams: EventStreams
     reads: Reads
+    identification: Identification
     accounts: Accounts
     access: AccessControl
     api_keys: ApiKeys

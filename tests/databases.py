@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from registry.adapters.sql import kept_tables, migrate
 from registry.adapters.sql.dialect import NAMES_TABLE
-from registry.adapters.sql.kept_tables import metadata
 from registry.adapters.sql.postgres_migrate import migrate_server
+from registry.adapters.sql.sign_in_tables import metadata
 from tests.backing import postgres_url
 
 T = TypeVar("T")

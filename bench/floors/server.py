@@ -88,7 +88,7 @@ class _Nothing:
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    accounts: _Anybody
+    identification: _Anybody
     git: Repositories
     gate: _Nothing
     reporting: _Nothing

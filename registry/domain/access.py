@@ -11,10 +11,11 @@ from registry.domain.roles import Role, Scope
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Someone who has been identified, by a key or by the operating system.
+    """Someone who has been identified, by a key, a session or the operating system.
 
     ``rights`` are what the user has, as far as the key allows: by its ``scope`` and ``places``. ``remembered``: by an
-    earlier look-up, because the accounts cannot be asked just now. That is enough to read.
+    earlier look-up, because the accounts cannot be asked just now. That is enough to read. Who ``must_change_password``
+    has no rights until he has.
     """
 
     user: UserName
@@ -26,6 +27,13 @@ class Actor:
     key_id: str | None = None
     expires_at: datetime | None = None
     remembered: bool = False
+    session_id: str | None = None
+    must_change_password: bool = False
+
+    @property
+    def credential(self) -> str | None:
+        """The id of the key or session that the actor was identified by."""
+        return self.key_id or self.session_id
 
     def sight(self, repository: RepositoryName) -> Sight:
         """What the actor sees of a repository. Raises RepositoryNotFound where that is nothing."""

@@ -29,6 +29,9 @@ class RecordKind(StrEnum):
     MEMBER = "member"
     GRANT = "grant"
     KEY = "key"
+    PASSWORD = "password"  # noqa: S105  (no password)
+    PROVIDER = "provider"
+    IDENTITY = "identity"
     READ_COUNT = "read_count"
     AUDIT_MARK = "audit_mark"
     AUDIT_ENTRY = "audit_entry"

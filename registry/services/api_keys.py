@@ -13,6 +13,7 @@ from registry.ports.accounts import Grants, Keys
 from registry.ports.clock import Clock
 from registry.services.accounts import Accounts
 from registry.services.audit import Audit
+from registry.services.identification import Identification
 
 LONGEST_OVERLAP = timedelta(days=90)
 
@@ -20,8 +21,18 @@ LONGEST_OVERLAP = timedelta(days=90)
 class ApiKeys:
     """A key makes no key that may more than it may itself; what it may not see of others' keys is not there."""
 
-    def __init__(self, *, accounts: Accounts, keys: Keys, grants: Grants, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        identification: Identification,
+        keys: Keys,
+        grants: Grants,
+        audit: Audit,
+        clock: Clock,
+    ) -> None:
         self._accounts = accounts
+        self._identification = identification
         self._keys = keys
         self._grants = grants
         self._audit = audit
@@ -86,7 +97,7 @@ class ApiKeys:
         ends = {"id": key_id, "expires_at": utc_text(now + overlap), "followed_by": new.id}
         told = self._audit.draft(AuditAction.KEY_ROTATED, actor=actor, new=ends)
         ending = await self._keys.expire(key_id, now + overlap, [told])
-        self._accounts.forget()
+        self._identification.forget()
         return new, ending or old, secret
 
     async def _require(self, actor: Actor, key_id: str) -> ApiKey:

@@ -17,7 +17,7 @@ from api.app import create_app
 from registry.bootstrap import Registry, open_registry
 from registry.domain.dependencies import Circuit
 from registry.domain.roles import Scope
-from registry.services import accounts
+from registry.services import identification
 from registry.settings import Settings
 from tests.api.conftest import BASE, running
 from tests.own_services import own_postgres, own_redis
@@ -99,7 +99,7 @@ async def test_what_was_read_before_goes_on_being_read(postgres: Any, tmp_path: 
         before = {path: await reader.get(path, 10) for path in (*READ, "/bundle?label=latest")}
         rendered = await reader.client.post("/render/support/triage", json=VARIABLES)
         assert rendered.status_code == 200
-        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)  # the key has to be looked up again
+        await asyncio.sleep(identification.CACHE_SECONDS + 0.1)  # the key has to be looked up again
         await getattr(postgres, how)()
         for _ in range(6):
             for path, was in before.items():
@@ -131,7 +131,7 @@ async def test_what_was_never_read_comes_from_git(postgres: Any, tmp_path: Path,
         assert reader.registry.snapshots is not None
         await reader.registry.snapshots.catch_up(DEFAULT)
         await reader.get("/templates/고객지원/환불", 10)  # the key is looked up
-        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await asyncio.sleep(identification.CACHE_SECONDS + 0.1)
         await getattr(postgres, how)()
         answers = {}
         for path in UNREAD:
@@ -173,7 +173,7 @@ async def test_a_promotion_that_was_not_read_yet_is_read_from_git(postgres: Any,
 async def test_writes_and_unknown_keys_have_to_wait(postgres: Any, tmp_path: Path) -> None:
     async with opened(settings_of(postgres, tmp_path)) as reader:
         await reader.get(READ[0], 10)
-        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await asyncio.sleep(identification.CACHE_SECONDS + 0.1)
         await postgres.kill()
         put = await reader.client.put(
             "/templates/partials/tone",
@@ -198,13 +198,13 @@ async def test_a_known_key_reads_on_for_the_grace_that_is_set(
     monkeypatch.setenv("PROMPTUARY_AUTH_GRACE", f"{grace}")
     async with opened(settings_of(postgres, tmp_path)) as reader:
         was = await reader.get(READ[0], 10)
-        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await asyncio.sleep(identification.CACHE_SECONDS + 0.1)
         await postgres.stop()
         stopped, last = time.monotonic(), 0.0
         while (now := await reader.get(READ[0])).status_code == 200:
             assert (now.content, now.headers[MARK]) == (was.content, "cache")
             last = time.monotonic() - stopped
-            assert last < grace + accounts.CACHE_SECONDS + 2, "the grace does not end"
+            assert last < grace + identification.CACHE_SECONDS + 2, "the grace does not end"
             await asyncio.sleep(0.1)
         assert last > grace
         assert (now.status_code, now.json()["type"]) == (503, "/docs/errors#unavailable")
@@ -220,7 +220,7 @@ async def test_all_services_away_at_once(postgres: Any, tmp_path: Path) -> None:
             assert reader.registry.snapshots is not None
             await reader.registry.snapshots.catch_up(DEFAULT)
             before = await reader.get(READ[0], 10)
-            await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+            await asyncio.sleep(identification.CACHE_SECONDS + 0.1)
             await postgres.stop()
             await redis.kill()
             for _ in range(5):
@@ -239,7 +239,7 @@ async def test_all_services_away_at_once(postgres: Any, tmp_path: Path) -> None:
 async def test_a_damaged_catalogue_of_one_process_is_read_around(tmp_path: Path) -> None:
     async with opened(Settings(data=tmp_path / "data", sample=False, render_workers=1)) as reader:
         before = {path: await reader.get(path, 10) for path in READ}
-        await asyncio.sleep(accounts.CACHE_SECONDS + 0.1)
+        await asyncio.sleep(identification.CACHE_SECONDS + 0.1)
         catalogue = reader.registry.settings.catalogue
         kept = tmp_path / "kept"
         shutil.copytree(catalogue.parent, kept)

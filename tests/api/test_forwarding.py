@@ -32,8 +32,8 @@ from registry.domain.ids import UserName
 from registry.domain.rights import on_server
 from registry.domain.roles import Role
 from registry.ports.git import BornRepositories
-from registry.services.accounts import Accounts
 from registry.services.freshness import Freshness
+from registry.services.identification import Identification
 from registry.services.repositories import RepositoryService
 from tests.serving import served
 
@@ -127,7 +127,9 @@ async def replica(git: GitSide, port: int) -> AsyncIterator[Setting]:
     async with AsyncExitStack() as stack:
         meters = RequestMeters()
         node = await stack.enter_async_context(open_git_node(f"http://127.0.0.1:{port}"))
-        gateway = Gateway(away, git=away, accounts=cast("Accounts", Anyone()), limits=BodyLimits(1000, 1000))
+        gateway = Gateway(
+            away, git=away, identification=cast("Identification", Anyone()), limits=BodyLimits(1000, 1000)
+        )
         forwarding = Forwarding(
             gateway,
             node=node,

@@ -108,7 +108,7 @@ async def test_a_read_that_is_handed_on_counts_once(tmp_path: Path, stocked_fold
 async def test_who_guesses_keys_is_stopped_and_his_neighbours_are_not(
     tmp_path: Path, stocked_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.services.accounts.CACHE_SECONDS", 0.0)  # each is looked up
+    monkeypatch.setattr("registry.services.identification.CACHE_SECONDS", 0.0)  # each is looked up
     async with limited(tmp_path, stocked_folder, rate_failures="3/600") as server:
         known, unknown = server.keys[0], server.keys[2]
         assert await server.statuses(1, "GET", READ, key=known) == [200]

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from registry.adapters.sql import kept_tables, migrate
+from registry.adapters.sql import migrate, sign_in_tables
 from registry.adapters.sql.accounts import SqlKeys
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.projection import SqlProjection
@@ -28,12 +28,12 @@ from registry.domain.reads import ReadCount, ReadsBy
 from registry.domain.rights import EVERY_RIGHT, NOTHING, SERVER, Rights
 from tests.databases import address_of, fetch_sql, leave_schema, own_database, run_sql
 
-metadata = kept_tables.users.metadata
-"""All tables: that module brings those of the other one with it."""
+metadata = sign_in_tables.metadata
+"""All tables: that module brings those of the others with it."""
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ("template_names", "search_text_", "search_heading_")
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:

@@ -14,17 +14,18 @@ from registry.bootstrap import Registry
 from registry.domain.access import ApiKey, User
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
+from registry.domain.key_secrets import KEY_PREFIX
 from registry.domain.rights import SERVER
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Keys
-from registry.services import accounts
+from registry.services import identification
 
 
 async def test_a_key_identifies_its_user(registry: Registry) -> None:
     key, secret = await registry.accounts.create_key(user="kim", scope=Scope.WRITE)
-    actor = await registry.accounts.authenticate(secret)
+    actor = await registry.identification.authenticate(secret)
     assert (actor.user, actor.scope, actor.key_id) == ("kim", Scope.WRITE, key.id)
-    assert registry.accounts.cached(secret) == actor
+    assert registry.identification.cached(secret) == actor
     assert secret not in registry.settings.catalogue.read_bytes().decode("latin-1")
 
 
@@ -37,26 +38,26 @@ async def test_the_default_user_is_the_first_administrator(registry: Registry) -
 @pytest.mark.parametrize("secret", ["", "x", "pmt_short", "pmt_" + "a" * 51, "ключ", "pmt_\x00"])
 async def test_what_is_no_key_is_refused(registry: Registry, secret: str) -> None:
     with pytest.raises(Unauthenticated):
-        await registry.accounts.authenticate(secret)
+        await registry.identification.authenticate(secret)
 
 
 async def test_a_key_that_was_altered_is_unknown(registry: Registry) -> None:
     _, secret = await registry.accounts.create_key()
     with pytest.raises(Unauthenticated):
-        await registry.accounts.authenticate(secret[:-9] + ("A" if secret[-9] != "A" else "B") + secret[-8:])
+        await registry.identification.authenticate(secret[:-9] + ("A" if secret[-9] != "A" else "B") + secret[-8:])
 
 
 async def test_revoked_and_expired_keys_say_so(registry: Registry) -> None:
     key, secret = await registry.accounts.create_key()
-    await registry.accounts.authenticate(secret)
+    await registry.identification.authenticate(secret)
     await registry.accounts.revoke_key(key.id)
     with pytest.raises(Unauthenticated, match="revoked"):
-        await registry.accounts.authenticate(secret)
+        await registry.identification.authenticate(secret)
     with pytest.raises(NotFound):
         await registry.accounts.revoke_key("nothing")
     _, short = await registry.accounts.create_key(expires_in=timedelta(microseconds=1))
     with pytest.raises(Unauthenticated, match="expired"):
-        await registry.accounts.authenticate(short)
+        await registry.identification.authenticate(short)
 
 
 @pytest.mark.parametrize("user", ["", " ", "a b", "../x", "x" * 65])
@@ -69,16 +70,16 @@ async def test_the_administrators_key_file(registry: Registry) -> None:
     path = await registry.accounts.ensure_administrator()
     secret = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert (await registry.accounts.authenticate(secret)).scope is Scope.ADMIN
+    assert (await registry.identification.authenticate(secret)).scope is Scope.ADMIN
     assert (await registry.accounts.ensure_administrator()).read_text().strip() == secret
     path.chmod(0o644)
     assert stat.S_IMODE((await registry.accounts.ensure_administrator()).stat().st_mode) == 0o600
-    await registry.accounts.revoke_key((await registry.accounts.authenticate(secret)).key_id or "")
+    await registry.accounts.revoke_key((await registry.identification.authenticate(secret)).key_id or "")
     renewed = (await registry.accounts.ensure_administrator()).read_text().strip()
-    assert (await registry.accounts.authenticate(renewed)).scope is Scope.ADMIN
+    assert (await registry.identification.authenticate(renewed)).scope is Scope.ADMIN
     path.write_text("lost\n")
     again = await registry.accounts.ensure_administrator()
-    assert (await registry.accounts.authenticate(again.read_text().strip())).scope is Scope.ADMIN
+    assert (await registry.identification.authenticate(again.read_text().strip())).scope is Scope.ADMIN
 
 
 async def test_the_key_before_is_kept_beside(registry: Registry) -> None:
@@ -95,7 +96,7 @@ async def test_the_key_before_is_kept_beside(registry: Registry) -> None:
 def lose_all_users(registry: Registry) -> None:
     with closing(sqlite3.connect(registry.settings.catalogue)) as connection, connection:
         connection.executescript("DELETE FROM keys; DELETE FROM users")
-    registry.accounts._checked.clear()
+    registry.identification._checked.clear()
 
 
 async def test_an_administrator_is_made_where_two_looks_in_a_row_find_no_user(registry: Registry) -> None:
@@ -109,7 +110,7 @@ async def test_an_administrator_is_made_where_two_looks_in_a_row_find_no_user(re
     lose_all_users(registry)
     assert [await registry.accounts.restore_administrator() for _ in range(3)] == [False, True, False]
     secret = registry.accounts.key_path.read_text().strip()
-    assert (await registry.accounts.authenticate(secret)).scope is Scope.ADMIN
+    assert (await registry.identification.authenticate(secret)).scope is Scope.ADMIN
     assert len(await registry.accounts.list_keys()) == 1
 
 
@@ -145,9 +146,10 @@ class Switched:
 
 @pytest.fixture
 def switched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Switched:
-    monkeypatch.setattr(accounts, "CACHE_SECONDS", 0.0)
-    keys = Switched(registry.accounts._keys)
-    monkeypatch.setattr(registry.accounts, "_keys", keys)
+    monkeypatch.setattr(identification, "CACHE_SECONDS", 0.0)
+    lookup = registry.identification._lookups[KEY_PREFIX]
+    keys = Switched(lookup._keys)
+    monkeypatch.setattr(lookup, "_keys", keys)
     return keys
 
 
@@ -155,39 +157,39 @@ async def test_without_sql_a_key_that_was_looked_up_reads_and_does_no_more(
     registry: Registry, switched: Switched
 ) -> None:
     _, secret = await registry.accounts.create_key(user="kim", scope=Scope.ADMIN)
-    known = await registry.accounts.authenticate(secret)
+    known = await registry.identification.authenticate(secret)
     switched.away = True
-    remembered = await registry.accounts.authenticate(secret)
+    remembered = await registry.identification.authenticate(secret)
     assert remembered == replace(known, remembered=True)
     remembered.require(Role.READER)
     for role in (Role.AUTHOR, Role.ADMINISTRATOR):
         with pytest.raises(Unavailable, match="reads go on"):
             remembered.require(role)
     switched.away = False
-    assert await registry.accounts.authenticate(secret) == known
+    assert await registry.identification.authenticate(secret) == known
 
 
 async def test_without_sql_nobody_waits_long_for_a_key_that_is_remembered(
     registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(identification, "PATIENCE_SECONDS", 0.02)
     _, secret = await registry.accounts.create_key(user="kim")
-    await registry.accounts.authenticate(secret)
+    await registry.identification.authenticate(secret)
     switched.silent = 20
     async with asyncio.timeout(10):
-        assert (await registry.accounts.authenticate(secret)).remembered
+        assert (await registry.identification.authenticate(secret)).remembered
     switched.silent = 0.3
     _, other = await registry.accounts.create_key(user="kim")
-    assert not (await registry.accounts.authenticate(other)).remembered, "who is not remembered waits"
+    assert not (await registry.identification.authenticate(other)).remembered, "who is not remembered waits"
 
 
 @pytest.mark.parametrize("change", ["revoked", "deleted"])
 async def test_what_a_slow_look_up_says_counts_although_nobody_waited_for_it(
     registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(identification, "PATIENCE_SECONDS", 0.02)
     key, secret = await registry.accounts.create_key(user="kim")
-    await registry.accounts.authenticate(secret)
+    await registry.identification.authenticate(secret)
 
     class Elsewhere(Switched):
         async def find(self, key_hash: str) -> tuple[ApiKey, User] | None:
@@ -195,30 +197,30 @@ async def test_what_a_slow_look_up_says_counts_although_nobody_waited_for_it(
             assert found is not None
             return (replace(found[0], revoked_at=key.created_at), found[1]) if change == "revoked" else None
 
-    registry.accounts._keys = Elsewhere(switched)
+    registry.identification._lookups[KEY_PREFIX]._keys = Elsewhere(switched)
     switched.silent = 0.1
-    assert (await registry.accounts.authenticate(secret)).remembered, "nobody knows better yet"
+    assert (await registry.identification.authenticate(secret)).remembered, "nobody knows better yet"
     await asyncio.sleep(0.15)
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            await registry.accounts.authenticate(secret)
+            await registry.identification.authenticate(secret)
 
 
 async def test_a_slow_look_up_that_finds_the_key_ends_the_grace_and_the_caution(
     registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE_SECONDS", 0.02)
-    monkeypatch.setattr(registry.accounts, "_grace", 0.25)
+    monkeypatch.setattr(identification, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(registry.identification, "_grace", 0.25)
     _, secret = await registry.accounts.create_key(user="kim")
-    await registry.accounts.authenticate(secret)
+    await registry.identification.authenticate(secret)
     switched.silent = 0.1
     for _ in range(3):  # longer than the grace, which begins anew after each answer
-        assert (await registry.accounts.authenticate(secret)).remembered
+        assert (await registry.identification.authenticate(secret)).remembered
         await asyncio.sleep(0.15)
-    monkeypatch.setattr(accounts, "CACHE_SECONDS", 60.0)
-    await registry.accounts.authenticate(secret)
+    monkeypatch.setattr(identification, "CACHE_SECONDS", 60.0)
+    await registry.identification.authenticate(secret)
     await asyncio.sleep(0.15)
-    known = registry.accounts.cached(secret)
+    known = registry.identification.cached(secret)
     assert known is not None
     assert not known.remembered, "what came late is as good"
 
@@ -226,16 +228,16 @@ async def test_a_slow_look_up_that_finds_the_key_ends_the_grace_and_the_caution(
 async def test_the_grace_ends_and_begins_anew_after_an_answer(
     registry: Registry, switched: Switched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.accounts, "_grace", 0.1)
+    monkeypatch.setattr(registry.identification, "_grace", 0.1)
     _, secret = await registry.accounts.create_key(user="kim")
     for _ in range(2):
         switched.away = False
-        assert not (await registry.accounts.authenticate(secret)).remembered
+        assert not (await registry.identification.authenticate(secret)).remembered
         switched.away = True
-        assert (await registry.accounts.authenticate(secret)).remembered
+        assert (await registry.identification.authenticate(secret)).remembered
         await asyncio.sleep(0.15)
         with pytest.raises(Unavailable):
-            await registry.accounts.authenticate(secret)
+            await registry.identification.authenticate(secret)
 
 
 async def test_keys_that_do_not_count_without_sql(
@@ -246,23 +248,23 @@ async def test_keys_that_do_not_count_without_sql(
     _, unseen = await registry.accounts.create_key(user="kim")
     _, short = await registry.accounts.create_key(user="kim", expires_in=timedelta(seconds=0.2))
     for secret in (old, known, short):
-        await registry.accounts.authenticate(secret)
+        await registry.identification.authenticate(secret)
     await registry.accounts.revoke_key(revoked.id)
     await asyncio.sleep(0.25)
     switched.away = True
-    assert (await registry.accounts.authenticate(known)).remembered
+    assert (await registry.identification.authenticate(known)).remembered
     for secret in (old, unseen, short):
         with pytest.raises(Unavailable):
-            await registry.accounts.authenticate(secret)
+            await registry.identification.authenticate(secret)
     with pytest.raises(Unauthenticated):
-        await registry.accounts.authenticate("nonsense")
-    monkeypatch.setattr(accounts, "REMEMBERED_SECONDS", 0.1)
+        await registry.identification.authenticate("nonsense")
+    monkeypatch.setattr(identification, "REMEMBERED_SECONDS", 0.1)
     with pytest.raises(Unavailable):
-        await registry.accounts.authenticate(known)
-    monkeypatch.setattr(accounts, "REMEMBERED_SECONDS", 3600.0)
-    monkeypatch.setattr(registry.accounts, "_grace", 0.0)
+        await registry.identification.authenticate(known)
+    monkeypatch.setattr(identification, "REMEMBERED_SECONDS", 3600.0)
+    monkeypatch.setattr(registry.identification, "_grace", 0.0)
     with pytest.raises(Unavailable):
-        await registry.accounts.authenticate(known)
+        await registry.identification.authenticate(known)
 
 
 async def test_a_look_up_that_began_before_a_revocation_does_not_outlast_it(
@@ -276,8 +278,8 @@ async def test_a_look_up_that_began_before_a_revocation_does_not_outlast_it(
             await asyncio.sleep(0.1)
             return found
 
-    registry.accounts._keys = Late(switched)
-    looking = asyncio.create_task(registry.accounts.authenticate(secret))
+    registry.identification._lookups[KEY_PREFIX]._keys = Late(switched)
+    looking = asyncio.create_task(registry.identification.authenticate(secret))
     await asyncio.sleep(0.05)
     await registry.accounts.revoke_key(key.id)
     with pytest.raises(Unauthenticated, match="revoked"):
@@ -287,7 +289,7 @@ async def test_a_look_up_that_began_before_a_revocation_does_not_outlast_it(
 async def test_a_first_user_who_is_administrator_no_more_gets_no_new_key_at_each_start(registry: Registry) -> None:
     path = await registry.accounts.ensure_administrator()
     secret = path.read_text()
-    admin = await registry.accounts.authenticate(secret.strip())
+    admin = await registry.identification.authenticate(secret.strip())
     await registry.access.put_user(UserName("kim"), actor=admin)
     await registry.access.grant(Role.ADMINISTRATOR, SERVER, actor=admin, user=UserName("kim"))
     (own,) = [each for each in await registry.access.grants(admin) if each.user == "admin"]

@@ -133,9 +133,9 @@ async def test_an_empty_postgresql(
                 assert (await registry.git_reads.read(REPOSITORY, "b", Selector())).version == 2
             while (new := registry.accounts.key_path.read_text().strip()) == key:
                 await asyncio.sleep(0.1)
-    assert (await registry.accounts.authenticate(new)).scope is Scope.ADMIN
+    assert (await registry.identification.authenticate(new)).scope is Scope.ADMIN
     with pytest.raises(Unauthenticated, match="Make one with: promptuary key create"):
-        await registry.accounts.authenticate(key)
+        await registry.identification.authenticate(key)
     assert not await registry.accounts.restore_administrator(), "there is one"
 
 

@@ -19,6 +19,7 @@ from registry.adapters.sql.kept_tables import (
     read_counts,
     users,
 )
+from registry.adapters.sql.sign_in_tables import identities, passwords, providers
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
 from registry.domain.backups import KeptRecord, RecordKind
 from registry.domain.errors import BadRequest
@@ -32,6 +33,9 @@ _TABLES: Mapping[RecordKind, Table] = {
     RecordKind.MEMBER: group_members,
     RecordKind.GRANT: grants,
     RecordKind.KEY: keys,
+    RecordKind.PASSWORD: passwords,
+    RecordKind.PROVIDER: providers,
+    RecordKind.IDENTITY: identities,
     RecordKind.READ_COUNT: read_counts,
     RecordKind.AUDIT_MARK: audit_marks,
     RecordKind.AUDIT_ENTRY: audit_entries,
@@ -44,6 +48,9 @@ _COLUMNS: Mapping[RecordKind, tuple[Column[Any], ...]] = {
     RecordKind.MEMBER: tuple(group_members.columns),
     RecordKind.GRANT: tuple(grants.columns),
     RecordKind.KEY: (users.c.user, *(column for column in keys.columns if column.name != "user_id")),
+    RecordKind.PASSWORD: tuple(passwords.columns),
+    RecordKind.PROVIDER: tuple(providers.columns),
+    RecordKind.IDENTITY: tuple(identities.columns),
     RecordKind.READ_COUNT: tuple(read_counts.columns),
     RecordKind.AUDIT_MARK: tuple(audit_marks.columns),
     RecordKind.AUDIT_ENTRY: tuple(audit_entries.columns),
@@ -72,7 +79,10 @@ _RELEASE = {
 
 
 class SqlKeptRecords:
-    """Users with their groups, roles and keys, counts of reads, and the audit."""
+    """Users with their groups, roles, keys and what they sign in with, counts of reads, and the audit.
+
+    Sessions and what belongs to them are not kept: whoever was signed out since would be in again.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

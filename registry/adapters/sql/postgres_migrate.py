@@ -4,14 +4,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from registry.adapters.sql.kept_tables import users
 from registry.adapters.sql.migrate import HEAD, upgrade
 from registry.adapters.sql.postgres_connect import connector
+from registry.adapters.sql.sign_in_tables import sessions
 
 _LOCK = 0x70726F6D
 """Who holds this advisory lock migrates; the others wait and find the work done."""
 _SECONDS = 600.0
-TABLES = frozenset({"alembic_version", *users.metadata.tables})
+TABLES = frozenset({"alembic_version", *sessions.metadata.tables})
 _THERE = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NOT NULL")
 
 
