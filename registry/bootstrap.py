@@ -7,11 +7,11 @@ from time import monotonic
 from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
+from registry.adapters.local.password_hasher import Argon2Hasher
 from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
 from registry.disk import archives_of, keyring_of, open_disk, ref_journal_of, snapshot_of
-from registry.domain.key_secrets import KEY_PREFIX
 from registry.opened import Registry as Registry  # noqa: PLC0414  (who opens one names it)
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
@@ -41,10 +41,8 @@ from registry.services.gate_compatibility import CompatibilityRules
 from registry.services.gate_content import ContentRules
 from registry.services.gate_labels import LabelRules
 from registry.services.git_reads import GitReads
-from registry.services.identification import Identification
 from registry.services.imports import Imports
 from registry.services.indexing import Indexing
-from registry.services.key_lookup import KeyLookup
 from registry.services.key_uses import KeyUses
 from registry.services.labels import Labels
 from registry.services.maintenance import Maintenance, Schedule
@@ -75,6 +73,7 @@ from registry.services.verifying import Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
+from registry.signing_in import signing_in
 from registry.tiers import Tier, open_tier
 from registry.tiers import forget_elsewhere as forget_elsewhere  # noqa: PLC0414  (the command line may not ask tiers)
 
@@ -145,8 +144,9 @@ def _compose(
     gate = Gate(git=git, content=content, indexing=indexing, meters=meters)
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, moves=moves, clock=clock)
     uses = KeyUses(keys=tier.keys, clock=clock)
-    lookups = {KEY_PREFIX: KeyLookup(keys=tier.keys, uses=uses, clock=clock)}
-    identification = Identification(lookups=lookups, clock=clock, grace_seconds=settings.auth_grace)
+    limits = RateLimiting(limits=settings.rate_limits, counted=tier.rate_limits, refused=meters.refused)
+    entrance = signing_in(settings, tier, uses=uses, hasher=Argon2Hasher(), limits=limits, audit=audit, clock=clock)
+    identification = entrance.identification
     accounts = Accounts(
         users=tier.users,
         grants=tier.grants,
@@ -192,6 +192,7 @@ def _compose(
             changed=identification.forget,
         ),
         identification=identification,
+        signing_in=entrance,
         accounts=accounts,
         api_keys=ApiKeys(
             accounts=accounts,
@@ -247,7 +248,7 @@ def _compose(
         ),
         meters=meters,
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, audit=audit, clock=clock),
-        rate_limits=RateLimiting(limits=settings.rate_limits, counted=tier.rate_limits, refused=meters.refused),
+        rate_limits=limits,
         keyring=ring,
         audit=audit,
         denials=denials,

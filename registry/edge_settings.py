@@ -11,7 +11,16 @@ from pydantic_settings import BaseSettings
 
 from registry.domain.rate_limits import LimitKind, RateLimit
 
-_RATES = ("rate_reads", "rate_renders", "rate_writes", "rate_git", "rate_anonymous", "rate_failures")
+_RATES = (
+    "rate_reads",
+    "rate_renders",
+    "rate_writes",
+    "rate_git",
+    "rate_anonymous",
+    "rate_failures",
+    "rate_sign_ins",
+    "rate_sign_ins_of_user",
+)
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,4}")
 
 _HOST = re.compile(r"[a-z0-9.:_-]+")
@@ -39,6 +48,8 @@ class EdgeSettings(BaseSettings):
     rate_git: str = "1200/60"
     rate_anonymous: str = "1200/60"
     rate_failures: str = "30/60"
+    rate_sign_ins: str = "10/300"
+    rate_sign_ins_of_user: str = "100/3600"
 
     @field_validator("trusted_proxies")
     @classmethod

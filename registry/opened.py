@@ -53,6 +53,7 @@ from registry.services.verifying import Verifying
 from registry.services.versions import Versions
 from registry.services.writes import Writes
 from registry.settings import Settings
+from registry.signing_in import SigningIn
 from registry.tiers import forget_elsewhere as forget_elsewhere  # noqa: PLC0414  (the command line may not ask tiers)
 
 
@@ -72,6 +73,7 @@ class Registry:
     event_streams: EventStreams
     reads: Reads
     identification: Identification
+    signing_in: SigningIn
     accounts: Accounts
     access: AccessControl
     api_keys: ApiKeys

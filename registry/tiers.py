@@ -20,10 +20,12 @@ from registry.adapters.sql.grants import SqlGrants, SqlGroups
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
+from registry.adapters.sql.passwords import SqlIdentities, SqlPasswords
 from registry.adapters.sql.projection import SqlProjection
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.registry_id import SqlRegistryId
 from registry.adapters.sql.search_index import SqlSearchIndex
+from registry.adapters.sql.sessions import SqlSessions
 from registry.adapters.sql.sharding import ShardedDatabase
 from registry.adapters.sql.template_index import SqlTemplateIndex
 from registry.adapters.sql.verifying import SqlStoredRows
@@ -47,6 +49,7 @@ from registry.ports.projection import Outbox, Projection
 from registry.ports.rate_limits import RateLimits
 from registry.ports.reads import ReadLedger
 from registry.ports.search_index import CountedSearchIndex
+from registry.ports.sign_in import Identities, Passwords, Sessions
 from registry.ports.signals import Signals
 from registry.ports.verifying import StoredRows
 from registry.settings import Settings
@@ -65,6 +68,9 @@ class Tier:
     groups: Groups
     grants: Grants
     keys: Keys
+    passwords: Passwords
+    identities: Identities
+    sessions: Sessions
     kept: KeptRecords
     registry_id: IdPlace
     audit: AuditLog
@@ -230,6 +236,9 @@ def _over(
         groups=SqlGroups(database),
         grants=SqlGrants(database),
         keys=SqlKeys(database),
+        passwords=SqlPasswords(database),
+        identities=SqlIdentities(database),
+        sessions=SqlSessions(database),
         kept=SqlKeptRecords(database),
         registry_id=SqlRegistryId(database),
         audit=SqlAuditLog(database),

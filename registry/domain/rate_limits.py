@@ -15,6 +15,8 @@ class LimitKind(StrEnum):
     GIT = "git"
     ANONYMOUS = "anonymous"
     FAILURES = "failures"
+    SIGN_INS = "sign_ins"
+    SIGN_INS_OF_USER = "sign_ins_of_user"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ _WORDS = {
     LimitKind.GIT: "requests of Git with one key",
     LimitKind.ANONYMOUS: "requests without a key from one address",
     LimitKind.FAILURES: "requests with keys that are none from one address",
+    LimitKind.SIGN_INS: "attempts to sign in with one name from one address",
+    LimitKind.SIGN_INS_OF_USER: "attempts to sign in with one name",
 }
 
 

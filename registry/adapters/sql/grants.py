@@ -6,7 +6,6 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     CompoundSelect,
     Connection,
@@ -35,7 +34,9 @@ USER_COLUMNS = (users.c.user, users.c.name, users.c.email, users.c.is_service, u
 _RIGHT_COLUMNS = (grants.c.role, grants.c.repository, grants.c.folder)
 
 
-def with_rights(columns: Sequence[Column[Any]], start: FromClause, where: ColumnElement[bool]) -> CompoundSelect[Any]:
+def with_rights(
+    columns: Sequence[ColumnElement[Any]], start: FromClause, where: ColumnElement[bool]
+) -> CompoundSelect[Any]:
     """Rows of users in ``start``: one for each right, and one without any.
 
     Two statements in one, each by its index, because what was granted to a user or to one of his groups has none.

@@ -1,0 +1,111 @@
+"""Passwords and identities (``registry.ports.sign_in``): every write waits for the disk."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
+
+from registry.adapters.sql.audit_log import append_drafts
+from registry.adapters.sql.engine import Database, Deadline, Durability
+from registry.adapters.sql.grants import USER_COLUMNS, user_of
+from registry.adapters.sql.kept_tables import users
+from registry.adapters.sql.sign_in_tables import identities, passwords, sessions
+from registry.adapters.sql.statements import upsert, write_rows
+from registry.adapters.sql.values import to_micros, to_time
+from registry.domain.access import User
+from registry.domain.audit import AuditDraft
+from registry.domain.errors import NotFound
+from registry.domain.ids import UserName
+from registry.domain.sign_in import Identity, StoredPassword
+
+_FIND = (
+    select(*USER_COLUMNS, passwords.c.hash, passwords.c.set_at, passwords.c.must_change)
+    .select_from(users.outerjoin(passwords, passwords.c.user == users.c.user))
+    .where(or_(users.c.user == bindparam("name"), func.lower(users.c.email) == bindparam("email")))
+)
+
+
+class SqlPasswords:
+    """The passwords of users."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, name: str) -> tuple[User, StoredPassword | None] | None:
+        """The user of that name, or with that e-mail address where it is one user's alone, and his password."""
+        rows = await self._database.fetch(_FIND, {"name": name, "email": name.lower()})
+        row = next((row for row in rows if row.user == name), rows[0] if len(rows) == 1 else None)
+        return (user_of(row), _password_of(row)) if row is not None else None
+
+    async def put(self, password: StoredPassword, told: Sequence[AuditDraft] = ()) -> None:
+        """Sets a user's password, durably, and ends all sessions that he has. Raises NotFound for the user."""
+        row = {
+            "user": password.user,
+            "hash": password.hash,
+            "set_at": to_micros(password.set_at),
+            "must_change": password.must_change,
+        }
+
+        def write(connection: Connection) -> None:
+            require_user(connection, password.user)
+            write_rows(connection, upsert(passwords), [row])
+            connection.execute(delete(sessions).where(sessions.c.user == password.user))
+            append_drafts(connection, told)
+
+        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+
+    async def rehash(self, password: StoredPassword) -> None:
+        """Stores the same password by another hash, where it was not set anew since."""
+        mine = passwords.c.user == password.user, passwords.c.set_at == to_micros(password.set_at)
+        changed = update(passwords).where(*mine).values(hash=password.hash)
+        await self._database.write(lambda connection: connection.execute(changed), deadline=Deadline.REQUEST)
+
+
+class SqlIdentities:
+    """Who users are at identity providers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, provider: str, subject: str) -> Identity | None:
+        """The identity of that id at a provider."""
+        wanted = select(identities).where(identities.c.provider == provider, identities.c.subject == subject)
+        row = await self._database.read(lambda connection: connection.execute(wanted).one_or_none())
+        return _identity_of(row) if row is not None else None
+
+    async def list_identities(self, user: UserName) -> list[Identity]:
+        """A user's, by provider."""
+        wanted = select(identities).where(identities.c.user == user).order_by(*identities.primary_key)
+        return await self._database.read(lambda connection: [_identity_of(row) for row in connection.execute(wanted)])
+
+    async def put(self, identity: Identity, told: Sequence[AuditDraft] = ()) -> None:
+        """Adds an identity, or changes its e-mail address and when it was seen. Raises NotFound for its user."""
+        row = {
+            "provider": identity.provider,
+            "subject": identity.subject,
+            "user": identity.user,
+            "email": identity.email,
+            "made_at": to_micros(identity.made_at),
+            "seen_at": to_micros(identity.seen_at),
+        }
+
+        def write(connection: Connection) -> None:
+            require_user(connection, identity.user)
+            write_rows(connection, upsert(identities), [row])
+            append_drafts(connection, told)
+
+        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+
+
+def require_user(connection: Connection, user: UserName) -> None:
+    """Raises NotFound for a user who is not there."""
+    if connection.execute(select(users.c.id).where(users.c.user == user)).first() is None:
+        raise NotFound(f"There is no user {user!r}.")
+
+
+def _password_of(row: Row[Any]) -> StoredPassword | None:
+    return StoredPassword(row.user, row.hash, to_time(row.set_at), row.must_change) if row.hash is not None else None
+
+
+def _identity_of(row: Row[Any]) -> Identity:
+    return Identity(row.provider, row.subject, row.user, row.email, to_time(row.made_at), to_time(row.seen_at))

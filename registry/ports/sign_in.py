@@ -1,0 +1,86 @@
+"""Passwords, identities and sessions: what lives in SQL alone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from registry.domain.access import User
+from registry.domain.audit import AuditDraft
+from registry.domain.ids import UserName
+from registry.domain.sign_in import Identity, Session, SignedIn, StoredPassword
+
+
+class PasswordHasher(Protocol):
+    """Turns passwords into what can be stored of them. The calls are slow on purpose: run them in a thread."""
+
+    def hash(self, password: str) -> str:
+        """A salted hash with its parameters; another one each time."""
+        ...
+
+    def verify(self, hash_: str | None, password: str) -> bool:
+        """Whether it is the password of that hash. Without a hash it is not, and takes as long to say so."""
+        ...
+
+    def is_outdated(self, hash_: str) -> bool:
+        """Whether it was made with other parameters than new ones are: then the password is to be hashed again."""
+        ...
+
+
+class Passwords(Protocol):
+    """The passwords of users."""
+
+    async def find(self, name: str) -> tuple[User, StoredPassword | None] | None:
+        """The user of that name, or with that e-mail address where it is one user's alone, and his password."""
+        ...
+
+    async def put(self, password: StoredPassword, told: Sequence[AuditDraft] = ()) -> None:
+        """Sets a user's password, durably, and ends all sessions that he has. Raises NotFound for the user."""
+        ...
+
+    async def rehash(self, password: StoredPassword) -> None:
+        """Stores the same password by another hash, where it was not set anew since."""
+        ...
+
+
+class Identities(Protocol):
+    """Who users are at identity providers."""
+
+    async def find(self, provider: str, subject: str) -> Identity | None:
+        """The identity of that id at a provider."""
+        ...
+
+    async def list_identities(self, user: UserName) -> list[Identity]:
+        """A user's, by provider."""
+        ...
+
+    async def put(self, identity: Identity, told: Sequence[AuditDraft] = ()) -> None:
+        """Adds an identity, or changes its e-mail address and when it was seen. Raises NotFound for its user."""
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions by the SHA-256 of their secret."""
+
+    async def add(self, session: Session, told: Sequence[AuditDraft] = ()) -> None:
+        """Stores a new session, durably, and forgets those that have ended. Raises NotFound for its user."""
+        ...
+
+    async def find(self, secret_hash: str) -> SignedIn | None:
+        """The session with that hash and its user with all rights; one that has ended, too: the caller judges."""
+        ...
+
+    async def list_sessions(self, user: UserName) -> list[Session]:
+        """A user's, the one used last first."""
+        ...
+
+    async def note_seen(self, session_id: str, at: datetime) -> None:
+        """The session is used."""
+        ...
+
+    async def end(self, session_id: str, told: Sequence[AuditDraft] = ()) -> bool:
+        """Ends a session with its tokens, durably; False where there is none of that id."""
+        ...
+
+    async def end_all(self, user: UserName) -> int:
+        """Ends every session of a user, durably; how many there were."""
+        ...

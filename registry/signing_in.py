@@ -1,0 +1,56 @@
+"""The services of signing in, made together: they know each other, and few others know them."""
+
+from dataclasses import dataclass
+
+from registry.domain.key_secrets import KEY_PREFIX, SESSION_PREFIX
+from registry.ports.clock import Clock
+from registry.ports.sign_in import PasswordHasher
+from registry.services.audit import Audit
+from registry.services.identification import Identification, Lookup
+from registry.services.key_lookup import KeyLookup
+from registry.services.key_uses import KeyUses
+from registry.services.passwords import PasswordSignIn
+from registry.services.rate_limits import RateLimiting
+from registry.services.sessions import SessionLookup, Sessions
+from registry.settings import Settings
+from registry.tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIn:
+    """Who comes in, by which ways."""
+
+    identification: Identification
+    sessions: Sessions
+    passwords: PasswordSignIn
+
+
+def signing_in(
+    settings: Settings,
+    tier: Tier,
+    *,
+    uses: KeyUses,
+    hasher: PasswordHasher,
+    limits: RateLimiting,
+    audit: Audit,
+    clock: Clock,
+) -> SigningIn:
+    """The services over a tier's ports."""
+    span = settings.session_span
+    lookups: dict[str, Lookup] = {
+        KEY_PREFIX: KeyLookup(keys=tier.keys, uses=uses, clock=clock),
+        SESSION_PREFIX: SessionLookup(stored=tier.sessions, span=span, clock=clock),
+    }
+    identification = Identification(lookups=lookups, clock=clock, grace_seconds=settings.auth_grace)
+    sessions = Sessions(stored=tier.sessions, span=span, identification=identification, audit=audit, clock=clock)
+    passwords = PasswordSignIn(
+        stored=tier.passwords,
+        hasher=hasher,
+        sessions=sessions,
+        identification=identification,
+        limits=limits,
+        audit=audit,
+        clock=clock,
+        is_allowed=settings.passwords,
+    )
+    return SigningIn(identification, sessions, passwords)
