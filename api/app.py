@@ -54,6 +54,8 @@ from api.routes import (
     repositories,
     rollbacks,
     search,
+    sessions,
+    sign_in,
     templates,
     users,
     versions,
@@ -66,7 +68,7 @@ from registry.process_kinds import ProcessKind
 if TYPE_CHECKING:
     from api.git_node import GitNode
 
-SERVER_NOUNS = (repositories, keys, users, groups, grants, audit)
+SERVER_NOUNS = (repositories, sessions, keys, users, groups, grants, audit)
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
     *(moves, commits, imports, checks, branches, labels, promotions, rollbacks, search, reads, events, index),
@@ -95,6 +97,7 @@ def create_app(registry: Registry, node: "GitNode | None" = None, share: MetricS
         identification=registry.identification,
         limits=BodyLimits(registry.settings.max_body_bytes, registry.settings.max_import_bytes),
         rates=limits,
+        public_url=registry.settings.public_url,
     )
     if not is_asked:
         return Observed(gateway, request_ids=request_ids, meters=meters, denied=registry.denials.note)
@@ -176,6 +179,7 @@ def _routes(asked: bool) -> tuple[BaseRoute, ...]:
             router.include_router(noun.router, prefix="/api/v1/repositories/{repository}")
         for noun in SERVER_NOUNS:
             router.include_router(noun.router, prefix="/api/v1")
+        router.include_router(sign_in.router)
         router.include_router(documents.router)
         router.include_router(documents.described)
     router.include_router(health.router)

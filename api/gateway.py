@@ -1,7 +1,8 @@
 """What happens to every request before a route sees it: its key, its size, its encoding; and the last catch."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import unquote_to_bytes
@@ -10,7 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import public_paths
 from api.answers import Answer
+from api.cookies import secret_in
+from api.cross_site import check_cross_site
 from api.errors import INTERNAL, error_answer, make_problem
 from api.hiding import shown_to_caller
 from api.observing import ACTOR, ID, LEFT, STATUS, tell_back
@@ -18,17 +22,19 @@ from api.rate_limiting import LIMITED, RequestLimits, limit_headers, unlimited
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import loggable
 from registry.domain.access import Actor
-from registry.domain.errors import BadRequest, PayloadTooLarge, PromptuaryError, Unauthenticated
+from registry.domain.errors import BadRequest, Denied, PayloadTooLarge, PromptuaryError, Unauthenticated
+from registry.domain.key_secrets import SESSION_PREFIX
 from registry.domain.names import printable
 from registry.services.identification import CACHE_SECONDS, Identification
 
 log = logging.getLogger(__name__)
 
+SECRET = "promptuary.secret"  # noqa: S105  (no secret)
+"""Where in the ASGI scope it stands what the caller was identified by."""
+
 HEAD_ONLY = "promptuary.head_only"
 """Whether only the head of the answer is sent: what would go on for long need not begin."""
 
-PUBLIC = frozenset({"/", "/livez", "/readyz", "/openapi.json", "/docs"})
-PUBLIC_FOLDERS = ("/docs/", "/schemas/")
 GIT_FOLDER = "/git/"
 IMPORTS = "/imports"
 
@@ -71,8 +77,11 @@ class Gateway:
         identification: Identification,
         limits: BodyLimits,
         rates: RequestLimits | None = None,
+        public_url: str | None = None,
     ) -> None:
+        """``public_url`` is the address by which browsers reach the server, where that is set."""
         self._app = app
+        self._public_url = public_url
         self._git = git
         self._identification = identification
         self._limits = limits
@@ -97,14 +106,15 @@ class Gateway:
         reply = _Reply(send, scope, head=head)
         try:
             _check_path(scope)
-            if is_public(scope["path"]):
+            if public_paths.is_public(scope["path"]):
                 self._rates.check_address(scope)
+                await self._welcome(scope, headers)
             else:
                 _check_query(scope["query_string"])
-                scope[ACTOR] = await self._identify(scope, headers.get(b"authorization", b""))
+                scope[ACTOR] = await self._identify(scope, headers)
                 self._rates.check_actor(scope[ACTOR], scope)
             limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
-            await self._app(scope, self._still(scope, limited, headers.get(b"authorization", b"")), reply)
+            await self._app(scope, self._still(scope, limited, headers), reply)
         except PromptuaryError as error:
             shown = shown_to_caller(error, scope)
             await reply.answer(error_answer(shown, instance=scope["path"], request_id=scope[ID]))
@@ -119,7 +129,7 @@ class Gateway:
         finally:
             tell_back(scope, outer)
 
-    def _still(self, scope: Scope, receive: Receive, authorization: bytes) -> Receive:
+    def _still(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
         """The body, which ends with RightsChanged where it took long and the caller has other rights by now."""
         if ACTOR not in scope:
             return receive
@@ -130,7 +140,7 @@ class Gateway:
             is_last = message["type"] == "http.request" and not message.get("more_body", False)
             if is_last and monotonic() - began > CACHE_SECONDS:
                 try:
-                    now = await self._identify(scope, authorization)
+                    now = await self._identify(scope, headers)
                 except Unauthenticated as error:
                     raise RightsChanged from error
                 if now.rights != scope[ACTOR].rights:
@@ -139,15 +149,28 @@ class Gateway:
 
         return checked
 
-    async def _identify(self, scope: Scope, authorization: bytes) -> Actor:
-        scheme, _, secret = authorization.decode("latin-1").partition(" ")
+    async def _welcome(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        """Who comes to a public address: on a page somebody may be signed in. Raises Denied as ``_identify``."""
+        is_page = public_paths.is_page(scope["path"])
+        check_cross_site(scope, headers, self._public_url, by_cookie=False)
+        secret = secret_in(headers.get(b"cookie", b"")) if is_page else None
+        if secret is not None:
+            with suppress(Unauthenticated):
+                scope[ACTOR] = await self._identification.authenticate(secret)
+
+    async def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
+        authorization = headers.get(b"authorization", b"")
+        secret = secret_of(authorization) if authorization else secret_in(headers.get(b"cookie", b""))
+        if secret is None:
+            (self._rates.failed if authorization else self._rates.check_address)(scope)
+            raise Unauthenticated("The Authorization header must be: Bearer <key>" if authorization else "")
         if not authorization:
-            self._rates.check_address(scope)
-            raise Unauthenticated
-        if scheme.lower() != "bearer" or not secret.strip():
-            self._rates.failed(scope)
-            raise Unauthenticated("The Authorization header must be: Bearer <key>")
-        return await self._rates.identify(scope, self._identification, secret.strip())
+            check_cross_site(scope, headers, self._public_url, by_cookie=True)
+        actor = await self._rates.identify(scope, self._identification, secret)
+        scope[SECRET] = secret
+        if actor.must_change_password and scope["path"] not in public_paths.OF_PASSWORD:
+            raise Denied("Your password was given to you: set one of your own first, with PUT /api/v1/password.")
+        return actor
 
 
 class _Reply:
@@ -193,9 +216,11 @@ def _limited(receive: Receive, length: bytes | None, limit: int) -> Receive:
     return counted
 
 
-def is_public(path: str) -> bool:
-    """Whether a path needs no key: health, documentation and schemas."""
-    return path in PUBLIC or path.startswith(PUBLIC_FOLDERS)
+def secret_of(authorization: bytes) -> str | None:
+    """The key or token in an Authorization header; None where it has none. A session comes by its cookie alone."""
+    scheme, _, secret = authorization.decode("latin-1").partition(" ")
+    found = secret.strip()
+    return found if scheme.lower() == "bearer" and found and not found.startswith(SESSION_PREFIX) else None
 
 
 def _check_path(scope: Scope) -> None:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated
 from registry.domain.ids import RepositoryName
+from registry.domain.key_secrets import SESSION_PREFIX
 from registry.domain.names import repository_name
 
 UPLOAD = "git-upload-pack"
@@ -127,12 +128,19 @@ def key_of(authorization: str | None) -> str:
     scheme, _, value = (authorization or "").partition(" ")
     value = value.strip()
     if scheme.lower() == "bearer" and value:
-        return value
+        return _no_session(value)
     if scheme.lower() == "basic" and value:
         try:
             user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise Unauthenticated("The Authorization header cannot be read.") from error
         if password or user:
-            return password or user
+            return _no_session(password or user)
     raise Unauthenticated("A key is needed: any user name, with an API key as the password.")
+
+
+def _no_session(secret: str) -> str:
+    """Raises Unauthenticated for the secret of a session, which is worth something in its cookie alone."""
+    if secret.startswith(SESSION_PREFIX):
+        raise Unauthenticated("That is the secret of a browser's session: Git takes an API key or an access token.")
+    return secret

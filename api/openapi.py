@@ -6,9 +6,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from api.cookies import NAME
 from api.documented import problems
-from api.gateway import is_public
 from api.problem_types import EDGE_PROBLEMS
+from api.public_paths import is_public
 from api.rate_limiting import UNLIMITED
 from api.schemas.events import EventBody
 from api.schemas.problems import DiagnosticBody, FieldProblem, ProblemBody
@@ -62,7 +63,7 @@ _LIMIT = {
         "schema": {"type": "string"},
     },
 }
-_SECURITY = "key"
+_SECURITY, _SESSION = "key", "session"
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         schemas[model.__name__] = schema
     _restore_nulls(document)
     document["components"]["securitySchemes"] = {
-        _SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `pmt_…`"}
+        _SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `pmt_…`"},
+        _SESSION: {"type": "apiKey", "in": "cookie", "name": NAME, "description": "A session: `POST /api/v1/sign-in`"},
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():
@@ -118,4 +120,4 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         if path not in UNLIMITED:
             headers |= _LIMIT
     if not is_public(path):
-        operation["security"] = [{_SECURITY: []}]
+        operation["security"] = [{_SECURITY: []}, {_SESSION: []}]

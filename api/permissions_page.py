@@ -7,8 +7,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 from api.app import routes_asked
-from api.gateway import is_public
 from api.needs import Need, Reach, need_of
+from api.public_paths import is_public
 from registry.domain.roles import Role
 
 PAGE = Path(__file__).parents[1] / "docs" / "permissions.md"

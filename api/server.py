@@ -108,6 +108,7 @@ async def _serve(
             await registry.accounts.ensure_administrator()
             await registry.audit_keeping.catch_up()
             with acting_locally():
+                await registry.signing_in.first_password.ensure()
                 await registry.audit.note_settings(settings.told())
             await _seed(registry)
         app = create_app(registry, node, kept.share if kept is not None else None)

@@ -187,6 +187,7 @@ def _compose(
             users=tier.users,
             groups=tier.groups,
             grants=tier.grants,
+            sessions=tier.sign_in.sessions,
             audit=audit,
             clock=clock,
             changed=identification.forget,

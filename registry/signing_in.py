@@ -6,6 +6,7 @@ from registry.domain.key_secrets import KEY_PREFIX, SESSION_PREFIX
 from registry.ports.clock import Clock
 from registry.ports.sign_in import PasswordHasher
 from registry.services.audit import Audit
+from registry.services.first_password import FirstPassword
 from registry.services.identification import Identification, Lookup
 from registry.services.key_lookup import KeyLookup
 from registry.services.key_uses import KeyUses
@@ -23,6 +24,7 @@ class SigningIn:
     identification: Identification
     sessions: Sessions
     passwords: PasswordSignIn
+    first_password: FirstPassword
 
 
 def signing_in(
@@ -36,15 +38,15 @@ def signing_in(
     clock: Clock,
 ) -> SigningIn:
     """The services over a tier's ports."""
-    span = settings.session_span
+    span, ports = settings.session_span, tier.sign_in
     lookups: dict[str, Lookup] = {
         KEY_PREFIX: KeyLookup(keys=tier.keys, uses=uses, clock=clock),
-        SESSION_PREFIX: SessionLookup(stored=tier.sessions, span=span, clock=clock),
+        SESSION_PREFIX: SessionLookup(stored=ports.sessions, span=span, clock=clock),
     }
     identification = Identification(lookups=lookups, clock=clock, grace_seconds=settings.auth_grace)
-    sessions = Sessions(stored=tier.sessions, span=span, identification=identification, audit=audit, clock=clock)
+    sessions = Sessions(stored=ports.sessions, span=span, identification=identification, audit=audit, clock=clock)
     passwords = PasswordSignIn(
-        stored=tier.passwords,
+        stored=ports.passwords,
         hasher=hasher,
         sessions=sessions,
         identification=identification,
@@ -53,4 +55,5 @@ def signing_in(
         clock=clock,
         is_allowed=settings.passwords,
     )
-    return SigningIn(identification, sessions, passwords)
+    first = FirstPassword(users=tier.users, stored=ports.passwords, passwords=passwords, data=settings.data)
+    return SigningIn(identification, sessions, passwords, first)

@@ -68,9 +68,7 @@ class Tier:
     groups: Groups
     grants: Grants
     keys: Keys
-    passwords: Passwords
-    identities: Identities
-    sessions: Sessions
+    sign_in: "SignInPorts"
     kept: KeptRecords
     registry_id: IdPlace
     audit: AuditLog
@@ -100,6 +98,15 @@ class Tier:
     """The services that are used, for who wants to know how they are."""
     pools: Callable[[], Sequence[PoolUse]]
     make_missing_tables: Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPorts:
+    """What people sign in with, and what they have once they are in."""
+
+    passwords: Passwords
+    identities: Identities
+    sessions: Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +243,7 @@ def _over(
         groups=SqlGroups(database),
         grants=SqlGrants(database),
         keys=SqlKeys(database),
-        passwords=SqlPasswords(database),
-        identities=SqlIdentities(database),
-        sessions=SqlSessions(database),
+        sign_in=_sign_in(database),
         kept=SqlKeptRecords(database),
         registry_id=SqlRegistryId(database),
         audit=SqlAuditLog(database),
@@ -265,6 +270,10 @@ def _over(
         pools=database.pools,
         make_missing_tables=database.make_missing_tables,
     )
+
+
+def _sign_in(database: Database) -> SignInPorts:
+    return SignInPorts(SqlPasswords(database), SqlIdentities(database), SqlSessions(database))
 
 
 def _full_text(database: Database, engine: Engine | None) -> tuple[SqlSearchIndex, SqlProjection]:

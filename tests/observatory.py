@@ -35,7 +35,7 @@ def grade(headers: Mapping[str, str], *, tls: bool) -> Grade:
     """The grade of an answer; ``headers`` have lower-case names, several of a name joined by commas."""
     marks = {
         "content-security-policy": _policy(headers.get("content-security-policy", "")),
-        "cookies": -20 if "set-cookie" in headers else 0,
+        "cookies": _cookies(headers.get("set-cookie", "")),
         "cross-origin resource sharing": -50 if headers.get("access-control-allow-origin") == "*" else 0,
         "referrer-policy": 5 if headers.get("referrer-policy") in STRICT_REFERRERS else 0,
         "strict-transport-security": _transport(headers.get("strict-transport-security"), tls=tls),
@@ -50,6 +50,14 @@ def grade(headers: Mapping[str, str], *, tls: bool) -> Grade:
     wrong += [f"{name} is told" for name in TELLING if name in headers]
     letter = next((letter for least, letter in GRADES.items() if points >= least), "F")
     return Grade(letter, points, tuple(wrong))
+
+
+def _cookies(text: str) -> int:
+    """Points for cookies: of a session, as each of ours is."""
+    asked = ("; Secure", "; HttpOnly", "; SameSite=")
+    if all(each in text for each in asked):
+        return 5
+    return 0 if not text else -40 if "; Secure" not in text else -30
 
 
 def _policy(text: str) -> int:

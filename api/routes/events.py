@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from api.dependencies import RegistryDep, Repository
 from api.documented import READ, problems
 from api.event_streams import EventStream
+from api.gateway import SECRET
 from api.needs import Reader
 from api.schemas.events import STREAM_EXAMPLE, EventQuery
 
@@ -45,6 +46,7 @@ async def follow_events(
     comes twice. A `reset` says that the way from there to here cannot be told (the branch was rewritten, or more than
     10,000 events were missed): read everything again. A `resume` ends a stream that was taken too slowly.
     """
-    secret = request.headers.get("authorization", "").partition(" ")[2].strip()
     after = last_event_id if last_event_id is not None else query.after
-    return EventStream(registry, repository, query.filter(caller.sight(repository)), after=after, secret=secret)
+    return EventStream(
+        registry, repository, query.filter(caller.sight(repository)), after=after, secret=request.scope[SECRET]
+    )

@@ -14,6 +14,7 @@ from registry.domain.roles import Role
 from registry.domain.template import Json
 from registry.ports.accounts import Grants, Groups, Users
 from registry.ports.clock import Clock
+from registry.ports.sign_in import Sessions
 from registry.services.audit import Audit
 
 HERE = "promptuary"
@@ -29,6 +30,7 @@ class AccessControl:
         users: Users,
         groups: Groups,
         grants: Grants,
+        sessions: Sessions,
         audit: Audit,
         clock: Clock,
         changed: Callable[[], None],
@@ -37,6 +39,7 @@ class AccessControl:
         self._users = users
         self._groups = groups
         self._grants = grants
+        self._sessions = sessions
         self._audit = audit
         self._clock = clock
         self._changed = changed
@@ -83,6 +86,8 @@ class AccessControl:
         action = AuditAction.USER_CHANGED if there is not None else AuditAction.USER_CREATED
         told = self._draft(action, actor, _user_body(there) if there is not None else None, _user_body(changed))
         await self._users.put(changed, told if changed != there else ())
+        if changed.disabled_at is not None:
+            await self._sessions.end_all(user)  # else they would be there again when he is enabled
         self._changed()
         return changed
 

@@ -1,6 +1,5 @@
 """API keys: making, listing and revoking them; and the first administrator."""
 
-import os
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,17 +17,9 @@ from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
 from registry.services.audit import Audit
 from registry.services.identification import Identification
+from registry.services.secret_files import write_secret
 
 ADMINISTRATOR = User(UserName("admin"), "Administrator", "admin@localhost")
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    """Makes a file that only its owner may read, and waits for the disk."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 class Accounts:
@@ -126,9 +117,9 @@ class Accounts:
                 path.chmod(0o600)
                 return path
             secret, written = new_secret(), path.with_name("admin-key.new")
-            _write_secret(written, secret)  # first: a key that cannot be kept must not count
+            write_secret(written, secret)  # first: a key that cannot be kept must not count
             if former:
-                _write_secret(path.with_name("admin-key.before"), former)
+                write_secret(path.with_name("admin-key.before"), former)
             owner = await self._owner(None, Role.ADMINISTRATOR)
             await self._keep(secret, owner, WantedKey(Scope.ADMIN, note="first administrator"))
             written.replace(path)

@@ -9,7 +9,15 @@ from starlette.types import Message
 from registry.bootstrap import Registry
 from registry.domain.roles import Scope
 
-PUBLIC = ["/livez", "/readyz", "/openapi.json", "/docs", "/docs/errors", "/schemas/prompt-v1.json"]
+PUBLIC = [
+    "/api/v1/sign-in",
+    "/livez",
+    "/readyz",
+    "/openapi.json",
+    "/docs",
+    "/docs/errors",
+    "/schemas/prompt-v1.json",
+]
 PRIVATE = ["/api/v1/repositories", "/api/v1/repositories/default/search", "/nothing/here", "/api", "/metrics"]
 
 

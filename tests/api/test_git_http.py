@@ -106,7 +106,7 @@ class Registry:
     gate: WordGate
     reporting: Reporter = field(default_factory=Reporter)
     ref_audit: Recorder = field(default_factory=Recorder)
-    accounts: Keys = field(default_factory=Keys)
+    identification: Keys = field(default_factory=Keys)
 
 
 class Server:

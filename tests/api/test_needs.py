@@ -6,19 +6,24 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 from api.app import _routes
-from api.gateway import is_public
 from api.needs import Need, Reach, need_of
+from api.public_paths import is_public
 from registry.domain.roles import Role
 
 ANYBODY = {
     ("GET", "/api/v1/key"),
+    ("GET", "/api/v1/session"),
+    ("DELETE", "/api/v1/session"),
+    ("GET", "/api/v1/sessions"),
+    ("DELETE", "/api/v1/sessions/{session}"),
+    ("PUT", "/api/v1/password"),
     ("GET", "/api/v1/repositories"),
     ("GET", "/api/v1/api-keys"),
     ("POST", "/api/v1/api-keys"),
     ("DELETE", "/api/v1/api-keys/{key}"),
     ("POST", "/api/v1/api-keys/{key}/rotation"),
 }
-"""Answered to everybody with a key, from what he may see."""
+"""Answered to everybody who is known, from what he may see."""
 
 
 def calls(dependant: Dependant) -> Iterator[object]:

@@ -8,12 +8,17 @@ import jsonschema_rs
 import pytest
 
 from api.errors import TABLE
-from api.gateway import is_public
 from api.problem_types import EDGE_PROBLEMS
+from api.public_paths import is_public
 from api.schemas.templates import DOCUMENT_EXAMPLE, SOURCE_EXAMPLE
 from tests.api.conftest import Documented
 
 OPERATIONS = {
+    "/api/v1/sign-in": {"get", "post"},
+    "/api/v1/session": {"get", "delete"},
+    "/api/v1/sessions": {"get"},
+    "/api/v1/sessions/{session}": {"delete"},
+    "/api/v1/password": {"put"},
     "/api/v1/repositories": {"get"},
     "/api/v1/repositories/{repository}/templates": {"get"},
     "/api/v1/repositories/{repository}/templates/{name}": {"get", "put", "delete"},
@@ -77,7 +82,7 @@ def test_every_operation_is_there(document: dict[str, Any]) -> None:
 
 def test_every_operation_says_who_may_and_what_it_is(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
-        assert operation.get("security") == (None if is_public(path) else [{"key": []}]), path
+        assert operation.get("security") == (None if is_public(path) else [{"key": []}, {"session": []}]), path
         assert operation["summary"], path
         assert operation["description"], (path, method)
         assert len({op["operationId"] for _, _, op in operations(document)}) == len(operations(document))

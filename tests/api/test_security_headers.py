@@ -17,6 +17,9 @@ VALUES = {"repository": "default", "name": "support/triage", "label": "productio
 ELSEWHERE = [
     ("GET", "/", 307),
     ("GET", "/docs", 200),
+    ("GET", "/sign-in", 200),
+    ("POST", "/sign-in", 401),
+    ("GET", "/password", 303),
     ("GET", "/docs/errors", 200),
     ("GET", "/docs/assets/start.js", 200),
     ("GET", "/docs/assets/none.js", 404),

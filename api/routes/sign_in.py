@@ -1,0 +1,144 @@
+"""The pages of signing in: forms that work without a script."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.cookies import end_session, require_secure, set_session
+from api.dependencies import RegistryDep
+from api.errors import type_of
+from api.observing import ACTOR
+from api.page_texts import ENGLISH
+from api.pages import local_path, page
+from registry.bootstrap import Registry
+from registry.domain.access import Actor
+from registry.domain.errors import BadRequest, Denied, PromptuaryError, TooManyRequests, Unauthenticated
+
+router = APIRouter(include_in_schema=False)
+
+Line = Annotated[str, Form(max_length=1_024)]
+
+
+@router.get("/sign-in")
+async def show_sign_in(registry: RegistryDep, request: Request, next: str = "/") -> Response:  # noqa: A002  (the form's word)
+    """The form; who is signed in sees as whom."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if actor is not None and not actor.must_change_password:
+        return page("signed_in", request, user=actor.user, full_name=actor.name, message="")
+    try:
+        require_secure(request)
+    except Denied as error:
+        return _sign_in_page(registry, request, next, error=error)
+    return _sign_in_page(registry, request, next)
+
+
+@router.post("/sign-in")
+async def sign_in(
+    registry: RegistryDep,
+    request: Request,
+    user: Line = "",
+    password: Line = "",
+    next: Line = "/",  # noqa: A002  (the form's word)
+) -> Response:
+    """Begins a session, and goes on to where its user wanted to be."""
+    entrance = registry.signing_in
+    try:
+        require_secure(request)
+        agent = request.headers.get("user-agent", "")
+        _, _, secret = await entrance.passwords.sign_in(user, password, agent)
+        actor = await entrance.identification.authenticate(secret)
+    except PromptuaryError as error:
+        return _sign_in_page(registry, request, next, user=user, error=error)
+    onward = f"/password?next={local_path(next)}" if actor.must_change_password else local_path(next)
+    return _signed_in(registry, onward, secret)
+
+
+@router.post("/sign-out")
+async def sign_out(registry: RegistryDep, request: Request) -> Response:
+    """Ends the session."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if actor is not None:
+        await registry.signing_in.sessions.sign_out(actor)
+    response = RedirectResponse("/sign-in", 303)
+    end_session(response.headers)
+    return response
+
+
+@router.get("/password")
+async def show_password(request: Request, next: str = "/") -> Response:  # noqa: A002  (the form's word)
+    """The form of a new password."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if actor is None:
+        return RedirectResponse("/sign-in?next=/password", 303)
+    return _password_page(request, actor, next)
+
+
+@router.post("/password")
+async def change_password(
+    registry: RegistryDep,
+    request: Request,
+    password: Line = "",
+    new: Line = "",
+    again: Line = "",
+    next: Line = "/",  # noqa: A002  (the form's word)
+) -> Response:
+    """Sets the user's own password anew."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if actor is None:
+        return RedirectResponse("/sign-in?next=/password", 303)
+    try:
+        if new != again:
+            raise BadRequest(ENGLISH["not_alike"])
+        agent = request.headers.get("user-agent", "")
+        _, secret = await registry.signing_in.passwords.change(actor, password, new, agent)
+    except PromptuaryError as error:
+        return _password_page(request, actor, next, error=error)
+    return _signed_in(registry, local_path(next), secret)
+
+
+def _sign_in_page(
+    registry: Registry, request: Request, onward: str, *, user: str = "", error: PromptuaryError | None = None
+) -> Response:
+    return _form(
+        "sign_in",
+        request,
+        error,
+        next=local_path(onward),
+        user=user,
+        has_passwords=registry.signing_in.passwords.is_allowed,
+        providers=(),
+    )
+
+
+def _password_page(request: Request, actor: Actor, onward: str, *, error: PromptuaryError | None = None) -> Response:
+    return _form(
+        "password",
+        request,
+        error,
+        next=local_path(onward),
+        user=actor.user,
+        must_change=actor.must_change_password,
+    )
+
+
+def _form(name: str, request: Request, error: PromptuaryError | None, **values: object) -> Response:
+    """A form, with what was wrong with what was sent before."""
+    response = page(
+        name,
+        request,
+        status=type_of(error).status if error is not None else 200,
+        message=error.message if error is not None else "",
+        **values,
+    )
+    if isinstance(error, TooManyRequests):
+        response.headers["retry-after"] = str(error.seconds)
+    elif isinstance(error, Unauthenticated):
+        response.headers["www-authenticate"] = 'Cookie realm="Promptuary"'
+    return response
+
+
+def _signed_in(registry: Registry, onward: str, secret: str) -> Response:
+    response = RedirectResponse(onward, 303)
+    set_session(response.headers, secret, registry.settings.session_span)
+    return response
