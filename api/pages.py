@@ -1,6 +1,5 @@
 """Pages for people who sign in: a few forms, made here, without a script."""
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -18,7 +17,7 @@ POLICY = (
 
 def page(name: str, request: Request, *, status: int = 200, **values: object) -> HTMLResponse:
     """A page of ``api/templates``, in the reader's language. Everything that stands in it is escaped."""
-    language = _language(request.headers.get("accept-language", ""))
+    language = language_of(request)
     shown = _environment().render_template(f"{name}.html", **values, t=TEXTS[language], language=language)
     headers = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "Accept-Language"}
     return HTMLResponse(shown, status, headers)
@@ -34,10 +33,10 @@ def local_path(text: str | None) -> str:
     return found if is_local and all("!" <= letter <= "~" and letter != "\\" for letter in found) else "/"
 
 
-def _language(accepted: str) -> str:
-    """The first of the languages that a browser asks for and that there is, by their weights."""
+def language_of(request: Request) -> str:
+    """The language that a browser asks for most among those that there are."""
     weights: dict[str, float] = {}
-    for part in accepted[:200].lower().split(","):
+    for part in request.headers.get("accept-language", "")[:200].lower().split(","):
         tag, _, weight = part.partition(";q=")
         language = tag.strip().partition("-")[0]
         weights.setdefault(language, _weight(weight))
@@ -59,9 +58,4 @@ def _environment() -> minijinja.Environment:
     def load(name: str) -> str:
         return folder.joinpath(name).read_text("utf-8")
 
-    def texts(values: Mapping[str, str], name: str) -> str:
-        return values[name]
-
-    return minijinja.Environment(
-        loader=load, filters={"text": texts}, auto_escape_callback=lambda _name: "html", undefined_behavior="strict"
-    )
+    return minijinja.Environment(loader=load, auto_escape_callback=lambda _name: "html", undefined_behavior="strict")

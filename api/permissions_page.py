@@ -14,6 +14,9 @@ from registry.domain.roles import Role
 PAGE = Path(__file__).parents[1] / "docs" / "permissions.md"
 BEGIN, END = "<!-- made by python -m api.permissions_page -->", "<!-- end -->"
 
+BY_SESSION = frozenset({"/api/v1/password"})
+"""What is not asked with a key."""
+
 IN_FOLDER = frozenset({Reach.FOLDER, Reach.SOMEWHERE})
 """Where a role in a folder is enough."""
 
@@ -55,7 +58,8 @@ def page() -> str:
 
 
 def _row(method: str, path: str, need: Need | None, roles: Sequence[Role]) -> str:
-    wanted = f"{need.role} {need.reach.value}" if need is not None else "any key"
+    anybody = "a session of your own" if path in BY_SESSION else "a key or session"
+    wanted = f"{need.role} {need.reach.value}" if need is not None else anybody
     return f"| `{method} {path}` | {wanted} | {' | '.join(_cell(need, role) for role in roles)} |"
 
 

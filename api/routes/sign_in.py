@@ -9,8 +9,8 @@ from api.cookies import end_session, require_secure, set_session
 from api.dependencies import RegistryDep
 from api.errors import type_of
 from api.observing import ACTOR
-from api.page_texts import ENGLISH
-from api.pages import local_path, page
+from api.page_texts import TEXTS
+from api.pages import language_of, local_path, page
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
 from registry.domain.errors import BadRequest, Denied, PromptuaryError, TooManyRequests, Unauthenticated
@@ -89,12 +89,13 @@ async def change_password(
         return RedirectResponse("/sign-in?next=/password", 303)
     try:
         if new != again:
-            raise BadRequest(ENGLISH["not_alike"])
+            raise BadRequest(TEXTS[language_of(request)]["not_alike"])
         agent = request.headers.get("user-agent", "")
         _, secret = await registry.signing_in.passwords.change(actor, password, new, agent)
     except PromptuaryError as error:
         return _password_page(request, actor, next, error=error)
-    return _signed_in(registry, local_path(next), secret)
+    onward = local_path(next)
+    return _signed_in(registry, "/sign-in" if onward.startswith("/password") else onward, secret)
 
 
 def _sign_in_page(
@@ -124,18 +125,23 @@ def _password_page(request: Request, actor: Actor, onward: str, *, error: Prompt
 
 def _form(name: str, request: Request, error: PromptuaryError | None, **values: object) -> Response:
     """A form, with what was wrong with what was sent before."""
-    response = page(
-        name,
-        request,
-        status=type_of(error).status if error is not None else 200,
-        message=error.message if error is not None else "",
-        **values,
-    )
+    status = type_of(error).status if error is not None else 200
+    response = page(name, request, status=status, message=_message(name, request, error), **values)
     if isinstance(error, TooManyRequests):
         response.headers["retry-after"] = str(error.seconds)
     elif isinstance(error, Unauthenticated):
         response.headers["www-authenticate"] = 'Cookie realm="Promptuary"'
     return response
+
+
+def _message(name: str, request: Request, error: PromptuaryError | None) -> str:
+    """What is said of an error: in the reader's language what happens often, else as programs are told."""
+    texts = TEXTS[language_of(request)]
+    if isinstance(error, Unauthenticated):
+        return texts["wrong" if name == "sign_in" else "wrong_present"]
+    if isinstance(error, TooManyRequests):
+        return texts["too_often"]
+    return error.message if error is not None else ""
 
 
 def _signed_in(registry: Registry, onward: str, secret: str) -> Response:
