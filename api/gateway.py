@@ -224,12 +224,12 @@ def secret_of(authorization: bytes) -> str | None:
 
 
 def _check_path(scope: Scope) -> None:
-    """Raises BadRequest for an address that is no UTF-8: servers decode it with question marks instead."""
+    """Raises BadRequest for an address that is no UTF-8, which servers decode with question marks, or holds NUL."""
     raw: bytes = scope.get("raw_path") or b""
     if b"%" not in raw:
         return
     try:
-        unquote_to_bytes(raw).decode()
+        _require_text(unquote_to_bytes(raw).decode())
     except UnicodeDecodeError as error:
         raise BadRequest("The address is not UTF-8 text: percent-encode names as UTF-8.") from error
 
@@ -240,7 +240,7 @@ def _check_query(query: bytes) -> None:
         return
     try:
         names = [unquote_to_bytes(part.partition(b"=")[0].replace(b"+", b" ")).decode() for part in query.split(b"&")]
-        unquote_to_bytes(query).decode()
+        _require_text(unquote_to_bytes(query).decode())
     except UnicodeDecodeError as error:
         raise BadRequest("The query is not UTF-8 text: percent-encode values as UTF-8.") from error
     seen: set[str] = set()
@@ -248,3 +248,8 @@ def _check_query(query: bytes) -> None:
         if name and name in seen:
             raise BadRequest(f"The parameter {printable(name[:60])} is given more than once: give it once.")
         seen.add(name)
+
+
+def _require_text(text: str) -> None:
+    if "\0" in text:
+        raise BadRequest("There is a NUL character (%00) in the address, which no name and no text has.")

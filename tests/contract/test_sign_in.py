@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from registry.adapters.sql.grants import SqlGrants
 from registry.adapters.sql.passwords import SqlIdentities, SqlPasswords
 from registry.adapters.sql.sessions import SqlSessions
 from registry.domain.access import Grant, User
-from registry.domain.errors import NotFound
+from registry.domain.errors import BadRequest, NotFound
 from registry.domain.ids import UserName
 from registry.domain.rights import SERVER, Rights
 from registry.domain.roles import Role
@@ -64,6 +65,11 @@ async def test_a_user_is_found_by_name_and_by_an_address_that_is_his_alone(store
     await stored.users.put(User(UserName("lee"), "이", "kim@example.com"))
     assert await stored.passwords.find("kim@example.com") is None, "whose would it be?"
     assert (await stored.passwords.find("lee") or [None])[0] is not None
+
+
+async def test_a_name_with_nul_is_nobodys(stored: Stored) -> None:
+    with suppress(BadRequest):  # what PostgreSQL cannot even look for
+        assert await stored.passwords.find("kim\0") is None
 
 
 async def test_a_new_password_ends_all_sessions(stored: Stored) -> None:

@@ -7,10 +7,11 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from registry.domain.errors import Unavailable
+from registry.domain.errors import BadRequest, Unavailable
 
 UNDEFINED_TABLE = "42P01"
 DUPLICATE_TABLE = "42P07"
+NO_TEXT = "22021"
 
 IN_PART = "only some of its tables are there: restore a backup into an empty database"
 """Never to drop the rest by hand: among them may be users, keys and counts of reads, which nothing gives back."""
@@ -94,13 +95,15 @@ def is_passing(error: BaseException) -> bool:
 
 @contextmanager
 def server_errors(*, writing: bool = False) -> Iterator[None]:
-    """Raises Unavailable, with the reason, for what the server or the way to it cannot do just now.
+    """Raises Unavailable, with the reason, for what the server or the way to it cannot do just now, BadRequest for NUL.
 
     ``writing`` says that it was to change something: what became of that is told too.
     """
     try:
         yield
     except Exception as error:
+        if state_of(error) == NO_TEXT:
+            raise BadRequest("A text holds a NUL character (U+0000), which cannot be stored or looked for.") from None
         reason = reason_of(error)
         if reason is None:
             raise
