@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.bench import Bench, Figure
 from bench.data import Data, Sizes
 from bench.figures import (
+    access,
     bundles,
     checkouts,
     clients,
@@ -48,6 +49,7 @@ from bench.wrk import WrkMissing
 
 FIGURES: dict[str, Figure] = {
     "reads": reads.measure,
+    "access": access.measure,
     "edge": edge.measure,
     "writes": writes.measure,
     "pushes": pushes.measure,

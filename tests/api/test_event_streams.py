@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from api import event_streams
+from api.cookies import NAME as COOKIE
 from registry.bootstrap import Registry
 from registry.domain.events import Event, LabelMoved, Position
-from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName
+from registry.domain.ids import CommitId, LabelName, RepositoryName, TemplateName, UserName
+from registry.domain.key_secrets import SESSION_PREFIX
+from registry.domain.roles import Scope
 from registry.services.event_feed import Notice, Told
+from tests.api.test_permissions import ADMIN
 from tests.stock import DEFAULT, TONE, write_files
 
 PATH = "/api/v1/repositories/default/events"
@@ -32,7 +36,11 @@ class Open:
             "path": PATH,
             "raw_path": PATH.encode(),
             "query_string": query.encode(),
-            "headers": [(b"authorization", f"Bearer {secret}".encode())],
+            "headers": [
+                (b"cookie", f"{COOKIE}={secret}".encode())
+                if secret.startswith(SESSION_PREFIX)
+                else (b"authorization", f"Bearer {secret}".encode())
+            ],
         }
         self.task = asyncio.create_task(app(scope, self._receive, self._send))
 
@@ -97,6 +105,16 @@ async def test_a_revoked_key_ends_its_streams(app: Any, keys: dict[str, str], st
         await stocked.accounts.revoke_key(key.id)
         assert await stream.ended()
         assert not other.task.done()
+
+
+async def test_a_session_that_ends_ends_its_streams(app: Any, stocked: Registry, often: None) -> None:
+    await stocked.accounts.create_key(user="kim", scope=Scope.READ)
+    kim = (await stocked.access.find_user(UserName("kim"), ADMIN)).user
+    session, secret = await stocked.signing_in.sessions.begin(kim, "password", "a browser")
+    async with opened(app, secret) as stream:
+        actor = await stocked.identification.authenticate(secret)
+        await stocked.signing_in.sessions.revoke(session.id, actor)
+        assert await stream.ended()
 
 
 async def test_a_client_that_leaves_leaves_nothing_behind(app: Any, keys: dict[str, str], stocked: Registry) -> None:

@@ -424,13 +424,6 @@ async def test_cookies_that_are_none(anonymous: httpx.AsyncClient, cookie: str) 
     assert answer.status_code == 401
 
 
-async def test_a_stream_of_events_ends_with_its_session(
-    browser: httpx.AsyncClient, kim: str, stocked: Registry
-) -> None:
-    await sign_in(browser, kim)
-    assert (await browser.head(f"{BASE}/events")).status_code == 200
-
-
 def test_no_page_has_a_script_or_style_of_its_own() -> None:
     from importlib.resources import files
 
