@@ -41,7 +41,7 @@ async def test_no_route_ignores_a_parameter_that_it_does_not_know(
 ) -> None:
     """Or else ``POST commits?branch=wip`` would write to the default branch."""
     names = {"repository": "default", "name": "support/triage", "label": "staging", "digest": "0" * 8, "number": "1"}
-    names |= {"key": "k1", "user": "kim", "group": "team", "grant": "g1"}
+    names |= {"key": "k1", "user": "kim", "group": "team", "grant": "g1", "session": "s1"}
     operations = [(path, method) for path, methods in documented.document["paths"].items() for method in methods]
     asked = [(path.format_map(names), method) for path, method in operations if path.startswith("/api/")]
     for path, method in asked:
