@@ -11,6 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PACKAGES := registry indexer api hooks tests bench clients
+PROGRAMS := registry indexer api hooks clients scripts
 
 .DEFAULT_GOAL := help
 .PHONY: help run services services-stop test test-servers test-unit soak lint bench format clean run-env dev-env
@@ -50,9 +51,10 @@ soak: dev-env ## The long form: hundreds of kills, thousands of histories, fuzzi
 	$(BIN)/pytest -m soak --timeout 2400 $(ARGS)
 	for round in $$(seq $(ROUNDS)); do $(BIN)/pytest -q -n $(JOBS) -m "not soak" $(FUZZ) --hypothesis-seed=random || exit 1; done
 
-lint: dev-env ## ruff, mypy, import contracts, and the sample repository
+lint: dev-env ## ruff, bandit, mypy, import contracts, and the sample repository
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PROGRAMS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/promptuary validate sample-repo

@@ -32,7 +32,7 @@ class GitChild:
                 pairs.append(socket.socketpair())
                 pairs[-1][0].setblocking(False)
             stdin, stdout, stderr = (theirs.fileno() for _, theirs in pairs)
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # nosec B603, B607  # git from the PATH
                 ["git", *arguments],
                 stdin=stdin,
                 stdout=stdout,

@@ -102,7 +102,8 @@ def _run_editor(file: Path) -> None:
 
     command = EditorSettings().command
     try:
-        done = subprocess.run([*shlex.split(command), str(file)], check=False)
+        words = [*shlex.split(command), str(file)]
+        done = subprocess.run(words, check=False)  # nosec B603  # the editor that the user named
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         _kept(file, f"the editor {command!r} cannot be started ({reason}): set VISUAL or EDITOR", code=UNUSABLE)

@@ -78,7 +78,7 @@ class Elasticsearch(Service):
 
     def _get(self, path: str) -> dict[str, dict[str, dict[str, str]]]:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=2) as answer:  # noqa: S310 - our own address
+            with urllib.request.urlopen(self.url + path, timeout=2) as answer:  # noqa: S310  # nosec B310  # our own address
                 found: dict[str, dict[str, dict[str, str]]] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:

@@ -40,7 +40,7 @@ def _git(server: Server, *arguments: str, at: Path | None = None) -> str:
     ]
     environment = git_environment(configuration, GIT_TERMINAL_PROMPT="0", GIT_ASKPASS="", LC_ALL="C.UTF-8")
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603, B607  # git from the PATH
             ["git", *arguments], cwd=at, env=environment, capture_output=True, stdin=subprocess.DEVNULL,
             timeout=SECONDS, check=False,
         )  # fmt: skip

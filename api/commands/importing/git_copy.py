@@ -66,7 +66,7 @@ def _run(command: list[str], credentials: list[tuple[str, str]], folder: Path, w
     try:
         with (
             said.open("wb") as errors,
-            subprocess.Popen(
+            subprocess.Popen(  # nosec B603  # git, with the address behind --
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -111,5 +111,8 @@ def _check_size(folder: Path, where: str) -> None:
 def _git(copy: Path, *arguments: str) -> str:
     """What git says; nothing where it fails."""
     command = ["git", "-C", str(copy), *arguments]
-    done = subprocess.run(command, env=git_environment(), capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    environment = git_environment()
+    done = subprocess.run(  # nosec B603  # git, with a list of our own
+        command, env=environment, capture_output=True, stdin=subprocess.DEVNULL, check=False
+    )
     return done.stdout.decode() if done.returncode == 0 else ""

@@ -46,9 +46,12 @@ def running_git(copy: Path, where: str, *arguments: str) -> Iterator[GitProcess]
     """A git that runs while the block does. Raises SourceUnreadable where none can be started."""
     pipe = subprocess.PIPE
     command = ["git", "-C", str(copy), *arguments]
+    environment = git_environment()
     with tempfile.TemporaryFile() as said:
         try:
-            process = subprocess.Popen(command, env=git_environment(), stdin=pipe, stdout=pipe, stderr=said)
+            process = subprocess.Popen(  # nosec B603  # git, with a list of our own
+                command, env=environment, stdin=pipe, stdout=pipe, stderr=said
+            )
         except OSError as error:
             raise SourceUnreadable(f"{where} cannot be read: git cannot be started: {error.strerror}") from None
         assert process.stdin is not None, "it is a pipe"

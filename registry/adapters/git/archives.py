@@ -85,7 +85,7 @@ def _started(path: Path, arguments: list[str]) -> Iterator[subprocess.Popen[byte
     """A git process, which does not outlive the context."""
     pipe = subprocess.PIPE
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603, B607  # git from the PATH
             ["git", *arguments], cwd=path, env=environment(path), stdin=pipe, stdout=pipe, stderr=pipe
         )
     except FileNotFoundError as error:

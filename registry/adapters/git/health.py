@@ -175,7 +175,7 @@ def _git(*arguments: str, repository: Path | None = None, ours: bool = True) -> 
     """What git says; None where it cannot be run or does not end. ``ours`` keeps users' settings out."""
     where = () if repository is None else (f"--git-dir={repository}",)
     try:
-        return subprocess.run(
+        return subprocess.run(  # nosec B603, B607  # git from the PATH
             ["git", *where, *arguments],
             capture_output=True,
             text=True,

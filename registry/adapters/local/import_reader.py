@@ -87,7 +87,7 @@ class ProcessImportReader:
 
 async def _answer(worker: WorkerProcess, request: bytes) -> Planned:
     """What the worker says. Raises SourceUnreadable, WorkerLost, and RuntimeError where it made a mistake."""
-    kind, said = pickle.loads(await worker.ask(request))  # noqa: S301 - see import_worker
+    kind, said = pickle.loads(await worker.ask(request))  # noqa: S301  # nosec B301  # see import_worker
     if kind == UNREADABLE:
         raise SourceUnreadable(said)
     if kind == FAILED:
@@ -100,5 +100,5 @@ async def _answer(worker: WorkerProcess, request: bytes) -> Planned:
         left -= len(payload)
         if left < 0:
             raise WorkerLost("its plans are too large")
-        plans.append(pickle.loads(payload))  # noqa: S301 - see import_worker
+        plans.append(pickle.loads(payload))  # noqa: S301  # nosec B301  # see import_worker
     return plans, left_out

@@ -44,7 +44,7 @@ def boot() -> None:
 def _answers(request: bytes) -> Iterator[Any]:
     """First what became of it; after PLANNED, which tells how many plans there are, each plan by itself."""
     try:
-        plans, left_out = _plan(*pickle.loads(request))  # noqa: S301 - from the parent, over a private socket
+        plans, left_out = _plan(*pickle.loads(request))  # noqa: S301  # nosec B301  # from the parent, over a private socket
     except SourceUnreadable as error:
         yield UNREADABLE, str(error)
     except MemoryError:

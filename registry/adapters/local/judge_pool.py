@@ -147,7 +147,7 @@ class ProcessJudges:
 def _read(answer: bytearray) -> Sequence[tuple[Outcome, Checked | None]]:
     """A worker's answer. Raises WorkerLost for one of another version, as an upgrade beside a running server makes."""
     try:
-        outcomes: list[tuple[Outcome, Checked | None]] = pickle.loads(answer)  # noqa: S301 - see judge_worker
+        outcomes: list[tuple[Outcome, Checked | None]] = pickle.loads(answer)  # noqa: S301  # nosec B301  # see judge_worker
     except Exception as error:
         raise WorkerLost(f"its answer cannot be read ({error})") from error
     return outcomes

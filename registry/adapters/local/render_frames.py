@@ -59,7 +59,7 @@ class RequestWriter:
 
 def read_request(payload: bytes) -> Request:
     """The worker's side: the payload comes from the parent, over a private socket, and is trusted."""
-    work, template, partials, more, strict = pickle.loads(payload)  # noqa: S301 - see above
+    work, template, partials, more, strict = pickle.loads(payload)  # noqa: S301  # nosec B301  # see above
     return Request(work, _template(template), {name: _template(data) for name, data in partials.items()}, more, strict)
 
 
@@ -68,7 +68,7 @@ def _template(data: bytes) -> Template:
 
 
 def _load(data: bytes) -> Template:
-    template: Template = pickle.loads(data)  # noqa: S301 - as in read_request
+    template: Template = pickle.loads(data)  # noqa: S301  # nosec B301  # as in read_request
     return template
 
 

@@ -74,7 +74,7 @@ class WorkerProcess:
         command = [sys.executable, "-I", "-S", "-c", boot, "\n".join(paths), *program.arguments]
         ours, theirs = socket.socketpair()
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # nosec B603  # our own interpreter and program
                 command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,

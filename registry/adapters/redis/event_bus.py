@@ -165,4 +165,4 @@ class RedisEventBus:
 def _pause(tries: int) -> float:
     """Longer with every try, and not the same in every process."""
     longest: float = min(SLOWEST_RETRY, 0.05 * 2 ** min(tries, 10))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311  # no secret

@@ -202,7 +202,7 @@ class PostgresDatabase(Database):
             except Exception as error:  # the driver's own too: COPY does not go through SQLAlchemy
                 if turn + 1 == _TRIES or not is_passing(error):
                     raise
-            await asyncio.sleep(random.uniform(0.0, 0.02 * 2**turn))  # noqa: S311  (nothing secret)
+            await asyncio.sleep(random.uniform(0.0, 0.02 * 2**turn))  # noqa: S311  # nosec B311  # nothing secret
         raise AssertionError
 
     async def _within(
