@@ -77,6 +77,7 @@ _ALL = (
     Rule("replaced-by-nowhere", "A replacement leads nowhere", severity=Severity.WARNING, needs_repository=True),
     Rule("role-content", "A part does not go with the role of its message"),
     Rule("secret", "Something looks like a credential"),
+    Rule("secret-allowed", "A line says that it holds no credential", severity=Severity.WARNING),
     Rule("sensitive-value", "A value of a sensitive variable stands in the file", severity=Severity.WARNING),
     Rule("tag-duplicate", "A tag stands twice"),
     Rule("tag-form", "A tag has no usable form"),

@@ -63,6 +63,9 @@ MARKS: Mapping[str, str] = {
     "npm_": "npm_token",
     "AGE-SECRET-KEY-1": "age",
     "pmt_": "promptuary",
+    "pms_": "promptuary",
+    "pmr_": "promptuary",
+    "pml_": "promptuary",
 }
 """Text that every credential of a kind holds → the kind. Without one of them a file needs no closer look."""
 
@@ -70,7 +73,8 @@ UNMARKED = ("discord", "mailchimp", "telegram_token", "twilio")
 """Kinds without such a text; ``UNMARKED_HINT`` finds words in which one of them may stand."""
 
 UNMARKED_HINT = re.compile(
-    r"(?<![A-Za-z0-9])(?:[MNO][\w-]{23,25}\.[\w-]{6}\.|[0-9a-z]{32}-us\d|\d{8,10}:[\w-]{35}|(?:AC|SK)[a-z0-9]{32})"
+    r"(?<![A-Za-z0-9])(?:[MNO][\w-]{23,25}\.[\w-]{6}\.|[0-9a-z]{32}-us\d|\d{8,10}:[\w-]{35}|(?:AC|SK)[a-z0-9]{32})",
+    re.ASCII,
 )
 
 SHORTEST = 20
@@ -87,7 +91,7 @@ _OWN = {
     "perplexity": Kind("Perplexity API key", (re.compile(r"pplx-[A-Za-z0-9]{40,60}"),)),
     "npm_token": Kind("npm token", (re.compile(r"npm_[A-Za-z0-9]{36}"),)),
     "age": Kind("age secret key", (re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),)),
-    "promptuary": Kind("Promptuary API key", (re.compile(r"pmt_[A-Za-z0-9_-]{43}[0-9a-f]{8}"),)),
+    "promptuary": Kind("Promptuary key or token", (re.compile(r"pm[tsrl]_[A-Za-z0-9_-]{43}[0-9a-f]{8}"),)),
 }
 
 
@@ -130,7 +134,12 @@ def kinds() -> Mapping[str, Kind]:
         "twilio": twilio.TwilioKeyDetector,
     }
     vendors = {key: Kind(plugin.secret_type, tuple(plugin.denylist)) for key, plugin in detectors.items()}
-    return {**vendors, **_OWN}
+    return {key: Kind(kind.name, tuple(map(_of_ascii, kind.patterns))) for key, kind in {**vendors, **_OWN}.items()}
+
+
+def _of_ascii(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """The same for which letters are those of ASCII: a Korean word that touches a key is none of it."""
+    return re.compile(pattern.pattern, pattern.flags & ~re.UNICODE | re.ASCII)
 
 
 def is_web_token(text: str) -> bool:

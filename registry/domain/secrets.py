@@ -5,58 +5,31 @@ vendors' keys, private keys, web tokens, passwords in URLs, and after a word suc
 value that looks random. Entropy alone never counts (images stand in prompts as base64). Placeholders such as
 ``{{ api_key }}``, ``sk-...`` or ``your-key-here`` pass. A finding never holds the secret itself.
 
-A line that holds ``pragma: allowlist secret``, or follows one with ``pragma: allowlist nextline secret``, is let
-through: these are detect-secrets' own words.
+What a text says beneath its escapes, line ends and encodings is read too (``secret_views``). A line that holds
+``pragma: allowlist secret``, or follows one with ``pragma: allowlist nextline secret``, is let through with a warning:
+these are detect-secrets' own words.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-from registry.domain.diagnostics import Diagnostic, Place
+from registry.domain.diagnostics import Diagnostic, Place, Severity
 from registry.domain.secret_patterns import MARKS, SHORTEST, UNMARKED, UNMARKED_HINT, Kind, entropy, is_web_token, kinds
+from registry.domain.secret_values import PLACEHOLDER, SAME, find_assigned, looks_random
+from registry.domain.secret_views import views
 
 MAX_FINDINGS = 50
 _BEFORE, _AFTER, _OVERLAP = 200, 600, 300
 """Characters looked at around a mark within its line, so that no text, however long, takes long."""
 
 _ALLOWED = re.compile(r"pragma:\s{0,2}(?:allow|white)list[ -](nextline[ -])?secret")
-_WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{5,4000}\.[\w-]{5,8000}(?:\.[\w-]{0,2000})?")
+_WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{5,4000}\.[\w-]{5,8000}(?:\.[\w-]{0,2000})?", re.ASCII)
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?!\s{0,80}(?:\.{2}|…|[{<\[*]|x{3}|YOUR|your))"
     r"|PuTTY-User-Key-File-[23]: "
 )
 _URL_PASSWORD = re.compile(r"://[^\s:/?#\[\]@!$&'()*+,;={}<>\"]{1,64}:(?P<value>[^\s:/?#\[\]@'\"{}<>]{1,256})@")
-_KEYWORDS = (
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "api_key",
-    "apikey",
-    "api-key",
-    "api key",
-    "access_key",
-    "accesskey",
-    "private_key",
-    "auth_key",
-    "token",
-    "credential",
-    "비밀번호",
-    "비밀 번호",
-)
-_ASSIGNED = re.compile(
-    r"""(?:s|[_-]\w{1,20})?["'`]{0,3}[ \t]{0,4}(?::=|=>|[:=：])[ \t]{0,4}(?:[Bb]earer[ ])?["'`]?"""
-    r"""(?P<value>[^\s"'`,;{}<>()\[\]|\\]{8,256})"""
-)
 _BEARER = re.compile(r"earer[ ]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{20,2000})")
-_PLACEHOLDER = re.compile(
-    r"\.\.|…|\*\*|xxx|your|my[-_]|example|sample|dummy|fake|placeholder|redacted|insert|change|replace|hidden|secret|"
-    r"password|passwd|api[-_]?key|token|todo|\$[{(a-z_]|%[a-z(]|<|>|://|env[.:]|vault|123456|abcdef",
-    re.IGNORECASE,
-)
-_SAME = re.compile(r"(.)\1{5}")
-_SEPARATORS = re.compile(r"[-_./:@+]")
-_MIXED = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{8}")
 
 BINARY_PROBE = 8000
 """Bytes with a NUL among the first so many are no text, as Git itself judges (buffer_is_binary)."""
@@ -71,13 +44,15 @@ _ADVICE = (
     "rendering. A line that is no secret may say: # pragma: allowlist secret"
 )
 
+_LET = "the line says that this is no credential ({}), so it is let through: see that it is none"
+
 
 def find_secrets(text: str, path: str) -> list[Diagnostic]:
-    """The credentials in a file's text, by place; at most 50.
+    """The credentials in a file's text, by place; at most 50, and 50 warnings for those that a line allows.
 
-    A clean file of 2 kB takes well under 100 µs. Bytes that are no UTF-8 may come in decoded with ``replace``.
+    A clean file of 2 kB takes about 0.1 ms. Bytes that are no UTF-8 may come in decoded with ``replace``.
     """
-    return _told(((start, name) for start, name in _suspects(text) if not _allowed(text, start)), text, path)
+    return _told(_everywhere(text), text, path)
 
 
 def find_secrets_in(data: bytes, path: str) -> list[Diagnostic]:
@@ -102,7 +77,7 @@ def find_secrets_in(data: bytes, path: str) -> list[Diagnostic]:
 
 def _in_bytes(data: bytes, readable: str) -> Iterator[tuple[int, str]]:
     """Where credentials of known shapes begin in bytes; ``readable`` has a space for each byte that is no text."""
-    yield from ((start, name) for start, name in _shapes(readable) if not _allowed(readable, start))
+    yield from _shapes(readable)
     for run in _WIDE.finditer(data):
         text = run[0].replace(b"\0", b"").decode("ascii")
         for start, name in _shapes(text):
@@ -113,21 +88,40 @@ def _in_bytes(data: bytes, readable: str) -> Iterator[tuple[int, str]]:
 
 def _told(suspects: Iterable[tuple[int, str]], text: str, path: str) -> list[Diagnostic]:
     found: dict[int, str] = {}
+    let: dict[int, str] = {}
+    allowed: dict[int, bool] = {}
     for start, name in suspects:
-        found.setdefault(start, name)
+        line = text.rfind("\n", 0, start) + 1
+        if line not in allowed:
+            allowed[line] = _allowed(text, start)
+        (let if allowed[line] else found).setdefault(start, name)
         if len(found) >= MAX_FINDINGS:
             break
-    return [
+    refused = [
         Diagnostic("secret", f"this looks like a credential ({found[start]}): {_ADVICE}", path, _place(text, start))
         for start in sorted(found)
     ]
+    return refused + [
+        Diagnostic("secret-allowed", _LET.format(let[start]), path, _place(text, start), Severity.WARNING)
+        for start in sorted(let)[:MAX_FINDINGS]
+    ]
 
 
-def _shapes(text: str) -> Iterator[tuple[int, str]]:
-    """Where credentials of known shapes begin, and what they are called."""
+def _everywhere(text: str) -> Iterator[tuple[int, str]]:
+    """Where credentials begin, as the text is written and as it reads beneath that."""
+    yield from _suspects(text)
+    for view in views(text):
+        for start, name in _shapes(view.text, joined=True) if view.joined else _suspects(view.text):
+            place = view.origin(start)
+            if not (view.joined and _inside_a_word(text, place)):
+                yield place, f"{name}, {view.how}"
+
+
+def _shapes(text: str, *, joined: bool = False) -> Iterator[tuple[int, str]]:
+    """Where credentials of known shapes begin, and what they are called; stricter in text that was put together."""
     words = " ".join([word for word in text.split() if len(word) >= SHORTEST])
     if words:
-        yield from _vendors(text, words)
+        yield from _vendors(text, words, joined=joined)
     if "PRIVATE KEY" in text or "PuTTY-User" in text:
         yield from ((m.start(), "private key") for m in _PRIVATE_KEY.finditer(text))
 
@@ -137,34 +131,34 @@ def _suspects(text: str) -> Iterator[tuple[int, str]]:
     yield from _shapes(text)
     if "://" in text and "@" in text:
         for match in _URL_PASSWORD.finditer(text):
-            if not _PLACEHOLDER.search(match["value"]) and match["value"].lower() not in {"pass", "pw", "pwd"}:
+            if not PLACEHOLDER.search(match["value"]) and match["value"].lower() not in {"pass", "pw", "pwd"}:
                 yield match.start("value"), "password in a URL"
     if "earer " in text:
         for match in _BEARER.finditer(text):
-            if _looks_random(match["value"]):
+            if looks_random(match["value"]):
                 yield match.start("value"), "bearer token"
-    yield from _assigned(text)
+    yield from find_assigned(text)
 
 
-def _vendors(text: str, words: str) -> Iterator[tuple[int, str]]:
+def _vendors(text: str, words: str, *, joined: bool) -> Iterator[tuple[int, str]]:
     """Credentials of known shapes; ``words`` are the text's long words."""
     for mark, key in MARKS.items():
         if mark in (text if key == "aws" else words):
-            yield from _marked(text, mark, kinds()[key])
-    if UNMARKED_HINT.search(words):
+            yield from _marked(text, mark, kinds()[key], joined=joined)
+    if not joined and UNMARKED_HINT.search(words):
         yield from _unmarked(text)
     if "eyJ" in words:
         yield from ((m.start(), "JSON Web Token") for m in _WEB_TOKEN.finditer(text) if is_web_token(m[0]))
 
 
-def _marked(text: str, mark: str, kind: Kind) -> Iterator[tuple[int, str]]:
+def _marked(text: str, mark: str, kind: Kind, *, joined: bool) -> Iterator[tuple[int, str]]:
     """Matches of a kind near each place of its mark."""
     at = text.find(mark)
     while at >= 0:
         begin = max(text.rfind("\n", max(0, at - _BEFORE), at) + 1, at - _BEFORE, 0)
         line_end = text.find("\n", at, at + _AFTER)
         end = at + _AFTER if line_end < 0 else line_end
-        yield from _matches(text[begin:end], begin, kind)
+        yield from _matches(text[begin:end], begin, kind, joined=joined)
         at = text.find(mark, end if line_end >= 0 else end - _OVERLAP)
 
 
@@ -177,45 +171,28 @@ def _unmarked(text: str) -> Iterator[tuple[int, str]]:
             for begin in range(0, len(word), _AFTER - _OVERLAP):
                 part = word[begin : begin + _AFTER]
                 for key in UNMARKED if UNMARKED_HINT.search(part) else ():
-                    yield from _matches(part, at + begin, kinds()[key])
+                    yield from _matches(part, at + begin, kinds()[key], joined=False)
         at += len(word)
 
 
-def _matches(part: str, offset: int, kind: Kind) -> Iterator[tuple[int, str]]:
+def _matches(part: str, offset: int, kind: Kind, *, joined: bool) -> Iterator[tuple[int, str]]:
     for pattern in kind.patterns:
         for match in pattern.finditer(part):
-            inside_a_word = match.start() > 0 and part[match.start() - 1].isalnum() and match[0][0].isalnum()
-            if not inside_a_word and not _SAME.search(match[0]) and ".." not in match[0]:
+            said = match[0]
+            if SAME.search(said) or ".." in said or (joined and not _is_mixed(said)):
+                continue
+            if joined or not (_inside_a_word(part, match.start()) and said[0].isalnum()):
                 yield offset + match.start(match.lastindex or 0), kind.name
 
 
-def _assigned(text: str) -> Iterator[tuple[int, str]]:
-    """Values that look random behind a word such as ``password:``."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
-    for keyword in _KEYWORDS:
-        at = lowered.find(keyword)
-        while at >= 0:
-            end = at + len(keyword)
-            match = _ASSIGNED.match(text, end)
-            if match and _looks_random(match["value"]):
-                yield match.start("value"), f"value of {keyword}"
-            at = lowered.find(keyword, end)
+def _inside_a_word(text: str, at: int) -> bool:
+    """Whether a letter or digit stands before; a Korean word may touch a key."""
+    return at > 0 and text[at - 1].isalnum() and text[at - 1].isascii()
 
 
-def _looks_random(value: str) -> bool:
-    """Whether somebody may have generated a value: no placeholder, no words and numbers joined by signs."""
-    value = value.rstrip(".,:;!?")
-    if len(value) < 8 or _PLACEHOLDER.search(value) or _SAME.search(value):
-        return False
-    if not any(_MIXED.match(part) for part in _SEPARATORS.split(value)):
-        return False
-    classes = sum(
-        any(test(letter) for letter in value)
-        for test in (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
-    )
-    return classes >= 3 or (len(value) >= 16 and entropy(value) >= 3.0)
+def _is_mixed(said: str) -> bool:
+    """Whether a text is no words that were put together: some of its characters are digits, and it does not repeat."""
+    return sum(letter.isdigit() for letter in said) >= 2 and entropy(said) >= 3.0
 
 
 def _allowed(text: str, start: int) -> bool:

@@ -26,8 +26,8 @@ class GitTrees(Protocol):
         """
         ...
 
-    def annotations(self, tip: CommitId) -> list[str]:
-        """The messages of an annotated tag and of the tags that it leads to; none for a commit."""
+    def stored(self, tip: CommitId) -> list[bytes]:
+        """A commit as it is stored, with all its headers; of an annotated tag it and the tags that it leads to."""
         ...
 
     def entry(self, commit: CommitId, path: str) -> Entry | None:

@@ -14,10 +14,11 @@ from registry.domain.registry_file import read_registry_file
 from registry.domain.registry_rules import RegistryRules
 from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
-from registry.services.gate_files import check_commits, check_message, check_secrets
+from registry.services.gate_files import check_commits
 from registry.services.gate_move import Move, Progress
 from registry.services.gate_refs import check_refs
 from registry.services.gate_rights import check_draft_rights, check_new_commits, only_seen, without_told
+from registry.services.gate_secrets import check_objects, check_secrets
 from registry.services.indexing import Indexing
 from registry.services.meters import Meters, Work
 from registry.services.tree_changes import RULES_PATH, Run, at_once, in_thread, read_file, read_many
@@ -124,9 +125,8 @@ class Gate:
         found += files.found
         rights = await check_new_commits(push.repository, store, commits, push.actor, push.run)
         for update in updates:
-            if not update.deletes and update.ref.startswith("refs/tags/"):
-                for message in store.annotations(update.new):
-                    found += await check_message(message, f"the tag {update.ref}")
+            if update.ref.startswith("refs/tags/") and store.resolve(update.new) not in {update.new, None}:
+                found += await check_objects(store.stored(update.new), f"the tag {update.ref}")
         if files.too_large:  # nothing that large is loaded to be judged further
             return [*found, *rights, *await check_secrets(store, files.paths, {})], files.changed
         bodies = await read_many(store, files.kept)

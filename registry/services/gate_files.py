@@ -1,10 +1,8 @@
-"""What holds for every file of every new commit, on every branch: paths, modes, sizes, secrets, identities.
+"""What holds for every file of every new commit, on every branch: paths, modes, sizes, names, identities.
 
 All of them can be read by ``?ref=`` once they are in the repository, so all of them are looked at.
 """
 
-import asyncio
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -15,21 +13,14 @@ from registry.domain.ids import BlobId, CommitId
 from registry.domain.names import check_path, find_collisions, path_key
 from registry.domain.refs import Commit, Entry, FileMode
 from registry.domain.registry_rules import RegistryRules
-from registry.domain.secrets import find_secrets, find_secrets_in
 from registry.ports.git import GitStore
-from registry.services.tree_changes import REGULAR, Run, read_many
+from registry.services.gate_secrets import check_file_names, check_objects
+from registry.services.tree_changes import REGULAR, Run
 
-FILES_AT_ONCE = 500
 KEPT_BYTES = 33_554_432
 """How much of what was read is kept for the checks that follow; the rest is read again."""
 
-SLICE_SECONDS = 0.005
-"""How long the gate works before the event loop gets its turn."""
-
 UNWANTED_MODES: Mapping[int, str] = {FileMode.SYMLINK: "a symbolic link", FileMode.SUBMODULE: "a submodule"}
-
-MESSAGE_CHARACTERS, MESSAGE_OVERLAP = 100_000, 2_000
-"""So much of a commit's message is scanned at once: Git sets no limit to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +51,13 @@ async def check_commits(
     for commit_id in commits:
         commit = store.commit(commit_id)
         found += _identity(commit, rules, actor)
-        found += await check_message(commit.message, f"commit {commit.id[:10]}")
+        found += await check_objects(store.stored(commit_id), f"commit {commit.id[:10]}")
         parent = commit.parents[0] if commit.parents else None
         changes = await run(store.changes, parent, commit_id)
         changed.update(c.path for c in changes)
         added.update({(c.new.path, c.new.mode, c.new.id): c.new for c in changes if c.new is not None})
         new = [c.new.path for c in changes if c.new is not None and c.old is None]
+        found += await check_file_names(new)
         found += await run(_collisions, store, parent, commit_id, new)
     found += _forms(added.values())
     regular = [entry for entry in added.values() if entry.mode in REGULAR]
@@ -75,24 +67,6 @@ async def check_commits(
     room = accumulate(sizes.get(blob, 0) for blob in paths)
     kept = [blob for blob, taken in zip(paths, room, strict=True) if taken <= KEPT_BYTES]
     return NewFiles(found, changed, paths, kept)
-
-
-async def check_secrets(
-    store: GitStore, paths: Mapping[BlobId, str], bodies: Mapping[BlobId, bytes]
-) -> list[Diagnostic]:
-    """Secrets in new files, each blob once, wherever it stands; ``bodies`` is what was read of them already."""
-    found: list[Diagnostic] = []
-    blobs = list(paths)
-    turn = time.monotonic()
-    for start in range(0, len(blobs), FILES_AT_ONCE):
-        part = blobs[start : start + FILES_AT_ONCE]
-        read = await read_many(store, [blob for blob in part if blob not in bodies])
-        for blob in part:
-            found += find_secrets_in(bodies[blob] if blob in bodies else read[blob], paths[blob])
-            if time.monotonic() - turn > SLICE_SECONDS:
-                await asyncio.sleep(0)
-                turn = time.monotonic()
-    return found
 
 
 def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagnostic]:
@@ -106,16 +80,6 @@ def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagno
             "'git commit --amend --no-edit --reset-author'.",
         )
     ]
-
-
-async def check_message(message: str, owner: str) -> list[Diagnostic]:
-    """Secrets in the message of a commit or a tag, which every clone holds like a file."""
-    found: list[Diagnostic] = []
-    for start in range(0, len(message), MESSAGE_CHARACTERS):
-        found += find_secrets(message[start : start + MESSAGE_CHARACTERS + MESSAGE_OVERLAP], "")
-        if start:
-            await asyncio.sleep(0)
-    return [Diagnostic(each.rule, f"In the message of {owner} {each.message}") for each in found]
 
 
 def _forms(entries: Iterable[Entry]) -> list[Diagnostic]:

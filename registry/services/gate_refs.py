@@ -12,6 +12,7 @@ from registry.domain.refs import RefUpdate
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.rights import Place
 from registry.domain.roles import Role
+from registry.domain.secrets import find_secrets
 from registry.ports.git import GitStore
 
 PUSHABLE = ("refs/heads/", "refs/tags/")
@@ -44,7 +45,7 @@ def check_refs(
         elif problem is None:
             problem = _deletion(update.ref, default, rules) or _rewriting(store, update, rules, actor, repository)
         if problem is not None:
-            found.append(Diagnostic(problem[0], problem[1], update.ref))
+            found.append(Diagnostic(problem[0], problem[1], "" if problem[0] == "secret" else update.ref))
     return found
 
 
@@ -62,6 +63,8 @@ def _form(ref: str) -> tuple[str, str] | None:
             return "ref-name", "A component of a ref's name must not begin with '-', which git reads as an option."
         if not component.isprintable():
             return "ref-name", "The ref's name holds control characters or bytes that are no UTF-8; use another name."
+    if find_secrets(ref, ""):
+        return "secret", "The ref's name looks like a credential: use another name, and revoke it where it was issued."
     return None
 
 

@@ -51,9 +51,11 @@ class ProposedStore:
         """The store's."""
         return self.id if revision == self.id else self._store.resolve(revision)
 
-    def annotations(self, tip: CommitId) -> list[str]:
-        """The store's."""
-        return [] if tip == self.id else self._store.annotations(tip)
+    def stored(self, tip: CommitId) -> list[bytes]:
+        """What somebody says in the proposal, or the store's."""
+        author = self._commit.author
+        said = f"author {author.name} <{author.email}>\n\n{self._commit.message}".encode()
+        return [said] if tip == self.id else self._store.stored(tip)
 
     def entry(self, commit: CommitId, path: str) -> Entry | None:
         """The file as proposed, else as it is."""

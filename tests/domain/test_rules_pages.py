@@ -82,6 +82,10 @@ def _secret() -> list[Diagnostic]:
     return find_secrets(f"key: {pair}\n", "notes.txt")
 
 
+def _allowed_secret() -> list[Diagnostic]:
+    return find_secrets("key: AKIA" + "QYLPMN5HHHFPZ2RT  # pragma: allowlist secret\n", "notes.txt")
+
+
 UNSHOWN = {
     "file-size": lambda: read_template(b"#" * 300_000, "p").diagnostics,
     "yaml-encoding": lambda: read_template(b"\xef\xbb\xbf" + _TEXT, "p").diagnostics,
@@ -91,6 +95,7 @@ UNSHOWN = {
     "include-depth": lambda: judge(_chain(9)),
     "closure-size": lambda: judge(_wide()),
     "secret": _secret,
+    "secret-allowed": _allowed_secret,
 }
 """Examples that no page should show: too large, not text, or a credential."""
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.domain.diagnostics import Severity
 from registry.domain.secrets import MAX_FINDINGS, find_secrets, find_secrets_in
 
 ALNUM = string.ascii_letters + string.digits
@@ -50,6 +51,11 @@ CREDENTIALS: dict[str, str] = {
     "korean": "비밀번호: " + "Qw3rTy!9zz",
     "aws-secret": 'aws_secret_key = "' + made_up(40) + '"',
 }
+
+
+def rules(text: str) -> list[str]:
+    """The codes of what is found."""
+    return [finding.rule for finding in find_secrets(text, "p")]
 
 
 @pytest.mark.parametrize("kind", CREDENTIALS)
@@ -121,11 +127,21 @@ def test_what_prompts_say_is_let_through(text: str) -> None:
 
 def test_a_line_may_say_that_it_holds_no_secret() -> None:
     key = CREDENTIALS["github"]
-    assert find_secrets(f"a: {key}  # pragma: allowlist secret\n", "p") == []
-    assert find_secrets(f"# pragma: allowlist nextline secret\na: {key}\n", "p") == []
-    assert find_secrets(f"<!-- pragma: allowlist secret --> {key}", "p") == []
-    assert len(find_secrets(f"# pragma: allowlist secret\na: {key}\n", "p")) == 1
-    assert len(find_secrets(f"a: {key} # pragma: allowlist nextline secret\n", "p")) == 1
+    assert rules(f"a: {key}  # pragma: allowlist secret\n") == ["secret-allowed"]
+    assert rules(f"# pragma: allowlist nextline secret\na: {key}\n") == ["secret-allowed"]
+    assert rules(f"<!-- pragma: allowlist secret --> {key}") == ["secret-allowed"]
+    assert rules(f"# pragma: allowlist secret\na: {key}\n") == ["secret"]
+    assert rules(f"a: {key} # pragma: allowlist nextline secret\n") == ["secret"]
+    (let,) = find_secrets(f"b: 1\na: {key}  # pragma: allowlist secret\n", "p")
+    assert (let.severity, let.place.line, let.place.column) == (Severity.WARNING, 2, 4)
+    assert "GitHub" in let.message
+    assert key not in let.message
+
+
+def test_what_lines_allow_displaces_no_finding() -> None:
+    allowed = f"a: {CREDENTIALS['gitlab']}  # pragma: allowlist secret\n" * 200
+    assert rules(f"{allowed}b: {CREDENTIALS['github']}\n").count("secret") == 1
+    assert len(find_secrets(allowed, "p")) == MAX_FINDINGS
 
 
 def test_findings_come_in_order_and_are_bounded() -> None:
@@ -225,7 +241,7 @@ def test_values_of_telling_words_count_in_text_only() -> None:
 
 def test_a_line_in_bytes_may_say_that_it_holds_no_secret() -> None:
     line = f"{CREDENTIALS['github']} # pragma: allowlist secret\n"
-    assert find_secrets_in(b"\0" + line.encode(), "x") == []
+    assert {finding.rule for finding in find_secrets_in(b"\0" + line.encode(), "x")} == {"secret-allowed"}
     assert find_secrets_in(line.encode("utf-16-le"), "x") == []
 
 

@@ -73,14 +73,15 @@ class Content:
                 break
         return None
 
-    def annotations(self, tip: CommitId) -> list[str]:
-        """The messages of an annotated tag and of the tags that it leads to; none for a commit."""
-        found: list[str] = []
-        with driver_errors("read a tag", self.path):
-            target = self.repo.get(tip)
+    def stored(self, tip: CommitId) -> list[bytes]:
+        """A commit as it is stored, with all its headers; of an annotated tag it and the tags that it leads to."""
+        found: list[bytes] = []
+        with driver_errors("read a commit or tag", self.path):
+            target: Any = self.repo.get(tip)
+            if isinstance(target, pygit2.Commit):
+                return [target.read_raw()]
             while isinstance(target, pygit2.Tag):
-                _, _, message = target.read_raw().partition(b"\n\n")
-                found.append(message.decode("utf-8", "replace"))
+                found.append(target.read_raw())
                 target = self.repo.get(target.target)
         return found
 
