@@ -8,10 +8,12 @@ import binascii
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from html.entities import html5
+
+from registry.domain.secret_patterns import SHORTEST
 
 Origin = Callable[[int], int]
 """A place in a view → the place in the file's text."""
@@ -32,11 +34,13 @@ _COMPATIBLE = "\u00aa\u00b2-\u00b3\u00b9-\u00ba\u1d2c-\u1d6a\u2024\u2070-\u209c\
 _COMPATIBLE += "\ufe4d-\ufe4f\ufe50-\ufe6b\uff01-\uff5e\U0001d400-\U0001d7ff\U0001f130-\U0001f149"
 _LOOK_ALIKE = dict(
     zip(
-        "АВЕЅІЈКМНОРСТУХаеіјорсѕухһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧονι‐‑‒–—−",
-        "ABESIJKMHOPCTYXaeijopcsyxhdqwABEZHIKMNOPTYXovi------",
+        "АВЕЅІЈКМНОРСТУХаеіјорсѕухһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧονι‐‑‒−",
+        "ABESIJKMHOPCTYXaeijopcsyxhdqwABEZHIKMNOPTYXovi----",
         strict=True,
     )
 )
+_PERCENTS = ("%2", "%3", "%4", "%5", "%6", "%7")
+_ASCII = bytes(range(128))
 _ODD_BYTES = bytes([0xC2, *range(0xCC, 0xD5), 0xE1, 0xE2, 0xE3, *range(0xEF, 0xF5)])
 """What such characters begin with in UTF-8; a Korean text has none of them, which is seen sooner."""
 _ODD = re.compile(f"[{_INVISIBLE}{_COMPATIBLE}{''.join(_LOOK_ALIKE)}]+")
@@ -59,17 +63,23 @@ class View:
     """A text as it reads when ``how`` is undone; ``origin`` leads back. ``joined``: strings that lie apart touch."""
 
     text: str
+    words: Sequence[str]
     how: str
     origin: Origin
     joined: bool = False
 
 
-def views(text: str) -> Iterator[View]:
-    """The other readings of a text, those that differ from it."""
+def long_words(text: str) -> list[str]:
+    """The words of a text that are long enough to be credentials."""
+    return [word for word in text.split() if len(word) >= SHORTEST]
+
+
+def views(text: str, words: Sequence[str]) -> Iterator[View]:
+    """The other readings of a text whose long words are given, those that differ from it."""
     plain = _plain(text)
     if plain is not None:
         yield plain
-    base = plain or View(text, "", _same)
+    base = plain or View(text, words, "", _same)
     joined = _joined(base)
     if joined is not None:
         yield joined
@@ -90,7 +100,7 @@ def _plain(text: str) -> View | None:
             new = pattern.sub(replace, now)
             if new != now:
                 origin = _back(_substituted(pattern, replace, now), _same if view is None else view.origin)
-                view = View(new, "behind escapes or look-alikes", origin)
+                view = View(new, long_words(new), "behind escapes or look-alikes", origin)
         if view is before or not _may_be_escaped(text if view is None else view.text):
             break
     return view
@@ -101,14 +111,14 @@ def _same(offset: int) -> int:
 
 
 def _may_be_escaped(text: str) -> bool:
-    return "\\" in text or "%" in text or "&" in text
+    return "\\" in text or "&" in text or ("%" in text and any(each in text for each in _PERCENTS))
 
 
 def _may_be_odd(text: str) -> bool:
     if text.isascii():
         return False
-    data = text.encode("utf-8", "replace")
-    return len(data.translate(None, _ODD_BYTES)) < len(data)
+    data = text.encode("utf-8", "replace").translate(None, _ASCII)
+    return len(data.translate(None, _ODD_BYTES)) < len(data) and _ODD.search(data.decode()) is not None
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -159,18 +169,18 @@ def _joined(view: View) -> View | None:
         origin = _back(_substituted(_GLUE, lambda _: "", text), origin)
     elif len(lines) == 1:
         return None
-    return View(unglued, "put together from parts", origin, joined=True)
+    return View(unglued, long_words(unglued), "put together from parts", origin, joined=True)
 
 
 def _decoded(view: View) -> Iterator[View]:
     """What words in base64 say, where that is text."""
     at = 0
-    for word in [word for word in view.text.split() if len(word) >= _SHORTEST_BASE64]:
+    for word in view.words:
         at = view.text.index(word, at)
         for match in _BASE64.finditer(word):
             said = _from_base64(match[0])
             if said is not None:
-                yield View(said, "in base64", partial(_always, view.origin, at + match.start()))
+                yield View(said, long_words(said), "in base64", partial(_always, view.origin, at + match.start()))
         at += len(word)
 
 

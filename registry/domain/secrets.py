@@ -11,12 +11,12 @@ these are detect-secrets' own words.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from registry.domain.diagnostics import Diagnostic, Place, Severity
 from registry.domain.secret_patterns import MARKS, SHORTEST, UNMARKED, UNMARKED_HINT, Kind, entropy, is_web_token, kinds
 from registry.domain.secret_values import PLACEHOLDER, SAME, find_assigned, looks_random
-from registry.domain.secret_views import views
+from registry.domain.secret_views import View, long_words, views
 
 MAX_FINDINGS = 50
 _BEFORE, _AFTER, _OVERLAP = 200, 600, 300
@@ -77,10 +77,10 @@ def find_secrets_in(data: bytes, path: str) -> list[Diagnostic]:
 
 def _in_bytes(data: bytes, readable: str) -> Iterator[tuple[int, str]]:
     """Where credentials of known shapes begin in bytes; ``readable`` has a space for each byte that is no text."""
-    yield from _shapes(readable)
+    yield from _shapes(readable, long_words(readable))
     for run in _WIDE.finditer(data):
         text = run[0].replace(b"\0", b"").decode("ascii")
-        for start, name in _shapes(text):
+        for start, name in _shapes(text, long_words(text)):
             if not _allowed(text, start):
                 places = [at for at, byte in enumerate(run[0]) if byte]
                 yield run.start() + places[start], name
@@ -109,26 +109,31 @@ def _told(suspects: Iterable[tuple[int, str]], text: str, path: str) -> list[Dia
 
 def _everywhere(text: str) -> Iterator[tuple[int, str]]:
     """Where credentials begin, as the text is written and as it reads beneath that."""
-    yield from _suspects(text)
-    for view in views(text):
-        for start, name in _shapes(view.text, joined=True) if view.joined else _suspects(view.text):
+    words = long_words(text)
+    yield from _suspects(text, words)
+    for view in views(text, words):
+        for start, name in _joined(view) if view.joined else _suspects(view.text, view.words):
             place = view.origin(start)
             if not (view.joined and _inside_a_word(text, place)):
                 yield place, f"{name}, {view.how}"
 
 
-def _shapes(text: str, *, joined: bool = False) -> Iterator[tuple[int, str]]:
-    """Where credentials of known shapes begin, and what they are called; stricter in text that was put together."""
-    words = " ".join([word for word in text.split() if len(word) >= SHORTEST])
+def _joined(view: View) -> Iterator[tuple[int, str]]:
+    """The same in text that was put together, where words by themselves do not count."""
+    return _shapes(view.text, view.words, joined=True)
+
+
+def _shapes(text: str, words: Sequence[str], *, joined: bool = False) -> Iterator[tuple[int, str]]:
+    """Where credentials of known shapes begin, and what they are called; ``words`` are the text's long words."""
     if words:
-        yield from _vendors(text, words, joined=joined)
+        yield from _vendors(text, " ".join(words), joined=joined)
     if "PRIVATE KEY" in text or "PuTTY-User" in text:
         yield from ((m.start(), "private key") for m in _PRIVATE_KEY.finditer(text))
 
 
-def _suspects(text: str) -> Iterator[tuple[int, str]]:
+def _suspects(text: str, words: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Where credentials begin, and what they are called; one place may come twice."""
-    yield from _shapes(text)
+    yield from _shapes(text, words)
     if "://" in text and "@" in text:
         for match in _URL_PASSWORD.finditer(text):
             if not PLACEHOLDER.search(match["value"]) and match["value"].lower() not in {"pass", "pw", "pwd"}:
@@ -143,7 +148,7 @@ def _suspects(text: str) -> Iterator[tuple[int, str]]:
 def _vendors(text: str, words: str, *, joined: bool) -> Iterator[tuple[int, str]]:
     """Credentials of known shapes; ``words`` are the text's long words."""
     for mark, key in MARKS.items():
-        if mark in (text if key == "aws" else words):
+        if mark in (text if key == "aws" and not joined else words):
             yield from _marked(text, mark, kinds()[key], joined=joined)
     if not joined and UNMARKED_HINT.search(words):
         yield from _unmarked(text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.domain.secret_views import views
+from registry.domain.secret_views import long_words, views
 from registry.domain.secrets import find_secrets, find_secrets_in
 from tests.domain.test_secret_scan import CREDENTIALS, best_of, made_up
 
@@ -212,7 +212,7 @@ def test_whatever_stands_around_hides_nothing(before: str, after: str) -> None:
 
 @given(st.text(alphabet="ab \n\t\r\\x4{}#%\"'~|+,&;<!->u00\u200bＡА가", max_size=80))
 def test_every_place_of_a_view_is_one_of_the_text(text: str) -> None:
-    for view in views(text):
+    for view in views(text, long_words(text)):
         for at in range(len(view.text)):
             assert 0 <= view.origin(at) < len(text)
 
