@@ -8,6 +8,7 @@ import orjson
 
 from api.answers import PROBLEM_JSON, Answer, make_answer
 from api.problem_types import EDGE_PROBLEMS, TOO_MANY_REQUESTS, ProblemType
+from api.redaction import hide_tokens
 from registry.domain import errors as domain
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import PromptuaryError
@@ -215,7 +216,7 @@ def make_problem(
         "request_id": request_id,
         **(members or {}),
     }
-    return make_answer(orjson.dumps(body), media_type=PROBLEM_JSON, status=kind.status, headers=headers)
+    return make_answer(hide_tokens(orjson.dumps(body)), media_type=PROBLEM_JSON, status=kind.status, headers=headers)
 
 
 def error_answer(error: PromptuaryError, *, instance: str, request_id: str, location: str | None = None) -> Answer:

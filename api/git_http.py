@@ -20,6 +20,7 @@ from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from api.observing import ACTOR, ROUTE
 from api.rate_limiting import Authenticator, RequestLimits, unlimited
+from api.redaction import hide_tokens
 from hooks.ports import Judge, MoveRecorder, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor
@@ -264,7 +265,7 @@ def _plain(text: str) -> str:
 
 async def _say(send: Send, status: int, message: str, headers: Headers = ()) -> None:
     """Plain text: git prints it as ``remote: ...`` beside the status."""
-    text = f"{message}\n".encode()
+    text = hide_tokens(f"{message}\n".encode())
     await _answer(send, status, text, [(b"content-type", b"text/plain; charset=utf-8"), *headers, *_NO_CACHE])
 
 

@@ -1,13 +1,15 @@
 """Traces by OpenTelemetry, where ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set; else nothing of it is even imported."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import Scope
 
+from api.redaction import Redaction
 from registry.domain.errors import Unavailable
 from registry.ports.tracing import trace_with
 from registry.settings import TraceSettings
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "promptuary"
+_REDACTION = Redaction()
 EXPORT_SECONDS = 5.0
 """How long the last spans may take to be sent when the process ends."""
 
@@ -42,7 +45,7 @@ def tracing(settings: TraceSettings, process: str) -> Iterator[None]:
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: it comes with promptuary[server]."
         ) from error
     _Traced.tracer = tracer = provider.get_tracer(NAME, version(NAME))
-    trace_with(lambda name, attributes: tracer.start_as_current_span(name, attributes=attributes))
+    trace_with(partial(_span, tracer))
     log.info("traces are sent to %s", settings.exporter_otlp_traces_endpoint or settings.exporter_otlp_endpoint)
     try:
         yield
@@ -81,10 +84,26 @@ def _request_span(tracer: "Tracer", scope: Scope) -> Iterator[object]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     caller = TraceContextTextMapPropagator().extract(headers)
     attributes = {"http.request.method": scope["method"], "url.path": scope["path"]}
-    with tracer.start_as_current_span(
-        scope["method"], context=caller, kind=SpanKind.SERVER, attributes=attributes
-    ) as span:
+    with _span(tracer, scope["method"], attributes, context=caller, kind=SpanKind.SERVER) as span:
         yield span
+
+
+@contextmanager
+def _span(tracer: "Tracer", name: str, attributes: Mapping[str, str], **how: Any) -> Iterator[object]:
+    """A span without secrets. Of an error it says the class alone: messages quote what callers sent."""
+    from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415
+
+    shown = {key: _REDACTION.text(value) for key, value in attributes.items()}
+    opened = tracer.start_as_current_span(
+        _REDACTION.text(name), attributes=shown, record_exception=False, set_status_on_exception=False, **how
+    )
+    with opened as span:
+        try:
+            yield span
+        except BaseException as error:
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(Status(StatusCode.ERROR))
+            raise
 
 
 def name_request(span: object, method: str, route: str, status: int) -> None:

@@ -17,6 +17,7 @@ from registry.domain.engine_values import engine_value
 from registry.domain.errors import RenderFailed, RenderLimit
 from registry.domain.former_names import by_present_names, former_names
 from registry.domain.ids import TemplateName
+from registry.domain.sensitive_values import without_values
 from registry.domain.template import Json, Message, Part, Placeholder, Template, Text
 from registry.domain.template_words import FUNCTIONS
 from registry.domain.text_filters import TEXT_FILTERS
@@ -73,15 +74,13 @@ def render(
     if strict:
         refuse_undeclared(bound, template.variables)
     renderer = _Renderer(partials, bound.values)
-    if template.text is not None:
-        return Rendered(text=renderer.text(template.text), ignored_variables=bound.ignored)
-    messages: list[dict[str, Json]] = []
-    for message in template.messages:
-        if isinstance(message, Placeholder):
-            messages.extend(bound.values.get(message.variable) or ())
-        else:
-            messages.append(renderer.message(message))
-    return Rendered(messages=tuple(messages), ignored_variables=bound.ignored)
+    try:
+        if template.text is not None:
+            return Rendered(text=renderer.text(template.text), ignored_variables=bound.ignored)
+        return Rendered(messages=renderer.messages(template), ignored_variables=bound.ignored)
+    except RenderFailed as error:
+        secret = {name: value for name, value in bound.values.items() if template.variables[name].sensitive}
+        raise RenderFailed(without_values(error.message, secret)) from error
 
 
 class _Renderer:
@@ -94,6 +93,15 @@ class _Renderer:
         self.environment = _environment()
         self.environment.clear_templates()  # else it remembers the partials of the rendering before
         self.environment.loader = _loader(partials)
+
+    def messages(self, template: Template) -> tuple[dict[str, Json], ...]:
+        made: list[dict[str, Json]] = []
+        for message in template.messages:
+            if isinstance(message, Placeholder):
+                made.extend(self.values.get(message.variable) or ())
+            else:
+                made.append(self.message(message))
+        return tuple(made)
 
     def message(self, message: Message) -> dict[str, Json]:
         content: Json
