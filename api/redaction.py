@@ -19,7 +19,7 @@ _SECRET_FIELD = re.compile(r"(?i)(?:^|[._-])(?:authorization|cookie|set-cookie|p
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"pmt_[A-Za-z0-9_-]{4,}"), f"pmt_{HIDDEN}"),
-    (re.compile(r"(?<![A-Za-z0-9])(pm[srl]_)[A-Za-z0-9_-]{8,}"), rf"\1{HIDDEN}"),
+    (re.compile(r"(?<![A-Za-z0-9])(pm[srdl]_)[A-Za-z0-9_-]{8,}"), rf"\1{HIDDEN}"),
     (re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}"), f"eyJ{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic|apikey|token)(\s+)(?=[A-Za-z0-9+/=._~-]*[0-9A-Z=])[A-Za-z0-9+/=._~-]{8,}"),
      rf"\1\2{HIDDEN}"),
@@ -30,7 +30,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )  # fmt: skip
 """Keys and tokens of ours, web tokens, what follows ``Authorization``, passwords in URLs, and ``password=…``."""
 
-_TOKENS = re.compile(rb"(?<![A-Za-z0-9])(pm[tsrl]_|eyJ)[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]*){0,2}")
+_TOKENS = re.compile(rb"(?<![A-Za-z0-9])(pm[tsrdl]_|eyJ)[A-Za-z0-9_-]{16,}(?:\.[A-Za-z0-9_-]*){0,2}")
 
 
 def hide_tokens(said: bytes) -> bytes:

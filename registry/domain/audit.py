@@ -41,7 +41,7 @@ class AuditAction(StrEnum):
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
     USER_REMOVED = "user.removed"
-    PASSWORD_CHANGED = "password.changed"  # noqa: S105  # nosec B105  # no password
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105  (no password)
     GROUP_CHANGED = "group.changed"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"

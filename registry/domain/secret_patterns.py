@@ -65,6 +65,7 @@ MARKS: Mapping[str, str] = {
     "pmt_": "promptuary",
     "pms_": "promptuary",
     "pmr_": "promptuary",
+    "pmd_": "promptuary",
     "pml_": "promptuary",
 }
 """Text that every credential of a kind holds → the kind. Without one of them a file needs no closer look."""
@@ -91,7 +92,7 @@ _OWN = {
     "perplexity": Kind("Perplexity API key", (re.compile(r"pplx-[A-Za-z0-9]{40,60}"),)),
     "npm_token": Kind("npm token", (re.compile(r"npm_[A-Za-z0-9]{36}"),)),
     "age": Kind("age secret key", (re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),)),
-    "promptuary": Kind("Promptuary key or token", (re.compile(r"pm[tsrl]_[A-Za-z0-9_-]{43}[0-9a-f]{8}"),)),
+    "promptuary": Kind("Promptuary key or token", (re.compile(r"pm[tsrdl]_[A-Za-z0-9_-]{43}[0-9a-f]{8}"),)),
 }
 
 

@@ -24,7 +24,7 @@ JWT = ".".join(
     base64.urlsafe_b64encode(part).decode().rstrip("=")
     for part in (b'{"alg":"EdDSA","typ":"JWT"}', b'{"sub":"ada","exp":1900000000}', b"s" * 64)
 )
-TOKENS = {prefix: f"{prefix}_{new_secret()[4:]}" for prefix in ("pmt", "pms", "pmr", "pml")} | {"jwt": JWT}
+TOKENS = {prefix: new_secret(f"{prefix}_") for prefix in ("pmt", "pms", "pmr", "pmd", "pml")} | {"jwt": JWT}
 
 PIN = """\
 schema: prompt/v1

@@ -118,6 +118,7 @@ AROUND = {
     "many that a line allows": f"# {AWS} pragma: allowlist secret\n" * 300 + KEY,
     "session": "text: pms_" + made_up(43) + "0a1b2c3d",
     "refresh token": "text: pmr_" + made_up(43) + "0a1b2c3d",
+    "device": "text: pmd_" + made_up(43) + "0a1b2c3d",
     "link": "text: https://x.example/pml_" + made_up(43) + "0a1b2c3d",
 }
 
