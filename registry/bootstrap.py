@@ -122,7 +122,7 @@ def _compose(
     states = States(projection=projection)
     ring = keyring_of(settings, makes=process.has_disk)
     audit = Audit(log=tier.audit, ring=ring, clock=clock)
-    moves = RefAudit(git=git, journal=ref_journal_of(settings), log=tier.audit, clock=clock)
+    moves = RefAudit(git=git, journal=ref_journal_of(settings), log=tier.audit, pushers=tier.pushers, clock=clock)
     denials = Denials(log=tier.audit, clock=clock, monotonic=monotonic)
     indexing = Indexing(
         git=git,
@@ -208,10 +208,10 @@ def _compose(
         seeding=Seeding(git=git, gate=gate, indexing=indexing, clock=clock, data=settings.data),
         templates=reading,
         edits=edits,
-        versions=Versions(templates=templates, versions=versions),
+        versions=Versions(templates=templates, versions=versions, pushers=tier.pushers),
         diffs=Diffs(templates=reading, versions=versions),
         blames=Blames(git=git, templates=reading, origins=tier.origins),
-        digests=Digests(origins=tier.origins),
+        digests=Digests(origins=tier.origins, pushers=tier.pushers),
         bundles=Bundles(git=git, index=tier.bundles, projection=projection, templates=templates, documents=documents),
         freshness=Freshness(git=git if process.has_disk else None, indexing=indexing),
         labels=labels,

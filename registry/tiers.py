@@ -22,6 +22,7 @@ from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.passwords import SqlIdentities, SqlPasswords
 from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.pushers import SqlPushers
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.registry_id import SqlRegistryId
 from registry.adapters.sql.search_index import SqlSearchIndex
@@ -46,6 +47,7 @@ from registry.ports.keyring import SecretHolder
 from registry.ports.leadership import Leadership
 from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
+from registry.ports.pushers import Pushers
 from registry.ports.rate_limits import RateLimits
 from registry.ports.reads import ReadLedger
 from registry.ports.search_index import CountedSearchIndex
@@ -79,6 +81,7 @@ class Tier:
     bundles: BundleIndex
     stored: StoredRows
     ledger: ReadLedger
+    pushers: Pushers
     event_log: EventLog
     projection: Projection
     outbox: Outbox
@@ -139,7 +142,8 @@ async def open_tier(settings: Settings) -> AsyncIterator[Tier]:
         if not url:
             database = await Database.open(settings.catalogue)
             stack.push_async_callback(database.close)
-            yield _over(database, await _open_engine(stack, settings, database), await _open_shared(stack, settings))
+            engine, shared = await _open_engine(stack, settings, database), await _open_shared(stack, settings)
+            yield _over(database, engine, shared, None, None)
             return
         # The drivers of the server tier are installed and imported where they are used.
         from registry.adapters.sql.leadership import PostgresLeadership  # noqa: PLC0415
@@ -231,11 +235,7 @@ def _secret(value: SecretStr | None) -> str | None:
 
 
 def _over(
-    database: Database,
-    engine: Engine | None,
-    shared: Shared,
-    signals: Signals | None = None,
-    leadership: Leadership | None = None,
+    database: Database, engine: Engine | None, shared: Shared, signals: Signals | None, leadership: Leadership | None
 ) -> Tier:
     search, projection = _full_text(database, engine)
     return Tier(
@@ -254,6 +254,7 @@ def _over(
         bundles=SqlBundleIndex(database),
         stored=SqlStoredRows(database),
         ledger=SqlReadLedger(database),
+        pushers=SqlPushers(database),
         event_log=SqlEventLog(database),
         projection=projection,
         outbox=SqlOutbox(database),

@@ -52,6 +52,7 @@ LONG = {
     "tests/contract/test_elasticsearch_index.py": 20,
     "tests/e2e/test_many_at_once.py": 20,
     "tests/cli/test_import_git.py": 20,
+    "tests/e2e/test_pushed_by.py": 20,
     "tests/contract/test_sharding.py": 15,
     "tests/test_docs.py": 15,
     "tests/deploy/test_hanging_replica.py": 10,

@@ -5,6 +5,8 @@ from typing import Any
 from api.commands.options import InRepository, KeyFile, Limit, Name, Url
 from api.commands.output import Json, day, write_json, write_table
 
+_PUSHER = 3
+
 
 def log(
     name: Name,
@@ -16,9 +18,9 @@ def log(
 ) -> None:
     """Show the versions of a template, newest first, with the labels that point to them now.
 
-    The cause is the partial whose change made the version, where it was not the template's own file. The time is the
-    author's, and an imported version says what it said where it comes from; --json has when it came (committed_at) and
-    the commit's own subject, too.
+    Beside the author stands who pushed the commit, where that is known. The cause is the partial whose change made the
+    version, where it was not the template's own file. The time is the author's, and an imported version says what it
+    said where it comes from; --json has when it came (committed_at) and the commit's own subject, too.
 
     \b
     promptuary log support/triage
@@ -38,9 +40,12 @@ def log(
     if as_json:
         write_json(page)
         return
-    columns = ("VERSION", "TIME", "AUTHOR", "LABELS", "CAUSE", "SUBJECT")
+    columns = ["VERSION", "TIME", "AUTHOR", "PUSHER", "LABELS", "CAUSE", "SUBJECT"]
     rows = [_row(entry) for entry in page["versions"]]
-    write_table(columns, rows, optional=("AUTHOR", "CAUSE", "TIME", "LABELS"), crop_last=True)
+    if not any(row[_PUSHER] for row in rows):
+        del columns[_PUSHER]
+        rows = [row[:_PUSHER] + row[_PUSHER + 1 :] for row in rows]
+    write_table(columns, rows, optional=("PUSHER", "AUTHOR", "CAUSE", "TIME", "LABELS"), crop_last=True)
     tell_more(page, len(page["versions"]))
 
 
@@ -48,12 +53,13 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
     number = f"{entry['version']}" + ("" if entry["valid"] else " invalid")
     cause = entry["cause"] or (entry["moved_from"] and f"was {entry['moved_from']}")
     labels = " ".join(entry["labels"])
-    # An older server tells neither where a version was imported from nor when its author wrote it.
+    # An older server tells neither where a version was imported from, nor when its author wrote it, nor who pushed it.
     subject = entry.get("imported_subject") or entry["subject"]
     return (
         number,
         day(entry.get("authored_at") or entry["committed_at"]),
         entry["author"]["name"],
+        entry.get("pushed_by") or "",
         labels,
         cause or "",
         subject,

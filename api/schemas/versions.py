@@ -19,6 +19,7 @@ VERSION_EXAMPLE = {
     "committed_at": TIME,
     "authored_at": TIME,
     "author": {"name": "Ada Park", "email": "ada@example.com"},
+    "pushed_by": "kim",
     "subject": "Shorten the tone partial",
     "imported_subject": None,
     "cause": "partials/tone",
@@ -42,6 +43,10 @@ class Version(Answered):
     committed_at: Time
     authored_at: Time = Field(description="When its author wrote it: of an imported version, when it was made there.")
     author: Author
+    pushed_by: str | None = Field(
+        description="The user who brought the commit here, by a push or over REST, whoever wrote it; known within a "
+        "second, and null where nobody knows it: of older commits, and of what was pushed to the folder."
+    )
     subject: str = Field(description="The first line of the commit's message.")
     imported_subject: str | None = Field(description="Of an imported version: what it said there.")
     cause: str | None = Field(description="The partial whose change made this version, if not the template's own file.")
@@ -62,6 +67,7 @@ class Version(Answered):
             committed_at=entry.committed_at,
             authored_at=entry.authored_at or entry.committed_at,
             author=Author(name=entry.author_name, email=entry.author_email),
+            pushed_by=entry.pushed_by,
             subject=entry.subject,
             imported_subject=entry.imported_subject,
             cause=entry.cause,

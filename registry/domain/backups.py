@@ -33,6 +33,7 @@ class RecordKind(StrEnum):
     PROVIDER = "provider"
     IDENTITY = "identity"
     READ_COUNT = "read_count"
+    PUSHER = "pusher"
     AUDIT_MARK = "audit_mark"
     AUDIT_ENTRY = "audit_entry"
 

@@ -11,7 +11,7 @@ import orjson
 
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.graph import Change
-from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.ids import BlobId, CommitId, Digest, LabelName, RefName, RepositoryName, TemplateName, UserName
 from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.template import Json, Status, TemplateType
 from registry.domain.versions import make_reference
@@ -61,7 +61,8 @@ class Facts:
 class VersionEntry:
     """One version. ``closure`` holds the pairs (name, blob id or None where missing), itself included, sorted.
 
-    ``imported_subject`` is the subject that the commit of an import had where it comes from.
+    ``imported_subject`` is the subject that the commit of an import had where it comes from. ``pushed_by`` is told
+    where histories are asked for, and not by what is projected: Git does not know it.
     """
 
     name: TemplateName
@@ -82,6 +83,7 @@ class VersionEntry:
     diagnostics: tuple[Diagnostic, ...] = ()
     authored_at: datetime | None = None
     imported_subject: str | None = None
+    pushed_by: UserName | None = None
 
     @property
     def reference(self) -> str:

@@ -9,6 +9,8 @@ from registry.domain.ids import Digest, RepositoryName
 from registry.domain.names import printable
 from registry.domain.rights import EVERYTHING, Sight
 from registry.ports.catalogue import VersionOrigins
+from registry.ports.pushers import Pushers
+from registry.services.pushed_versions import with_pushers
 
 MOST = 100
 """So many versions of one digest are told; a template that is changed to and fro has more."""
@@ -28,8 +30,9 @@ class Resolved:
 class Digests:
     """Looks digests up among the versions of the default branch, deleted templates' included."""
 
-    def __init__(self, *, origins: VersionOrigins) -> None:
+    def __init__(self, *, origins: VersionOrigins, pushers: Pushers) -> None:
         self._origins = origins
+        self._pushers = pushers
 
     async def resolve(self, repository: RepositoryName, text: str, sight: Sight = EVERYTHING) -> Resolved:
         """The versions of a digest that are seen; it may be cut to its first digits as in a reference.
@@ -48,4 +51,4 @@ class Digests:
         if len(digests) > 1:
             shown = ", ".join(digests[:_SHOWN]) + (", …" if len(digests) > _SHOWN else "")
             raise Conflict(f"Several digests begin with {prefix}: {shown}; give more digits.")
-        return Resolved(digests[0], tuple(found))
+        return Resolved(digests[0], await with_pushers(self._pushers, repository, found))

@@ -10,6 +10,7 @@ from itertools import accumulate
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import BlobId, CommitId
+from registry.domain.mail_addresses import is_same_address
 from registry.domain.names import check_path, find_collisions, path_key
 from registry.domain.refs import Commit, Entry, FileMode
 from registry.domain.registry_rules import RegistryRules
@@ -70,7 +71,7 @@ async def check_commits(
 
 
 def _identity(commit: Commit, rules: RegistryRules, actor: Actor) -> list[Diagnostic]:
-    if rules.commit_identity != "verified" or commit.committer.email.casefold() == actor.email.casefold():
+    if rules.commit_identity != "verified" or is_same_address(commit.committer.email, actor.email):
         return []
     return [
         Diagnostic(

@@ -2,27 +2,29 @@
 
 Before a ref moves, the intent is written to a journal beside the repositories, durably; afterwards what became of it.
 From the journal it is entered into the audit as soon as SQL is there, under the intent's id, so that twice is once. Of
-what a kill has left open the ref itself tells whether it moved.
+what a kill has left open the ref itself tells whether it moved. On the same way it is noted who pushed which commits.
 """
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from registry.domain.access import Actor
 from registry.domain.audit import AuditAction, AuditDraft, AuditOrigin
 from registry.domain.errors import Conflict, NotFound, RevisionNotFound
-from registry.domain.ids import RepositoryName
+from registry.domain.ids import CommitId, RepositoryName, UserName
 from registry.domain.ref_intents import RefIntent
 from registry.domain.refs import RefUpdate
 from registry.ports.audit import AuditLog
 from registry.ports.clock import Clock
 from registry.ports.git import GitStore, Repositories
+from registry.ports.pushers import Pushers
 from registry.ports.ref_journal import RefJournal
 from registry.services.audit_origin import current_origin
+from registry.services.brought_commits import brought_commits
 from registry.services.moves_told import moves_told
 
 log = logging.getLogger(__name__)
@@ -37,10 +39,13 @@ AT_ONCE = 100
 class RefAudit:
     """Notes moves of refs before they are made, and enters those that were."""
 
-    def __init__(self, *, git: Repositories, journal: RefJournal, log: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, *, git: Repositories, journal: RefJournal, log: AuditLog, pushers: Pushers, clock: Clock
+    ) -> None:
         self._git = git
         self._journal = journal
         self._log = log
+        self._pushers = pushers
         self._clock = clock
         self._draining = asyncio.Lock()
         self._under_way: set[str] = set()
@@ -119,13 +124,29 @@ class RefAudit:
             waiting = [
                 each for each in await asyncio.to_thread(self._journal.waiting) if each.operation not in self._under_way
             ]
+            judged = await asyncio.to_thread(lambda: [self._judged(intent) for intent in waiting])
+            await self._note_pushers([intent for intent in judged if intent.landed])
             entered = 0
-            for start in range(0, len(waiting), AT_ONCE):
-                entered += await self._enter(waiting[start : start + AT_ONCE])
+            for start in range(0, len(judged), AT_ONCE):
+                entered += await self._enter(judged[start : start + AT_ONCE])
             return entered
 
-    async def _enter(self, waiting: Sequence[RefIntent]) -> int:
-        judged = await asyncio.to_thread(lambda: [self._judged(intent) for intent in waiting])
+    async def _note_pushers(self, landed: Sequence[RefIntent]) -> None:
+        """Who brought which commits: before the moves are forgotten, and where it was noted already, once."""
+        for repository in dict.fromkeys(intent.repository for intent in landed):
+            own = [intent for intent in landed if intent.repository == repository]
+            await self._pushers.note(repository, await asyncio.to_thread(self._brought, repository, own))
+
+    def _brought(self, repository: RepositoryName, landed: Sequence[RefIntent]) -> Mapping[CommitId, UserName]:
+        try:
+            with self._git.open(repository) as store:
+                return brought_commits(store, landed)
+        except Exception:
+            # The audit must not wait for it: nobody can say who pushed them where they cannot be read any more.
+            log.exception("which commits were pushed to %s cannot be read", repository)
+            return {}
+
+    async def _enter(self, judged: Sequence[RefIntent]) -> int:
         landed = [intent for intent in judged if intent.landed]
         drafts = await asyncio.to_thread(lambda: [draft for intent in landed for draft in self._drafts(intent)])
         if drafts:

@@ -1,12 +1,14 @@
 """The versions of a template."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
 from registry.domain.errors import VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.rights import EVERYTHING, Sight
 from registry.ports.catalogue import TemplateIndex, VersionIndex
+from registry.ports.pushers import Pushers
+from registry.services.pushed_versions import with_pushers
 from registry.services.removals import explain_unknown, last_name
 
 
@@ -20,9 +22,10 @@ class Removed:
 class Versions:
     """Lists and reads versions, across deletions; invalid ones are listed too, marked."""
 
-    def __init__(self, *, templates: TemplateIndex, versions: VersionIndex) -> None:
+    def __init__(self, *, templates: TemplateIndex, versions: VersionIndex, pushers: Pushers) -> None:
         self._templates = templates
         self._versions = versions
+        self._pushers = pushers
 
     async def list_versions(
         self,
@@ -35,7 +38,8 @@ class Versions:
     ) -> Page[VersionEntry]:
         """A page of versions, newest first. Raises as ``require``, and BadRequest."""
         await self.require(repository, name, sight)
-        return await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
+        page = await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
+        return replace(page, items=await with_pushers(self._pushers, repository, page.items))
 
     async def read(
         self, repository: RepositoryName, name: TemplateName, number: int, *, sight: Sight = EVERYTHING
@@ -45,7 +49,7 @@ class Versions:
         version = await self._versions.find_version(repository, name, number)
         if version is None:
             raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {last}.")
-        return version
+        return (await with_pushers(self._pushers, repository, [version]))[0]
 
     async def removed(
         self, repository: RepositoryName, name: TemplateName, *, sight: Sight = EVERYTHING

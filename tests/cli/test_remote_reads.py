@@ -96,9 +96,9 @@ def test_what_is_not_there_is_one_clear_line(ask: Run, arguments: list[str], cod
 def test_log(ask: Run) -> None:
     done = ask("log", "support/triage")
     lines = done.out.splitlines()
-    assert (done.code, lines[0].split()) == (0, ["VERSION", "TIME", "AUTHOR", "LABELS", "CAUSE", "SUBJECT"])
-    assert re.fullmatch(r"2 +\d{4}-\d\d-\d\d \d\d:\d\d +Ada Park +partials/tone +Shorten the tone *", lines[1])
-    assert re.fullmatch(r"1 +\d{4}-\d\d-\d\d \d\d:\d\d +Ada Park +production +Add the first templates *", lines[2])
+    assert (done.code, lines[0].split()) == (0, ["VERSION", "TIME", "AUTHOR", "PUSHER", "LABELS", "CAUSE", "SUBJECT"])
+    assert re.fullmatch(r"2 +\d{4}-\d\d-\d\d \d\d:\d\d +Ada Park +ada +partials/tone +Shorten the tone *", lines[1])
+    assert re.fullmatch(r"1 +\d{4}-\d\d-\d\d \d\d:\d\d +Ada Park +ada +production +Add the first templates *", lines[2])
     versions = ask("log", "support/triage", "--json").json["versions"]
     assert [(v["version"], v["labels"]) for v in versions] == [(2, []), (1, ["production"])]
 

@@ -154,7 +154,13 @@ async def test_a_push_whose_server_died_is_waited_for_and_then_given_up(
     second = pusher.commit({"prompts/b.prompt.yaml": text_template()}, parent=first)
     journal = FileRefJournal(tmp_path / "journal")
     at_once, later = (
-        RefAudit(git=registry.git, journal=journal, log=registry.ref_audit._log, clock=Later(by))
+        RefAudit(
+            git=registry.git,
+            journal=journal,
+            log=registry.ref_audit._log,
+            pushers=registry.ref_audit._pushers,
+            clock=Later(by),
+        )
         for by in (timedelta(), LATE + timedelta(seconds=1))
     )
     late = at_once.intents(REPOSITORY, [(RefUpdate(MAIN, first, second), PLACE)], pushed=True)

@@ -16,6 +16,7 @@ from registry.adapters.sql.kept_tables import (
     group_members,
     groups,
     keys,
+    pushers,
     read_counts,
     users,
 )
@@ -37,6 +38,7 @@ _TABLES: Mapping[RecordKind, Table] = {
     RecordKind.PROVIDER: providers,
     RecordKind.IDENTITY: identities,
     RecordKind.READ_COUNT: read_counts,
+    RecordKind.PUSHER: pushers,
     RecordKind.AUDIT_MARK: audit_marks,
     RecordKind.AUDIT_ENTRY: audit_entries,
 }
@@ -52,6 +54,7 @@ _COLUMNS: Mapping[RecordKind, tuple[Column[Any], ...]] = {
     RecordKind.PROVIDER: tuple(providers.columns),
     RecordKind.IDENTITY: tuple(identities.columns),
     RecordKind.READ_COUNT: tuple(read_counts.columns),
+    RecordKind.PUSHER: tuple(pushers.columns),
     RecordKind.AUDIT_MARK: tuple(audit_marks.columns),
     RecordKind.AUDIT_ENTRY: tuple(audit_entries.columns),
 }
@@ -79,7 +82,7 @@ _RELEASE = {
 
 
 class SqlKeptRecords:
-    """Users with their groups, roles, keys and what they sign in with, counts of reads, and the audit.
+    """Users with their groups, roles, keys and what they sign in with, counts of reads, who pushed, and the audit.
 
     Sessions and what belongs to them are not kept: whoever was signed out since would be in again.
     """

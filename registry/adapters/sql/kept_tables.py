@@ -1,4 +1,4 @@
-"""The tables of what Git cannot give back: accounts, counts of reads, the audit, and the registry's id."""
+"""The tables of what Git cannot give back: accounts, counts of reads, who pushed, the audit, and the registry's id."""
 
 from typing import Any
 
@@ -97,6 +97,17 @@ read_counts = Table(
 )
 """By the repository's name: what is projected may be thrown away, these may not. ``day`` counts from 1970."""
 Index("ix_read_counts_repository_day", read_counts.c.repository, read_counts.c.day)
+
+pushers = Table(
+    "pushers",
+    metadata,
+    Column("repository", WORDS, nullable=False),
+    Column("commit", WORDS, nullable=False),
+    Column("user", WORDS, nullable=False),
+    PrimaryKeyConstraint("repository", "commit"),
+    sqlite_with_rowid=False,
+)
+"""Who brought a commit in, by name: whoever is removed has pushed it all the same."""
 
 registry = Table(
     "registry",
