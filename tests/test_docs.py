@@ -104,6 +104,20 @@ def test_the_words_of_the_domain_are_in_the_glossary() -> None:
     assert missing == {}
 
 
+def test_every_attack_of_the_threat_model_has_a_test_that_is_there() -> None:
+    rows = [line for line in (ROOT / "docs/security.md").read_text().splitlines() if "`tests/" in line]
+    named = [re.search(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", row) for row in rows]
+    assert len(rows) > 30
+    missing = [
+        row
+        for row, found in zip(rows, named, strict=True)
+        if found is None
+        or not (ROOT / found[1]).exists()
+        or f"def {found[2] or 'test_'}" not in (ROOT / found[1]).read_text()
+    ]
+    assert missing == []
+
+
 def test_the_pages_name_only_make_targets_that_there_are() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {(p.name, t) for p in PAGES for t in re.findall(r"(?:^|`)make ([a-z-]+)", p.read_text(), re.MULTILINE)}
