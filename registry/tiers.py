@@ -19,6 +19,7 @@ from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.grants import SqlGrants, SqlGroups
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
+from registry.adapters.sql.links import SqlLinks
 from registry.adapters.sql.outbox import SqlOutbox
 from registry.adapters.sql.passwords import SqlIdentities, SqlPasswords
 from registry.adapters.sql.projection import SqlProjection
@@ -45,6 +46,7 @@ from registry.ports.dependencies import Dependency
 from registry.ports.events import EventBus, EventLog
 from registry.ports.keyring import SecretHolder
 from registry.ports.leadership import Leadership
+from registry.ports.links import Links
 from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
 from registry.ports.pushers import Pushers
@@ -110,6 +112,7 @@ class SignInPorts:
     passwords: Passwords
     identities: Identities
     sessions: Sessions
+    links: Links
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +277,7 @@ def _over(
 
 
 def _sign_in(database: Database) -> SignInPorts:
-    return SignInPorts(SqlPasswords(database), SqlIdentities(database), SqlSessions(database))
+    return SignInPorts(SqlPasswords(database), SqlIdentities(database), SqlSessions(database), SqlLinks(database))
 
 
 def _full_text(database: Database, engine: Engine | None) -> tuple[SqlSearchIndex, SqlProjection]:

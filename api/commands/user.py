@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.domain.access import Identified, User
     from registry.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, make and disable users.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, make, disable and remove users.")
 
 Name = Annotated[str, typer.Argument(help="The user's name.", metavar="USER")]
 
@@ -72,6 +72,20 @@ def enable(user: Name, data: Data = None, as_json: Json = False) -> None:
     _tell(run(_put(existing_data(data), user, disabled=False, known=True)), as_json)
 
 
+@app.command("remove")
+def remove(user: Name, data: Data = None, as_json: Json = False) -> None:
+    """Remove a user with his roles, keys and every way in. Commits and the audit go on naming him.
+
+    \b
+    promptuary user remove kim
+    """
+    run(_remove(existing_data(data), user))
+    if as_json:
+        write_json({"removed": user})
+    else:
+        typer.echo(f"Removed {user}.")
+
+
 async def _list(settings: "Settings") -> "list[Identified]":
     from registry.domain.ids import UserName
 
@@ -97,6 +111,13 @@ async def _put(
         return await access.put_user(
             user_name(user), actor=actor, name=name, email=email, is_service=is_service, disabled=disabled
         )
+
+
+async def _remove(settings: "Settings", user: str) -> None:
+    from registry.domain.account_names import user_name
+
+    async with administered(settings) as (access, actor):
+        await access.remove_user(user_name(user), actor=actor)
 
 
 def _tell(user: "User", as_json: bool) -> None:

@@ -47,3 +47,14 @@ async def put_user(registry: RegistryDep, caller: ServerAdministrator, user: Use
             disabled=body.disabled,
         )
     )
+
+
+@router.delete(
+    "/users/{user}",
+    status_code=204,
+    dependencies=[NO_QUERY],
+    responses=problems(*ADMINISTERED, domain.NotFound, domain.Conflict),
+)
+async def remove_user(registry: RegistryDep, caller: ServerAdministrator, user: User) -> None:
+    """Removes a user with his grants, keys and every way in. Commits and the audit go on naming him."""
+    await registry.access.remove_user(user_name(user), actor=caller)

@@ -28,6 +28,13 @@ class Users(Protocol):
         """Adds or changes a user, durably. Raises Conflict as ``Grants.remove``."""
         ...
 
+    async def remove(self, user: UserName, told: Sequence[AuditDraft] = ()) -> bool:
+        """Removes a user, durably, with his grants, memberships, keys and every way in; False where there is none.
+
+        Raises Conflict as ``Grants.remove``.
+        """
+        ...
+
 
 class Groups(Protocol):
     """Groups and who is in them."""

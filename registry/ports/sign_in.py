@@ -33,8 +33,14 @@ class Passwords(Protocol):
         """The user of that name, or with that e-mail address where it is one user's alone, and his password."""
         ...
 
-    async def put(self, password: StoredPassword, told: Sequence[AuditDraft] = ()) -> None:
-        """Sets a user's password, durably, and ends all sessions that he has. Raises NotFound for the user."""
+    async def put(
+        self, password: StoredPassword, told: Sequence[AuditDraft] = (), *, by_link: str | None = None
+    ) -> bool:
+        """Sets a user's password, durably, and ends all sessions and links that he has.
+
+        ``by_link`` is the hash of the link of his that allows it: False, with nothing changed, where it was used
+        meanwhile. Raises NotFound for the user.
+        """
         ...
 
     async def rehash(self, password: StoredPassword) -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from registry.domain.access import Actor, Grant, Group, Identified, User
-from registry.domain.audit import AuditAction, AuditDraft, utc_text
-from registry.domain.errors import BadRequest, NotFound
+from registry.domain.audit import AuditAction, AuditDraft
+from registry.domain.errors import BadRequest, Conflict, NotFound
 from registry.domain.ids import GroupName, UserName
 from registry.domain.rights import Place
 from registry.domain.roles import Role
@@ -15,6 +15,7 @@ from registry.domain.template import Json
 from registry.ports.accounts import Grants, Groups, Users
 from registry.ports.clock import Clock
 from registry.ports.sign_in import Sessions
+from registry.services.account_entries import grant_body, group_body, user_body
 from registry.services.audit import Audit
 
 HERE = "promptuary"
@@ -84,12 +85,29 @@ class AccessControl:
         )
         _check_identity(changed)
         action = AuditAction.USER_CHANGED if there is not None else AuditAction.USER_CREATED
-        told = self._draft(action, actor, _user_body(there) if there is not None else None, _user_body(changed))
+        told = self._draft(action, actor, user_body(there) if there is not None else None, user_body(changed))
         await self._users.put(changed, told if changed != there else ())
         if changed.disabled_at is not None:
             await self._sessions.end_all(user)  # else they would be there again when he is enabled
         self._changed()
         return changed
+
+    async def remove_user(self, user: UserName, *, actor: Actor) -> None:
+        """Removes a user with his grants, keys and every way in; commits and the audit go on naming him.
+
+        The first administrator stays, for in his name is done what nobody is named for. Raises NotFound, Denied,
+        Conflict for him and for the last administrator.
+        """
+        actor.require(Role.ADMINISTRATOR)
+        known = await self._users.find(user)
+        if known is None:
+            raise NotFound(f"There is no user {user!r}.")
+        if known == await self._users.first():
+            raise Conflict(f"{user} is the first administrator, and stays: take his roles back, or disable him.")
+        told = self._draft(AuditAction.USER_REMOVED, actor, user_body(known), None)
+        if not await self._users.remove(user, told):
+            raise NotFound(f"There is no user {user!r}.")
+        self._changed()
 
     def _disabled(self, known: User, *, disabled: bool) -> datetime | None:
         return (known.disabled_at or self._clock.now()) if disabled else None
@@ -107,7 +125,7 @@ class AccessControl:
         known = next((each for each in await self._groups.list_groups() if each.group == group), None)
         kept = tuple(members) if members is not None else known.members if known is not None else ()
         wanted = Group(group, (name or (known.name if known else group)).strip(), kept)
-        told = self._draft(AuditAction.GROUP_CHANGED, actor, _group_body(known) if known else None, _group_body(wanted))
+        told = self._draft(AuditAction.GROUP_CHANGED, actor, group_body(known) if known else None, group_body(wanted))
         if known is None or wanted.name != known.name:
             await self._groups.put(group, wanted.name, told if members is None else ())
         if members is not None:
@@ -141,7 +159,7 @@ class AccessControl:
         """Gives a role to a user or to a group; what was given already stays as it is. Raises NotFound, Denied."""
         actor.require(Role.ADMINISTRATOR, place)
         wanted = Grant(secrets.token_hex(6), role, place, self._clock.now(), actor.user, user=user, group=group)
-        made = await self._grants.add(wanted, self._draft(AuditAction.ROLE_GRANTED, actor, None, _grant_body(wanted)))
+        made = await self._grants.add(wanted, self._draft(AuditAction.ROLE_GRANTED, actor, None, grant_body(wanted)))
         self._changed()
         return made
 
@@ -151,28 +169,13 @@ class AccessControl:
         if known is None or actor.rights.role_at(known.place) is None:
             raise NotFound(f"There is no grant {grant_id!r}.")
         actor.require(Role.ADMINISTRATOR, known.place)
-        told = self._draft(AuditAction.ROLE_REVOKED, actor, _grant_body(known), None)
+        told = self._draft(AuditAction.ROLE_REVOKED, actor, grant_body(known), None)
         taken = await self._grants.remove(grant_id, told)
         self._changed()
         return taken or known
 
     def _draft(self, action: AuditAction, actor: Actor, old: Json, new: Json) -> list[AuditDraft]:
         return [self._audit.draft(action, actor=actor, old=old, new=new)]
-
-
-def _user_body(user: User) -> Json:
-    disabled = utc_text(user.disabled_at) if user.disabled_at is not None else None
-    said = {"user": user.user, "name": user.name, "email": user.email, "is_service": user.is_service}
-    return {**said, "disabled_at": disabled}
-
-
-def _grant_body(grant: Grant) -> Json:
-    place = {"repository": grant.place.repository, "folder": grant.place.folder or None}
-    return {"id": grant.id, "role": grant.role.value, "user": grant.user, "group": grant.group, **place}
-
-
-def _group_body(group: Group) -> Json:
-    return {"group": group.group, "name": group.name, "members": list(group.members)}
 
 
 def _check_identity(user: User) -> None:

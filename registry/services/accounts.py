@@ -15,6 +15,7 @@ from registry.domain.rights import NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
+from registry.services.account_entries import grant_body, user_body
 from registry.services.audit import Audit
 from registry.services.identification import Identification
 from registry.services.secret_files import write_secret
@@ -158,13 +159,18 @@ class Accounts:
         if await self._users.first() is None:
             await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
         found = await self._grants.identify(name)
-        if found is not None and found.rights != NOTHING:
-            return found.user
-        return await self._make(found.user if found else User(name, name, f"{name}@localhost"), role, places)
+        if found is None:
+            return await self._make(User(name, name, f"{name}@localhost"), role, places)
+        if found.rights == NOTHING:
+            await self._grant(found.user, role, places)
+        return found.user
 
     async def _make(self, user: User, role: Role, places: Sequence[Place] = (SERVER,)) -> User:
-        await self._users.put(user)
+        await self._users.put(user, [self._audit.draft(AuditAction.USER_CREATED, new=user_body(user))])
+        await self._grant(user, role, places)
+        return user
+
+    async def _grant(self, user: User, role: Role, places: Sequence[Place]) -> None:
         for place in places:
             grant = Grant(secrets.token_hex(6), role, place, self._clock.now(), user.user, user=user.user)
-            await self._grants.add(grant)
-        return user
+            await self._grants.add(grant, [self._audit.draft(AuditAction.ROLE_GRANTED, new=grant_body(grant))])

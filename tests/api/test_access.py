@@ -9,6 +9,7 @@ import pytest
 
 from api import gateway
 from registry.bootstrap import Registry
+from registry.domain.audit import AuditAction, AuditFilter
 from registry.domain.roles import Scope
 from tests.stock import TONE
 
@@ -299,3 +300,21 @@ async def test_who_is_disabled_while_a_body_comes_writes_nothing(
     disabled.set()
     refused = await sending
     assert (refused.status_code, "Your rights were changed" in refused.text) == (401, True), refused.text
+
+
+async def test_a_removed_user_is_gone_and_the_audit_has_him(admin: Caller, kim: Caller, stocked: Registry) -> None:
+    await admin.done("POST", "/grants", {"role": "author", "user": "kim"})
+    assert (await kim.ask("GET", "/key")).status_code == 200
+    assert (await admin.ask("DELETE", "/users/kim")).status_code == 204
+    assert (await kim.ask("GET", "/key")).status_code == 401
+    assert (await admin.ask("GET", "/users/kim")).status_code == 404
+    assert (await admin.ask("DELETE", "/users/kim")).status_code == 404
+    entry = (await stocked.audit.list_entries(AuditFilter(action=AuditAction.USER_REMOVED))).items[0].draft
+    assert (entry.origin.actor, entry.old["user"], entry.new) == ("admin", "kim", None)
+
+
+async def test_the_first_administrator_stays(admin: Caller) -> None:
+    await admin.done("PUT", "/users/lee", {})
+    await admin.done("POST", "/grants", {"role": "administrator", "user": "lee"})
+    refused = await admin.ask("DELETE", "/users/admin")
+    assert (refused.status_code, "first administrator" in refused.text) == (409, True)

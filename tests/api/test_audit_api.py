@@ -82,9 +82,9 @@ async def test_a_denied_push_is_in_it_and_the_challenge_is_not(
 
 
 async def test_pages_and_filters(admin: httpx.AsyncClient, stocked: Registry) -> None:
-    await stocked.audit.enter(*(stocked.audit.draft(AuditAction.ROLE_GRANTED, new=n) for n in range(5)))
-    page = (await admin.get(AUDIT, params={"action": "role.granted", "limit": 3})).json()
-    rest = await listed(admin, action="role.granted", limit=3, cursor=page["next_cursor"])
+    await stocked.audit.enter(*(stocked.audit.draft(AuditAction.GROUP_CHANGED, new=n) for n in range(5)))
+    page = (await admin.get(AUDIT, params={"action": "group.changed", "limit": 3})).json()
+    rest = await listed(admin, action="group.changed", limit=3, cursor=page["next_cursor"])
     assert [entry["new"] for entry in [*page["entries"], *rest]] == [4, 3, 2, 1, 0]
     at = page["entries"][0]["at"]
     assert at in {entry["at"] for entry in await listed(admin, **{"from": at})}
@@ -101,7 +101,7 @@ async def test_pages_and_filters(admin: httpx.AsyncClient, stocked: Registry) ->
 
 
 async def test_the_export_can_be_verified_by_itself(admin: httpx.AsyncClient, stocked: Registry) -> None:
-    await stocked.audit.enter(*(stocked.audit.draft(AuditAction.ROLE_GRANTED, new=n) for n in range(1_200)))
+    await stocked.audit.enter(*(stocked.audit.draft(AuditAction.GROUP_CHANGED, new=n) for n in range(1_200)))
     await stocked.audit.sign_head()
     answer = await admin.get(f"{AUDIT}/export")
     assert answer.headers["content-type"] == "application/x-ndjson"
@@ -109,7 +109,7 @@ async def test_the_export_can_be_verified_by_itself(admin: httpx.AsyncClient, st
     chain = AuditChain()
     assert [chain.take(entry_of(line)) for line in lines] == [None] * len(lines)
     assert (last["mark"]["kind"], last["mark"]["number"], last["mark"]["hash"]) == ("head", len(lines), chain.hash)
-    some = (await admin.get(f"{AUDIT}/export", params={"action": "role.granted"})).text.splitlines()
+    some = (await admin.get(f"{AUDIT}/export", params={"action": "group.changed"})).text.splitlines()
     assert [json.loads(line)["new"] for line in some] == list(range(1_200))
     nothing = await admin.get(f"{AUDIT}/export", params={"actor": "nobody"})
     assert (nothing.status_code, nothing.text) == (200, "")

@@ -51,7 +51,7 @@ OPERATIONS = {
     "/api/v1/api-keys/{key}": {"delete"},
     "/api/v1/api-keys/{key}/rotation": {"post"},
     "/api/v1/users": {"get"},
-    "/api/v1/users/{user}": {"get", "put"},
+    "/api/v1/users/{user}": {"get", "put", "delete"},
     "/api/v1/groups": {"get"},
     "/api/v1/groups/{group}": {"put", "delete"},
     "/api/v1/grants": {"get", "post"},

@@ -52,6 +52,7 @@ class Asked:
     def __init__(self, server: Running) -> None:
         self.server = server
         self.call("PUT", "users/kim", {"name": "김민지", "email": "kim@example.com"})
+        self.call("PUT", "users/spare", {})
         self.call("PUT", "groups/support", {"members": ["kim"]})
         grant = self.call("POST", "grants", {"role": "reader", "user": "kim"})["id"]
         spare, other = (self.call("POST", "api-keys", {"scope": "read"})["id"] for _ in range(2))

@@ -45,9 +45,9 @@ REMOTE = {
 }
 LOCAL = {
     "serve", "init", "validate", "check", "test", "key create", "key list", "key rotate", "key revoke", "index status",
-    "index rebuild", "index verify", "user list", "user put", "user disable", "user enable", "group list", "group put",
-    "group remove", "grant list", "grant add", "grant remove", "keyring list", "keyring rotate", "audit list",
-    "audit export", "audit verify",
+    "index rebuild", "index verify", "user list", "user put", "user disable", "user enable", "user remove",
+    "group list", "group put", "group remove", "grant list", "grant add", "grant remove", "keyring list",
+    "keyring rotate", "audit list", "audit export", "audit verify",
 }  # fmt: skip
 """Commands that ask no server."""
 OF_SERVERS = {"git", "indexer", "api", "backup", "restore", "index move"}

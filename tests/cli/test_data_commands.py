@@ -57,17 +57,18 @@ def test_the_audit_is_read_exported_and_verified(run: Run, tmp_path: Path) -> No
     run("keyring", "rotate")
     entries = run("audit", "list", "--json").json["entries"]
     assert [entry["action"] for entry in entries] == [
-        *("keyring.rotated", "key.created", "key.created", "repository.created")
+        *("keyring.rotated", "key.created", "role.granted", "user.created"),
+        *("key.created", "role.granted", "user.created", "repository.created"),
     ]
     assert (entries[1]["address"], entries[1]["new"]["user"], bool(entries[1]["actor"])) == ("local", "ci", True)
     assert "key.created" in run("audit", "list", "--action", "key.created", "--from", "2026-01-01").out
     lines = [json.loads(line) for line in run("audit", "export").out.splitlines()]
-    assert [line["number"] for line in lines] == [1, 2, 3, 4]
+    assert [line["number"] for line in lines] == list(range(1, 9))
     whole = run("audit", "verify")
-    assert (whole.code, f"4 entries fit, up to 4:{lines[3]['hash']}" in whole.out) == (0, True)
+    assert (whole.code, f"8 entries fit, up to 8:{lines[7]['hash']}" in whole.out) == (0, True)
     assert run("audit", "verify", "--expect", f"2:{lines[1]['hash']}").code == 0
-    other = run("audit", "verify", "--expect", f"2:{lines[2]['hash']}", "--expect", f"9:{'0' * 64}", "--json")
-    assert (other.code, other.json["valid"], other.json["unexpected"]) == (1, True, [2, 9])
+    other = run("audit", "verify", "--expect", f"2:{lines[2]['hash']}", "--expect", f"19:{'0' * 64}", "--json")
+    assert (other.code, other.json["valid"], other.json["unexpected"]) == (1, True, [2, 19])
     (file,) = tmp_path.rglob("catalogue.sqlite")
     with closing(sqlite3.connect(file)) as connection, connection:
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -52,6 +52,7 @@ HERE = {
     "user put": Here(("kim", "--name", "김민지"), data=True),
     "user disable": Here(("nosuch",), data=True, code=1),
     "user enable": Here(("nosuch",), data=True, code=1),
+    "user remove": Here(("nosuch",), data=True, code=1),
     "group list": Here((), data=True),
     "group put": Here(("team", "--name", "팀"), data=True),
     "group remove": Here(("nosuch",), data=True, code=1),

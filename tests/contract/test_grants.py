@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -11,11 +11,16 @@ from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.audit_log import SqlAuditLog
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.grants import SqlGrants, SqlGroups
+from registry.adapters.sql.links import SqlLinks
+from registry.adapters.sql.passwords import SqlPasswords
+from registry.adapters.sql.sessions import SqlSessions
 from registry.domain.access import ApiKey, Grant, Group, Identified, User
 from registry.domain.audit import AuditAction, AuditDraft
 from registry.domain.errors import Conflict, NotFound
+from registry.domain.links import Link, LinkKind
 from registry.domain.rights import NOTHING, SERVER, Place, Rights, on_server
 from registry.domain.roles import Role, Scope
+from registry.domain.sign_in import Session, StoredPassword
 from registry.ports.accounts import Grants, Groups, Keys, Users
 
 NOW = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -187,3 +192,35 @@ async def test_a_change_and_what_is_told_of_it_are_one(stores: Stores, database:
     await stores.users.put(replace(LEE, name="L"), told(AuditAction.USER_CHANGED))
     entered = [entry.draft.action for entry in await log.following(0, limit=9)]
     assert entered == ["role.granted", "group.changed", "user.changed"]
+
+
+async def test_a_user_is_removed_with_all_that_is_his(stores: Stores, database: Database) -> None:
+    key = ApiKey("k1", KIM.user, Scope.READ, "hash", NOW)
+    links, sessions, passwords = SqlLinks(database), SqlSessions(database), SqlPasswords(database)
+    await stores.keys.add(key)
+    await stores.groups.put("a", "A")
+    await stores.groups.set_members("a", ["kim", "lee"], "here")
+    await stores.grants.add(GRANT)
+    await passwords.put(StoredPassword(KIM.user, "hash", NOW))
+    await links.put(Link("link", LinkKind.RESET, KIM.user, NOW, NOW + timedelta(hours=1)))
+    later = NOW + timedelta(days=1)
+    await sessions.add(Session("s1", "session", KIM.user, "password", None, "curl", NOW, NOW, later))
+    told = [AuditDraft(AuditAction.USER_REMOVED, NOW)]
+    assert await stores.users.remove(KIM.user, told)
+    assert not await stores.users.remove(KIM.user, told)
+    assert (await stores.users.find(KIM.user), await stores.keys.find("hash")) == (None, None)
+    assert await stores.groups.list_groups() == [Group("a", "A", ("lee",))]
+    assert (await stores.grants.list_grants(), await stores.keys.list_keys()) == ([], [])
+    assert (await links.find("link"), await sessions.find("session"), await passwords.find("kim")) == (None, None, None)
+    await stores.users.put(KIM)
+    assert await stores.grants.identify(KIM.user) == Identified(KIM, NOTHING), "the name alone gives nothing back"
+    assert [entry.draft.action for entry in await SqlAuditLog(database).following(0, limit=9)] == ["user.removed"]
+
+
+async def test_the_last_administrator_is_not_removed(stores: Stores) -> None:
+    await stores.grants.add(replace(GRANT, role=Role.ADMINISTRATOR, place=SERVER))
+    key = ApiKey("k1", KIM.user, Scope.READ, "hash", NOW)
+    await stores.keys.add(key)
+    with pytest.raises(Conflict, match="Nobody would be administrator"):
+        await stores.users.remove(KIM.user)
+    assert await stores.keys.list_keys() == [key]

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select, update
 
 from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, rights_of, user_of, with_rights
 from registry.adapters.sql.kept_tables import keys, users
+from registry.adapters.sql.sign_in_tables import links
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.told_writes import write_told
 from registry.adapters.sql.values import from_json, to_json, to_micros, to_time
@@ -102,9 +103,23 @@ class SqlUsers:
         def write(connection: Connection) -> None:
             # Two processes may add the same one: then one of the inserts does nothing, and both update.
             write_rows(connection, _ADD_USER, [{"user": user.user, **new}])
+            # What was mailed to another address, or before the user was disabled, opens nothing any more.
+            moved = select(users.c.user).where(users.c.user == user.user, users.c.email != user.email)
+            ends = links.c.user == user.user if user.disabled_at is not None else links.c.user.in_(moved)
+            connection.execute(delete(links).where(ends))
             connection.execute(update(users).where(users.c.user == user.user).values(new))
 
         await write_told(self._database, write, told, lambda _: True)
+
+    async def remove(self, user: UserName, told: Sequence[AuditDraft] = ()) -> bool:
+        """Removes a user with all that is his, durably; False where there is none of that name. Raises Conflict."""
+        mine = select(users.c.id).where(users.c.user == user).scalar_subquery()
+
+        def write(connection: Connection) -> bool:
+            connection.execute(delete(keys).where(keys.c.user_id == mine))
+            return bool(connection.execute(delete(users).where(users.c.user == user)).rowcount)
+
+        return await write_told(self._database, write, told)
 
 
 class SqlKeys:

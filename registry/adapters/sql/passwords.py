@@ -9,7 +9,7 @@ from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, user_of
 from registry.adapters.sql.kept_tables import users
-from registry.adapters.sql.sign_in_tables import identities, passwords, sessions
+from registry.adapters.sql.sign_in_tables import identities, links, passwords, sessions
 from registry.adapters.sql.statements import upsert, write_rows
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import User
@@ -37,8 +37,14 @@ class SqlPasswords:
         row = next((row for row in rows if row.user == name), rows[0] if len(rows) == 1 else None)
         return (user_of(row), _password_of(row)) if row is not None else None
 
-    async def put(self, password: StoredPassword, told: Sequence[AuditDraft] = ()) -> None:
-        """Sets a user's password, durably, and ends all sessions that he has. Raises NotFound for the user."""
+    async def put(
+        self, password: StoredPassword, told: Sequence[AuditDraft] = (), *, by_link: str | None = None
+    ) -> bool:
+        """Sets a user's password, durably, and ends all sessions and links that he has.
+
+        ``by_link`` is the hash of the link of his that allows it: False, with nothing changed, where it was used
+        meanwhile. Raises NotFound for the user.
+        """
         row = {
             "user": password.user,
             "hash": password.hash,
@@ -46,13 +52,19 @@ class SqlPasswords:
             "must_change": password.must_change,
         }
 
-        def write(connection: Connection) -> None:
-            require_user(connection, password.user)
-            write_rows(connection, upsert(passwords), [row])
-            connection.execute(delete(sessions).where(sessions.c.user == password.user))
-            append_drafts(connection, told)
+        used = delete(links).where(links.c.hash == by_link, links.c.user == password.user)
 
-        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+        def write(connection: Connection) -> bool:
+            require_user(connection, password.user)
+            if by_link is not None and not connection.execute(used).rowcount:
+                return False
+            write_rows(connection, upsert(passwords), [row])
+            for opened in (sessions, links):
+                connection.execute(delete(opened).where(opened.c.user == password.user))
+            append_drafts(connection, told)
+            return True
+
+        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
     async def rehash(self, password: StoredPassword) -> None:
         """Stores the same password by another hash, where it was not set anew since."""

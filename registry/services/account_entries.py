@@ -1,0 +1,23 @@
+"""Users, groups and grants as the audit has them."""
+
+from registry.domain.access import Grant, Group, User
+from registry.domain.audit import utc_text
+from registry.domain.template import Json
+
+
+def user_body(user: User) -> Json:
+    """A user, as entries of the audit say him."""
+    disabled = utc_text(user.disabled_at) if user.disabled_at is not None else None
+    said = {"user": user.user, "name": user.name, "email": user.email, "is_service": user.is_service}
+    return {**said, "disabled_at": disabled}
+
+
+def grant_body(grant: Grant) -> Json:
+    """A grant, as entries say it."""
+    place = {"repository": grant.place.repository, "folder": grant.place.folder or None}
+    return {"id": grant.id, "role": grant.role.value, "user": grant.user, "group": grant.group, **place}
+
+
+def group_body(group: Group) -> Json:
+    """A group, as entries say it."""
+    return {"group": group.group, "name": group.name, "members": list(group.members)}
