@@ -44,8 +44,10 @@ from api.routes import (
     health,
     imports,
     index,
+    join,
     keys,
     labels,
+    links,
     metrics,
     moves,
     promotions,
@@ -68,7 +70,7 @@ from registry.process_kinds import ProcessKind
 if TYPE_CHECKING:
     from api.git_node import GitNode
 
-SERVER_NOUNS = (repositories, sessions, keys, users, groups, grants, audit)
+SERVER_NOUNS = (repositories, sessions, links, keys, users, groups, grants, audit)
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
     *(moves, commits, imports, checks, branches, labels, promotions, rollbacks, search, reads, events, index),
@@ -180,6 +182,7 @@ def _routes(asked: bool) -> tuple[BaseRoute, ...]:
         for noun in SERVER_NOUNS:
             router.include_router(noun.router, prefix="/api/v1")
         router.include_router(sign_in.router)
+        router.include_router(join.router)
         router.include_router(documents.router)
         router.include_router(documents.described)
     router.include_router(health.router)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 from typer.core import TyperGroup
 
-from api.commands import audit, grant, group, index, key, keyring, label, user
+from api.commands import audit, grant, group, index, key, keyring, label, mail, user
 from api.commands.backup import backup, restore
 from api.commands.check import check
 from api.commands.diff import diff
@@ -27,6 +27,7 @@ from api.commands.render import render
 from api.commands.search import search
 from api.commands.serve import api, git, indexer, serve
 from api.commands.test import run_tests
+from api.commands.user_links import invite, reset_password
 from api.commands.validate import validate
 
 HELP = """A Git-backed prompt registry with an indexing service.
@@ -100,9 +101,12 @@ app.command("import")(import_prompts)
 app.command("export")(export)
 app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
+user.app.command("invite")(invite)
+user.app.command("reset-password")(reset_password)
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(grant.app, name="grant")
+app.add_typer(mail.app, name="mail")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(index.app, name="index")

@@ -22,6 +22,13 @@ ENGLISH: Mapping[str, str] = {
     "no_way": "Nobody can sign in here yet: passwords are switched off, and there is no identity provider.",
     "signed_in_as": "You are signed in as",
     "signed_out": "You are signed out.",
+    "link_over": "This link does not hold, or not any more: it works once and for some time. Ask for a new one.",
+    "choose_password": "Choose your password",
+    "link": "Your link, as you got it",
+    "forgotten_password": "Forgot your password?",
+    "send_link": "Send me a link",
+    "reset_asked": "If there is such a user with an e-mail address, a link is on its way. It holds for an hour.",
+    "no_mail": "This server sends no mail: ask an administrator for a link.",
 }
 
 KOREAN: Mapping[str, str] = {
@@ -44,6 +51,13 @@ KOREAN: Mapping[str, str] = {
     "no_way": "아직 로그인할 방법이 없습니다. 비밀번호 로그인이 꺼져 있고 등록된 인증 제공자가 없습니다.",
     "signed_in_as": "로그인한 사용자:",
     "signed_out": "로그아웃했습니다.",
+    "link_over": "유효하지 않은 링크입니다. 링크는 한 번만, 정해진 기간 동안만 쓸 수 있습니다. 새 링크를 요청하세요.",
+    "choose_password": "비밀번호 정하기",
+    "link": "받은 링크",
+    "forgotten_password": "비밀번호를 잊으셨나요?",
+    "send_link": "링크 보내기",
+    "reset_asked": "해당 사용자가 있고 이메일 주소가 등록되어 있으면 링크를 보냅니다. 링크는 한 시간 동안 유효합니다.",
+    "no_mail": "이 서버는 메일을 보내지 않습니다. 관리자에게 링크를 요청하세요.",
 }
 
 TEXTS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "ko": KOREAN}

@@ -1,9 +1,14 @@
 """Which addresses need no key, and which of them are pages, where a session that there is counts."""
 
-PUBLIC = frozenset({"/", "/livez", "/readyz", "/openapi.json", "/docs", "/api/v1/sign-in"})
+PUBLIC = frozenset(
+    {
+        *("/", "/livez", "/readyz", "/openapi.json", "/docs"),
+        *("/api/v1/sign-in", "/api/v1/join", "/api/v1/password-resets"),
+    }
+)
 PUBLIC_FOLDERS = ("/docs/", "/schemas/")
 
-PAGES = frozenset({"/sign-in", "/sign-out", "/password"})
+PAGES = frozenset({"/sign-in", "/sign-out", "/password", "/join", "/reset"})
 PAGE_FOLDERS = ("/sign-in/",)
 
 OF_PASSWORD = frozenset({"/sign-out", "/password", "/api/v1/session", "/api/v1/password"})

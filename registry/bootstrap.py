@@ -21,7 +21,6 @@ from registry.ports.snapshots import VersionSnapshot
 from registry.process_kinds import ProcessKind
 from registry.processes import open_judges, open_renderer
 from registry.projected import projected_by, searched
-from registry.services.access_control import AccessControl
 from registry.services.accounts import Accounts
 from registry.services.api_keys import ApiKeys
 from registry.services.audit import Audit
@@ -100,6 +99,7 @@ async def open_registry(
         registry = _compose(settings, process, git, renderer, judges, tier, snapshot, pairing)
         async with nullcontext() if process.has_disk else known.followed(), snapshot or nullcontext():
             yield registry
+        await registry.signing_in.linking.postbox.close()
         await registry.writes.close()
         await registry.indexing.close()
         registry.ref_audit.close()
@@ -183,15 +183,7 @@ def _compose(
         relay=Relay(signals=tier.signals, projection=projection, bus=tier.own_events) if tier.signals else None,
         event_streams=EventStreams(events=tier.event_log, bus=events),
         reads=Reads(ledger=tier.ledger, clock=clock),
-        access=AccessControl(
-            users=tier.users,
-            groups=tier.groups,
-            grants=tier.grants,
-            sessions=tier.sign_in.sessions,
-            audit=audit,
-            clock=clock,
-            changed=identification.forget,
-        ),
+        access=entrance.access,
         identification=identification,
         signing_in=entrance,
         accounts=accounts,

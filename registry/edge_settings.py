@@ -20,6 +20,9 @@ _RATES = (
     "rate_failures",
     "rate_sign_ins",
     "rate_sign_ins_of_user",
+    "rate_resets",
+    "rate_resets_of_user",
+    "rate_links",
 )
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,4}")
 
@@ -50,6 +53,9 @@ class EdgeSettings(BaseSettings):
     rate_failures: str = "30/60"
     rate_sign_ins: str = "10/300"
     rate_sign_ins_of_user: str = "100/3600"
+    rate_resets: str = "10/600"
+    rate_resets_of_user: str = "3/3600"
+    rate_links: str = "30/600"
 
     @field_validator("trusted_proxies")
     @classmethod

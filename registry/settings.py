@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from registry.edge_settings import EdgeSettings
+from registry.mail_settings import MailSettings
 from registry.sign_in_settings import SignInSettings
 
 _REDIS_NUMBER = re.compile(r"(/[0-9]*)?")
@@ -37,7 +38,7 @@ def _pair(word: str, setting: str, form: str) -> tuple[str, str]:
     return name, value
 
 
-class Settings(EdgeSettings, SignInSettings):
+class Settings(EdgeSettings, SignInSettings, MailSettings):
     """Everything that can be set. Each field is described in docs/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", frozen=True)

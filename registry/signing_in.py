@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from registry.domain.key_secrets import KEY_PREFIX, SESSION_PREFIX
+from registry.linking import Linking, linking
 from registry.ports.clock import Clock
 from registry.ports.sign_in import PasswordHasher
+from registry.services.access_control import AccessControl
 from registry.services.audit import Audit
 from registry.services.first_password import FirstPassword
 from registry.services.identification import Identification, Lookup
@@ -25,6 +27,8 @@ class SigningIn:
     sessions: Sessions
     passwords: PasswordSignIn
     first_password: FirstPassword
+    access: AccessControl
+    linking: Linking
 
 
 def signing_in(
@@ -56,4 +60,26 @@ def signing_in(
         is_allowed=settings.passwords,
     )
     first = FirstPassword(users=tier.users, stored=ports.passwords, passwords=passwords, data=settings.data)
-    return SigningIn(identification, sessions, passwords, first)
+    access = _access(tier, identification, audit, clock)
+    links = linking(
+        *(settings, tier),
+        access=access,
+        passwords=passwords,
+        sessions=sessions,
+        limits=limits,
+        audit=audit,
+        clock=clock,
+    )
+    return SigningIn(identification, sessions, passwords, first, access, links)
+
+
+def _access(tier: Tier, identification: Identification, audit: Audit, clock: Clock) -> AccessControl:
+    return AccessControl(
+        users=tier.users,
+        groups=tier.groups,
+        grants=tier.grants,
+        sessions=tier.sign_in.sessions,
+        audit=audit,
+        clock=clock,
+        changed=identification.forget,
+    )

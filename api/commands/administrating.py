@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from api.commands.acting import acting_locally
 
 if TYPE_CHECKING:
+    from registry.bootstrap import Registry
     from registry.domain.access import Actor
     from registry.domain.rights import Place
     from registry.services.access_control import AccessControl
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def administered(settings: "Settings") -> "AsyncIterator[tuple[AccessControl, Actor]]":
     """The accounts of a data folder: who can read its files is administrator of it."""
+    async with administered_registry(settings) as (registry, actor):
+        yield registry.access, actor
+
+
+@asynccontextmanager
+async def administered_registry(settings: "Settings") -> "AsyncIterator[tuple[Registry, Actor]]":
+    """The same, with all of the registry."""
     from hooks.local import system_actor
     from registry.bootstrap import open_registry
     from registry.domain.rights import EVERY_RIGHT
 
     async with open_registry(settings) as registry:
         with acting_locally():
-            yield registry.access, system_actor(EVERY_RIGHT)
+            yield registry, system_actor(EVERY_RIGHT)
 
 
 def place_of(text: str | None) -> "Place":

@@ -74,6 +74,7 @@ def _findings(
     settings: "Settings", server: tuple[str, str, str] | None, *, deep: bool, fix: bool, named: bool
 ) -> "Iterator[Finding]":
     """Everything, in the order in which one would look; ``named`` says that somebody asked for this data folder."""
+    from api.commands.doctor_mail import mail_findings
     from api.commands.doctor_server import holder_of, served_finding, server_findings
     from registry.disk import health_of
     from registry.domain.health import Grade
@@ -91,5 +92,6 @@ def _findings(
         yield served_finding(holder, settings.host, settings.port, server[0] if server is not None else None)
         yield from health.of_catalogue(serving=holder is not None, deep=deep)
         yield from health.of_repositories(deep=deep)
+        yield from mail_findings(settings)
     if server is not None:
         yield from server_findings(*server)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.domain.access import Identified, User
     from registry.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, make, disable and remove users.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, make, invite, disable and remove users.")
 
 Name = Annotated[str, typer.Argument(help="The user's name.", metavar="USER")]
 

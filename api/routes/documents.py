@@ -22,6 +22,7 @@ ASSETS = {
     "swagger-ui-bundle.js": ("fastapi_offline", "static/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": ("fastapi_offline", "static/swagger-ui.css", "text/css"),
     "start.js": ("api", "static/docs-start.js", "text/javascript"),
+    "join.js": ("api", "static/join.js", "text/javascript"),
     "pages.css": ("api", "static/pages.css", "text/css"),
     "docs.css": ("api", "static/docs.css", "text/css"),
     "icon.svg": ("api", "static/icon.svg", "image/svg+xml"),

@@ -24,7 +24,7 @@ router = APIRouter(tags=["sign-in"], route_class=JsonRoute)
 
 _ASKED = (domain.Unauthenticated, domain.BadRequest, domain.Denied, domain.Unavailable)
 _SENT = (*_ASKED, domain.PayloadTooLarge, 415, 422)
-_SET = {"headers": {"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}}}
+SET_COOKIE = {"headers": {"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}}}
 
 
 @router.get("/sign-in", dependencies=[NO_QUERY], responses=problems(domain.BadRequest))
@@ -33,7 +33,7 @@ async def read_ways(registry: RegistryDep) -> WaysIn:
     return WaysIn(password=registry.signing_in.passwords.is_allowed)
 
 
-@router.post("/sign-in", dependencies=[NO_QUERY], responses={200: _SET, **problems(*_SENT)})
+@router.post("/sign-in", dependencies=[NO_QUERY], responses={200: SET_COOKIE, **problems(*_SENT)})
 async def sign_in(registry: RegistryDep, request: Request, response: Response, body: SignInRequest) -> SignedInBody:
     """Begins a session with a name and a password. A browser keeps it in a cookie that no script sees.
 
@@ -60,7 +60,7 @@ async def sign_out(registry: RegistryDep, caller: Caller, response: Response) ->
     end_session(response.headers)
 
 
-@router.put("/password", dependencies=[NO_QUERY], responses={200: _SET, **problems(*_SENT)})
+@router.put("/password", dependencies=[NO_QUERY], responses={200: SET_COOKIE, **problems(*_SENT)})
 async def change_password(
     registry: RegistryDep, caller: Caller, request: Request, response: Response, body: PasswordRequest
 ) -> SignedInBody:

@@ -17,6 +17,9 @@ from registry.domain.errors import BadRequest, Denied, PromptuaryError, TooManyR
 
 router = APIRouter(include_in_schema=False)
 
+_WRONG = {"sign_in": "wrong", "password": "wrong_present", "join": "link_over"}
+"""What is said on a page of who is not let in."""
+
 Line = Annotated[str, Form(max_length=1_024)]
 
 
@@ -51,7 +54,7 @@ async def sign_in(
     except PromptuaryError as error:
         return _sign_in_page(registry, request, next, user=user, error=error)
     onward = f"/password?next={local_path(next)}" if actor.must_change_password else local_path(next)
-    return _signed_in(registry, onward, secret)
+    return signed_in(registry, onward, secret)
 
 
 @router.post("/sign-out")
@@ -95,13 +98,13 @@ async def change_password(
     except PromptuaryError as error:
         return _password_page(request, actor, next, error=error)
     onward = local_path(next)
-    return _signed_in(registry, "/sign-in" if onward.startswith("/password") else onward, secret)
+    return signed_in(registry, "/sign-in" if onward.startswith("/password") else onward, secret)
 
 
 def _sign_in_page(
     registry: Registry, request: Request, onward: str, *, user: str = "", error: PromptuaryError | None = None
 ) -> Response:
-    return _form(
+    return form(
         "sign_in",
         request,
         error,
@@ -113,7 +116,7 @@ def _sign_in_page(
 
 
 def _password_page(request: Request, actor: Actor, onward: str, *, error: PromptuaryError | None = None) -> Response:
-    return _form(
+    return form(
         "password",
         request,
         error,
@@ -123,7 +126,7 @@ def _password_page(request: Request, actor: Actor, onward: str, *, error: Prompt
     )
 
 
-def _form(name: str, request: Request, error: PromptuaryError | None, **values: object) -> Response:
+def form(name: str, request: Request, error: PromptuaryError | None, **values: object) -> Response:
     """A form, with what was wrong with what was sent before."""
     status = type_of(error).status if error is not None else 200
     response = page(name, request, status=status, message=_message(name, request, error), **values)
@@ -138,13 +141,14 @@ def _message(name: str, request: Request, error: PromptuaryError | None) -> str:
     """What is said of an error: in the reader's language what happens often, else as programs are told."""
     texts = TEXTS[language_of(request)]
     if isinstance(error, Unauthenticated):
-        return texts["wrong" if name == "sign_in" else "wrong_present"]
+        return texts[_WRONG[name]]
     if isinstance(error, TooManyRequests):
         return texts["too_often"]
     return error.message if error is not None else ""
 
 
-def _signed_in(registry: Registry, onward: str, secret: str) -> Response:
+def signed_in(registry: Registry, onward: str, secret: str) -> Response:
+    """Goes on to an address of this server, with a session."""
     response = RedirectResponse(onward, 303)
     set_session(response.headers, secret, registry.settings.session_span)
     return response

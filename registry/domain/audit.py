@@ -42,6 +42,7 @@ class AuditAction(StrEnum):
     USER_CHANGED = "user.changed"
     USER_REMOVED = "user.removed"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  (no password)
+    LINK_CREATED = "link.created"
     GROUP_CHANGED = "group.changed"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"

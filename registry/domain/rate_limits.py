@@ -17,6 +17,9 @@ class LimitKind(StrEnum):
     FAILURES = "failures"
     SIGN_INS = "sign_ins"
     SIGN_INS_OF_USER = "sign_ins_of_user"
+    RESETS = "resets"
+    RESETS_OF_USER = "resets_of_user"
+    LINKS = "links"
 
 
 @dataclass(frozen=True, slots=True)

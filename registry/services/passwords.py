@@ -6,9 +6,11 @@ from dataclasses import replace
 from registry.domain.access import Actor, User
 from registry.domain.audit import AuditAction
 from registry.domain.errors import BadRequest, Denied, Unauthenticated
+from registry.domain.links import Link
 from registry.domain.passwords import LONGEST, check_new_password, comparable
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session, StoredPassword
+from registry.domain.template import Json
 from registry.ports.clock import Clock
 from registry.ports.sign_in import PasswordHasher
 from registry.ports.sign_in import Passwords as StoredPasswords
@@ -90,16 +92,24 @@ class PasswordSignIn:
         await self.set(user, new)
         return await self._sessions.begin(user, PASSWORD_WAY, agent)
 
-    async def set(self, user: User, password: str, *, must_change: bool = False) -> None:
-        """Gives a user a password; all his sessions end. Raises BadRequest for one that will not do, Unavailable."""
+    async def set(self, user: User, password: str, *, must_change: bool = False, by_link: Link | None = None) -> bool:
+        """Gives a user a password; all his sessions and links end.
+
+        ``by_link`` is the link that allows it: False where it was used meanwhile. Raises BadRequest for one that will
+        not do, Unavailable.
+        """
         if not must_change:
             await asyncio.to_thread(check_new_password, password, (user.user, user.name, user.email))
         stored = StoredPassword(user.user, await self._hash(password), self._clock.now(), must_change)
-        told = self._audit.draft(AuditAction.PASSWORD_CHANGED, new={"user": user.user, "must_change": must_change})
+        said: dict[str, Json] = {"user": user.user, "must_change": must_change}
+        if by_link is not None:
+            said["by_link"] = by_link.kind.value
+        told = self._audit.draft(AuditAction.PASSWORD_CHANGED, new=said)
         if current_origin().actor is None:
             told = replace(told, origin=replace(told.origin, actor=user.user))
-        await self._stored.put(stored, [told])
+        is_set = await self._stored.put(stored, [told], by_link=by_link.hash if by_link is not None else None)
         self._identification.forget()
+        return is_set
 
     def _count(self, name: str) -> None:
         """Counts an attempt, right or wrong, whether there is such a user or not. Raises TooManyRequests."""

@@ -151,3 +151,20 @@ async def read_only(app: Any, documented: Documented, keys: dict[str, str]) -> A
         headers={"Authorization": f"Bearer {keys['read']}"},
     ) as client:
         yield client
+
+
+@pytest.fixture
+async def browser(app: Any, documented: Documented) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser on the server's own machine: it keeps cookies, and says where its requests come from."""
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    transport = CheckedTransport(app, documented)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=own) as client:
+
+        async def send_cookies(request: httpx.Request) -> None:
+            """Browsers send ``Secure`` cookies to localhost over HTTP, too; Python's jar does not."""
+            pairs = [f"{name}={value}" for name, value in client.cookies.items()]
+            if pairs:
+                request.headers["Cookie"] = "; ".join(pairs)
+
+        client.event_hooks = {"request": [send_cookies]}
+        yield client

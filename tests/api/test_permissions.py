@@ -26,6 +26,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "groups/{group}"): {"name": "Team"},
     ("PUT", "password"): {"present": "wrong", "new": "borrow-lantern-seven"},
     ("PUT", "users/{user}"): {"name": "Kim"},
+    ("POST", "users/{user}/password-link"): {},
+    ("POST", "invitations"): {"user": "kim", "email": "kim@example.com"},
     ("POST", "api-keys"): {"scope": "read"},
     ("POST", "api-keys/{key}/rotation"): {},
     ("POST", "branches"): {"name": "production/nosuch", "start": "nowhere"},

@@ -4,7 +4,6 @@ import itertools
 import re
 import sqlite3
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -18,29 +17,12 @@ from registry.domain.rights import SERVER
 from registry.domain.roles import Role, Scope
 from registry.services import identification, sessions
 from registry.services.rate_limits import RateLimiting
-from tests.api.conftest import BASE, CheckedTransport
+from tests.api.conftest import BASE
 from tests.api.test_permissions import ADMIN
 
 PASSWORD, ANOTHER = "열쇠 구멍 달빛 1001", "borrow-lantern-seven"
 NAMES = (f"user{number}" for number in itertools.count(1))
 TEMPLATES = f"{BASE}/templates"
-
-
-@pytest.fixture
-async def browser(app: Any, documented: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser on the server's own machine: it keeps cookies, and says where its requests come from."""
-    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
-    transport = CheckedTransport(app, documented)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=own) as client:
-
-        async def send_cookies(request: httpx.Request) -> None:
-            """Browsers send ``Secure`` cookies to localhost over HTTP, too; Python's jar does not."""
-            pairs = [f"{name}={value}" for name, value in client.cookies.items()]
-            if pairs:
-                request.headers["Cookie"] = "; ".join(pairs)
-
-        client.event_hooks = {"request": [send_cookies]}
-        yield client
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ REMOTE = {
 LOCAL = {
     "serve", "init", "validate", "check", "test", "key create", "key list", "key rotate", "key revoke", "index status",
     "index rebuild", "index verify", "user list", "user put", "user disable", "user enable", "user remove",
+    "user invite", "user reset-password", "mail test",
     "group list", "group put", "group remove", "grant list", "grant add", "grant remove", "keyring list",
     "keyring rotate", "audit list", "audit export", "audit verify",
 }  # fmt: skip

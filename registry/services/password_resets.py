@@ -1,0 +1,73 @@
+"""A forgotten password: a link for who asks for one, and for whom an administrator gives one."""
+
+from registry.domain.access import Actor
+from registry.domain.errors import Denied, NotFound
+from registry.domain.ids import UserName
+from registry.domain.links import LinkKind
+from registry.domain.rate_limits import LimitKind
+from registry.domain.roles import Role
+from registry.ports.accounts import Users
+from registry.ports.sign_in import Passwords
+from registry.services.audit_origin import current_origin
+from registry.services.links import NO_PASSWORDS, HandedOver, Links
+from registry.services.postbox import Postbox
+from registry.services.rate_limits import RateLimiting
+
+
+class PasswordResets:
+    """Gives links in the place of forgotten passwords."""
+
+    def __init__(
+        self,
+        *,
+        users: Users,
+        passwords: Passwords,
+        links: Links,
+        postbox: Postbox,
+        limits: RateLimiting,
+        is_allowed: bool,
+    ) -> None:
+        """``is_allowed``: whether anybody signs in with a password."""
+        self._users = users
+        self._passwords = passwords
+        self._links = links
+        self._postbox = postbox
+        self._limits = limits
+        self._is_allowed = is_allowed
+
+    def ask(self, name: str) -> None:
+        """Has a link mailed to the user of a name or e-mail address, where there is one who can be written to.
+
+        Whether there is is looked at afterwards: no answer and no time says it. Raises TooManyRequests for an address
+        that asked too often, Denied where passwords are switched off.
+        """
+        if not self._is_allowed:
+            raise Denied(NO_PASSWORDS)
+        allowance = self._limits.take(LimitKind.RESETS, current_origin().address or "")
+        if allowance is not None and not allowance.is_allowed:
+            raise self._limits.refusal(allowance)
+        self._postbox.start(self._answer(name))
+
+    async def give(self, user: UserName, actor: Actor, *, by_mail: bool) -> HandedOver:
+        """A link for a user, by an administrator of the server; his password holds until he uses it.
+
+        Raises NotFound, Denied, Conflict for who may not sign in.
+        """
+        actor.require(Role.ADMINISTRATOR)
+        known = await self._users.find(user)
+        if known is None:
+            raise NotFound(f"There is no user {user!r}.")
+        return await self._links.hand_over(LinkKind.RESET, known, actor, by_mail=by_mail)
+
+    async def _answer(self, name: str) -> None:
+        found = await self._passwords.find(name)
+        if found is None:
+            return
+        user, _ = found
+        if user.is_service or user.disabled_at is not None or self._links.why_not_mailed(user) is not None:
+            return
+        allowance = self._limits.take(LimitKind.RESETS_OF_USER, user.user)
+        if allowance is not None and not allowance.is_allowed:
+            return
+        link, secret = await self._links.make(LinkKind.RESET, user)
+        await self._postbox.deliver(self._links.letter_of(link, user, secret), user.user)
