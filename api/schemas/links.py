@@ -30,7 +30,7 @@ class InvitationRequest(Body):
     role: Literal["reader", "author", "maintainer", "administrator"] | None = None
     repository: str | None = Field(None, description="Where the role counts; absent: on the whole server.")
     folder: Folder = ""
-    mail: bool = Field(True, description="Whether to mail the link; else the answer has it.")
+    mail: bool = Field(True, strict=True, description="Whether to mail the link; else the answer has it.")
 
     @property
     def wanted(self) -> Role | None:
@@ -48,7 +48,7 @@ class LinkRequest(Body):
 
     model_config = Body.model_config | example(mail=False)
 
-    mail: bool = Field(False, description="Whether to mail it to the user; else the answer has it.")
+    mail: bool = Field(False, strict=True, description="Whether to mail it to the user; else the answer has it.")
 
 
 class LinkBody(Answered):

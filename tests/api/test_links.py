@@ -1,16 +1,19 @@
 """Invitations, forgotten passwords and links over HTTP, and what is tried against them."""
 
 import asyncio
+import os
 import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from registry.bootstrap import Registry
 from registry.domain.ids import UserName
@@ -19,8 +22,10 @@ from registry.domain.rate_limits import Buckets, LimitKind, RateLimit
 from registry.services.rate_limits import RateLimiting
 from registry.settings import Settings
 from tests.api.conftest import BASE
+from tests.api.test_docs_page import CHROMIUM, FLAGS
 from tests.api.test_permissions import ADMIN
 from tests.mailing import MailServer, link_in, mail_server
+from tests.serving import served
 
 PASSWORD = "열쇠 구멍 달빛 1001"
 PUBLIC = "https://prompts.example.com"
@@ -281,3 +286,28 @@ async def test_who_is_removed_has_no_link(
     link = await link_for_kim(admin)
     await stocked.access.remove_user(UserName("kim"), actor=ADMIN)
     assert (await browser.post("/api/v1/join", json={"link": link, "password": PASSWORD})).status_code == 401
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium here")  # noqa: TID251
+async def test_a_browser_keeps_the_secret_to_itself_until_the_form_is_sent(app: Any, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(str((scope["raw_path"], scope["query_string"], scope["headers"])))
+        await app(scope, receive, send)
+
+    secret = new_secret(LINK_PREFIX)
+    async with served(listening) as port:
+        browser = await asyncio.create_subprocess_exec(
+            str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+            f"http://127.0.0.1:{port}/join#{secret}",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await asyncio.wait_for(browser.communicate(), 90)
+    (field,) = re.findall(r'<input[^>]*name="link"[^>]*>', out.decode())
+    assert ('type="hidden"' in field, f'value="{secret}"' in field) == (True, True)
+    told = [line for line in err.decode(errors="replace").splitlines() if "CONSOLE" in line]
+    assert [line for line in told if "should have (optionally hidden) username fields" not in line] == []
+    assert [each for each in asked if "join.js" in each] != []
+    assert [each for each in asked if secret in each] == []

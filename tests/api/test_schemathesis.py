@@ -53,6 +53,8 @@ class Asked:
         self.server = server
         self.call("PUT", "users/kim", {"name": "김민지", "email": "kim@example.com"})
         self.call("PUT", "users/spare", {})
+        self.call("PUT", "users/lee", {})
+        link = self.call("POST", "users/lee/password-link", {})["link"]
         self.call("PUT", "groups/support", {"members": ["kim"]})
         grant = self.call("POST", "grants", {"role": "reader", "user": "kim"})["id"]
         spare, other = (self.call("POST", "api-keys", {"scope": "read"})["id"] for _ in range(2))
@@ -63,6 +65,7 @@ class Asked:
             "PROMPTUARY_SESSION": server.call("GET", "/api/v1/sessions")[2]["sessions"][0]["id"],
             "PROMPTUARY_COMMIT": server.main(),
             "PROMPTUARY_GRANT": grant,
+            "PROMPTUARY_LINK": str(link),
             "PROMPTUARY_SPARE_KEY": spare,
             "PROMPTUARY_OTHER_KEY": other,
         }
