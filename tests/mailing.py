@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
@@ -15,6 +16,10 @@ from threading import Thread
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
+
+from registry.bootstrap import Registry
+from registry.domain.ids import UserName
+from registry.domain.sign_in import StoredPassword
 
 LINK = re.compile(r"(\S+)/join#(pml_[A-Za-z0-9_-]{43}[0-9a-f]{8})")
 
@@ -72,6 +77,12 @@ def link_in(letter: EmailMessage) -> tuple[str, str]:
     """Where the link in a letter leads, and its secret; the same in each of its languages."""
     (found,) = set(LINK.findall(text_of(letter)))
     return found
+
+
+async def give_password(registry: Registry, user: str) -> None:
+    """Some password, which he forgot; nobody has hashed it."""
+    stored = StoredPassword(UserName(user), "$argon2id$", datetime.now(UTC))
+    await registry.signing_in.passwords._stored.put(stored)
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ class PasswordResets:
         self._is_allowed = is_allowed
 
     def ask(self, name: str) -> None:
-        """Has a link mailed to the user of a name or e-mail address, where there is one who can be written to.
+        """Has a link mailed to the user of a name or e-mail address who has a password and can be written to.
 
         Whether there is is looked at afterwards: no answer and no time says it. Raises TooManyRequests for an address
         that asked too often, Denied where passwords are switched off.
@@ -60,10 +60,9 @@ class PasswordResets:
         return await self._links.hand_over(LinkKind.RESET, known, actor, by_mail=by_mail)
 
     async def _answer(self, name: str) -> None:
-        found = await self._passwords.find(name)
-        if found is None:
-            return
-        user, _ = found
+        user, stored = await self._passwords.find(name) or (None, None)
+        if user is None or stored is None:
+            return  # who signs in with a provider alone gets no second way in by himself
         if user.is_service or user.disabled_at is not None or self._links.why_not_mailed(user) is not None:
             return
         allowance = self._limits.take(LimitKind.RESETS_OF_USER, user.user)

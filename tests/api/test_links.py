@@ -24,7 +24,7 @@ from registry.settings import Settings
 from tests.api.conftest import BASE
 from tests.api.test_docs_page import CHROMIUM, FLAGS
 from tests.api.test_permissions import ADMIN
-from tests.mailing import MailServer, link_in, mail_server
+from tests.mailing import MailServer, give_password, link_in, mail_server
 from tests.serving import served
 
 PASSWORD = "열쇠 구멍 달빛 1001"
@@ -110,11 +110,12 @@ async def test_what_no_invitation_can_be_made_of(
 
 
 async def test_the_host_header_has_no_say_in_links(
-    app: Any, admin: httpx.AsyncClient, mail: MailServer, keys: dict[str, str]
+    app: Any, admin: httpx.AsyncClient, mail: MailServer, keys: dict[str, str], stocked: Registry
 ) -> None:
     """Else who asks for somebody's new password under a name of his own would be sent the secret."""
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     await admin.put("/api/v1/users/kim", json={"email": "kim@example.com"})
+    await give_password(stocked, "kim")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://evil.example") as far:
         assert (await far.post("/api/v1/password-resets", json={"user": "kim"}, headers=evil)).status_code == 202
         assert link_in(await mail.next_letter())[0] == PUBLIC
@@ -135,6 +136,7 @@ async def test_whether_there_is_a_user_no_answer_and_no_time_says(
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     stocked.signing_in.linking.postbox._mailer._port = server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     await admin.put("/api/v1/users/kim", json={"email": "kim@example.com"})
+    await give_password(stocked, "kim")
 
     async def ask(user: str) -> tuple[float, int, str, str]:
         began = time.perf_counter()
@@ -192,8 +194,11 @@ async def test_another_site_neither_sets_a_password_nor_asks_for_one(
     assert mail.letters == []
 
 
-async def test_the_pages(browser: httpx.AsyncClient, admin: httpx.AsyncClient, mail: MailServer) -> None:
+async def test_the_pages(
+    browser: httpx.AsyncClient, admin: httpx.AsyncClient, mail: MailServer, stocked: Registry
+) -> None:
     await admin.put("/api/v1/users/kim", json={"email": "kim@example.com"})
+    await give_password(stocked, "kim")
     assert 'href="/reset"' in (await browser.get("/sign-in")).text
     assert "비밀번호를 잊으셨나요?" in (await browser.get("/reset", headers={"Accept-Language": "ko"})).text
     asked = await browser.post("/reset", data={"user": "kim"})

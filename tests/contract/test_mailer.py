@@ -120,6 +120,25 @@ async def test_a_server_that_never_comes_to_an_end_is_left(line: bytes) -> None:
     await asyncio.sleep(0.1)
 
 
+async def test_a_server_that_is_slow_at_every_step_is_left_as_well() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = b"220 mail.test\r\n"
+        while True:
+            await asyncio.sleep(0.3)
+            writer.write(line)
+            if not await reader.readline():
+                break
+            line = b"250 mail.test\r\n"
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    with pytest.raises(MailFailed, match="did not answer"):
+        await mailer(server.sockets[0].getsockname()[1], seconds=0.5).send(LETTER)
+    server.close()
+    await server.wait_closed()
+    await asyncio.sleep(0.4)
+
+
 @pytest.mark.parametrize(
     ("step", "answer", "is_final"),
     [

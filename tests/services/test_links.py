@@ -26,7 +26,7 @@ from registry.services import links as link_service
 from registry.services.audit_origin import acting
 from registry.services.rate_limits import RateLimiting
 from registry.settings import Settings
-from tests.mailing import MailServer, link_in, mail_server, text_of
+from tests.mailing import MailServer, give_password, link_in, mail_server, text_of
 
 ADMIN = Actor(UserName("root"), "Root", "root@example.com", EVERY_RIGHT)
 KIM, LEE = UserName("kim"), UserName("lee")
@@ -65,8 +65,10 @@ async def registry(opened: Opened) -> AsyncIterator[Registry]:
         yield found
 
 
-async def person(registry: Registry, user: UserName = KIM, **more: Any) -> None:
+async def person(registry: Registry, user: UserName = KIM, *, forgot: bool = False, **more: Any) -> None:
     await registry.access.put_user(user, actor=ADMIN, **{"name": "김민지", "email": f"{user}@example.com", **more})
+    if forgot:
+        await give_password(registry, user)
 
 
 async def entered(registry: Registry, action: AuditAction) -> list[Any]:
@@ -202,7 +204,7 @@ async def test_links_are_guessed_a_few_times_only(registry: Registry) -> None:
 async def test_who_may_not_sign_in_gets_no_link_and_his_old_one_is_worthless(
     registry: Registry, mail: MailServer, change: dict[str, bool]
 ) -> None:
-    await person(registry)
+    await person(registry, forgot=True)
     old = secret_of((await given(registry)).address or "")
     await person(registry, **change)
     with pytest.raises(Unauthenticated, match="does not hold"):
@@ -239,15 +241,17 @@ async def mails_after_asking(registry: Registry, mail: MailServer, *names: str) 
 
 
 async def test_nobody_is_written_to_who_is_not_there(registry: Registry, mail: MailServer) -> None:
-    await person(registry)
-    await person(registry, LEE, email="lee@localhost")
-    assert await mails_after_asking(registry, mail, "nobody", "nobody@example.com", "lee", "' OR 1=1", "k%", "") == 0
+    await person(registry, forgot=True)
+    await person(registry, LEE, email="lee@localhost", forgot=True)
+    await person(registry, UserName("by-provider"))
+    names = ("nobody", "nobody@example.com", "lee", "' OR 1=1", "k%", "", "by-provider")
+    assert await mails_after_asking(registry, mail, *names) == 0
     assert await mails_after_asking(registry, mail, "kim") == 1
 
 
 async def test_one_user_is_not_flooded_whatever_he_is_called(registry: Registry, mail: MailServer) -> None:
-    await person(registry)
-    await person(registry, LEE)
+    await person(registry, forgot=True)
+    await person(registry, LEE, forgot=True)
     resets = registry.signing_in.linking.resets
     resets._limits = RateLimiting(
         limits={LimitKind.RESETS_OF_USER: RateLimit(LimitKind.RESETS_OF_USER, 3, 3600)},
@@ -269,7 +273,7 @@ async def test_a_server_of_mail_that_is_busy_is_asked_again(
     registry: Registry, mail: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "registry")
-    await person(registry)
+    await person(registry, forgot=True)
     registry.signing_in.linking.postbox._again = (0.05, 0.05)
     mail.refuses["RCPT"] = "451 later"
     registry.signing_in.linking.resets.ask("kim")
@@ -306,8 +310,9 @@ async def test_without_what_mail_needs_the_link_is_told(
         begins = PUBLIC if "smtp_url" in change else "http://127.0.0.1:8123"
         assert (handed.address or "").startswith(f"{begins}/join#pml_")
         assert why in (handed.why or "")
+        await give_password(registry, KIM)
         assert await mails_after_asking(registry, mail, "kim") == 0
-        quiet = await invite(KIM, actor=ADMIN, email="kim@example.com", by_mail=False)
+        quiet = await invite(LEE, actor=ADMIN, email="lee@example.com", by_mail=False)
         assert quiet.why is None
 
 
@@ -341,10 +346,12 @@ async def test_who_has_a_password_is_not_invited_again(registry: Registry) -> No
 
 async def test_only_administrators_of_the_server_give_links(registry: Registry) -> None:
     await person(registry)
+    await person(registry, UserName("robot"), is_service=True)
     for rights in (NOTHING, Rights.of([(SERVER, Role.MAINTAINER)])):
         actor = Actor(LEE, "Lee", "lee@example.com", rights)
-        with pytest.raises(Denied):
-            await registry.signing_in.linking.invitations.invite(LEE, actor=actor, email="lee@example.com")
+        for user in (LEE, KIM, UserName("robot")):
+            with pytest.raises(Denied):
+                await registry.signing_in.linking.invitations.invite(user, actor=actor, email="lee@example.com")
         with pytest.raises(Denied):
             await registry.signing_in.linking.resets.give(KIM, actor, by_mail=False)
     with pytest.raises(NotFound):
@@ -372,7 +379,7 @@ async def test_what_is_under_way_ends_with_the_registry(opened: Opened) -> None:
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     began = time.monotonic()
     async with opened(smtp_url=f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}") as registry:
-        await person(registry)
+        await person(registry, forgot=True)
         registry.signing_in.linking.resets.ask("kim")
         await asyncio.sleep(0.2)
         assert len(registry.signing_in.linking.postbox._errands) == 1
