@@ -22,6 +22,7 @@ from api.commands.import_prompts import import_prompts
 from api.commands.init import init
 from api.commands.list import list_templates
 from api.commands.log import log
+from api.commands.purge import purge
 from api.commands.put import put
 from api.commands.render import render
 from api.commands.search import search
@@ -112,6 +113,7 @@ app.add_typer(keyring.app, name="keyring")
 app.add_typer(index.app, name="index")
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.command("purge")(purge)
 app.command("doctor")(doctor)
 app.command("hook", hidden=True)(hook)
 

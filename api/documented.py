@@ -68,6 +68,7 @@ STATE = (
     domain.TemplateGone,
     domain.TemplateMoved,
     domain.VersionNotFound,
+    domain.VersionPurged,
     domain.LabelNotFound,
     domain.RevisionNotFound,
 )

@@ -32,6 +32,13 @@ TABLE: Mapping[type[PromptuaryError], ProblemType] = {
         "The template has no version of that number, or none that can be served (a broken state takes a number but is "
         "never served). List them with `GET …/versions/{name}`.",
     ),
+    domain.VersionPurged: ProblemType(
+        "version-purged",
+        410,
+        "The version was purged",
+        "An administrator removed its content from the history for good; its number stays taken. Read another version, "
+        "which `GET …/versions/{name}` lists.",
+    ),
     domain.LabelNotFound: ProblemType(
         "label-not-found",
         404,

@@ -11,7 +11,7 @@ from registry.adapters.local.password_hasher import Argon2Hasher
 from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
-from registry.disk import archives_of, keyring_of, open_disk, ref_journal_of, snapshot_of
+from registry.disk import archives_of, keyring_of, open_disk, purging_of, ref_journal_of, snapshot_of
 from registry.opened import Registry as Registry  # noqa: PLC0414  (who opens one names it)
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
@@ -50,6 +50,7 @@ from registry.services.news import Journal
 from registry.services.pairing import Pairing
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
+from registry.services.purging import Purging
 from registry.services.rate_limits import RateLimiting
 from registry.services.readiness import Readiness
 from registry.services.reads import Reads
@@ -241,6 +242,14 @@ def _compose(
         ),
         meters=meters,
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, audit=audit, clock=clock),
+        purging=Purging(
+            git=git,
+            history=purging_of(git),
+            indexing=indexing,
+            former=tier.former_states,
+            moves=moves,
+            audit=audit,
+        ),
         rate_limits=limits,
         keyring=ring,
         audit=audit,

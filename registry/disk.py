@@ -8,6 +8,7 @@ from registry.adapters.blobs.folder import FolderBlobStore
 from registry.adapters.git import LocalRepositories
 from registry.adapters.git.archives import GitArchives
 from registry.adapters.git.health import LocalGitHealth
+from registry.adapters.git.purging import GitPurging
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.keyring import FileKeyRing
 from registry.adapters.local.places import LocalPlaces
@@ -20,6 +21,7 @@ from registry.domain.health import Finding, Grade
 from registry.ports.backups import BlobStore, RepositoryArchives
 from registry.ports.git import Repositories
 from registry.ports.health import CatalogueHealth
+from registry.ports.purging import HistoryPurge
 from registry.services.health import Health
 from registry.settings import S3Settings, Settings
 
@@ -42,6 +44,11 @@ def repositories_of(settings: Settings) -> LocalRepositories:
 def archives_of(repositories: Repositories) -> RepositoryArchives:
     """Repositories as bundles."""
     return GitArchives(repositories)
+
+
+def purging_of(repositories: Repositories) -> HistoryPurge:
+    """What rewrites the history of repositories."""
+    return GitPurging(repositories)
 
 
 def keyring_of(settings: Settings, *, makes: bool) -> FileKeyRing:

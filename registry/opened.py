@@ -37,6 +37,7 @@ from registry.services.maintenance import Maintenance
 from registry.services.meters import Meters
 from registry.services.promotions import Promotions
 from registry.services.proposals import Proposals
+from registry.services.purging import Purging
 from registry.services.rate_limits import RateLimiting
 from registry.services.readiness import Readiness
 from registry.services.reads import Reads
@@ -104,6 +105,7 @@ class Registry:
     meters: Meters
     rate_limits: RateLimiting
     backups: Backups
+    purging: Purging
     keyring: KeyRing
     audit: Audit
     denials: Denials

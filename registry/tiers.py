@@ -16,6 +16,7 @@ from registry.adapters.sql.audit_log import SqlAuditLog, SqlAuditMarks
 from registry.adapters.sql.bundles import SqlBundleIndex
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
+from registry.adapters.sql.former_states import SqlFormerStates
 from registry.adapters.sql.grants import SqlGrants, SqlGroups
 from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
@@ -49,6 +50,7 @@ from registry.ports.leadership import Leadership
 from registry.ports.links import Links
 from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
+from registry.ports.purging import FormerStates
 from registry.ports.pushers import Pushers
 from registry.ports.rate_limits import RateLimits
 from registry.ports.reads import ReadLedger
@@ -101,6 +103,8 @@ class Tier:
     """None on SQLite, as the signals: one process projects, and has nobody to tell."""
     dependencies: tuple[Dependency, ...]
     """The services that are used, for who wants to know how they are."""
+    former_states: tuple[FormerStates, ...]
+    """All that may hold what is not shown any more, in the order in which it is forgotten."""
     pools: Callable[[], Sequence[PoolUse]]
     make_missing_tables: Callable[[], Awaitable[bool]]
 
@@ -120,6 +124,7 @@ class Engine:
     """A search engine beside the catalogue, which is asked before the catalogue's own full text."""
 
     index: CountedSearchIndex
+    former_states: FormerStates
     outbox: Outbox
     urgent: Outbox
     """What of it somebody who wrote waits for."""
@@ -208,7 +213,7 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, database: Data
     stack.push_async_callback(cluster.close)
     index = ElasticsearchSearchIndex(cluster, namespace=settings.namespace, templates=SqlTemplateIndex(database))
     whole, urgent = SqlOutbox(database, fed=Fed.ENGINE), SqlOutbox(database, fed=Fed.ENGINE, urgent=True)
-    return Engine(index, whole, urgent, cluster.breaker)
+    return Engine(index, index, whole, urgent, cluster.breaker)
 
 
 async def _open_shared(stack: AsyncExitStack, settings: Settings) -> Shared:
@@ -271,6 +276,7 @@ def _over(
         signals=signals,
         leadership=leadership,
         dependencies=_dependencies(database, engine, shared),
+        former_states=(SqlFormerStates(database), *([engine.former_states] if engine else []), shared.cache),
         pools=database.pools,
         make_missing_tables=database.make_missing_tables,
     )

@@ -23,6 +23,7 @@ MANY_PROCESSES = {
     "tests/scripts/test_own_services.py": 40,
     "tests/processes/test_lost_tables.py": 35,
     "tests/processes/test_rebuilds.py": 30,
+    "tests/processes/test_purged_tiers.py": 25,
     "tests/processes/test_restored_cluster.py": 30,
     "tests/processes/test_edge_of_cluster.py": 25,
     "tests/processes/test_older_git.py": 10,
@@ -30,6 +31,7 @@ MANY_PROCESSES = {
 }
 LONG = {
     "tests/cli/test_import_mlflow.py": 130,
+    "tests/crash/test_killed_purges.py": 80,
     "tests/api/test_schemathesis.py": 50,
     "tests/cli/test_serve.py": 50,
     "tests/contract/test_search_index.py": 45,

@@ -87,7 +87,7 @@ async def _backup(
 
     store = open_blob_store(place)
     async with open_registry(settings) as registry:
-        with _progress("Backing up", quiet=quiet) as progress:
+        with showing_parts("Backing up", quiet=quiet) as progress:
             made = await registry.backups.make(store, progress)
         return made, await registry.backups.sweep(store, keep)
 
@@ -96,7 +96,7 @@ async def _check(place: str, archive: str | None, *, quiet: bool) -> "ArchiveMan
     from api.restoring import check_archive
     from registry.disk import open_blob_store
 
-    with _progress("Checking", quiet=quiet) as progress:
+    with showing_parts("Checking", quiet=quiet) as progress:
         return check_archive(open_blob_store(place), archive, progress)
 
 
@@ -104,12 +104,12 @@ async def _restore(settings: "Settings", place: str, archive: str | None, *, qui
     from api.restoring import restore as bring_back
     from registry.disk import open_blob_store
 
-    with _progress("Restoring", quiet=quiet) as progress, acting_locally():
+    with showing_parts("Restoring", quiet=quiet) as progress, acting_locally():
         return await bring_back(settings, open_blob_store(place), archive, progress)
 
 
 @contextmanager
-def _progress(title: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def showing_parts(title: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar on a terminal's standard error, with what is being done; nothing elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

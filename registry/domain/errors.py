@@ -59,6 +59,10 @@ class VersionNotFound(NotFound):
     """The template has no such version."""
 
 
+class VersionPurged(VersionNotFound):
+    """The version was there, and its content was purged."""
+
+
 class LabelNotFound(NotFound):
     """The template does not carry that label."""
 

@@ -67,6 +67,8 @@ _ALL = (
     Rule("path-form", "A path cannot be used"),
     Rule("path-not-utf8", "A path is no UTF-8 text", needs_repository=True),
     Rule("placeholder-variable", "A placeholder names a variable of another type"),
+    Rule("purged", "What stood in the file was purged"),
+    Rule("purged-content", "A push brings back what was purged", needs_repository=True),
     Rule("push-not-allowed", "You may not push here", needs_repository=True),
     Rule("ref-name", "A ref's name cannot be used", needs_repository=True),
     Rule("ref-not-allowed", "This ref cannot be pushed", needs_repository=True),

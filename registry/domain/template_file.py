@@ -14,6 +14,7 @@ from registry.domain.template import Json, Template
 from registry.domain.template_builder import build_template, faulty_entries
 from registry.domain.template_rules import check_declared, check_template
 from registry.domain.tokens import estimate_tokens
+from registry.domain.tombstones import is_tombstone
 from registry.domain.yaml_reader import read_yaml
 
 __all__ = ["MAX_SHOWN", "Limits", "TemplateFile", "json_schema", "read_template", "template_facts"]
@@ -21,6 +22,9 @@ __all__ = ["MAX_SHOWN", "Limits", "TemplateFile", "json_schema", "read_template"
 DEFAULT_LIMITS = Limits()
 MAX_SHOWN = 100
 """So many findings of one file are told; the last one then says that there are more."""
+
+
+_PURGED = "what stood here was purged: nothing of it is left, and the version's number stays taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ def read_template(data: bytes, path: str, limits: Limits = DEFAULT_LIMITS) -> Te
     All findings are told at once: where one entry is wrong, the others are still checked.
     """
     includes = raw_includes(data)
+    if is_tombstone(data):
+        return TemplateFile(path, None, None, (Diagnostic("purged", _PURGED, path),), includes)
     document = read_yaml(data, path, max_bytes=limits.file_bytes)
     found = list(document.diagnostics)
     template: Template | None = None

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from registry.domain.ids import RepositoryName
+
 
 class Cache(Protocol):
     """Bytes by key, bounded: any of them may be gone at any moment.
 
     A key names content that never changes (by digest, commit and format), so nothing is ever invalidated, and all
-    processes may share one. Where it is away it is empty; no method raises for that, or waits long.
+    processes may share one. Where it is away it is empty; none but ``forget_former`` raises for that, or waits long.
     """
 
     async def find(self, key: str) -> bytes | None:
@@ -25,6 +27,10 @@ class Cache(Protocol):
         The others wait for that, but not long: then they make it themselves. What ``make`` raises, everybody of this
         process who waited gets.
         """
+        ...
+
+    async def forget_former(self, repository: RepositoryName) -> None:
+        """Forgets at least what is kept of a repository, for all processes. Raises Unavailable."""
         ...
 
     def counts(self) -> Mapping[str, tuple[int, int]]:

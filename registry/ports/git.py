@@ -152,7 +152,19 @@ class GitWriter(Protocol):
         ...
 
 
-class GitStore(GitContent, GitHistory, GitBlame, GitDistance, GitWriter, Protocol):
+class GitPurged(Protocol):
+    """What was purged from a repository, and whether that is under way."""
+
+    def require_open(self) -> None:
+        """Raises Unavailable while content is being purged, or a purge was cut off: nothing may be written."""
+        ...
+
+    def purged(self) -> frozenset[str]:
+        """The ids of blobs, commits and tags that were purged and may not come back."""
+        ...
+
+
+class GitStore(GitContent, GitHistory, GitBlame, GitDistance, GitPurged, GitWriter, Protocol):
     """One open repository: content, history and writing on one handle."""
 
     path: Path

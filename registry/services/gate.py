@@ -16,6 +16,7 @@ from registry.ports.git import GitStore, Repositories
 from registry.services.gate_content import ContentRules
 from registry.services.gate_files import check_commits
 from registry.services.gate_move import Move, Progress
+from registry.services.gate_purged import find_purged
 from registry.services.gate_refs import check_refs
 from registry.services.gate_rights import check_draft_rights, check_new_commits, only_seen, without_told
 from registry.services.gate_secrets import check_objects, check_secrets
@@ -98,8 +99,10 @@ class Gate:
         return verdict
 
     async def _judge(self, push: "_Push", updates: Sequence[RefUpdate]) -> Verdict:
+        push.store.require_open()
         sight = push.actor.rights.seen(push.repository)
-        found, changed = await self._find(push, updates)
+        back = await find_purged(push.store, updates, push.new_commits, push.run)
+        found, changed = (back, ()) if back else await self._find(push, updates)
         return make_verdict(only_seen(found, sight), changed)
 
     async def _find(self, push: "_Push", updates: Sequence[RefUpdate]) -> tuple[Sequence[Diagnostic], Collection[str]]:

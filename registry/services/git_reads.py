@@ -12,6 +12,7 @@ from registry.domain.names import LABELS, template_path
 from registry.domain.registry_file import read_registry_file
 from registry.domain.selectors import Selector
 from registry.domain.template import Status
+from registry.domain.tombstones import require_not_purged
 from registry.ports.git import GitStore, Repositories
 from registry.ports.snapshots import NumberedCommit, VersionSnapshot
 from registry.services.revisions import state_at
@@ -102,9 +103,10 @@ class GitReads:
         raise VersionNotFound(f"{name} has no valid version{'' if drafts else ' that is not a draft'}.")
 
     def _load(self, at: _At, numbered: NumberedCommit) -> tuple[VersionEntry, Loaded]:
-        if not numbered.valid:
-            raise VersionNotFound(f"Version {numbered.number} of {numbered.name} is invalid and never served.")
         entry, bodies = state_at(at.store, at.store.commit(numbered.commit), numbered.name)
+        if not numbered.valid:
+            require_not_purged(numbered.name, entry.closure, bodies)
+            raise VersionNotFound(f"Version {numbered.number} of {numbered.name} is invalid and never served.")
         version = replace(
             entry,
             number=numbered.number,

@@ -51,6 +51,14 @@ class ProposedStore:
         """The store's."""
         return self.id if revision == self.id else self._store.resolve(revision)
 
+    def require_open(self) -> None:
+        """As of the store."""
+        self._store.require_open()
+
+    def purged(self) -> frozenset[str]:
+        """As of the store."""
+        return self._store.purged()
+
     def stored(self, tip: CommitId) -> list[bytes]:
         """What somebody says in the proposal, or the store's."""
         author = self._commit.author

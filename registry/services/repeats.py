@@ -32,12 +32,21 @@ class _Marks:
     made: Mapping[str, tuple[RequestKey, CommitId]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """An answer that is kept, and what had been purged when it was given."""
+
+    key: RequestKey
+    answer: Any
+    purged: frozenset[str]
+
+
 class Repeats:
     """Sees to it that a write with a key is done once."""
 
     def __init__(self, *, git: Repositories) -> None:
         self._git = git
-        self._answers: LRUCache[tuple[RepositoryName, str], tuple[RequestKey, Any]] = LRUCache(ANSWERS_KEPT)
+        self._answers: LRUCache[tuple[RepositoryName, str], _Answered] = LRUCache(ANSWERS_KEPT)
         self._running: dict[tuple[RepositoryName, str], tuple[RequestKey, asyncio.Task[Any]]] = {}
         self._marks: LRUCache[tuple[RepositoryName, RefName], _Marks] = LRUCache(BRANCHES_KEPT)
 
@@ -63,9 +72,9 @@ class Repeats:
             key.require_same(running[0])
             await asyncio.wait([running[1]])
         if (known := self._answers.get(place)) is not None:
-            key.require_same(known[0])
-            if key.rights == known[0].rights:
-                answer: T = known[1]
+            key.require_same(known.key)
+            if key.rights == known.key.rights and known.purged == self._purged(repository):
+                answer: T = known.answer
                 return answer
         task = asyncio.create_task(self._do(place, branch, key, first, again))
         self._running[place] = (key, task)
@@ -84,10 +93,15 @@ class Repeats:
         try:
             made = await self._find(place[0], branch, key) if branch is not None else None
             answer = await again(made) if made is not None else await first()
-            self._answers[place] = (key, answer)
+            self._answers[place] = _Answered(key, answer, self._purged(place[0]))
             return answer
         finally:
             del self._running[place]
+
+    def _purged(self, repository: RepositoryName) -> frozenset[str]:
+        """What was purged so far: an answer from before may hold it, or name a commit that is gone."""
+        with self._git.open(repository) as store:
+            return store.purged()
 
     async def _find(self, repository: RepositoryName, branch: RefName, key: RequestKey) -> CommitId | None:
         """The commit that the key made, of the last on the branch. 0.1 ms for each that was not read before."""

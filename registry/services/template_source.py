@@ -14,6 +14,7 @@ from registry.domain.ids import BlobId, Digest, TemplateName
 from registry.domain.names import template_path
 from registry.domain.template import Template
 from registry.domain.template_file import read_template
+from registry.domain.tombstones import require_not_purged
 
 LOADED_BYTES = 67_108_864
 """How much memory the loaded states take at most, about."""
@@ -62,6 +63,7 @@ class TemplateSource:
         }
         own = files.get(name)
         if own is None or own.template is None or own.document is None:
+            require_not_purged(name, closure, bodies)
             reason = str(own.diagnostics[0]) if own and own.diagnostics else "its file is missing"
             raise VersionNotFound(f"This state of {name} is not valid and is not served: {reason}")
         loaded = Loaded(

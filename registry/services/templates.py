@@ -20,6 +20,7 @@ from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selected_state import SelectedState
 from registry.domain.selectors import Selector
 from registry.domain.template import Json, Status, Template
+from registry.domain.tombstones import require_not_purged
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
@@ -226,6 +227,7 @@ class Templates:
         if version is None:
             raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {entry.version}.")
         if not version.valid:
+            require_not_purged(name, version.closure, found.bodies)
             reason = f": {version.diagnostics[0]}" if version.diagnostics else ""
             raise VersionNotFound(f"Version {number} of {name} is invalid and never served{reason}")
         return entry, version, found

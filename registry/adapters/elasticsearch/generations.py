@@ -172,6 +172,19 @@ class Generations:
             merge = {"max_num_segments": "1", "wait_for_completion": "false"}
             await self._cluster.call("POST", f"/{index}/_forcemerge", params=merge)
 
+    async def keep_searched(self, repository: RepositoryName) -> None:
+        """Deletes every index but the one that is searched, and merges that: nothing that was deleted lies in it.
+
+        What documents go to stays, too: it is being filled from what there is now.
+        """
+        indexes = await self._indexes(repository)
+        for index, aliases in indexes.items():
+            if not aliases & {self.searched(repository), self.written(repository)}:
+                await self._delete(index)
+            else:
+                merge = {"max_num_segments": "1", "flush": "true"}
+                await self._cluster.call("POST", f"/{index}/_forcemerge", params=merge, seconds=BULK_SECONDS)
+
     async def _make(self, repository: RepositoryName, *, whole: bool) -> str:
         index = f"{self.searched(repository)}@{time.time_ns():x}{secrets.token_hex(_RANDOM_BYTES)}"
         body = {

@@ -167,6 +167,11 @@ class ElasticsearchSearchIndex:
         """Removes documents whose ordinal is not higher, and for an hour does not take older ones of these names."""
         await self._writing.delete(repository, names, ordinal)
 
+    async def forget_former(self, repository: RepositoryName) -> None:
+        """Deletes the indexes that were searched before, of old texts too, and what of the present ones was deleted."""
+        for generations in (self._generations, self._old):
+            await generations.keep_searched(repository)
+
     async def fingerprints(self, repository: RepositoryName) -> dict[TemplateName, str]:
         """Name → ``SearchDocument`` fingerprint of everything that is indexed, for ``index verify``."""
         every = self._every(self._generations, repository, "fingerprint")

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from registry.adapters.git.errors import reason_of
 from registry.adapters.git.process import environment, run_git
+from registry.adapters.git.purge_marks import require_open
 from registry.domain.backups import PinnedRepository
 from registry.domain.errors import BadRequest, Unavailable
 from registry.domain.ids import RefName, RepositoryName
@@ -28,6 +29,7 @@ class GitArchives:
     def pin(self, name: RepositoryName) -> PinnedRepository:
         """What the refs point to now. Raises RepositoryNotFound, Unavailable."""
         path = self._repositories.path(name)
+        require_open(path)
         return PinnedRepository(name, self._repositories.default_branch(name), _refs(path))
 
     def write_bundle(self, pinned: PinnedRepository, out: BinaryIO) -> None:

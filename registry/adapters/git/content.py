@@ -12,6 +12,7 @@ from pygit2.enums import FileMode, ObjectType
 
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.process import environment
+from registry.adapters.git.purge_marks import purged_ids, require_open
 from registry.adapters.git.trees import decode_path, list_files, parse_tree
 from registry.domain.errors import RevisionNotFound, Unavailable
 from registry.domain.ids import BlobId, CommitId, RefName
@@ -72,6 +73,14 @@ class Content:
             except ValueError:  # ambiguous
                 break
         return None
+
+    def require_open(self) -> None:
+        """Raises Unavailable while content is being purged, or a purge was cut off: nothing may be written."""
+        require_open(self.path)
+
+    def purged(self) -> frozenset[str]:
+        """The ids of blobs, commits and tags that were purged and may not come back."""
+        return purged_ids(self.repo)
 
     def stored(self, tip: CommitId) -> list[bytes]:
         """A commit as it is stored, with all its headers; of an annotated tag it and the tags that it leads to."""

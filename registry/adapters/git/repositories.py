@@ -14,6 +14,7 @@ from registry.adapters.git.durability import find_syncfs
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.hook_files import install_hooks
 from registry.adapters.git.process import run_git
+from registry.adapters.git.purge_marks import require_open
 from registry.adapters.git.ref_moves import sweep_locks
 from registry.adapters.git.store import Pygit2Store
 from registry.domain.errors import BadRequest, RepositoryExists, RepositoryNotFound, Unavailable
@@ -175,6 +176,7 @@ class LocalRepositories:
 
     def extend_commit_graph(self, name: RepositoryName) -> None:
         """Adds new commits, with the paths that they changed, to what makes ``log`` fast. Long (5 ms a push)."""
+        require_open(self.path(name))
         run_git(
             self.path(name), ["commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress"]
         )
@@ -184,6 +186,7 @@ class LocalRepositories:
 
         Safe beside readers and writers: who has opened a pack that goes keeps it, who has not looks for the new one.
         """
+        require_open(self.path(name))  # what it packs could be what is about to go
         run_git(self.path(name), ["repack", "--geometric=2", "-d", "-q", "--write-midx"], timeout=LONG_SECONDS)
         self.extend_commit_graph(name)
 

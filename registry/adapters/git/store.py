@@ -12,6 +12,7 @@ from registry.adapters.git.durability import flush_objects
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.history import History
 from registry.adapters.git.packing import beside_packing
+from registry.adapters.git.purge_marks import require_open
 from registry.adapters.git.ref_moves import move_ref
 from registry.adapters.git.tree_edit import TreeEditor
 from registry.domain.errors import Denied, Unavailable
@@ -112,12 +113,13 @@ class Pygit2Store(History, Blame):
         """Moves, creates or deletes a ref by compare-and-swap and makes that durable.
 
         Raises RefMoved where the ref is not at ``old`` (all zeros: must not exist) or others keep it locked,
-        RevisionNotFound where ``new`` is no commit here, Unavailable where the disk refuses, a flush has failed, or a
-        killed writer's lock stays.
+        RevisionNotFound where ``new`` is no commit here, Unavailable where the disk refuses, a flush has failed, a
+        killed writer's lock stays, or content is being purged.
         """
         self._may_write()
         if not update.deletes:
             self.find_commit(update.new)
+        require_open(self.path)
         self.flush()  # a ref must never point to what a power cut can take away
         move_ref(self.path, update, "promptuary")
 

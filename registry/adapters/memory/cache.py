@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from cachetools import TLRUCache
 
+from registry.domain.ids import RepositoryName
+
 _Kept = tuple[bytes, float]
 """A value and for how many seconds it is kept."""
 
@@ -52,6 +54,10 @@ class MemoryCache:
         """Keeps a value, for so long at most, where it is not too large."""
         if len(value) <= self._value_bytes and len(value) + OVERHEAD_BYTES <= self._kept.maxsize:
             self._kept[key] = (value, seconds)
+
+    async def forget_former(self, _repository: RepositoryName) -> None:
+        """Forgets everything: keys do not say whose they are."""
+        self._kept.clear()
 
     async def fetch(self, key: str, make: Callable[[], Awaitable[bytes]], *, seconds: float) -> bytes:
         """The value, made where it is not there; of many who ask at once one makes it."""

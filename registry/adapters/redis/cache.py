@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from registry.adapters.redis.server import RedisServer
 from registry.domain.errors import Unavailable
+from registry.domain.ids import RepositoryName
 from registry.ports.cache import Cache
 
 VALUE_BYTES = 4_194_304
@@ -26,6 +27,9 @@ WAITING_BYTES = 16_777_216
 
 PUTTING_SECONDS = 1.0
 """How long putting may take: no request waits for it."""
+
+FORGETTING_SECONDS = 60.0
+"""How long forgetting all of it may take."""
 
 LEASE_SECONDS = 10.0
 """After so long another process may make what one began to make: it may be gone."""
@@ -81,6 +85,14 @@ class RedisCache:
         self._waiting_bytes += len(value)
         if self._putting is None or self._putting.done():
             self._putting = asyncio.create_task(self._put_waiting())
+
+    async def forget_former(self, repository: RepositoryName) -> None:
+        """Forgets everything, for all processes: keys do not say whose they are. Raises Unavailable."""
+        await self._front.forget_former(repository)
+        async with self._server.guard(FORGETTING_SECONDS) as redis:
+            names = redis.scan_iter(match=self._server.name("cache", "*"), count=KEYS_AT_ONCE * 10)
+            async for name in names:
+                await redis.delete(name)
 
     async def fetch(self, key: str, make: Callable[[], Awaitable[bytes]], *, seconds: float) -> bytes:
         """The value, made where it is not there; of many who ask at once, in any process, one makes it."""

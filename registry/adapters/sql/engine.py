@@ -144,6 +144,13 @@ class Database(ABC):
         Unavailable.
         """
 
+    @abstractmethod
+    async def make_files_anew(self) -> None:
+        """Writes what is there into new files, so that nothing that was deleted lies in the old ones. Long.
+
+        Others may use the database meanwhile, but wait. Raises Unavailable.
+        """
+
 
 def use_of(name: str, pool: Pool) -> PoolUse:
     """How a pool of connections is used at the moment."""

@@ -42,6 +42,7 @@ from registry.adapters.sql.postgres_errors import (
 from registry.adapters.sql.postgres_gathering import Gathering
 from registry.adapters.sql.postgres_hot import HotConnections
 from registry.adapters.sql.postgres_migrate import TABLES, migrate_server, missing_tables
+from registry.adapters.sql.postgres_vacuum import vacuum
 from registry.domain.dependencies import PoolUse
 from registry.domain.errors import Unavailable
 from registry.ports.dependencies import Dependency
@@ -182,6 +183,14 @@ class PostgresDatabase(Database):
 
         with span("PostgreSQL write"):
             return await self._within(self._write_loop, seconds, self._write(limited), stops=False)
+
+    async def make_files_anew(self) -> None:
+        """Writes each table that is projected into a new file. Raises Unavailable.
+
+        What waits for it (its log, replicas, archives of the log) the server keeps by its own rules.
+        """
+        with span("PostgreSQL vacuum"):
+            await self._within(self._write_loop, INDEX_SECONDS, vacuum(self._writing, INDEX_SECONDS), stops=False)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         for last in (False, True):

@@ -54,6 +54,11 @@ class ShardedDatabase(Database):
         except PromptuaryError:
             return
 
+    async def make_files_anew(self) -> None:
+        """All of them."""
+        for each in self.every():
+            await each.make_files_anew()
+
     def dependencies(self) -> tuple[Dependency, ...]:
         """Each of them."""
         return tuple(found for each in self.every() for found in each.dependencies())

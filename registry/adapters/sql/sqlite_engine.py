@@ -36,6 +36,9 @@ _CACHE_KIB = 4_096
 _MMAP_BYTES = 16_777_216
 _WAL_LIMIT_BYTES = 67_108_864
 
+_EMPTYING_TRIES = 10
+_EMPTYING_PAUSE = 1.0
+
 _REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "the file or its folder is read-only for the user that this runs as",
@@ -158,6 +161,28 @@ class SqliteDatabase(Database):
         self._check_open()
         with span("SQLite write"):
             return await asyncio.get_running_loop().run_in_executor(self._write_thread, self._write, work, durability)
+
+    async def make_files_anew(self) -> None:
+        """Writes what is there into a new file, and empties the log of changes. Raises Unavailable.
+
+        Readers that go on for long keep the log from being emptied; they are waited for.
+        """
+        self._check_open()
+        for last in (*[False] * (_EMPTYING_TRIES - 1), True):
+            if await asyncio.get_running_loop().run_in_executor(self._write_thread, self._vacuum):
+                return
+            if not last:
+                await asyncio.sleep(_EMPTYING_PAUSE)
+        raise Unavailable(f"The log of {self.path.name} cannot be emptied: somebody reads from it all the time.")
+
+    def _vacuum(self) -> bool:
+        with driver_errors(self.path), self._writing.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            answer = cursor.fetchone()
+            cursor.close()
+        return answer is not None and answer[0] == 0
 
     def _check_open(self) -> None:
         if self._closed:
