@@ -55,6 +55,8 @@ class RepositoryFacts:
     gone_alternates: Sequence[str] = ()
     loose: int = 0
     packs: int = 0
+    purging: bool = False
+    """Whether a purge has begun to rewrite it, and is under way or was cut off."""
 
 
 class GitHealth(Protocol):

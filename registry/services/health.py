@@ -159,6 +159,7 @@ class Health:
         yield repositories.settings_finding(name, facts, fix)
         yield repositories.locks_finding(name, facts, fix)
         yield repositories.alternates_finding(name, facts)
+        yield repositories.purge_finding(name, facts)
         yield repositories.upkeep_finding(name, facts)
         yield repositories.commit_clock_finding(name, facts, self._clock.now())
         if known.reached is not None:

@@ -120,6 +120,15 @@ def locks_finding(name: RepositoryName, facts: RepositoryFacts, fix: str) -> Fin
     return Finding("locks", Grade.WARNING, found, name, why, remedy, fix)
 
 
+def purge_finding(name: RepositoryName, facts: RepositoryFacts) -> Finding:
+    """Whether a purge waits to be completed."""
+    if not facts.purging:
+        return well("purge", "no purge waits to be completed", name)
+    why = "Until it is complete the repository takes no writes, pushes or backups, and former states may be left."
+    remedy = "Where none runs any more it was cut off: run promptuary purge again as it was (docs/purge.md)."
+    return Finding("purge", Grade.WARNING, "a purge is under way, or was cut off", name, why, remedy)
+
+
 def alternates_finding(name: RepositoryName, facts: RepositoryFacts) -> Finding:
     """Whether it has all of its objects itself."""
     if not facts.alternates:

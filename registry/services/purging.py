@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from registry.domain.audit import AuditAction
-from registry.domain.errors import BadRequest, Conflict, VersionNotFound
+from registry.domain.errors import BadRequest, Conflict, PromptuaryError, Unavailable, VersionNotFound
 from registry.domain.ids import BlobId, RepositoryName
 from registry.domain.purging import Leak, LeakedText, PurgePlan, Rewritten, VersionKey
 from registry.domain.tombstones import is_tombstone
@@ -81,13 +81,13 @@ class Purging:
         """Purges; None where there was nothing to purge, or where one that was cut off is completed.
 
         Until it ends, or is run again after it was cut off, the repository takes no changes. Raises as ``plan``, and
-        Conflict where what was purged keeps coming back.
+        Unavailable where it could not be completed.
         """
         with ExitStack() as stack:
             opened = self._history.begin(repository, wanted.seal(), progress)
             purge = await asyncio.to_thread(stack.enter_context, opened)
-            await self._moves.drain()
             try:
+                await self._moves.drain()
                 plan = await asyncio.to_thread(self._plan, repository, wanted, purge.salt, progress)
             except BaseException:
                 _open_again(purge)
@@ -95,15 +95,24 @@ class Purging:
             if plan is None and not purge.resumed:
                 purge.finish()
                 return None
-            if plan is not None and purge.said is None:
-                purge.keep(_said(plan, wanted))
-            await asyncio.to_thread(self._rewrite, repository, wanted, purge, progress)
-            await self._make_anew(repository, progress)
-            draft = self._audit.draft(AuditAction.CONTENT_PURGED, repository=repository, new=purge.said)
-            name = wanted.version[0] if wanted.version is not None else None
-            await self._audit.enter(replace(draft, name=name, operation=purge.operation))
-            purge.finish()
+            try:
+                await self._carry_out(repository, wanted, purge, plan, progress)
+            except PromptuaryError as error:
+                left = f"{error.message} The purge is not complete, and {repository} takes no changes: run it again."
+                raise Unavailable(left) from error
             return plan
+
+    async def _carry_out(
+        self, repository: RepositoryName, wanted: Wanted, purge: OpenPurge, plan: PurgePlan | None, progress: Progress
+    ) -> None:
+        if plan is not None and purge.said is None:
+            purge.keep(_said(plan, wanted))
+        await asyncio.to_thread(self._rewrite, repository, wanted, purge, progress)
+        await self._make_anew(repository, progress)
+        draft = self._audit.draft(AuditAction.CONTENT_PURGED, repository=repository, new=purge.said)
+        name = wanted.version[0] if wanted.version is not None else None
+        await self._audit.enter(replace(draft, name=name, operation=purge.operation))
+        purge.finish()
 
     def _plan(self, repository: RepositoryName, wanted: Wanted, salt: bytes, progress: Progress) -> PurgePlan | None:
         found = self._find(repository, wanted, salt, progress)

@@ -236,6 +236,9 @@ CASES = {
     "shared": Case(config("core.sharedRepository", "group"), "settings", "problem", "sharedRepository is group"),
     "lock": Case(old_lock, "locks", "warning", "refs/heads/main.lock"),
     "alternate": Case(lambda d: alternate(d, there=True), "alternates", "warning", "other.git"),
+    "purge": Case(
+        lambda d: (bare(d) / "promptuary-purge").write_text('{"said": {}}'), "purge", "warning", "was cut off"
+    ),
     "alternate gone": Case(lambda d: alternate(d, there=False), "alternates", "problem", "not there"),
     "commit of tomorrow": Case(
         lambda d: land(d, date="4102444800"), "commit-clock", "warning", "2100-01-01", ("index",)

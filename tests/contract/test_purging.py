@@ -135,6 +135,28 @@ def test_rewriting_keeps_what_does_not_change(
         assert set(store.refs()) == {MAIN, "refs/heads/side"}
 
 
+def test_ids_follow_in_messages_and_in_records_of_reviews(
+    repositories: LocalRepositories, purging: HistoryPurge, path: Path
+) -> None:
+    first = land(repositories, {"a.md": SECRET.encode()})
+    land(repositories, {"a.md": b"x"})
+    meta = RefName("refs/merge-requests/1/meta")
+    record = land(repositories, {"request.yaml": f"head: {first}\n".encode(), "note": b"by me"}, meta)
+    other = land(repositories, {"request.yaml": f"head: {first}\n".encode()}, RefName("refs/heads/other"))
+    message = f"This reverts commit {first}.\n"
+    tip = git(path, "commit-tree", "-p", "main", "-m", message, "main^{tree}").strip()
+    git(path, "update-ref", MAIN, tip)
+    done = purging.rewrite(NAME, Plain(), silent, remember=frozenset({"a" * 40}))
+    assert set(done.refs) == {MAIN, meta}
+    new = git(path, "rev-parse", "main~2").strip()
+    assert new != first
+    assert git(path, "log", "-1", "--format=%B", "main").strip() == f"This reverts commit {new}."
+    assert git(path, "show", f"{meta}:request.yaml") == f"head: {new}\n"
+    assert git(path, "show", f"{meta}:note") == "by me"
+    assert git(path, "rev-parse", meta).strip() != record
+    assert git(path, "rev-parse", "other").strip() == other, "what is no record is not looked into"
+
+
 def test_the_list_is_in_a_backup(repositories: LocalRepositories, purging: HistoryPurge, tmp_path: Path) -> None:
     land(repositories, {"a.md": SECRET.encode()})
     purging.rewrite(NAME, Plain(), silent, remember=frozenset({"a" * 40}))

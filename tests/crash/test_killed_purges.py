@@ -64,8 +64,8 @@ POINTS = {
     # The plan goes over the six commits first, without writing them.
     "objects are being written": lambda: setattr(purge_rewrite.Rewriting, "_rewrite_commit", dies_at(10, commits)),
     "the list is not yet kept": lambda: setattr(purging, "_move", dies_at(1, real_move)),
-    "half of the refs have moved": lambda: setattr(purging, "_move", dies_at(2, real_move, half)),
-    "the default branch has not": lambda: setattr(purging, "_move", dies_at(3, real_move)),
+    "half of the refs have moved": lambda: setattr(purging, "_move", dies_at(3, real_move, half)),
+    "the default branch has not": lambda: setattr(purging, "_move", dies_at(4, real_move)),
     "old objects are there": lambda: setattr(purging.GitPurging, "prune", die),
     "some old objects are there": lambda: setattr(purging, "run_git", dies_at(6, real_git)),
     "the catalogue is old": lambda: setattr(Indexing, "rebuild", die),

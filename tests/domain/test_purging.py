@@ -12,6 +12,7 @@ from registry.domain.ids import BlobId, Digest, TemplateName
 from registry.domain.includes import raw_includes
 from registry.domain.labels import read_labels
 from registry.domain.purging import LeakedText, cleaned, repinned, tag_of, tombstone
+from registry.domain.secrets import find_secrets
 from registry.domain.template_file import read_template
 from registry.domain.tombstones import is_tombstone, require_not_purged
 
@@ -82,6 +83,14 @@ def test_a_cleaned_template_is_as_valid_as_it_was(before: bytes, left: str) -> N
     assert left in after.decode()
     assert SECRET not in after.decode()
     assert (read_template(after, PATH).template is None) == (read_template(before, PATH).template is None)
+
+
+def test_what_is_left_is_no_secret_to_the_gate() -> None:
+    before = f"schema: prompt/v1\ntype: text\ntext: |\n  password: {SECRET}\n  api_key = {SECRET}\n".encode()
+    for letter in "0123456789abcdef":
+        after = cleaned(before, PATH, LeakedText(SECRET), tag_of(SALT, BlobId(letter * 40)))
+        assert find_secrets(after.decode(), PATH) == []
+        assert find_secrets(tombstone(before, tag_of(SALT, BlobId(letter * 40))).decode(), PATH) == []
 
 
 def test_what_cannot_be_cleaned_is_a_tombstone() -> None:

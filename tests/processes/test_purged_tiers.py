@@ -68,10 +68,17 @@ def leak(asked: Running) -> None:
     assert SECRET in asked.read("reply", label="production")["partials"]["partials/tone"]
     assert SECRET in asked.read("partials/tone", version="2")["source"]
     assert asked.call("GET", "/api/v1/repositories/default/bundle?label=production")[0] == 200
-    key = {"Idempotency-Key": "0123456789"}
-    asked.call("PUT", "/api/v1/repositories/default/templates/other", text_template(f"{WORD}"), key)
+    assert write_once(asked)[0] == 201
     status, _, answer = asked.put("partials/tone", text_template("Be kind"), If_Match=headers["etag"])
     assert status == 200, answer
+
+
+def write_once(asked: Running) -> tuple[int, Any]:
+    """The same write each time; what is there now has the text, too."""
+    status, _, answer = asked.put(
+        "other", text_template(f"Ask {WORD}"), If_None_Match="*", Idempotency_Key="0123456789abcdef"
+    )
+    return status, answer
 
 
 def lies_in(text: str, data: bytes) -> bool:
@@ -172,6 +179,7 @@ def test_nothing_of_it_is_left(servers: tuple[Running, Running], tmp_path: Path)
     leak(asked)
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", disk.git_url, str(clone))
+    until(lambda: asked.search(WORD) == ["other"], "the engine has not got it")
     until(lambda: disk is asked or _in_elasticsearch(disk, "~versions@"), "old texts are not there")
     before = everywhere(disk, tmp_path / "before")
     packed = set() if disk is asked else {"files"}  # with the catalogue elsewhere Git's files hold it compressed
@@ -202,6 +210,10 @@ def test_nothing_of_it_is_left(servers: tuple[Running, Running], tmp_path: Path)
     assert {name: versions_of(asked, name) for name in numbers} == numbers
     disk.assert_sound()
 
+    assert "Ask ***REMOVED***" in asked.read("other")["source"]
+    status, answer = write_once(asked)
+    assert (status, WORD in str(answer)) == (201, False), "a repeat is answered from what is there now"
+    assert versions_of(asked, "other") == [1]
     pushed = run_git(clone, "push", "origin", "HEAD:refs/heads/old")
     assert pushed.returncode != 0
     assert b"[purged-content]" in pushed.stderr
@@ -243,7 +255,7 @@ def test_writes_meanwhile_are_told_to_come_back(servers: tuple[Running, Running]
     asked.put("reply", text_template("Call nobody"), If_None_Match="*")
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", disk.git_url, str(clone))
-    (disk.bare / "promptuary-purge").write_text("{}")
+    (disk.bare / "promptuary-purge").write_text('{"said": {}}')
     status, headers, answer = asked.put("other", text_template("x"), If_None_Match="*")
     assert (status, "being purged" in answer["detail"]) == (503, True), answer
     assert "retry-after" in headers

@@ -201,7 +201,7 @@ async def test_a_purged_tag_and_commit_do_not_come_back(registry: Registry, push
 async def test_while_a_purge_is_under_way_nothing_is_written(registry: Registry, pusher: Pusher) -> None:
     tip = await pusher.land({"a.md": "x"})
     mark = registry.git.path(REPOSITORY) / "promptuary-purge"
-    mark.write_text("{}")
+    mark.write_text('{"said": {}}')
     commit = pusher.commit({"b.md": "x"}, parent=tip)
     with pytest.raises(Unavailable, match="being purged"):
         await pusher.judge(RefUpdate(MAIN, tip, commit))
@@ -210,7 +210,10 @@ async def test_while_a_purge_is_under_way_nothing_is_written(registry: Registry,
     with pytest.raises(Unavailable, match="being purged"):
         await registry.writes.submit(REPOSITORY, MAIN, lambda _base: {"c.md": b"x"}, actor=ADMIN, message="x\n")
     assert pusher.tip() == tip
-    assert await registry.purging.run(REPOSITORY, TEXT, silent) is None, "one that changed nothing gives way"
+    mark.write_text("{}")
+    assert (await pusher.judge(RefUpdate(MAIN, tip, commit))).accepted, "one that was killed before it began gives way"
+    assert await registry.purging.run(REPOSITORY, TEXT, silent) is None
+    assert not mark.exists()
     await pusher.land({"b.md": "x"})
 
 

@@ -14,6 +14,7 @@ from registry.adapters.git.bare import HIDDEN, SETTINGS
 from registry.adapters.git.errors import reason_of
 from registry.adapters.git.hook_files import HOOKS, hook_text
 from registry.adapters.git.process import environment
+from registry.adapters.git.purge_marks import is_begun
 from registry.domain.errors import BadRequest
 from registry.domain.ids import CommitId, RepositoryName
 from registry.domain.names import repository_name
@@ -104,6 +105,7 @@ def _look(repo: pygit2.Repository, path: Path) -> RepositoryFacts:
         alternates=alternates,
         loose=_loose(path),
         packs=len(list((path / "objects/pack").glob("*.pack"))),
+        purging=is_begun(path),
         gone_alternates=[each for each in alternates if not (path / "objects" / each).is_dir()],
     )
 

@@ -4,11 +4,13 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from hmac import compare_digest, digest
 from pathlib import Path
+from typing import BinaryIO
 
 import pygit2
 
@@ -20,18 +22,37 @@ from registry.domain.template import Json
 MARK = "promptuary-purge"
 """In the repository's folder while a purge is under way, or was cut off."""
 
+HELD = "promptuary-purge.held"
+"""What the process that purges has locked."""
+
 LIST = "refs/promptuary/purged"
 """A commit whose tree holds one file: the ids of objects that may not come back, one a line."""
 LIST_FILE = "objects"
 
 
 def require_open(path: Path) -> None:
-    """Raises Unavailable while a purge is under way in a repository, or was cut off."""
-    if (path / MARK).exists():
+    """Raises Unavailable while a purge is under way in a repository, or where one was cut off when it had begun."""
+    if (path / MARK).exists() and (is_begun(path) or _is_held(path)):
         raise Unavailable(
             "Content is being purged from this repository, which takes no changes meanwhile: try again in some "
             "minutes. Where no purge runs any more, one was cut off: the administrator has to run it again."
         )
+
+
+def is_begun(path: Path) -> bool:
+    """Whether a purge has to be completed; before it begins to rewrite it may end as if it had never been."""
+    return _read(path / MARK).get("said") is not None
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with (path / HELD).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def purged_ids(repo: pygit2.Repository) -> frozenset[str]:
@@ -78,25 +99,40 @@ def marked(path: Path, what: bytes) -> Iterator[PurgeMark]:
 
     Raises BadRequest where another one has to be completed first, Unavailable.
     """
-    file = path / MARK
-    with driver_errors("begin the purge", path), (path / f"{MARK}.held").open("wb") as lock:
+    with driver_errors("begin the purge", path):
+        lock = (path / HELD).open("wb")
+    with lock:
+        with driver_errors("begin the purge", path):
+            _hold(lock)
+            mark = _begin(path / MARK, what)
+        yield mark
+
+
+def _hold(lock: BinaryIO) -> None:
+    """Takes the lock, which others have for a moment to see whether somebody holds it. Raises Unavailable."""
+    for pause in (0.05, 0.1, 0.2, 0.4, 0.0):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Unavailable("Another purge of this repository is under way: wait for its end.") from error
-        kept = _read(file)
-        if kept.get("said") is not None:
-            if not compare_digest(_seal(kept, what), bytes.fromhex(str(kept["what"]))):
-                raise BadRequest(
-                    "Another purge of this repository was cut off when it had begun to rewrite: it has to be completed "
-                    "first. Run it again with what it was about (the audit and your shell's history say when it was)."
-                )
-            yield PurgeMark(file, kept, resumed=True)
+        except BlockingIOError:
+            time.sleep(pause)
         else:
-            kept = {"operation": secrets.token_hex(16), "salt": secrets.token_hex(32)}
-            kept["what"] = _seal(kept, what).hex()
-            write_mark(file, kept)
-            yield PurgeMark(file, kept, resumed=False)
+            return
+    raise Unavailable("Another purge of this repository is under way: wait for its end.")
+
+
+def _begin(file: Path, what: bytes) -> PurgeMark:
+    kept = _read(file)
+    if kept.get("said") is None:
+        kept = {"operation": secrets.token_hex(16), "salt": secrets.token_hex(32)}
+        kept["what"] = _seal(kept, what).hex()
+        write_mark(file, kept)
+        return PurgeMark(file, kept, resumed=False)
+    if not compare_digest(_seal(kept, what), bytes.fromhex(str(kept["what"]))):
+        raise BadRequest(
+            "Another purge of this repository was cut off when it had begun to rewrite: it has to be completed "
+            "first. Run it again with the same text or version."
+        )
+    return PurgeMark(file, kept, resumed=True)
 
 
 def _seal(kept: dict[str, Json], what: bytes) -> bytes:

@@ -25,7 +25,7 @@ def clean_object(raw: bytes, clean: Clean, ids: Mapping[bytes, bytes]) -> bytes:
     head, end, message = raw.partition(b"\n\n")
     lines = re.split(rb"\n(?! )", head)
     changed = [_clean_line(line, clean, ids) for line in lines]
-    said = _ID.sub(lambda found: ids.get(found[0], found[0]), clean(message))
+    said = follow_ids(clean(message), ids)
     if changed == lines and said == message:
         return raw
     kept = [line for line in changed if line.partition(b" ")[0] not in _SIGNATURES]
@@ -33,6 +33,11 @@ def clean_object(raw: bytes, clean: Clean, ids: Mapping[bytes, bytes]) -> bytes:
         signed = _SIGNED.search(said)
         said = said[: signed.start()] if signed else said
     return b"\n".join(kept) + end + said
+
+
+def follow_ids(text: bytes, ids: Mapping[bytes, bytes]) -> bytes:
+    """A text with ids in it as they are now."""
+    return _ID.sub(lambda found: ids.get(found[0], found[0]), text)
 
 
 def _clean_line(line: bytes, clean: Clean, ids: Mapping[bytes, bytes]) -> bytes:

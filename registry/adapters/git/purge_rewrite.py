@@ -11,7 +11,7 @@ from pygit2.enums import ObjectType, SortMode
 
 from registry.adapters.git.packing import beside_packing
 from registry.adapters.git.purge_marks import LIST
-from registry.adapters.git.purge_objects import clean_object
+from registry.adapters.git.purge_objects import clean_object, follow_ids
 from registry.adapters.git.trees import decode_path, is_tree, parse_tree
 from registry.domain.ids import BlobId, RefName
 from registry.domain.purging import Revision
@@ -34,6 +34,11 @@ class Moved(NamedTuple):
     new: str
 
 
+def is_review(ref: str) -> bool:
+    """Whether a ref's files name commits of others: the record of a merge request."""
+    return ref.startswith("refs/merge-requests/") and ref.endswith("/meta")
+
+
 def hashed(kind: ObjectType, data: bytes) -> bytes:
     """The id of an object that is not written."""
     head = _KINDS[kind] + b" %d\0" % len(data)
@@ -52,7 +57,9 @@ class Rewriting:
         self._repo = repo
         self._revision = revision
         self._write = write
-        self._trees: dict[tuple[bytes, bytes], bytes] = {}
+        self._trees: dict[tuple[bool, bytes, bytes], bytes] = {}
+        self._follows = False
+        """Whether files of the commits that come now name others, whose ids have to follow."""
         self._tags: dict[str, str] = {}
         self._ids: dict[bytes, bytes] = {}
         """Old ids of trees, commits and tags that change to new ones, in hexadecimal digits."""
@@ -63,18 +70,27 @@ class Rewriting:
         """The refs that have to move. Raises BadRequest where a file cannot be changed."""
         targets = {RefName(ref.name): ref.target for ref in self._repo.references.objects if ref.name != LIST}
         found = {ref: str(target) for ref, target in targets.items() if isinstance(target, pygit2.Oid)}
-        walker = self._repo.walk(None, SortMode.TOPOLOGICAL | SortMode.REVERSE)
-        for target in set(found.values()):
-            commit = self._commit_behind(target)
-            if commit is not None:
-                walker.push(commit)
-        every = [commit.id for commit in walker]
-        for number, commit in enumerate(every):
+        reviews = {target for ref, target in found.items() if is_review(ref)}
+        plain = self._walk({*found.values()} - reviews)
+        known = set(plain)
+        # Reviews name commits in their files: those have to be known by then.
+        steps = [*plain, *(commit for commit in self._walk(reviews) if commit not in known)]
+        for number, commit in enumerate(steps):
             if number % _TOLD_EACH == 0:
-                progress("rewriting", number, len(every))
+                progress("rewriting", number, len(steps))
+            self._follows = number >= len(plain)
             self._rewrite_commit(commit)
         moved = [Moved(ref, old, self._rewrite_target(old)) for ref, old in sorted(found.items())]
         return [each for each in moved if each.old != each.new]
+
+    def _walk(self, targets: set[str]) -> list[pygit2.Oid]:
+        """What targets of refs reach, parents first."""
+        walker = self._repo.walk(None, SortMode.TOPOLOGICAL | SortMode.REVERSE)
+        for target in targets:
+            commit = self._commit_behind(target)
+            if commit is not None:
+                walker.push(commit)
+        return [commit.id for commit in walker]
 
     def _commit_behind(self, target: str) -> pygit2.Oid | None:
         try:
@@ -92,7 +108,7 @@ class Rewriting:
             self.commits += 1
 
     def _rewrite_tree(self, folder: bytes, tree: bytes) -> bytes:
-        known = self._trees.get((folder, tree))
+        known = self._trees.get((self._follows, folder, tree))
         if known is not None:
             return known
         raw = self._repo.odb.read(pygit2.Oid(raw=tree))[1]
@@ -101,7 +117,7 @@ class Rewriting:
         changed = tree
         if new != entries:
             changed = self._write(ObjectType.TREE, b"".join(b"%s %s\0%s" % entry for entry in new))
-        self._trees[folder, tree] = changed
+        self._trees[self._follows, folder, tree] = changed
         return changed
 
     def _rewrite_entry(self, mode: bytes, path: bytes, object_id: bytes) -> bytes:
@@ -110,11 +126,19 @@ class Rewriting:
         if int(mode, 8) not in _FILES:
             return object_id
         blob, where = BlobId(object_id.hex()), decode_path(path)
-        data = self._revision.file(where, blob, lambda: self._repo.odb.read(pygit2.Oid(raw=object_id))[1])
+        data = self._revision.file(where, blob, lambda: self._read(object_id))
+        if self._follows:
+            old = data if data is not None else self._read(object_id)
+            new = follow_ids(old, self._ids)
+            data = new if new != old else data
         if data is None:
             return object_id
         self.paths[blob].add(where)
         return self._write(ObjectType.BLOB, data)
+
+    def _read(self, object_id: bytes) -> bytes:
+        data: bytes = self._repo.odb.read(pygit2.Oid(raw=object_id))[1]
+        return data
 
     def _rewrite_target(self, target: str) -> str:
         """What a ref is to point to: a commit, or a tag that is itself written anew."""

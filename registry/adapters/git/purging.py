@@ -13,11 +13,11 @@ from pygit2.enums import FileMode, ObjectType
 from registry.adapters.git.errors import driver_errors
 from registry.adapters.git.process import run_git
 from registry.adapters.git.purge_marks import LIST, LIST_FILE, marked, purged_ids
-from registry.adapters.git.purge_rewrite import Moved, Rewriting, hashed, writer
+from registry.adapters.git.purge_rewrite import Moved, Rewriting, hashed, is_review, writer
 from registry.adapters.git.purge_search import present_objects, search_objects
 from registry.adapters.git.ref_moves import sweep_locks
 from registry.domain.errors import BadRequest, Conflict, Unavailable
-from registry.domain.ids import RepositoryName
+from registry.domain.ids import RefName, RepositoryName
 from registry.domain.purging import Leak, LeakedText, Revision, Rewritten
 from registry.ports.git import Repositories
 from registry.ports.purging import OpenPurge, Progress
@@ -90,9 +90,10 @@ class GitPurging:
                 progress("moving refs", 0, len(moved))
                 default = self._repositories.default_branch(name)
                 _move(path, [*_list_move(repo, remember)])
-                _move(path, [each for each in moved if each.ref != default])
-                # Last, because what becomes of label files follows from its history: a kill leaves the old or the new.
-                _move(path, [each for each in moved if each.ref == default])
+                # After a kill between two of these, the same has to be made of the rest. So what names others moves
+                # first, and last the default branch, because what becomes of label files follows from its history.
+                for turn in range(3):
+                    _move(path, [each for each in moved if _turn_of(each.ref, default) == turn])
         paths = {blob: frozenset(found) for blob, found in rewriting.paths.items()}
         return Rewritten(rewriting.commits, tuple(each.ref for each in moved), paths)
 
@@ -152,6 +153,11 @@ def _list_move(repo: pygit2.Repository, remember: frozenset[str]) -> Iterator[Mo
     old = str(repo.references[LIST].target) if LIST in repo.references else _ZEROS
     os.sync()
     yield Moved(LIST, old, str(commit))  # type: ignore[arg-type]  # a ref's name
+
+
+def _turn_of(ref: RefName, default: RefName) -> int:
+    """Of three turns the one in which a ref moves."""
+    return 0 if is_review(ref) else 2 if ref == default else 1
 
 
 def _move(path: Path, moved: list[Moved]) -> None:
