@@ -75,7 +75,8 @@ class Purging:
 
         Raises BadRequest where it cannot be done so, VersionNotFound, Unavailable.
         """
-        return await asyncio.to_thread(self._plan, repository, wanted, b"plan", progress)
+        found = await asyncio.to_thread(self._find, repository, wanted, b"plan", progress)
+        return await asyncio.to_thread(self._plan, repository, found, progress)
 
     async def run(self, repository: RepositoryName, wanted: Wanted, progress: Progress) -> PurgePlan | None:
         """Purges; None where there was nothing to purge, or where one that was cut off is completed.
@@ -88,7 +89,8 @@ class Purging:
             purge = await asyncio.to_thread(stack.enter_context, opened)
             try:
                 await self._moves.drain()
-                plan = await asyncio.to_thread(self._plan, repository, wanted, purge.salt, progress)
+                found = await asyncio.to_thread(self._find, repository, wanted, purge.salt, progress)
+                plan = await asyncio.to_thread(self._plan, repository, found, progress)
             except BaseException:
                 _open_again(purge)
                 raise
@@ -96,26 +98,25 @@ class Purging:
                 purge.finish()
                 return None
             try:
-                await self._carry_out(repository, wanted, purge, plan, progress)
+                if plan is not None and purge.said is None:
+                    purge.keep(_said(plan, wanted))
+                await self._carry_out(repository, wanted, purge, found, progress)
             except PromptuaryError as error:
                 left = f"{error.message} The purge is not complete, and {repository} takes no changes: run it again."
                 raise Unavailable(left) from error
             return plan
 
     async def _carry_out(
-        self, repository: RepositoryName, wanted: Wanted, purge: OpenPurge, plan: PurgePlan | None, progress: Progress
+        self, repository: RepositoryName, wanted: Wanted, purge: OpenPurge, found: _Found, progress: Progress
     ) -> None:
-        if plan is not None and purge.said is None:
-            purge.keep(_said(plan, wanted))
-        await asyncio.to_thread(self._rewrite, repository, wanted, purge, progress)
+        await asyncio.to_thread(self._rewrite, repository, wanted, purge, found, progress)
         await self._make_anew(repository, progress)
         draft = self._audit.draft(AuditAction.CONTENT_PURGED, repository=repository, new=purge.said)
         name = wanted.version[0] if wanted.version is not None else None
         await self._audit.enter(replace(draft, name=name, operation=purge.operation))
         purge.finish()
 
-    def _plan(self, repository: RepositoryName, wanted: Wanted, salt: bytes, progress: Progress) -> PurgePlan | None:
-        found = self._find(repository, wanted, salt, progress)
+    def _plan(self, repository: RepositoryName, found: _Found, progress: Progress) -> PurgePlan | None:
         if not found.leak:
             return None
         if found.leak.names:
@@ -129,10 +130,13 @@ class Purging:
         _require_replaceable(found.numbers, plan)
         return plan
 
-    def _rewrite(self, repository: RepositoryName, wanted: Wanted, purge: OpenPurge, progress: Progress) -> None:
+    def _rewrite(
+        self, repository: RepositoryName, wanted: Wanted, purge: OpenPurge, found: _Found, progress: Progress
+    ) -> None:
         known = self._history.remembered(repository)
-        for _ in range(ROUNDS):
-            found = self._find(repository, wanted, purge.salt, progress)
+        for turn in range(ROUNDS):
+            if turn:
+                found = self._find(repository, wanted, purge.salt, progress)
             try:
                 self._history.rewrite(repository, found.cleaning, progress, remember=found.leak.ids())
             except Conflict:  # somebody moved a ref in the folder itself
