@@ -243,12 +243,7 @@ def _compose(
         meters=meters,
         backups=Backups(git=git, archives=archives_of(git), kept=tier.kept, pairing=pairing, audit=audit, clock=clock),
         purging=Purging(
-            git=git,
-            history=purging_of(git),
-            indexing=indexing,
-            former=tier.former_states,
-            moves=moves,
-            audit=audit,
+            git=git, history=purging_of(git), indexing=indexing, former=tier.former_states, moves=moves, audit=audit
         ),
         rate_limits=limits,
         keyring=ring,
