@@ -306,6 +306,8 @@ async def test_a_database_forgets_rows_that_were_deleted(place: Path | str) -> N
     fill = insert(search_counts)
     try:
         former: FormerStates = SqlFormerStates(database)
+        if isinstance(place, Path):  # some builds of SQLite overwrite by themselves what is deleted
+            await database.write(lambda on: on.exec_driver_sql("PRAGMA secure_delete=OFF"))
         rows = [{"index_id": 1, "facet": "tag", "value": f"{SECRET} {n}", "documents": 1} for n in range(100)]
         await database.write(
             lambda on: on.execute(insert(search_indexes), {"id": 1, "repository": NAME, "role": "live"})
