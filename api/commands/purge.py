@@ -108,7 +108,9 @@ async def _purge(
 def _tell(plan: "PurgePlan") -> None:
     from registry.domain.wording import counted
 
-    typer.echo(f"Objects: {plan.objects}, of them {counted(plan.messages, 'message')}. Commits anew: {plan.commits:,}.")
+    typer.echo(
+        f"Objects: {plan.objects}, of them {counted(plan.messages, 'message')}. Commits anew: {len(plan.became):,}."
+    )
     for title, found in (
         ("Files", plan.paths),
         ("Refs that move", plan.refs),
@@ -131,7 +133,7 @@ def _body(repository: str, plan: "PurgePlan | None", *, done: bool) -> dict[str,
         "purged": done,
         "objects": plan.objects,
         "messages": plan.messages,
-        "commits": plan.commits,
+        "commits": len(plan.became),
         "refs": plan.refs,
         "files": plan.paths,
         "versions": [f"{name}@{number}" for name, number in plan.versions],

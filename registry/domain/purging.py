@@ -175,7 +175,8 @@ class Revision(Protocol):
 class Rewritten:
     """What rewriting a history came to, or would come to."""
 
-    commits: int
+    became: Mapping[CommitId, CommitId]
+    """Each commit that changes, with what it becomes."""
     refs: tuple[RefName, ...]
     paths: Mapping[BlobId, frozenset[str]]
     """Where each changed file stands in the history."""
@@ -193,6 +194,7 @@ class PurgePlan:
     through: tuple[VersionKey, ...]
     emptied: tuple[VersionKey, ...]
     messages: int
-    commits: int
+    became: Mapping[CommitId, CommitId]
+    """As of ``Rewritten``."""
     refs: tuple[RefName, ...]
     objects: int

@@ -100,6 +100,8 @@ class Purging:
             try:
                 if plan is not None and purge.said is None:
                     purge.keep(_said(plan, wanted))
+                if plan is not None:
+                    await self._moves.carry_over(repository, plan.became)  # it is known before they become it
                 await self._carry_out(repository, wanted, purge, found, progress)
             except PromptuaryError as error:
                 left = f"{error.message} The purge is not complete, and {repository} takes no changes: run it again."
@@ -207,7 +209,7 @@ def _plan_of(found: _Found, would: Rewritten) -> PurgePlan:
         through=tuple(sorted(through)),
         emptied=tuple(sorted(emptied)),
         messages=len(found.leak.commits) + len(found.leak.tags),
-        commits=would.commits,
+        became=would.became,
         refs=would.refs,
         objects=len(found.leak.ids()),
     )
@@ -235,6 +237,6 @@ def _said(plan: PurgePlan, wanted: Wanted) -> dict[str, object]:
         "changed": len(plan.versions),
         "emptied": len(plan.emptied),
         "messages": plan.messages,
-        "commits": plan.commits,
+        "commits": len(plan.became),
         "refs": len(plan.refs),
     }

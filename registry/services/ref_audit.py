@@ -35,6 +35,9 @@ LATE = timedelta(minutes=15)
 AT_ONCE = 100
 """Moves that are entered in one transaction."""
 
+COMMITS_AT_ONCE = 1_000
+"""Commits that are asked about in one statement."""
+
 
 class RefAudit:
     """Notes moves of refs before they are made, and enters those that were."""
@@ -145,6 +148,13 @@ class RefAudit:
             # The audit must not wait for it: nobody can say who pushed them where they cannot be read any more.
             log.exception("which commits were pushed to %s cannot be read", repository)
             return {}
+
+    async def carry_over(self, repository: RepositoryName, became: Mapping[CommitId, CommitId]) -> None:
+        """Notes of what commits become who has pushed those. Raises Unavailable."""
+        commits = list(became)
+        for start in range(0, len(commits), COMMITS_AT_ONCE):
+            known = await self._pushers.of(repository, commits[start : start + COMMITS_AT_ONCE])
+            await self._pushers.note(repository, {became[commit]: user for commit, user in known.items()})
 
     async def _enter(self, judged: Sequence[RefIntent]) -> int:
         landed = [intent for intent in judged if intent.landed]

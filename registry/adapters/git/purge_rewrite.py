@@ -13,7 +13,7 @@ from registry.adapters.git.packing import beside_packing
 from registry.adapters.git.purge_marks import LIST
 from registry.adapters.git.purge_objects import clean_object, follow_ids
 from registry.adapters.git.trees import decode_path, is_tree, parse_tree
-from registry.domain.ids import BlobId, RefName
+from registry.domain.ids import BlobId, CommitId, RefName
 from registry.domain.purging import Revision
 from registry.domain.refs import FileMode
 from registry.ports.purging import Progress
@@ -64,7 +64,7 @@ class Rewriting:
         self._ids: dict[bytes, bytes] = {}
         """Old ids of trees, commits and tags that change to new ones, in hexadecimal digits."""
         self.paths: defaultdict[BlobId, set[str]] = defaultdict(set)
-        self.commits = 0
+        self.became: dict[CommitId, CommitId] = {}
 
     def run(self, progress: Progress) -> list[Moved]:
         """The refs that have to move. Raises BadRequest where a file cannot be changed."""
@@ -104,8 +104,9 @@ class Rewriting:
         new_tree = self._rewrite_tree(b"", bytes.fromhex(tree.decode())).hex().encode()
         new = clean_object(raw, self._revision.text, ChainMap({tree: new_tree}, self._ids))
         if new != raw:
-            self._ids[str(commit).encode()] = self._write(ObjectType.COMMIT, new).hex().encode()
-            self.commits += 1
+            written = self._write(ObjectType.COMMIT, new).hex()
+            self._ids[str(commit).encode()] = written.encode()
+            self.became[CommitId(str(commit))] = CommitId(written)
 
     def _rewrite_tree(self, folder: bytes, tree: bytes) -> bytes:
         known = self._trees.get((self._follows, folder, tree))

@@ -95,7 +95,7 @@ class GitPurging:
                 for turn in range(3):
                     _move(path, [each for each in moved if _turn_of(each.ref, default) == turn])
         paths = {blob: frozenset(found) for blob, found in rewriting.paths.items()}
-        return Rewritten(rewriting.commits, tuple(each.ref for each in moved), paths)
+        return Rewritten(rewriting.became, tuple(each.ref for each in moved), paths)
 
     def prune(self, name: RepositoryName, progress: Progress) -> None:
         """Drops what no ref reaches: loose objects, packs, reflogs, and what killed pushes left."""
