@@ -33,9 +33,10 @@ test: ## Everything that has to be green: lint and all tests but the long ones (
 	@$(MAKE) --no-print-directory --jobs 2 lint test-servers
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
-test-servers: dev-env # while mypy thinks; MLflow's tests tell what its installation fails with
+test-servers: dev-env # while mypy thinks; tests tell what an installation fails with
 	@$(BIN)/python -m scripts.services start --tests
 	-@scripts/mlflow-venv
+	-@scripts/oidc-provider
 
 test-unit: dev-env ## The rules alone: no service, no server, in seconds (ARGS="-k korean")
 	$(BIN)/pytest -q -n $(JOBS) -m "not soak" tests/domain tests/test_architecture.py tests/test_docs.py $(ARGS)
@@ -67,7 +68,7 @@ format: dev-env ## Put the code into its form
 	$(BIN)/ruff format .
 
 clean: ## Remove .venv and caches; DATA and .services stay
-	rm -rf .venv .venv-mlflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/out
+	rm -rf .venv .venv-mlflow tests/oidc/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/out
 	find $(PACKAGES) -type d -name __pycache__ -prune -exec rm -rf {} +
 
 run-env:

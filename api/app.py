@@ -42,6 +42,7 @@ from api.routes import (
     grants,
     groups,
     health,
+    identity_providers,
     imports,
     index,
     join,
@@ -51,6 +52,7 @@ from api.routes import (
     metrics,
     moves,
     promotions,
+    provider_sign_in,
     reads,
     render,
     repositories,
@@ -70,7 +72,7 @@ from registry.process_kinds import ProcessKind
 if TYPE_CHECKING:
     from api.git_node import GitNode
 
-SERVER_NOUNS = (repositories, sessions, links, keys, users, groups, grants, audit)
+SERVER_NOUNS = (repositories, sessions, links, keys, users, groups, grants, identity_providers, audit)
 REPOSITORY_NOUNS = (
     *(templates, bundles, versions, diffs, blames, digests, render),
     *(moves, commits, imports, checks, branches, labels, promotions, rollbacks, search, reads, events, index),
@@ -183,6 +185,7 @@ def _routes(asked: bool) -> tuple[BaseRoute, ...]:
             router.include_router(noun.router, prefix="/api/v1")
         router.include_router(sign_in.router)
         router.include_router(join.router)
+        router.include_router(provider_sign_in.router)
         router.include_router(documents.router)
         router.include_router(documents.described)
     router.include_router(health.router)

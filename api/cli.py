@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 from typer.core import TyperGroup
 
-from api.commands import audit, grant, group, index, key, keyring, label, mail, user
+from api.commands import audit, grant, group, index, key, keyring, label, mail, provider, user
 from api.commands.backup import backup, restore
 from api.commands.check import check
 from api.commands.diff import diff
@@ -107,6 +107,7 @@ user.app.command("reset-password")(reset_password)
 app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(grant.app, name="grant")
+app.add_typer(provider.app, name="provider")
 app.add_typer(mail.app, name="mail")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keyring.app, name="keyring")

@@ -1,7 +1,7 @@
-"""The cookie of a session, and over which connections there can be one.
+"""The cookies of sessions and of sign-ins under way, and over which connections there can be one.
 
-Its name begins with ``__Host-``: browsers take it over HTTPS alone, for this host alone, and show it to no script. To
-them ``http://localhost`` is as good as HTTPS.
+Their names begin with ``__Host-``: browsers take them over HTTPS alone, for this host alone, and show them to no
+script. To them ``http://localhost`` is as good as HTTPS.
 """
 
 from http.cookies import CookieError, SimpleCookie
@@ -16,6 +16,9 @@ from registry.domain.names import printable
 from registry.domain.sign_in import SessionSpan
 
 NAME = "__Host-promptuary"
+PENDING = f"{NAME}-oidc-"
+"""What the cookie of a sign-in by a provider begins with; the provider's name follows."""
+
 _KEPT = "Path=/; HttpOnly; Secure; SameSite=Lax"
 
 
@@ -33,16 +36,40 @@ def end_session(headers: MutableHeaders) -> None:
 
 def secret_in(cookies: bytes) -> str | None:
     """The session's secret in a Cookie header; None where there is none, or none that could be one."""
+    found = _value_in(cookies, NAME)
+    return found if found is not None and found.startswith(SESSION_PREFIX) else None
+
+
+def set_pending(headers: MutableHeaders, provider: str, sealed: str, seconds: int) -> None:
+    """Has the browser keep what it set out to a provider with."""
+    headers.append("set-cookie", f"{PENDING}{provider}={sealed}; {_KEPT}; Max-Age={seconds}")
+    headers["cache-control"] = "no-store"
+
+
+def end_pending(headers: MutableHeaders, provider: str) -> None:
+    """Has the browser forget it."""
+    headers.append("set-cookie", f"{PENDING}{provider}=; {_KEPT}; Max-Age=0")
+    headers["cache-control"] = "no-store"
+
+
+def pending_in(cookies: bytes, provider: str) -> str | None:
+    """What the browser set out to a provider with; None where it did not, or not from here."""
+    return _value_in(cookies, f"{PENDING}{provider}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        found = SimpleCookie(cookies.decode("latin-1")).get(NAME)
-    except CookieError:
-        return None
-    return found.value if found is not None and found.value.startswith(SESSION_PREFIX) else None
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def require_secure(request: Request) -> None:
     """Raises Denied where a browser would not keep the cookie: over plain HTTP, from another machine."""
-    if request.scope["scheme"] == "https" or _is_loopback(request.url.hostname or ""):
+    if request.scope["scheme"] == "https" or is_loopback(request.url.hostname or ""):
         return
     host = printable((request.url.hostname or "")[:100])
     raise Denied(
@@ -52,10 +79,9 @@ def require_secure(request: Request) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def _value_in(cookies: bytes, name: str) -> str | None:
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        found = SimpleCookie(cookies.decode("latin-1")).get(name)
+    except CookieError:
+        return None
+    return found.value if found is not None else None

@@ -7,7 +7,6 @@ from time import monotonic
 from registry.adapters.git import LocalRepositories
 from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.import_reader import ProcessImportReader
-from registry.adapters.local.password_hasher import Argon2Hasher
 from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
@@ -146,7 +145,7 @@ def _compose(
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, moves=moves, clock=clock)
     uses = KeyUses(keys=tier.keys, clock=clock)
     limits = RateLimiting(limits=settings.rate_limits, counted=tier.rate_limits, refused=meters.refused)
-    entrance = signing_in(settings, tier, uses=uses, hasher=Argon2Hasher(), limits=limits, audit=audit, clock=clock)
+    entrance = signing_in(settings, tier, uses=uses, ring=ring, limits=limits, audit=audit, clock=clock)
     identification = entrance.identification
     accounts = Accounts(
         users=tier.users,

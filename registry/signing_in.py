@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from registry.domain.key_secrets import KEY_PREFIX, SESSION_PREFIX
 from registry.linking import Linking, linking
 from registry.ports.clock import Clock
-from registry.ports.sign_in import PasswordHasher
+from registry.ports.keyring import KeyRing
 from registry.services.access_control import AccessControl
 from registry.services.audit import Audit
 from registry.services.first_password import FirstPassword
 from registry.services.identification import Identification, Lookup
+from registry.services.identity_providers import IdentityProviders
 from registry.services.key_lookup import KeyLookup
 from registry.services.key_uses import KeyUses
 from registry.services.passwords import PasswordSignIn
+from registry.services.provider_sign_in import ProviderSignIn
+from registry.services.provider_users import ProviderUsers
 from registry.services.rate_limits import RateLimiting
 from registry.services.sessions import SessionLookup, Sessions
 from registry.settings import Settings
@@ -29,6 +32,8 @@ class SigningIn:
     first_password: FirstPassword
     access: AccessControl
     linking: Linking
+    providers: IdentityProviders
+    with_provider: ProviderSignIn
 
 
 def signing_in(
@@ -36,7 +41,7 @@ def signing_in(
     tier: Tier,
     *,
     uses: KeyUses,
-    hasher: PasswordHasher,
+    ring: KeyRing,
     limits: RateLimiting,
     audit: Audit,
     clock: Clock,
@@ -49,16 +54,7 @@ def signing_in(
     }
     identification = Identification(lookups=lookups, clock=clock, grace_seconds=settings.auth_grace)
     sessions = Sessions(stored=ports.sessions, span=span, identification=identification, audit=audit, clock=clock)
-    passwords = PasswordSignIn(
-        stored=ports.passwords,
-        hasher=hasher,
-        sessions=sessions,
-        identification=identification,
-        limits=limits,
-        audit=audit,
-        clock=clock,
-        is_allowed=settings.passwords,
-    )
+    passwords = _passwords(settings, tier, sessions, identification, limits, audit, clock)
     first = FirstPassword(users=tier.users, stored=ports.passwords, passwords=passwords, data=settings.data)
     access = _access(tier, identification, audit, clock)
     links = linking(
@@ -70,7 +66,30 @@ def signing_in(
         audit=audit,
         clock=clock,
     )
-    return SigningIn(identification, sessions, passwords, first, access, links)
+    providers = _providers(tier, identification, ring, audit, clock)
+    with_one = _with_provider(tier, sessions, identification, ring, audit, clock)
+    return SigningIn(identification, sessions, passwords, first, access, links, providers, with_one)
+
+
+def _passwords(
+    settings: Settings,
+    tier: Tier,
+    sessions: Sessions,
+    identification: Identification,
+    limits: RateLimiting,
+    audit: Audit,
+    clock: Clock,
+) -> PasswordSignIn:
+    return PasswordSignIn(
+        stored=tier.sign_in.passwords,
+        hasher=tier.sign_in.hasher,
+        sessions=sessions,
+        identification=identification,
+        limits=limits,
+        audit=audit,
+        clock=clock,
+        is_allowed=settings.passwords,
+    )
 
 
 def _access(tier: Tier, identification: Identification, audit: Audit, clock: Clock) -> AccessControl:
@@ -82,4 +101,36 @@ def _access(tier: Tier, identification: Identification, audit: Audit, clock: Clo
         audit=audit,
         clock=clock,
         changed=identification.forget,
+    )
+
+
+def _providers(
+    tier: Tier, identification: Identification, ring: KeyRing, audit: Audit, clock: Clock
+) -> IdentityProviders:
+    ports = tier.sign_in
+    return IdentityProviders(
+        stored=ports.providers,
+        client=ports.client,
+        ring=ring,
+        identification=identification,
+        audit=audit,
+        clock=clock,
+    )
+
+
+def _with_provider(
+    tier: Tier, sessions: Sessions, identification: Identification, ring: KeyRing, audit: Audit, clock: Clock
+) -> ProviderSignIn:
+    ports = tier.sign_in
+    return ProviderSignIn(
+        providers=ports.providers,
+        client=ports.client,
+        users=ProviderUsers(stored=ports.accounts, audit=audit, clock=clock),
+        groups=tier.groups,
+        sessions=sessions,
+        identification=identification,
+        ring=ring,
+        cache=tier.cache,
+        audit=audit,
+        clock=clock,
     )

@@ -8,9 +8,11 @@ from importlib.metadata import version
 from pydantic import SecretStr
 
 from registry.adapters.breakers import Breaker as Breaker  # noqa: PLC0414  (the API has one of its own, for the Git node)
+from registry.adapters.local.password_hasher import Argon2Hasher
 from registry.adapters.memory.cache import MemoryCache
 from registry.adapters.memory.event_bus import MemoryEventBus
 from registry.adapters.memory.rate_limits import MemoryRateLimits
+from registry.adapters.oidc.client import HttpProviderClient
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.audit_log import SqlAuditLog, SqlAuditMarks
 from registry.adapters.sql.bundles import SqlBundleIndex
@@ -22,8 +24,10 @@ from registry.adapters.sql.kept_records import SqlKeptRecords
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.adapters.sql.links import SqlLinks
 from registry.adapters.sql.outbox import SqlOutbox
-from registry.adapters.sql.passwords import SqlIdentities, SqlPasswords
+from registry.adapters.sql.passwords import SqlPasswords
 from registry.adapters.sql.projection import SqlProjection
+from registry.adapters.sql.provider_accounts import SqlProviderAccounts
+from registry.adapters.sql.providers import SqlProviders
 from registry.adapters.sql.pushers import SqlPushers
 from registry.adapters.sql.read_ledger import SqlReadLedger
 from registry.adapters.sql.registry_id import SqlRegistryId
@@ -47,7 +51,6 @@ from registry.ports.dependencies import Dependency
 from registry.ports.events import EventBus, EventLog
 from registry.ports.keyring import SecretHolder
 from registry.ports.leadership import Leadership
-from registry.ports.links import Links
 from registry.ports.pairing import IdPlace
 from registry.ports.projection import Outbox, Projection
 from registry.ports.purging import FormerStates
@@ -55,7 +58,7 @@ from registry.ports.pushers import Pushers
 from registry.ports.rate_limits import RateLimits
 from registry.ports.reads import ReadLedger
 from registry.ports.search_index import CountedSearchIndex
-from registry.ports.sign_in import Identities, Passwords, Sessions
+from registry.ports.sign_in import SignInPorts
 from registry.ports.signals import Signals
 from registry.ports.verifying import StoredRows
 from registry.settings import Settings
@@ -74,7 +77,7 @@ class Tier:
     groups: Groups
     grants: Grants
     keys: Keys
-    sign_in: "SignInPorts"
+    sign_in: SignInPorts
     kept: KeptRecords
     registry_id: IdPlace
     audit: AuditLog
@@ -107,16 +110,6 @@ class Tier:
     """All that may hold what is not shown any more, in the order in which it is forgotten."""
     pools: Callable[[], Sequence[PoolUse]]
     make_missing_tables: Callable[[], Awaitable[bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class SignInPorts:
-    """What people sign in with, and what they have once they are in."""
-
-    passwords: Passwords
-    identities: Identities
-    sessions: Sessions
-    links: Links
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +248,7 @@ def _over(
         kept=SqlKeptRecords(database),
         registry_id=SqlRegistryId(database),
         audit=SqlAuditLog(database),
-        secret_holders=(SqlAuditMarks(database),),
+        secret_holders=(SqlAuditMarks(database), SqlProviders(database)),
         templates=SqlTemplateIndex(database),
         versions=SqlVersionIndex(database),
         origins=SqlVersionOrigins(database),
@@ -283,7 +276,15 @@ def _over(
 
 
 def _sign_in(database: Database) -> SignInPorts:
-    return SignInPorts(SqlPasswords(database), SqlIdentities(database), SqlSessions(database), SqlLinks(database))
+    return SignInPorts(
+        passwords=SqlPasswords(database),
+        hasher=Argon2Hasher(),
+        providers=SqlProviders(database),
+        client=HttpProviderClient(),
+        accounts=SqlProviderAccounts(database),
+        sessions=SqlSessions(database),
+        links=SqlLinks(database),
+    )
 
 
 def _full_text(database: Database, engine: Engine | None) -> tuple[SqlSearchIndex, SqlProjection]:

@@ -32,6 +32,7 @@ MANY_PROCESSES = {
 LONG = {
     "tests/cli/test_import_mlflow.py": 130,
     "tests/crash/test_killed_purges.py": 80,
+    "tests/api/test_provider_sign_in.py": 60,
     "tests/api/test_schemathesis.py": 50,
     "tests/cli/test_serve.py": 50,
     "tests/contract/test_search_index.py": 45,

@@ -10,6 +10,7 @@ from api.documented import problems
 from api.json_bodies import JsonRoute
 from api.schemas.sign_in import (
     PasswordRequest,
+    ProviderWay,
     SessionBody,
     SessionList,
     SessionsQuery,
@@ -27,10 +28,12 @@ _SENT = (*_ASKED, domain.PayloadTooLarge, 415, 422)
 SET_COOKIE = {"headers": {"Set-Cookie": {"description": "The session.", "schema": {"type": "string"}}}}
 
 
-@router.get("/sign-in", dependencies=[NO_QUERY], responses=problems(domain.BadRequest))
+@router.get("/sign-in", dependencies=[NO_QUERY], responses=problems(domain.BadRequest, domain.Unavailable))
 async def read_ways(registry: RegistryDep) -> WaysIn:
     """How people can sign in here."""
-    return WaysIn(password=registry.signing_in.passwords.is_allowed)
+    offered = await registry.signing_in.providers.offered()
+    providers = [ProviderWay.of(each) for each in offered]
+    return WaysIn(password=registry.signing_in.passwords.is_allowed, providers=providers)
 
 
 @router.post("/sign-in", dependencies=[NO_QUERY], responses={200: SET_COOKIE, **problems(*_SENT)})

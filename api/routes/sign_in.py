@@ -1,5 +1,6 @@
 """The pages of signing in: forms that work without a script."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -11,9 +12,10 @@ from api.errors import type_of
 from api.observing import ACTOR
 from api.page_texts import TEXTS
 from api.pages import language_of, local_path, page
+from api.schemas.sign_in import ProviderWay
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
-from registry.domain.errors import BadRequest, Denied, PromptuaryError, TooManyRequests, Unauthenticated
+from registry.domain.errors import BadRequest, Denied, PromptuaryError, TooManyRequests, Unauthenticated, Unavailable
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,8 +34,8 @@ async def show_sign_in(registry: RegistryDep, request: Request, next: str = "/")
     try:
         require_secure(request)
     except Denied as error:
-        return _sign_in_page(registry, request, next, error=error)
-    return _sign_in_page(registry, request, next)
+        return await _sign_in_page(registry, request, next, error=error)
+    return await _sign_in_page(registry, request, next)
 
 
 @router.post("/sign-in")
@@ -52,7 +54,7 @@ async def sign_in(
         _, _, secret = await entrance.passwords.sign_in(user, password, agent)
         actor = await entrance.identification.authenticate(secret)
     except PromptuaryError as error:
-        return _sign_in_page(registry, request, next, user=user, error=error)
+        return await _sign_in_page(registry, request, next, user=user, error=error)
     onward = f"/password?next={local_path(next)}" if actor.must_change_password else local_path(next)
     return signed_in(registry, onward, secret)
 
@@ -101,9 +103,14 @@ async def change_password(
     return signed_in(registry, "/sign-in" if onward.startswith("/password") else onward, secret)
 
 
-def _sign_in_page(
+async def _sign_in_page(
     registry: Registry, request: Request, onward: str, *, user: str = "", error: PromptuaryError | None = None
 ) -> Response:
+    providers: Sequence[ProviderWay] = ()
+    try:
+        providers = [ProviderWay.of(each, local_path(onward)) for each in await registry.signing_in.providers.offered()]
+    except Unavailable as away:
+        error = error or away
     return form(
         "sign_in",
         request,
@@ -111,7 +118,7 @@ def _sign_in_page(
         next=local_path(onward),
         user=user,
         has_passwords=registry.signing_in.passwords.is_allowed,
-        providers=(),
+        providers=[each.model_dump() for each in providers],
     )
 
 

@@ -1,15 +1,18 @@
 """Signing in and sessions over HTTP."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from pydantic import Field
 
 from api.schemas.access import PlaceBody, RoleAt
 from api.schemas.fields import TIME, Answered, Body, QueryModel, Time, example
 from registry.domain.access import Actor
+from registry.domain.identity_providers import Provider
 from registry.domain.sign_in import Session
 
 _BY_PASSWORD = {"user": "kim", "password": "…"}
+_BY_PROVIDER = {"provider": "gitlab", "name": "GitLab", "address": "/sign-in/gitlab"}
 _SESSION = {
     "id": "3f9ac1d2b4e5",
     "user": "kim",
@@ -25,12 +28,29 @@ _SESSION = {
 Password = Annotated[str, Field(min_length=1, max_length=1_024, json_schema_extra={"writeOnly": True})]
 
 
+class ProviderWay(Answered):
+    """An identity provider to sign in with."""
+
+    model_config = example(**_BY_PROVIDER)
+
+    provider: str
+    name: str = Field(description="Its name for people.")
+    address: str = Field(description="Where a browser goes to sign in with it; `?next=` is where it comes out.")
+
+    @classmethod
+    def of(cls, provider: Provider, going_to: str = "/") -> "ProviderWay":
+        """The way by a provider."""
+        onward = f"?{urlencode({'next': going_to})}" if going_to != "/" else ""
+        return cls(provider=provider.provider, name=provider.name, address=f"/sign-in/{provider.provider}{onward}")
+
+
 class WaysIn(Answered):
     """How people can sign in here."""
 
-    model_config = example(password=True)
+    model_config = example(password=True, providers=[_BY_PROVIDER])
 
     password: bool = Field(description="With a user's name, or his e-mail address, and a password.")
+    providers: list[ProviderWay]
 
 
 class SignInRequest(Body):

@@ -53,6 +53,7 @@ class AuditAction(StrEnum):
     REF_DELETED = "ref.deleted"
     REPOSITORY_CREATED = "repository.created"
     SETTINGS_CHANGED = "settings.changed"
+    PROVIDER_CHANGED = "provider.changed"
     KEYRING_ROTATED = "keyring.rotated"
     CONTENT_PURGED = "content.purged"
     AUDIT_PRUNED = "audit.pruned"

@@ -29,6 +29,9 @@ UserName = NewType("UserName", str)
 GroupName = NewType("GroupName", str)
 """A group's name, built as a user's; the two never meet."""
 
+ProviderName = NewType("ProviderName", str)
+"""An identity provider's name, as it stands in addresses: ``[a-z][a-z0-9-]{0,31}``."""
+
 RegistryId = NewType("RegistryId", str)
 """What a data folder and its database know each other by: 16 lower-case hexadecimal digits."""
 

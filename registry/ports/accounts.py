@@ -63,7 +63,10 @@ class Groups(Protocol):
     async def set_groups(
         self, user: UserName, groups: Sequence[GroupName], source: str, told: Sequence[AuditDraft] = ()
     ) -> None:
-        """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out."""
+        """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out.
+
+        It is ``told`` where they are others than before. Raises Conflict as ``Grants.remove``.
+        """
         ...
 
 

@@ -1,13 +1,16 @@
-"""Passwords, identities and sessions: what lives in SQL alone."""
+"""Passwords and sessions: what lives in SQL alone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from registry.domain.access import User
 from registry.domain.audit import AuditDraft
 from registry.domain.ids import UserName
-from registry.domain.sign_in import Identity, Session, SignedIn, StoredPassword
+from registry.domain.sign_in import Session, SignedIn, StoredPassword
+from registry.ports.identity_providers import ProviderAccounts, ProviderClient, Providers
+from registry.ports.links import Links
 
 
 class PasswordHasher(Protocol):
@@ -48,22 +51,6 @@ class Passwords(Protocol):
         ...
 
 
-class Identities(Protocol):
-    """Who users are at identity providers."""
-
-    async def find(self, provider: str, subject: str) -> Identity | None:
-        """The identity of that id at a provider."""
-        ...
-
-    async def list_identities(self, user: UserName) -> list[Identity]:
-        """A user's, by provider."""
-        ...
-
-    async def put(self, identity: Identity, told: Sequence[AuditDraft] = ()) -> None:
-        """Adds an identity, or changes its e-mail address and when it was seen. Raises NotFound for its user."""
-        ...
-
-
 class Sessions(Protocol):
     """Sessions by the SHA-256 of their secret."""
 
@@ -90,3 +77,16 @@ class Sessions(Protocol):
     async def end_all(self, user: UserName) -> int:
         """Ends every session of a user, durably; how many there were."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPorts:
+    """What people sign in with, and what they have once they are in."""
+
+    passwords: Passwords
+    hasher: PasswordHasher
+    providers: Providers
+    client: ProviderClient
+    accounts: ProviderAccounts
+    sessions: Sessions
+    links: Links

@@ -23,6 +23,8 @@ OPERATIONS = {
     "/api/v1/password-resets": {"post"},
     "/api/v1/users/{user}/password-link": {"post"},
     "/api/v1/join": {"post"},
+    "/api/v1/identity-providers": {"get"},
+    "/api/v1/identity-providers/{provider}": {"get", "put", "delete"},
     "/api/v1/repositories": {"get"},
     "/api/v1/repositories/{repository}/templates": {"get"},
     "/api/v1/repositories/{repository}/templates/{name}": {"get", "put", "delete"},

@@ -20,10 +20,18 @@ ADMIN = Actor(UserName("admin"), "Admin", "admin@localhost", EVERY_RIGHT)
 INSIDE, OUTSIDE, WHOLE = Place(DEFAULT, "support"), Place(DEFAULT, "고객지원"), Place(DEFAULT)
 NAME = "support/triage"
 VALUES = {"repository": "default", "name": NAME, "label": "production", "number": "1", "digest": "0" * 12}
-ON_SERVER = {"user": "kim", "group": "team", "grant": "nosuch", "key": "nosuch", "session": "nosuch"}
+ON_SERVER = {
+    "user": "kim",
+    "group": "team",
+    "grant": "nosuch",
+    "key": "nosuch",
+    "session": "nosuch",
+    "provider": "nosuch",
+}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "grants"): {"role": "reader", "user": "nobody", "repository": "default"},
     ("PUT", "groups/{group}"): {"name": "Team"},
+    ("PUT", "identity-providers/{provider}"): {"kind": "gitlab", "client_id": "x"},
     ("PUT", "password"): {"present": "wrong", "new": "borrow-lantern-seven"},
     ("PUT", "users/{user}"): {"name": "Kim"},
     ("POST", "users/{user}/password-link"): {},

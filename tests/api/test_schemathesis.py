@@ -57,6 +57,8 @@ class Asked:
         self.call("PUT", "users/lee", {})
         link = self.call("POST", "users/lee/password-link", {})["link"]
         self.call("PUT", "groups/support", {"members": ["kim"]})
+        for provider in ("gitlab", "spare"):
+            self.call("PUT", f"identity-providers/{provider}", {"kind": "gitlab", "client_id": "x"})
         grant = self.call("POST", "grants", {"role": "reader", "user": "kim"})["id"]
         spare, other = (self.call("POST", "api-keys", {"scope": "read"})["id"] for _ in range(2))
         password = (server.data / "admin-password").read_text().strip()

@@ -19,6 +19,8 @@ ELSEWHERE = [
     ("GET", "/docs", 200),
     ("GET", "/sign-in", 200),
     ("POST", "/sign-in", 401),
+    ("GET", "/sign-in/nosuch", 404),
+    ("GET", "/sign-in/nosuch/callback", 404),
     ("GET", "/password", 303),
     ("GET", "/join", 200),
     ("POST", "/join", 401),

@@ -48,7 +48,8 @@ LOCAL = {
     "index rebuild", "index verify", "user list", "user put", "user disable", "user enable", "user remove",
     "user invite", "user reset-password", "mail test",
     "group list", "group put", "group remove", "grant list", "grant add", "grant remove", "keyring list",
-    "keyring rotate", "audit list", "audit export", "audit verify",
+    "keyring rotate", "audit list", "audit export", "audit verify", "provider list",
+    "provider add", "provider test", "provider remove",
 }  # fmt: skip
 """Commands that ask no server."""
 OF_SERVERS = {"git", "indexer", "api", "backup", "restore", "index move"}

@@ -1,4 +1,4 @@
-"""Passwords, identities and sessions: the ports of ``registry.ports.sign_in``, on every database."""
+"""Passwords and sessions: the ports of ``registry.ports.sign_in``, on every database."""
 
 import itertools
 import time
@@ -13,14 +13,14 @@ from registry.adapters.local.password_hasher import Argon2Hasher
 from registry.adapters.sql.accounts import SqlUsers
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.grants import SqlGrants
-from registry.adapters.sql.passwords import SqlIdentities, SqlPasswords
+from registry.adapters.sql.passwords import SqlPasswords
 from registry.adapters.sql.sessions import SqlSessions
 from registry.domain.access import Grant, User
 from registry.domain.errors import BadRequest, NotFound
 from registry.domain.ids import UserName
 from registry.domain.rights import SERVER, Rights
 from registry.domain.roles import Role
-from registry.domain.sign_in import Identity, Session, StoredPassword
+from registry.domain.sign_in import Session, StoredPassword
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 KIM = User(UserName("kim"), "김민지", "Kim@example.com")
@@ -110,22 +110,6 @@ async def test_a_session_is_found_with_its_user_and_all_his_rights(stored: Store
     assert await stored.sessions.find("another hash") is None
     with pytest.raises(NotFound):
         await stored.sessions.add(session("nobody"))
-
-
-async def test_an_identity_is_found_by_its_id_at_a_provider_alone(stored: Stored) -> None:
-    provider = "INSERT INTO providers (provider, name, kind, issuer, client_id, settings, made_at) VALUES ('%s', 'x', 'oidc', 'x', 'x', '{}', 1)"
-    for name in ("github", "gitlab"):
-        await stored.database.write(lambda connection, name=name: connection.exec_driver_sql(provider % name))  # type: ignore[misc]
-    identities = SqlIdentities(stored.database)
-    mine = Identity("github", "17", KIM.user, "kim@example.com", NOW, NOW)
-    await identities.put(mine)
-    assert await identities.find("github", "17") == mine
-    assert await identities.find("gitlab", "17") is None
-    later = replace(mine, email=None, seen_at=NOW + timedelta(days=1))
-    await identities.put(later)
-    assert await identities.list_identities(KIM.user) == [later]
-    with pytest.raises(NotFound):
-        await identities.put(replace(mine, user=UserName("nobody"), subject="18"))
 
 
 async def test_sessions_are_listed_by_their_last_use_and_ended(stored: Stored) -> None:

@@ -141,14 +141,19 @@ class SqlGroups:
     ) -> None:
         """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out."""
 
-        def write(connection: Connection) -> int:
+        def write(connection: Connection) -> bool:
             known = set(connection.execute(select(groups.c.group)).scalars())
             mine = and_(group_members.c.user == user, group_members.c.source == source)
+            before = set(connection.execute(select(group_members.c.group).where(mine)).scalars())
+            wanted = known.intersection(groups_)
+            if wanted == before:
+                return False
             connection.execute(delete(group_members).where(mine))
-            rows = [{"group": each, "user": user, "source": source} for each in dict.fromkeys(groups_) if each in known]
-            return write_rows(connection, _ADD_MEMBER, rows)
+            rows = [{"group": each, "user": user, "source": source} for each in sorted(wanted)]
+            write_rows(connection, _ADD_MEMBER, rows)
+            return True
 
-        await write_told(self._database, write, told, lambda _: True)
+        await write_told(self._database, write, told)
 
 
 def _require(connection: Connection, column: Any, names: Sequence[str], noun: str) -> None:

@@ -1,4 +1,4 @@
-"""Passwords and identities (``registry.ports.sign_in``): every write waits for the disk."""
+"""Passwords (``registry.ports.sign_in``): every write waits for the disk."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +9,14 @@ from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, user_of
 from registry.adapters.sql.kept_tables import users
-from registry.adapters.sql.sign_in_tables import identities, links, passwords, sessions
+from registry.adapters.sql.sign_in_tables import links, passwords, sessions
 from registry.adapters.sql.statements import upsert, write_rows
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import User
 from registry.domain.audit import AuditDraft
 from registry.domain.errors import NotFound
 from registry.domain.ids import UserName
-from registry.domain.sign_in import Identity, StoredPassword
+from registry.domain.sign_in import StoredPassword
 
 _FIND = (
     select(*USER_COLUMNS, passwords.c.hash, passwords.c.set_at, passwords.c.must_change)
@@ -73,42 +73,6 @@ class SqlPasswords:
         await self._database.write(lambda connection: connection.execute(changed), deadline=Deadline.REQUEST)
 
 
-class SqlIdentities:
-    """Who users are at identity providers."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def find(self, provider: str, subject: str) -> Identity | None:
-        """The identity of that id at a provider."""
-        wanted = select(identities).where(identities.c.provider == provider, identities.c.subject == subject)
-        row = await self._database.read(lambda connection: connection.execute(wanted).one_or_none())
-        return _identity_of(row) if row is not None else None
-
-    async def list_identities(self, user: UserName) -> list[Identity]:
-        """A user's, by provider."""
-        wanted = select(identities).where(identities.c.user == user).order_by(*identities.primary_key)
-        return await self._database.read(lambda connection: [_identity_of(row) for row in connection.execute(wanted)])
-
-    async def put(self, identity: Identity, told: Sequence[AuditDraft] = ()) -> None:
-        """Adds an identity, or changes its e-mail address and when it was seen. Raises NotFound for its user."""
-        row = {
-            "provider": identity.provider,
-            "subject": identity.subject,
-            "user": identity.user,
-            "email": identity.email,
-            "made_at": to_micros(identity.made_at),
-            "seen_at": to_micros(identity.seen_at),
-        }
-
-        def write(connection: Connection) -> None:
-            require_user(connection, identity.user)
-            write_rows(connection, upsert(identities), [row])
-            append_drafts(connection, told)
-
-        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
-
-
 def require_user(connection: Connection, user: UserName) -> None:
     """Raises NotFound for a user who is not there."""
     if connection.execute(select(users.c.id).where(users.c.user == user)).first() is None:
@@ -117,7 +81,3 @@ def require_user(connection: Connection, user: UserName) -> None:
 
 def _password_of(row: Row[Any]) -> StoredPassword | None:
     return StoredPassword(row.user, row.hash, to_time(row.set_at), row.must_change) if row.hash is not None else None
-
-
-def _identity_of(row: Row[Any]) -> Identity:
-    return Identity(row.provider, row.subject, row.user, row.email, to_time(row.made_at), to_time(row.seen_at))
