@@ -35,6 +35,7 @@ from api.routes import (
     bundles,
     checks,
     commits,
+    device,
     diffs,
     digests,
     documents,
@@ -51,6 +52,7 @@ from api.routes import (
     links,
     metrics,
     moves,
+    oauth,
     promotions,
     provider_sign_in,
     reads,
@@ -183,9 +185,8 @@ def _routes(asked: bool) -> tuple[BaseRoute, ...]:
             router.include_router(noun.router, prefix="/api/v1/repositories/{repository}")
         for noun in SERVER_NOUNS:
             router.include_router(noun.router, prefix="/api/v1")
-        router.include_router(sign_in.router)
-        router.include_router(join.router)
-        router.include_router(provider_sign_in.router)
+        for at_root in (sign_in, join, provider_sign_in, device, oauth):
+            router.include_router(at_root.router)
         router.include_router(documents.router)
         router.include_router(documents.described)
     router.include_router(health.router)

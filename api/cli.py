@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from api.commands import audit, grant, group, index, key, keyring, label, mail, provider, user
 from api.commands.backup import backup, restore
 from api.commands.check import check
+from api.commands.credential import credential
 from api.commands.diff import diff
 from api.commands.doctor import doctor
 from api.commands.edit import edit
@@ -22,6 +23,7 @@ from api.commands.import_prompts import import_prompts
 from api.commands.init import init
 from api.commands.list import list_templates
 from api.commands.log import log
+from api.commands.login import login, logout, whoami
 from api.commands.purge import purge
 from api.commands.put import put
 from api.commands.render import render
@@ -39,7 +41,8 @@ promptuary validate .                       check the templates of a checkout
 promptuary check --against main             judge what has changed since then, as the gate will
 promptuary test                             run their offline tests
 promptuary render support/triage --var ticket="My card was charged twice"
-promptuary list                             what a server has (PROMPTUARY_URL, PROMPTUARY_KEY)
+promptuary login                            sign in to a server (PROMPTUARY_URL), or set PROMPTUARY_KEY
+promptuary list                             what it has
 promptuary edit support/triage              change a template there
 promptuary label set production support/triage 12
 promptuary key create --scope write         make an API key
@@ -100,6 +103,10 @@ app.command("diff")(diff)
 app.command("search")(search)
 app.command("import")(import_prompts)
 app.command("export")(export)
+app.command("login")(login)
+app.command("logout")(logout)
+app.command("whoami")(whoami)
+app.command("credential")(credential)
 app.add_typer(label.app, name="label")
 app.add_typer(key.app, name="key")
 user.app.command("invite")(invite)

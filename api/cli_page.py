@@ -36,6 +36,7 @@ these variables:
 | `PROMPTUARY_KEY` | none | an API key; scope read is enough for all but `put`, `edit`, `import` and moving labels |
 | `PROMPTUARY_REPOSITORY` | `default` | the repository |
 
+Where no key is set, they ask as whom `promptuary login` [signed in](sign-in.md#promptuary-login) to that server.
 `--url`, `--key-file` and `--repository` say the same for one call. A key is never an option's value, because others on
 the machine can see those. `edit` starts `$VISUAL`, else `$EDITOR`. `NO_COLOR` turns colours off on terminals too.
 A write whose answer is lost is sent once more under the same `Idempotency-Key`, so it is done once.
@@ -55,7 +56,7 @@ promptuary export langfuse.json
 `promptuary --install-completion` makes the Tab key complete commands, options, what `--status`, `--format` and
 their like take, and files, in bash, zsh, fish and PowerShell, from the next shell on; `--show-completion` prints the
 lines for it, to be put where you want them. Names of templates and labels are completed from the server where
-`PROMPTUARY_KEY` is set: what it answers within a second, and nothing where there is none.
+`PROMPTUARY_KEY` is set or somebody is signed in: what it answers within a second, and nothing where there is none.
 
 In a pipeline of a repository that holds templates:
 

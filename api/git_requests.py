@@ -121,7 +121,7 @@ def _encoding(scope: Scope) -> bool:
 
 
 def key_of(authorization: str | None) -> str:
-    """The API key of an Authorization header: Bearer, or Basic with the key as password (or as user, alone).
+    """The key or token of an Authorization header: Bearer, or Basic with it as password (or as user, alone).
 
     Raises Unauthenticated.
     """
@@ -136,7 +136,7 @@ def key_of(authorization: str | None) -> str:
             raise Unauthenticated("The Authorization header cannot be read.") from error
         if password or user:
             return _no_session(password or user)
-    raise Unauthenticated("A key is needed: any user name, with an API key as the password.")
+    raise Unauthenticated("A key is needed: any user name, with an API key or an access token as the password.")
 
 
 def _no_session(secret: str) -> str:

@@ -19,7 +19,7 @@ DESCRIPTION = """\
 A Git-backed prompt registry: templates are files in Git, and every write here is a commit.
 
 **Keys.** Everything but `/livez`, `/readyz`, `/docs`, `/openapi.json` and `/schemas` needs
-`Authorization: Bearer <key>`; `promptuary key create` makes one.
+`Authorization: Bearer <key>`; `promptuary key create` makes one. What `/oauth/token` gives stands there, too.
 
 **Names** hold slashes and any language. They stand in the path as they are; percent-encoded UTF-8 works too.
 
@@ -46,6 +46,7 @@ TAGS = [
     {"name": "repositories", "description": "The bare Git repositories on this server."},
     {"name": "audit", "description": "What was done, by whom, when and from where."},
     {"name": "keys", "description": "What the key of a request allows."},
+    {"name": "tokens", "description": "Access tokens for programs that somebody signs in with, by OAuth's protocol."},
     {"name": "access", "description": "Users, groups, and the roles that are granted to them."},
     {"name": "documentation", "description": "Schemas."},
     {"name": "health", "description": "For load balancers and start-up scripts."},
@@ -78,7 +79,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         schemas[model.__name__] = schema
     _restore_nulls(document)
     document["components"]["securitySchemes"] = {
-        _SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `pmt_…`"},
+        _SECURITY: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key (`pmt_…`) or an access token (`eyJ…`)",
+        },
         _SESSION: {"type": "apiKey", "in": "cookie", "name": NAME, "description": "A session: `POST /api/v1/sign-in`"},
     }
     for path, operations in document["paths"].items():

@@ -6,9 +6,9 @@ PUBLIC = frozenset(
         *("/api/v1/sign-in", "/api/v1/join", "/api/v1/password-resets"),
     }
 )
-PUBLIC_FOLDERS = ("/docs/", "/schemas/")
+PUBLIC_FOLDERS = ("/docs/", "/schemas/", "/oauth/", "/.well-known/")
 
-PAGES = frozenset({"/sign-in", "/sign-out", "/password", "/join", "/reset"})
+PAGES = frozenset({"/sign-in", "/sign-out", "/password", "/join", "/reset", "/device"})
 PAGE_FOLDERS = ("/sign-in/",)
 
 OF_PASSWORD = frozenset({"/sign-out", "/password", "/api/v1/session", "/api/v1/password"})
@@ -21,5 +21,5 @@ def is_page(path: str) -> bool:
 
 
 def is_public(path: str) -> bool:
-    """Whether a path needs no key: health, documentation, schemas, and signing in."""
+    """Whether a path needs no key: health, documentation, schemas, signing in, and tokens."""
     return path in PUBLIC or path.startswith(PUBLIC_FOLDERS) or is_page(path)

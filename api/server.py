@@ -106,6 +106,7 @@ async def _serve(
             await asyncio.to_thread(registry.git.prepare)  # hooks as this version has them, before anything is pushed
             remember_catalogue(settings)
             await registry.accounts.ensure_administrator()
+            await asyncio.to_thread(registry.signing_in.tokens.prepare)
             await registry.audit_keeping.catch_up()
             with acting_locally():
                 await registry.signing_in.first_password.ensure()

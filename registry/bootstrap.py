@@ -10,7 +10,7 @@ from registry.adapters.local.import_reader import ProcessImportReader
 from registry.adapters.local.registry_id import FolderId
 from registry.adapters.sql.known_repositories import KnownRepositories
 from registry.catalogue_place import check_catalogue, place_of
-from registry.disk import archives_of, keyring_of, open_disk, purging_of, ref_journal_of, snapshot_of
+from registry.disk import archives_of, keyring_of, open_disk, purging_of, ref_journal_of, signer_of, snapshot_of
 from registry.opened import Registry as Registry  # noqa: PLC0414  (who opens one names it)
 from registry.ports.git import Repositories
 from registry.ports.judging import Judges
@@ -145,7 +145,8 @@ def _compose(
     writes = Writes(git=git, gate=gate, indexing=indexing, journal=journal, moves=moves, clock=clock)
     uses = KeyUses(keys=tier.keys, clock=clock)
     limits = RateLimiting(limits=settings.rate_limits, counted=tier.rate_limits, refused=meters.refused)
-    entrance = signing_in(settings, tier, uses=uses, ring=ring, limits=limits, audit=audit, clock=clock)
+    signer = signer_of(settings, process, ring)
+    entrance = signing_in(settings, tier, signer, uses=uses, ring=ring, limits=limits, audit=audit, clock=clock)
     identification = entrance.identification
     accounts = Accounts(
         users=tier.users,

@@ -1,4 +1,4 @@
-"""Which adapters the disk of a node has: its repositories, the key ring, and places for backups."""
+"""Which adapters the disk of a node has: its repositories, the key ring and what signs with it, places for backups."""
 
 import shutil
 import sys
@@ -13,6 +13,7 @@ from registry.adapters.local.clock import SystemClock
 from registry.adapters.local.keyring import FileKeyRing
 from registry.adapters.local.places import LocalPlaces
 from registry.adapters.local.ref_journal import FileRefJournal
+from registry.adapters.local.token_signer import JwtSigner
 from registry.adapters.sql.health import SqliteHealth
 from registry.adapters.sql.version_snapshot import SqliteVersionSnapshot
 from registry.catalogue_place import kept_elsewhere, place_of, way_out
@@ -22,6 +23,7 @@ from registry.ports.backups import BlobStore, RepositoryArchives
 from registry.ports.git import Repositories
 from registry.ports.health import CatalogueHealth
 from registry.ports.purging import HistoryPurge
+from registry.process_kinds import ProcessKind
 from registry.services.health import Health
 from registry.settings import S3Settings, Settings
 
@@ -54,6 +56,15 @@ def purging_of(repositories: Repositories) -> HistoryPurge:
 def keyring_of(settings: Settings, *, makes: bool) -> FileKeyRing:
     """The key ring's file; without ``makes`` it has to be there, as on a machine that only gets a copy of it."""
     return FileKeyRing(settings.keyring, makes=makes)
+
+
+def signer_of(settings: Settings, process: ProcessKind, ring: FileKeyRing) -> JwtSigner:
+    """What signs access tokens under the ring, in the name of the server's address.
+
+    Several processes have several ports, and would not take each other's tokens: they need to be told the public one.
+    """
+    alone = f"http://127.0.0.1:{settings.port}" if process is ProcessKind.SERVE else None
+    return JwtSigner(ring, issuer=settings.public_url or alone, lifetime=settings.token_span.access)
 
 
 def ref_journal_of(settings: Settings) -> FileRefJournal:

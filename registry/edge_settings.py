@@ -23,6 +23,8 @@ _RATES = (
     "rate_resets",
     "rate_resets_of_user",
     "rate_links",
+    "rate_devices",
+    "rate_user_codes",
 )
 _RATE = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,4}")
 
@@ -56,6 +58,8 @@ class EdgeSettings(BaseSettings):
     rate_resets: str = "10/600"
     rate_resets_of_user: str = "3/3600"
     rate_links: str = "30/600"
+    rate_devices: str = "30/600"
+    rate_user_codes: str = "20/600"
 
     @field_validator("trusted_proxies")
     @classmethod

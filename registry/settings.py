@@ -222,6 +222,19 @@ class CacheSettings(BaseSettings):
         return (self.xdg_cache_home or Path("~/.cache").expanduser()) / "promptuary"
 
 
+class ConfigSettings(BaseSettings):
+    """Where programs keep what their user set up: ``XDG_CONFIG_HOME``, else ``~/.config``."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    xdg_config_home: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Promptuary's own folder there."""
+        return (self.xdg_config_home or Path("~/.config").expanduser()) / "promptuary"
+
+
 class MlflowSettings(BaseSettings):
     """How the MLflow server that ``promptuary import`` reads is asked, named as MLflow's own client names it."""
 

@@ -1,13 +1,18 @@
 """The services of signing in, made together: they know each other, and few others know them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from registry.domain.access_tokens import TOKEN_PREFIX
 from registry.domain.key_secrets import KEY_PREFIX, SESSION_PREFIX
+from registry.domain.sign_in import SessionSpan
 from registry.linking import Linking, linking
 from registry.ports.clock import Clock
 from registry.ports.keyring import KeyRing
+from registry.ports.tokens import TokenSigner
 from registry.services.access_control import AccessControl
 from registry.services.audit import Audit
+from registry.services.device_flow import DeviceFlow
 from registry.services.first_password import FirstPassword
 from registry.services.identification import Identification, Lookup
 from registry.services.identity_providers import IdentityProviders
@@ -18,8 +23,10 @@ from registry.services.provider_sign_in import ProviderSignIn
 from registry.services.provider_users import ProviderUsers
 from registry.services.rate_limits import RateLimiting
 from registry.services.sessions import SessionLookup, Sessions
+from registry.services.tokens import TokenLookup, Tokens
 from registry.settings import Settings
 from registry.tiers import Tier
+from registry.token_giving import token_giving
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,14 @@ class SigningIn:
     linking: Linking
     providers: IdentityProviders
     with_provider: ProviderSignIn
+    tokens: Tokens
+    devices: DeviceFlow
 
 
 def signing_in(
     settings: Settings,
     tier: Tier,
+    signer: TokenSigner,
     *,
     uses: KeyUses,
     ring: KeyRing,
@@ -48,10 +58,7 @@ def signing_in(
 ) -> SigningIn:
     """The services over a tier's ports."""
     span, ports = settings.session_span, tier.sign_in
-    lookups: dict[str, Lookup] = {
-        KEY_PREFIX: KeyLookup(keys=tier.keys, uses=uses, clock=clock),
-        SESSION_PREFIX: SessionLookup(stored=ports.sessions, span=span, clock=clock),
-    }
+    lookups = _lookups(tier, signer, uses, span, clock)
     identification = Identification(lookups=lookups, clock=clock, grace_seconds=settings.auth_grace)
     sessions = Sessions(stored=ports.sessions, span=span, identification=identification, audit=audit, clock=clock)
     passwords = _passwords(settings, tier, sessions, identification, limits, audit, clock)
@@ -68,7 +75,16 @@ def signing_in(
     )
     providers = _providers(tier, identification, ring, audit, clock)
     with_one = _with_provider(tier, sessions, identification, ring, audit, clock)
-    return SigningIn(identification, sessions, passwords, first, access, links, providers, with_one)
+    tokens, devices = token_giving(
+        *(settings, ports, signer), identification=identification, limits=limits, audit=audit, clock=clock
+    )
+    return SigningIn(
+        *(identification, sessions, passwords, first, access, links),
+        providers=providers,
+        with_provider=with_one,
+        tokens=tokens,
+        devices=devices,
+    )
 
 
 def _passwords(
@@ -90,6 +106,16 @@ def _passwords(
         clock=clock,
         is_allowed=settings.passwords,
     )
+
+
+def _lookups(tier: Tier, signer: TokenSigner, uses: KeyUses, span: SessionSpan, clock: Clock) -> Mapping[str, Lookup]:
+    """By what secrets begin with."""
+    sessions, families = tier.sign_in.sessions, tier.sign_in.refresh_tokens
+    return {
+        KEY_PREFIX: KeyLookup(keys=tier.keys, uses=uses, clock=clock),
+        SESSION_PREFIX: SessionLookup(stored=sessions, span=span, clock=clock),
+        TOKEN_PREFIX: TokenLookup(signer=signer, families=families, stored=sessions, span=span, clock=clock),
+    }
 
 
 def _access(tier: Tier, identification: Identification, audit: Audit, clock: Clock) -> AccessControl:

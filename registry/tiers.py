@@ -16,6 +16,7 @@ from registry.adapters.oidc.client import HttpProviderClient
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
 from registry.adapters.sql.audit_log import SqlAuditLog, SqlAuditMarks
 from registry.adapters.sql.bundles import SqlBundleIndex
+from registry.adapters.sql.device_grants import SqlDeviceGrants
 from registry.adapters.sql.engine import Database
 from registry.adapters.sql.event_log import SqlEventLog
 from registry.adapters.sql.former_states import SqlFormerStates
@@ -30,6 +31,7 @@ from registry.adapters.sql.provider_accounts import SqlProviderAccounts
 from registry.adapters.sql.providers import SqlProviders
 from registry.adapters.sql.pushers import SqlPushers
 from registry.adapters.sql.read_ledger import SqlReadLedger
+from registry.adapters.sql.refresh_tokens import SqlRefreshTokens
 from registry.adapters.sql.registry_id import SqlRegistryId
 from registry.adapters.sql.search_index import SqlSearchIndex
 from registry.adapters.sql.sessions import SqlSessions
@@ -277,13 +279,9 @@ def _over(
 
 def _sign_in(database: Database) -> SignInPorts:
     return SignInPorts(
-        passwords=SqlPasswords(database),
-        hasher=Argon2Hasher(),
-        providers=SqlProviders(database),
-        client=HttpProviderClient(),
-        accounts=SqlProviderAccounts(database),
-        sessions=SqlSessions(database),
-        links=SqlLinks(database),
+        *(SqlPasswords(database), Argon2Hasher(), SqlProviders(database), HttpProviderClient()),
+        *(SqlProviderAccounts(database), SqlSessions(database), SqlLinks(database)),
+        *(SqlRefreshTokens(database), SqlDeviceGrants(database)),
     )
 
 

@@ -26,6 +26,7 @@ MANY_PROCESSES = {
     "tests/processes/test_purged_tiers.py": 25,
     "tests/processes/test_restored_cluster.py": 30,
     "tests/processes/test_edge_of_cluster.py": 25,
+    "tests/processes/test_tokens_of_cluster.py": 20,
     "tests/processes/test_older_git.py": 10,
     "tests/processes/test_pairing.py": 10,
 }
@@ -41,6 +42,7 @@ LONG = {
     "tests/cli/test_every_remote_command.py": 40,
     "tests/cli/test_import.py": 40,
     "tests/cli/test_export.py": 40,
+    "tests/cli/test_login.py": 40,
     "tests/ci/test_ci_files.py": 35,
     "tests/services/test_search.py": 35,
     "tests/crash/test_killed_imports.py": 35,
@@ -53,6 +55,7 @@ LONG = {
     "tests/cli/test_export_mlflow.py": 30,
     "tests/api/test_events.py": 25,
     "tests/cli/test_user_links.py": 25,
+    "tests/api/test_tokens.py": 25,
     "tests/contract/test_elasticsearch_index.py": 20,
     "tests/e2e/test_many_at_once.py": 20,
     "tests/cli/test_import_git.py": 20,

@@ -1,4 +1,4 @@
-"""What the Tab key completes from a server: names and labels, where PROMPTUARY_KEY is set.
+"""What the Tab key completes from a server: names and labels, where there is a key or a login.
 
 Silent and quick: whoever types waits for it, and anything but words would stand in the middle of the line.
 """
@@ -79,13 +79,15 @@ def _read(given: dict[str, Any], found: list[str], lists: Sequence[_List]) -> No
 def _server(given: dict[str, Any]) -> "Server | None":
     """The server of the options that were typed, else of the environment; None where that cannot be asked."""
     from api.commands.addresses import address_fault
+    from api.commands.logins import find_login
     from api.commands.remote import Server
     from registry.settings import ClientSettings
 
     settings = ClientSettings()
     address = given.get("url") or settings.url
     file = given.get("key_file")
-    key = file.read_text("utf-8").strip() if file else settings.key.get_secret_value() if settings.key else ""
-    if not key or address_fault(address):
+    if address_fault(address):
         return None
-    return Server(address, key, given.get("repository") or settings.repository)
+    set_key = file.read_text("utf-8").strip() if file else settings.key.get_secret_value() if settings.key else ""
+    key = set_key or find_login(address)
+    return None if not key else Server(address, key, given.get("repository") or settings.repository)

@@ -10,6 +10,7 @@ from api.commands.options import InRepository, KeyFile, Url
 from api.commands.output import REFUSED, Data, Json, settings_of
 
 if TYPE_CHECKING:
+    from api.commands.logins import Login
     from registry.domain.health import Finding
     from registry.settings import Settings
 
@@ -57,9 +58,11 @@ def doctor(
         raise typer.Exit(REFUSED)
 
 
-def _asked_server(url: str | None, repository: str | None, key_file: Path | None) -> tuple[str, str, str] | None:
-    """Address, key and repository of the server to ask; None where nothing names one."""
-    from api.commands.remote import read_key
+def _asked_server(
+    url: str | None, repository: str | None, key_file: Path | None
+) -> "tuple[str, str | Login, str] | None":
+    """Address, key or login, and repository of the server to ask; None where nothing names one."""
+    from api.commands.remote import login_at, read_key
     from api.commands.typed import typed_repository
     from registry.settings import ClientSettings
 
@@ -67,11 +70,12 @@ def _asked_server(url: str | None, repository: str | None, key_file: Path | None
     name = typed_repository(settings.repository if repository is None else repository)
     if url is None and key_file is None and not settings.model_fields_set & {"url", "key"}:
         return None
-    return settings.url if url is None else url, read_key(settings, key_file), name
+    address = settings.url if url is None else url
+    return address, read_key(settings, key_file) or login_at(address) or "", name
 
 
 def _findings(
-    settings: "Settings", server: tuple[str, str, str] | None, *, deep: bool, fix: bool, named: bool
+    settings: "Settings", server: "tuple[str, str | Login, str] | None", *, deep: bool, fix: bool, named: bool
 ) -> "Iterator[Finding]":
     """Everything, in the order in which one would look; ``named`` says that somebody asked for this data folder."""
     from api.commands.doctor_mail import mail_findings

@@ -8,8 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from api.commands.addresses import address_fault, place_here, without_password
+from api.commands.logins import Login, LoginEnded
 from api.commands.output import plain
-from api.commands.remote import NoAnswer, Reply, Server
+from api.commands.remote import Server
+from api.commands.transport import NoAnswer, Reply
 from api.data_folder import Holder, find_holder
 from registry.domain.health import Finding, Grade, well
 from registry.domain.wording import counted
@@ -60,14 +62,14 @@ def _listens(host: str, port: int) -> bool:
     return True
 
 
-def server_findings(url: str, key: str, repository: str) -> Iterator[Finding]:
+def server_findings(url: str, key: str | Login, repository: str) -> Iterator[Finding]:
     """What a client has of the server at an address. What cannot be asked is the last finding."""
     shown = without_password(url)
     if fault := address_fault(url):
         remedy = "Set PROMPTUARY_URL, or --url, such as http://127.0.0.1:8000."
         yield Finding("server", Grade.PROBLEM, f"{shown!r} {fault}", why="Nothing can be asked.", remedy=remedy)
         return
-    server = Server(url, key, repository)
+    server = Server(url, "", repository)
     try:
         alive, asked = server.look("/livez"), time.time()
         theirs = alive.json("status").get("version")
@@ -75,7 +77,7 @@ def server_findings(url: str, key: str, repository: str) -> Iterator[Finding]:
         yield _clock_finding(alive, asked, shown)
         yield _version_finding(theirs, shown)
         yield _ready_finding(server, shown)
-        yield from _key_findings(server, key, shown)
+        yield from _key_findings(Server(url, key, repository), key, shown)
     except NoAnswer as error:
         said = str(error) if shown in str(error) else f"{shown} {error}"
         remedy = "See that the server runs (promptuary doctor on its machine), and that nothing in between answers."
@@ -116,14 +118,18 @@ def _ready_finding(server: Server, shown: str) -> Finding:
     return Finding("server-ready", Grade.WARNING, f"it is not ready: {plain(told)}", shown, why, remedy)
 
 
-def _key_findings(server: Server, key: str, shown: str) -> Iterator[Finding]:
+def _key_findings(server: Server, key: str | Login, shown: str) -> Iterator[Finding]:
     made = "promptuary key create --scope write"
     if not key:
-        remedy = "Set PROMPTUARY_KEY, or --key-file; the first key is in the server's DATA/admin-key."
+        remedy = "promptuary login, or set PROMPTUARY_KEY; the first key is in the server's DATA/admin-key."
         found, why = "no key is set", "Every command that asks the server needs one."
         yield Finding("key", Grade.WARNING, found, shown, why, remedy)
         return
-    reply = server.look("/api/v1/key")
+    try:
+        reply = server.look("/api/v1/key")
+    except LoginEnded as error:
+        yield Finding("key", Grade.PROBLEM, str(error), shown, "The server refuses every command.", "promptuary login")
+        return
     if reply.status != 200:
         found = plain(str(reply.problem.get("detail") or f"the server answers {reply.status} to the key"))
         remedy = "Set PROMPTUARY_KEY to a key that holds; on the server's machine one is made with the command."

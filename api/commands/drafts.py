@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from api.commands.output import console, plain, run, warn, write_json
-from api.commands.remote import NoAnswer, Reply, Server, finding_lines, refusal_lines
+from api.commands.remote import Server, finding_lines, refusal_lines
+from api.commands.transport import NoAnswer, Reply
 
 if TYPE_CHECKING:
     from registry.domain.diagnostics import Diagnostic

@@ -14,7 +14,7 @@ from api.commands.output import REFUSED, UNUSABLE, Json, fail, warn
 
 if TYPE_CHECKING:
     from api.commands.drafts import Target
-    from api.commands.remote import Reply
+    from api.commands.transport import Reply
 
 
 def edit(
@@ -38,7 +38,8 @@ def edit(
     Exit codes: 0 committed or unchanged, 1 refused (findings, somebody was quicker, not there), 2 it cannot be done so.
     """
     from api.commands.drafts import find_target, write_outcome
-    from api.commands.remote import NoAnswer, open_server, refuse
+    from api.commands.remote import open_server, refuse
+    from api.commands.transport import NoAnswer
     from api.commands.typed import typed_name, typed_selector
 
     known = typed_name(name)
@@ -65,7 +66,8 @@ def edit(
 def _edit(target: "Target", file: Path, now: "Reply", message: str | None) -> "Reply | None":
     """Edits until the server takes the text; None where it was left as it is. Ends the program where that fails."""
     from api.commands.drafts import check_draft, write_problems
-    from api.commands.remote import IN_DOUBT, NoAnswer, refusal_lines
+    from api.commands.remote import IN_DOUBT, refusal_lines
+    from api.commands.transport import NoAnswer
 
     writing = False
     try:

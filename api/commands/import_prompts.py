@@ -82,9 +82,13 @@ def import_prompts(
 
 def _is_alone(url: str | None, key_file: Path | None) -> bool:
     """Whether nothing says which server could be asked, and as whom."""
+    from api.commands.remote import login_at
     from registry.settings import ClientSettings
 
-    return url is None and key_file is None and not ClientSettings().key  # CI sets secrets that there are not to ""
+    settings = ClientSettings()
+    if url is not None or key_file is not None or settings.key:  # CI sets secrets that there are not to ""
+        return False
+    return login_at(settings.url) is None
 
 
 def _checked_folder(typed: str) -> str:

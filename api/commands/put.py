@@ -11,7 +11,7 @@ from api.commands.output import REFUSED, UNUSABLE, Json, fail
 
 if TYPE_CHECKING:
     from api.commands.drafts import Target
-    from api.commands.remote import Reply
+    from api.commands.transport import Reply
 
 PRECONDITION_FAILED = 412
 
@@ -47,7 +47,8 @@ def put(
     so.
     """
     from api.commands.drafts import find_target, write_outcome
-    from api.commands.remote import NoAnswer, open_server, refuse
+    from api.commands.remote import open_server, refuse
+    from api.commands.transport import NoAnswer
     from api.commands.typed import typed_name, typed_selector
 
     if new and if_match is not None:
@@ -73,7 +74,8 @@ def put(
 def _put(target: "Target", source: bytes, message: str | None, *, new: bool, if_match: str | None) -> "Reply":
     """Checks and sends; the server's answer. Ends the program where that does not come to pass."""
     from api.commands.drafts import check_draft, write_problems
-    from api.commands.remote import IN_DOUBT, NoAnswer, refuse
+    from api.commands.remote import IN_DOUBT, refuse
+    from api.commands.transport import NoAnswer
 
     writing = False
     try:

@@ -1,91 +1,47 @@
 """Asking a server: the calls that the command line makes, on the standard library's HTTP client."""
 
 import json
-import ssl
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import IO, Any, NoReturn
-from urllib.error import HTTPError, URLError
+from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 from uuid import uuid4
 
 from api.commands.addresses import address_fault, without_password
+from api.commands.logins import Login, find_login
 from api.commands.output import REFUSED, UNUSABLE, fail, plain
+from api.commands.transport import NoAnswer, Reply, Transport
 from api.commands.typed import typed_repository
 from registry.settings import ClientSettings
 
-TIMEOUT_SECONDS = 30.0
-"""How long a server may be silent."""
-DEADLINE_SECONDS = 300.0
-"""How long a whole answer may take, however busily it trickles."""
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
 READING = frozenset({"render", "check"})
 """What changes nothing, whatever its method."""
-NOT_OURS = "answered something that is not Promptuary's; check that it is the server's address"
 IN_DOUBT = "It may have been done nevertheless: look before you repeat it"
-_CHUNK = 1 << 16
-
-
-class NoAnswer(Exception):
-    """The server cannot be asked, or its answer cannot be read; the text says why, and holds no key.
-
-    ``sent`` says that the server had the request: nobody knows what became of it.
-    """
-
-    def __init__(self, message: str, *, sent: bool = True) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a server answered; the names of the headers are in small letters."""
-
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-
-    def json(self, *needs: str) -> dict[str, Any]:
-        """The body as an object that has these fields. Raises NoAnswer where it is none."""
-        try:
-            found = json.loads(self.data)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict) or any(field not in found for field in needs):
-            raise NoAnswer(NOT_OURS)
-        return found
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        """The problem that a refusal tells; empty where it tells none."""
-        try:
-            return self.json()
-        except NoAnswer:
-            return {}
 
 
 class Server:
     """A server, and one of its repositories."""
 
-    def __init__(self, url: str, key: str, repository: str) -> None:
+    def __init__(self, url: str, key: str | Login, repository: str) -> None:
+        """``key`` may be the login of somebody, which gives a new access token whenever the last one has expired."""
         self._key = key
-        self._root = url.strip().rstrip("/")
-        self.shown = without_password(url)
+        self._way = Transport(url)
+        self.shown = self._way.shown
         self.repository = repository
 
     @property
     def git_address(self) -> str:
         """Where Git finds the repository."""
-        return f"{self._root}/git/{self.repository}.git"
+        return f"{self._way.root}/git/{self.repository}.git"
 
     @property
     def authorization(self) -> str:
         """The header that identifies the caller. A secret: for the environment of a child, never for its arguments."""
-        return f"Authorization: Bearer {self._key}"
+        try:
+            return f"Authorization: {self._bearer()}"
+        except NoAnswer as error:
+            fail(str(error), UNUSABLE)
 
     def ask(self, method: str, *path: str, **given: Any) -> Reply:
         """As ``call``; whatever is no success ends the program with what the server said."""
@@ -111,8 +67,8 @@ class Server:
 
     def look(self, path: str) -> Reply:
         """Asks for what is of no repository, such as ``/readyz``. Raises NoAnswer."""
-        sent = {"Accept": "application/json", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
-        return self._send(Request(self._root + path, headers=sent))  # noqa: S310  (address_fault checks the scheme)
+        sent = {"Accept": "application/json", **({"Authorization": self._bearer()} if self._key else {})}
+        return self._way.send(Request(self._way.root + path, headers=sent))  # noqa: S310  (address_fault checks the scheme)
 
     def call(
         self,
@@ -128,8 +84,8 @@ class Server:
         is lost is sent once more under the same Idempotency-Key, so it is done once.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        address = self._root + _target(("/api/v1/repositories", self.repository, *path), given)
-        sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        address = self._way.root + _target(("/api/v1/repositories", self.repository, *path), given)
+        sent = {"Authorization": self._bearer(), "Accept": "application/json"}
         if isinstance(body, Mapping):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
         writes = method != "GET" and path[0] not in READING
@@ -137,60 +93,15 @@ class Server:
             sent["Idempotency-Key"] = str(uuid4())
         request = Request(address, data=body, headers={**sent, **(headers or {})}, method=method)  # noqa: S310  (address_fault checks the scheme)
         try:
-            return self._send(request)
+            return self._way.send(request)
         except NoAnswer as error:
             if not (writes and error.sent):
                 raise
-        return self._send(request)
+        return self._way.send(request)
 
-    def _send(self, request: Request) -> Reply:
-        try:
-            with build_opener(_NoRedirection).open(request, timeout=TIMEOUT_SECONDS) as answer:
-                reply = Reply(answer.status, _lowered(answer.headers), _read(answer))
-        except HTTPError as error:
-            with error:
-                return Reply(error.code, _lowered(error.headers), self._read_refusal(error))
-        except (OSError, HTTPException, ValueError) as error:
-            raise NoAnswer(self._reason(error), sent=not isinstance(error, URLError)) from None
-        if reply.headers.get("content-type", "").partition(";")[0] != request.get_header("Accept"):
-            raise NoAnswer(f"{self.shown} {NOT_OURS}")
-        return reply
-
-    def _read_refusal(self, error: HTTPError) -> bytes:
-        try:
-            return _read(error)
-        except (OSError, HTTPException) as failure:
-            raise NoAnswer(self._reason(failure)) from None
-
-    def _reason(self, error: Exception) -> str:
-        """Why there is no answer. Errors' texts may quote what was sent, so only the system's own are shown."""
-        cause = error.reason if isinstance(error, URLError) else error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{self.shown} cannot be trusted: its certificate does not hold ({plain(cause.verify_message)})"
-        if isinstance(cause, ssl.SSLError):
-            return f"{self.shown} does not speak TLS as it should ({cause.reason or 'no reason given'}): http or https?"
-        if isinstance(cause, TimeoutError):
-            return f"{self.shown} took too long to answer; it may be busy, or the wrong address. Try again"
-        if isinstance(error, URLError):
-            said = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
-            return f"{self.shown} cannot be asked: {said}. Set PROMPTUARY_URL (or --url) to the server's address"
-        said = (isinstance(cause, OSError) and cause.strerror) or type(cause).__name__
-        return f"{self.shown} gave no answer that can be read ({said}); check that it is the server's address"
-
-
-class _NoRedirection(HTTPRedirectHandler):
-    """Leaves a redirection as it is: an answer like others."""
-
-    def redirect_request(
-        self,
-        req: Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> None:
-        """No redirection."""
+    def _bearer(self) -> str:
+        """Raises NoAnswer where the login has ended, or its server gives no new token."""
+        return f"Bearer {self._key if isinstance(self._key, str) else self._key.access_token()}"
 
 
 def open_server(
@@ -202,13 +113,22 @@ def open_server(
     """
     settings = ClientSettings()
     address = settings.url if url is None else url
-    key = read_key(settings, key_file)
     shown, said = without_password(address), "PROMPTUARY_URL" if url is None else "--url"
+    key: str | Login | None = read_key(settings, key_file) or login_at(address)
     if not key:
-        fail(f"{why}PROMPTUARY_KEY is not set to ask {shown} (--key-file reads a key from a file)", UNUSABLE)
+        way_out = "promptuary login signs in there, --key-file reads a key from a file"
+        fail(f"{why}PROMPTUARY_KEY is not set to ask {shown} ({way_out})", UNUSABLE)
     if fault := address_fault(address):
         fail(f"{said} {shown!r} {fault}", UNUSABLE)
     return Server(address, key, typed_repository(settings.repository if repository is None else repository))
+
+
+def login_at(address: str) -> Login | None:
+    """The login at a server. Ends the program where the file of logins cannot be used."""
+    try:
+        return find_login(address) if address_fault(address) is None else None
+    except NoAnswer as error:
+        fail(str(error), UNUSABLE)
 
 
 def refuse(reply: Reply, *more: str) -> NoReturn:
@@ -268,21 +188,3 @@ def _target(path: Sequence[str], query: Mapping[str, Any]) -> str:
     except UnicodeEncodeError:
         said = "what was typed holds bytes that are no UTF-8: type it in a terminal that is set to UTF-8"
         raise NoAnswer(said, sent=False) from None
-
-
-def _lowered(headers: Any) -> dict[str, str]:
-    return {str(name).lower(): str(value) for name, value in headers.items()}
-
-
-def _read(answer: Any) -> bytes:
-    """The whole body. Raises OSError for one without an end, or that ends too soon."""
-    until, data = time.monotonic() + DEADLINE_SECONDS, bytearray()
-    while chunk := answer.read1(_CHUNK):
-        data += chunk
-        if time.monotonic() > until:
-            raise TimeoutError
-        if len(data) > MAX_ANSWER_BYTES:
-            raise OSError(0, "it is too large")
-    if getattr(answer, "length", None):
-        raise OSError(0, "it ends too soon")
-    return bytes(data)

@@ -1,5 +1,6 @@
 """Secrets that this server makes, such as API keys: their form, and what is stored of them."""
 
+import base64
 import hashlib
 import secrets
 import zlib
@@ -19,7 +20,12 @@ def hash_secret(secret: str) -> str:
 
 def new_secret(prefix: str = KEY_PREFIX) -> str:
     """A new one: prefix, 43 random characters, 8 hexadecimal digits of checksum (CRC-32) against typing errors."""
-    body = prefix + secrets.token_urlsafe(32)
+    return secret_of(secrets.token_bytes(32), prefix)
+
+
+def secret_of(random: bytes, prefix: str) -> str:
+    """The secret of such a form that 32 random bytes make."""
+    body = prefix + base64.urlsafe_b64encode(random).decode().rstrip("=")
     return f"{body}{zlib.crc32(body.encode()):08x}"
 
 

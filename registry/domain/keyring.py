@@ -24,11 +24,12 @@ class RingKeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RingKey:
-    """A key of the ring as it may be shown: never what it is made of."""
+    """A key of the ring as it may be shown: never what it is made of. ``former_since``: when another took its place."""
 
     id: str
     made_at: datetime
     state: RingKeyState
+    former_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

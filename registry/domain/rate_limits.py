@@ -20,6 +20,8 @@ class LimitKind(StrEnum):
     RESETS = "resets"
     RESETS_OF_USER = "resets_of_user"
     LINKS = "links"
+    DEVICES = "devices"
+    USER_CODES = "user_codes"
 
 
 @dataclass(frozen=True, slots=True)

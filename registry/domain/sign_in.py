@@ -7,7 +7,8 @@ from registry.domain.access import Identified, User
 from registry.domain.ids import UserName
 
 PASSWORD_WAY = "password"  # noqa: S105  (no password)
-"""The way in by a password; that by an identity provider is its name, that by a device code ``device``."""
+DEVICE_WAY = "device"
+"""The ways in by a password and by a device code; that by an identity provider is its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class SessionSpan:
     longest: timedelta
 
     def end_of(self, session: Session) -> datetime:
-        """When a session ends unless it is used before."""
+        """When a session ends unless it is used before; that of a device when its newest refresh token does."""
+        if session.way == DEVICE_WAY:
+            return session.expires_at
         return min(session.seen_at + self.idle, session.expires_at)
 
 

@@ -11,6 +11,7 @@ from registry.domain.ids import UserName
 from registry.domain.sign_in import Session, SignedIn, StoredPassword
 from registry.ports.identity_providers import ProviderAccounts, ProviderClient, Providers
 from registry.ports.links import Links
+from registry.ports.tokens import DeviceGrants, RefreshTokens
 
 
 class PasswordHasher(Protocol):
@@ -90,3 +91,5 @@ class SignInPorts:
     accounts: ProviderAccounts
     sessions: Sessions
     links: Links
+    refresh_tokens: RefreshTokens
+    device_grants: DeviceGrants

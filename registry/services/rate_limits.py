@@ -20,6 +20,8 @@ _WORDS = {
     LimitKind.RESETS: "requests for a new password from one address",
     LimitKind.RESETS_OF_USER: "requests for a new password of one user",
     LimitKind.LINKS: "attempts to use a link from one address",
+    LimitKind.DEVICES: "devices that ask to sign in from one address",
+    LimitKind.USER_CODES: "codes of devices that one user types in",
 }
 
 

@@ -88,9 +88,7 @@ class Sessions:
 
         Raises Unauthenticated for a user who may not sign in, Unavailable.
         """
-        if user.disabled_at is not None or user.is_service:
-            kind = "is disabled" if user.disabled_at is not None else "is a service account, which has keys"
-            raise Unauthenticated(f"The user {user.user} {kind}.")
+        require_person(user)
         secret, now = new_secret(SESSION_PREFIX), self._clock.now()
         origin = current_origin()
         session = Session(
@@ -137,6 +135,13 @@ class Sessions:
         told = self._audit.draft(action, actor=actor, old={"id": session_id})
         await self._stored.end(session_id, [told])
         self._identification.end(session_id)
+
+
+def require_person(user: User) -> None:
+    """Raises Unauthenticated for a user who may not sign in."""
+    if user.disabled_at is not None or user.is_service:
+        kind = "is disabled" if user.disabled_at is not None else "is a service account, which has keys"
+        raise Unauthenticated(f"The user {user.user} {kind}.")
 
 
 def shown_agent(agent: str) -> str:

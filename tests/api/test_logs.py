@@ -261,6 +261,19 @@ def test_a_key_as_it_is_made_does_not_show() -> None:
     assert Redaction().text(f"key={secret}!") in {"key=***!", "key=pmt_***!"}
 
 
+@pytest.mark.parametrize("prefix", ["pmt_", "pms_", "pmr_", "pmd_", "pml_"])
+def test_secrets_of_every_kind_do_not_show(prefix: str) -> None:
+    secret = new_secret(prefix)
+    for text in (f"refused {secret} just now", f"/sign-in/{secret}", f"'{secret[:20]}'"):
+        assert Redaction().text(text) == text.replace(secret, f"{prefix}***").replace(secret[:20], f"{prefix}***")
+
+
+def test_access_tokens_do_not_show() -> None:
+    token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJraW0ifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+    assert Redaction().text(f"of {token}: no") == "of eyJ***: no"
+    assert Redaction().text(f"of {token.rpartition('.')[0]}: no") == "of eyJ***: no"
+
+
 async def test_what_is_logged_deep_inside_has_the_requests_id(
     calling: httpx.AsyncClient, stocked: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,9 @@ STEPS = {
     "moves": [f"--include-path-regex={MOVING}"],  # at last: what is moved is found no more
 }
 
+TOKENS = "POST /oauth/token"
+"""Nobody has a code or token to send by himself; tests/api/test_tokens.py has."""
+
 Statuses = dict[str, set[int]]
 """By operation, what it answered."""
 
@@ -106,7 +109,7 @@ def test_every_route_answers_as_documented(asked: Asked, tmp_path: Path) -> None
         for operation, statuses in answers.items():
             found[operation] |= statuses
     assert set(found) == operations(asked.server)
-    assert {name for name, statuses in found.items() if min(statuses) >= 300} == {BY_SESSION}
+    assert {name for name, statuses in found.items() if min(statuses) >= 300} == {BY_SESSION, TOKENS}
     # What succeeds is asked without a key, too.
     closed = {name for name in found if name != BY_SESSION and not is_public(name.partition(" ")[2])}
     assert {name for name in closed if 401 not in found[name]} == set()

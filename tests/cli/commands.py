@@ -52,8 +52,10 @@ LOCAL = {
     "provider add", "provider test", "provider remove",
 }  # fmt: skip
 """Commands that ask no server."""
-OF_SERVERS = {"git", "indexer", "api", "backup", "restore", "index move"}
+OF_SERVERS = {"git", "indexer", "api", "backup", "restore", "index move", "purge"}
 """Commands that ask no server, and stand on servers or places of their own: tests/processes and test_backup have them."""
+SIGNING_IN = {"login", "logout", "whoami", "credential"}
+"""Ask a server who somebody is, or keep what it said: tests/cli/test_login.py has them."""
 BOTH = {"doctor"}
 """Looks at both; what it finds wrong is its answer, and has tests of its own."""
 

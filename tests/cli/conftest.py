@@ -61,6 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             for name in [name for name in os.environ if name.startswith("PROMPTUARY_")]:  # noqa: TID251
                 patch.delenv(name)
             folders = {"PROMPTUARY_DATA": str(tmp_path / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+            folders["XDG_CONFIG_HOME"] = str(tmp_path / "config")
             for name, value in {**folders, "COLUMNS": "100", **more}.items():
                 patch.setenv(name, value)
             done = testing.CliRunner().invoke(app, list(arguments), input=stdin.encode(), prog_name="promptuary")

@@ -147,7 +147,7 @@ def test_a_key_is_not_taken_to_another_server(run: Run) -> None:
 
 
 def test_a_server_that_says_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.commands.remote.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("api.commands.transport.TIMEOUT_SECONDS", 0.2)
     wait = threading.Event()
     with answering(lambda _: wait.wait(10) and None) as url:  # type: ignore[func-returns-value]
         done = run("list", PROMPTUARY_URL=url, PROMPTUARY_KEY=KEY)
@@ -158,7 +158,7 @@ def test_a_server_that_says_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_server_that_trickles(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.commands.remote.DEADLINE_SECONDS", 0.1)
+    monkeypatch.setattr("api.commands.transport.DEADLINE_SECONDS", 0.1)
     wait = threading.Event()
 
     def trickle(connection: socket.socket) -> None:

@@ -32,8 +32,9 @@ def export_bundle(server: Server, target: Path) -> dict[str, object]:
 
 def _git(server: Server, *arguments: str, at: Path | None = None) -> str:
     """What git says, in the folder ``at``. Ends the program where it fails."""
+    authorization = server.authorization
     configuration = [
-        ("http.extraHeader", server.authorization),
+        ("http.extraHeader", authorization),
         ("http.followRedirects", "false"),
         ("credential.helper", ""),
         ("core.askPass", ""),
@@ -50,6 +51,6 @@ def _git(server: Server, *arguments: str, at: Path | None = None) -> str:
         fail(f"git did not end within {SECONDS} seconds: nothing was written; try again", UNUSABLE)
     if done.returncode:
         lines = [plain(line) for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-        said = (lines or ["it says nothing"])[-1].replace(server.authorization, "(hidden)")
+        said = (lines or ["it says nothing"])[-1].replace(authorization, "(hidden)")
         fail(f"git {arguments[0]} failed for {server.shown}: {said}. Nothing was written", UNUSABLE)
     return done.stdout.decode("utf-8", "replace").strip()

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from api.commands.remote import NoAnswer, Reply, Server, finding_lines, refusal_lines
+from api.commands.remote import Server, finding_lines, refusal_lines
+from api.commands.transport import NoAnswer, Reply
 from registry.domain.errors import (
     Denied,
     PreconditionFailed,

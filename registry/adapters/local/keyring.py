@@ -17,7 +17,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -37,6 +37,7 @@ class _Key:
     made_at: datetime
     state: RingKeyState
     secret: bytes = field(repr=False)
+    former_since: datetime | None = None
 
     def derived(self, use: str) -> bytes:
         """A key for one use alone, so that what one use gives away says nothing of another."""
@@ -98,6 +99,16 @@ class FileKeyRing:
             return False
         return True
 
+    def signing_key(self, purpose: str) -> tuple[str, Ed25519PrivateKey]:
+        """The current key's id, and what it signs with, for who signs in a form of its own. Raises Unavailable."""
+        key = self._current()
+        return key.id, key.signer(purpose)
+
+    def public_key(self, purpose: str, key_id: str) -> Ed25519PublicKey | None:
+        """The public half of what a key signs with; None where the ring has not that key. Raises Unavailable."""
+        key = self._find(key_id)
+        return key.signer(purpose).public_key() if key is not None else None
+
     def list_keys(self) -> Sequence[RingKey]:
         """Its keys, oldest first."""
         return [_shown(key) for key in self._read()]
@@ -114,7 +125,7 @@ class FileKeyRing:
             made = prepared or _new_key(at, RingKeyState.PREPARED)
             keys = [*(key for key in keys if key.id != made.id), made]
             if not prepare:
-                keys = [replace(key, state=_after(key, made)) for key in keys]
+                keys = [_after(key, made, at) for key in keys]
             self._write(keys)
         return next(_shown(key) for key in keys if key.id == made.id)
 
@@ -200,12 +211,15 @@ def _new_key(at: datetime, state: RingKeyState) -> _Key:
     return _Key(secrets.token_hex(6), at, state, secrets.token_bytes(_SECRET_BYTES))
 
 
-def _after(key: _Key, made: _Key) -> RingKeyState:
-    return RingKeyState.CURRENT if key.id == made.id else RingKeyState.FORMER
+def _after(key: _Key, made: _Key, at: datetime) -> _Key:
+    if key.id == made.id:
+        return replace(key, state=RingKeyState.CURRENT)
+    since = at if key.state is RingKeyState.CURRENT else key.former_since
+    return replace(key, state=RingKeyState.FORMER, former_since=since)
 
 
 def _shown(key: _Key) -> RingKey:
-    return RingKey(key.id, key.made_at, key.state)
+    return RingKey(key.id, key.made_at, key.state, key.former_since)
 
 
 def _written(key: _Key) -> dict[str, str]:
@@ -214,6 +228,7 @@ def _written(key: _Key) -> dict[str, str]:
         "made_at": key.made_at.isoformat(),
         "state": key.state.value,
         "secret": base64.b64encode(key.secret).decode(),
+        **({"former_since": key.former_since.isoformat()} if key.former_since is not None else {}),
     }
 
 
@@ -227,6 +242,7 @@ def _parse(text: str) -> tuple[_Key, ...]:
             datetime.fromisoformat(each["made_at"]),
             RingKeyState(each["state"]),
             base64.b64decode(each["secret"], validate=True),
+            datetime.fromisoformat(each["former_since"]) if "former_since" in each else None,
         )
         for each in body["keys"]
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Row, bindparam, delete, select, update
 
 from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
@@ -20,13 +20,18 @@ from registry.domain.ids import UserName
 from registry.domain.sign_in import Session, SignedIn
 
 _ADD = insert_new(sessions)
-_COLUMNS = (
-    *(column.label(f"session_{column.name}") for column in sessions.columns),
-    passwords.c.must_change,
-)
+SESSION_COLUMNS = tuple(column.label(f"session_{column.name}") for column in sessions.columns)
+_COLUMNS = (*SESSION_COLUMNS, passwords.c.must_change)
 _WHOSE = sessions.join(users, users.c.user == sessions.c.user).outerjoin(passwords, passwords.c.user == users.c.user)
-_FIND = with_rights(_COLUMNS, _WHOSE, sessions.c.hash == bindparam("secret_hash"))
-_NEWEST = select(*_COLUMNS[:-1]).order_by(sessions.c.seen_at.desc(), sessions.c.id)
+
+
+def find_signed_in(where: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """Sessions with all rights of their users, for ``signed_in``."""
+    return with_rights(_COLUMNS, _WHOSE, where)
+
+
+_FIND = find_signed_in(sessions.c.hash == bindparam("secret_hash"))
+_NEWEST = select(*SESSION_COLUMNS).order_by(sessions.c.seen_at.desc(), sessions.c.id)
 
 
 class SqlSessions:
@@ -37,39 +42,22 @@ class SqlSessions:
 
     async def add(self, session: Session, told: Sequence[AuditDraft] = ()) -> None:
         """Stores a new session, durably, and forgets those that have ended. Raises NotFound for its user."""
-        row = {
-            "id": session.id,
-            "hash": session.hash,
-            "user": session.user,
-            "way": session.way,
-            "address": session.address,
-            "agent": session.agent,
-            "made_at": to_micros(session.made_at),
-            "seen_at": to_micros(session.seen_at),
-            "expires_at": to_micros(session.expires_at),
-        }
 
         def write(connection: Connection) -> None:
             require_user(connection, session.user)
-            connection.execute(delete(sessions).where(sessions.c.expires_at <= row["made_at"]))
-            write_rows(connection, _ADD, [row])
+            add_session(connection, session)
             append_drafts(connection, told)
 
         await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
     async def find(self, secret_hash: str) -> SignedIn | None:
         """The session with that hash and its user with all rights; one that has ended, too: the caller judges."""
-        rows = await self._database.fetch(_FIND, {"secret_hash": secret_hash})
-        if not rows:
-            return None
-        identified = Identified(user_of(rows[0]), rights_of(rows))
-        session = _session_of(rows[0])
-        return SignedIn(session, identified, must_change_password=bool(rows[0].must_change))
+        return signed_in(await self._database.fetch(_FIND, {"secret_hash": secret_hash}))
 
     async def list_sessions(self, user: UserName) -> list[Session]:
         """A user's, the one used last first."""
         wanted = _NEWEST.where(sessions.c.user == user)
-        return await self._database.read(lambda connection: [_session_of(row) for row in connection.execute(wanted)])
+        return await self._database.read(lambda connection: [session_of(row) for row in connection.execute(wanted)])
 
     async def note_seen(self, session_id: str, at: datetime) -> None:
         """The session is used."""
@@ -94,7 +82,34 @@ class SqlSessions:
         )
 
 
-def _session_of(row: Row[Any]) -> Session:
+def signed_in(rows: Sequence[Row[Any]]) -> SignedIn | None:
+    """The session of rows that ``find_signed_in`` selects."""
+    if not rows:
+        return None
+    identified = Identified(user_of(rows[0]), rights_of(rows))
+    return SignedIn(session_of(rows[0]), identified, must_change_password=bool(rows[0].must_change))
+
+
+def add_session(connection: Connection, session: Session) -> None:
+    """Writes a new session, and forgets those that have ended, within a transaction."""
+    made_at = to_micros(session.made_at)
+    row = {
+        "id": session.id,
+        "hash": session.hash,
+        "user": session.user,
+        "way": session.way,
+        "address": session.address,
+        "agent": session.agent,
+        "made_at": made_at,
+        "seen_at": to_micros(session.seen_at),
+        "expires_at": to_micros(session.expires_at),
+    }
+    connection.execute(delete(sessions).where(sessions.c.expires_at <= made_at))
+    write_rows(connection, _ADD, [row])
+
+
+def session_of(row: Row[Any]) -> Session:
+    """The session of a row with ``SESSION_COLUMNS``."""
     return Session(
         id=row.session_id,
         hash=row.session_hash,

@@ -68,6 +68,7 @@ refresh_tokens = Table(
     metadata,
     Column("hash", WORDS, primary_key=True),
     Column("family", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("scope", WORDS, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),

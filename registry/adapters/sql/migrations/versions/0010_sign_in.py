@@ -68,6 +68,7 @@ def upgrade() -> None:
         "refresh_tokens",
         sa.Column("hash", WORDS, nullable=False),
         sa.Column("family", WORDS, nullable=False),
+        sa.Column("scope", WORDS, nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("used_at", sa.BigInteger(), nullable=True),

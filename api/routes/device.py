@@ -1,0 +1,93 @@
+"""The page on which a person lets a device in that asks to act for him, or turns it away."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.cookies import require_secure
+from api.cross_site import check_cross_site
+from api.dependencies import RegistryDep
+from api.errors import type_of
+from api.observing import ACTOR
+from api.pages import page
+from registry.domain.access import Actor
+from registry.domain.audit import utc_text
+from registry.domain.device_grants import DeviceDecision, DeviceGrant, shown_code
+from registry.domain.errors import BadRequest, PromptuaryError, TooManyRequests
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = "/device"
+_DECISIONS = {"allow": DeviceDecision.APPROVED, "deny": DeviceDecision.DENIED}
+Code = Annotated[str, Form(max_length=100)]
+
+
+@router.get(PAGE)
+async def show_device(registry: RegistryDep, request: Request, user_code: str = "") -> Response:
+    """What asks under a code, or the form for one. Nothing is done yet, whatever address somebody was sent to."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if (elsewhere := _elsewhere(actor, user_code)) is not None or actor is None:
+        return elsewhere or RedirectResponse("/sign-in", 303)
+    if not user_code:
+        return _page(request, actor)
+    try:
+        grant = await registry.signing_in.devices.find(actor, user_code)
+    except PromptuaryError as error:
+        return _page(request, actor, error=error)
+    return _page(request, actor, grant)
+
+
+@router.post(PAGE)
+async def decide(
+    registry: RegistryDep, request: Request, user_code: Code = "", decision: Annotated[str, Form(max_length=10)] = ""
+) -> Response:
+    """Lets a device in, or turns it away; only from our own page."""
+    actor: Actor | None = request.scope.get(ACTOR)
+    if (elsewhere := _elsewhere(actor, user_code)) is not None or actor is None:
+        return elsewhere or RedirectResponse("/sign-in", 303)
+    check_cross_site(request.scope, dict(request.scope["headers"]), registry.settings.public_url, by_cookie=True)
+    try:
+        require_secure(request)
+        if decision not in _DECISIONS:
+            raise BadRequest("Say whether it may: allow or deny.")
+        await registry.signing_in.devices.decide(actor, user_code, _DECISIONS[decision])
+    except PromptuaryError as error:
+        return _page(request, actor, error=error)
+    return page("device_done", request, message="", is_allowed=decision == "allow")
+
+
+def _elsewhere(actor: Actor | None, user_code: str) -> Response | None:
+    """Where somebody has to go first: to sign in, or to set a password of his own."""
+    if actor is not None and not actor.must_change_password:
+        return None
+    onward = quote(f"{PAGE}?user_code={quote(user_code[:100], safe='')}" if user_code else PAGE, safe="/")
+    return RedirectResponse(f"{'/sign-in' if actor is None else '/password'}?next={onward}", 303)
+
+
+def _page(
+    request: Request, actor: Actor, grant: DeviceGrant | None = None, *, error: PromptuaryError | None = None
+) -> Response:
+    response = page(
+        "device",
+        request,
+        status=type_of(error).status if error is not None else 200,
+        message=error.message if error is not None else "",
+        user=actor.user,
+        full_name=actor.name,
+        grant=_shown(grant) if grant is not None else None,
+    )
+    if isinstance(error, TooManyRequests):
+        response.headers["retry-after"] = str(error.seconds)
+    return response
+
+
+def _shown(grant: DeviceGrant) -> dict[str, str]:
+    return {
+        "code": shown_code(grant.user_code),
+        "agent": grant.agent,
+        "address": grant.address or "",
+        "made_at": utc_text(grant.made_at.replace(microsecond=0)),
+        "scope": grant.scope.value,
+    }
