@@ -35,6 +35,11 @@ class Actor:
         """The id of the key or session that the actor was identified by."""
         return self.key_id or self.session_id
 
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether it is the user himself, in a session for all that he may: no key, and no token for a part of it."""
+        return self.session_id is not None and self.scope is Scope.ADMIN and SERVER in self.places
+
     def sight(self, repository: RepositoryName) -> Sight:
         """What the actor sees of a repository. Raises RepositoryNotFound where that is nothing."""
         sight = self.rights.sight(repository)

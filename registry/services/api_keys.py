@@ -55,8 +55,9 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is not kept; without ``places`` where the actor's own key can be used.
 
-        It ends with the actor's own at the latest. Raises Denied for more than the actor's key allows and for somebody
-        else's, NotFound for the user, BadRequest, Unavailable where the actor is only remembered.
+        It ends with the actor's own key or token at the latest; who is signed in makes keys that outlive his session.
+        Raises Denied for more than the actor's key allows and for somebody else's, NotFound for the user, BadRequest,
+        Unavailable where the actor is only remembered.
         """
         actor.require_certain()
         wanted = _whose(user, actor)
@@ -66,7 +67,7 @@ class ApiKeys:
         for place in asked:
             if not actor.can_use_at(place):
                 raise Denied(f"Your key cannot be used at {place}, and so it can make none for there.")
-        key = WantedKey(scope, asked, note, expires_in, not_after=actor.expires_at)
+        key = WantedKey(scope, asked, note, expires_in, not_after=None if actor.is_signed_in else actor.expires_at)
         return await self._accounts.make_key(await self._user(wanted), key, actor)
 
     async def revoke(self, actor: Actor, key_id: str) -> None:

@@ -78,8 +78,8 @@ class PasswordSignIn:
         Raises Unauthenticated where ``current`` is not the present one, BadRequest for a new one that will not do,
         TooManyRequests, Denied, Unavailable.
         """
-        if actor.session_id is None:
-            raise Denied("A password is changed by who is signed in, not with a key.")
+        if not actor.is_signed_in:
+            raise Denied("A password is changed by who is signed in, not with a key or token.")
         actor.require_certain()
         self._count(actor.user)
         found = await self._stored.find(actor.user)

@@ -12,7 +12,7 @@ from registry.domain.errors import Denied, NotFound, Unauthenticated, Unavailabl
 from registry.domain.ids import UserName
 from registry.domain.key_secrets import SESSION_PREFIX, hash_secret, new_secret, well_formed
 from registry.domain.rights import NOTHING, SERVER
-from registry.domain.roles import Role
+from registry.domain.roles import Role, Scope
 from registry.domain.sign_in import PASSWORD_WAY, Session, SessionSpan, SignedIn
 from registry.ports.clock import Clock
 from registry.ports.sign_in import Sessions as StoredSessions
@@ -113,8 +113,9 @@ class Sessions:
     async def list_sessions(self, actor: Actor, user: UserName | None = None) -> Sequence[Session]:
         """A user's sessions that have not ended, the one used last first; without one the actor's own.
 
-        Raises Denied for somebody else's.
+        Raises Denied for somebody else's, and for a key or token that may less than its user.
         """
+        _require_all_of(actor)
         now = self._clock.now()
         found = await self._stored.list_sessions(_whose(user, actor))
         return [each for each in found if self._span.end_of(each) > now]
@@ -125,7 +126,11 @@ class Sessions:
             await self._end(actor.session_id, AuditAction.SIGN_OUT, actor)
 
     async def revoke(self, session_id: str, actor: Actor, user: UserName | None = None) -> None:
-        """Ends a session of the actor, or of a user for an administrator. Raises NotFound, Denied."""
+        """Ends a session of the actor, or of a user for an administrator.
+
+        Raises NotFound, and Denied as ``list_sessions``.
+        """
+        _require_all_of(actor)
         own = await self._stored.list_sessions(_whose(user, actor))
         if session_id not in {each.id for each in own}:
             raise NotFound(f"There is no session {session_id!r}.")
@@ -147,6 +152,12 @@ def require_person(user: User) -> None:
 def shown_agent(agent: str) -> str:
     """A program's own name, as it is shown in lists."""
     return "".join(letter for letter in agent if letter.isprintable())[:AGENT_LETTERS]
+
+
+def _require_all_of(actor: Actor) -> None:
+    """A key that was given away to read is not to sign its user out, or to tell where he is."""
+    if actor.scope is not Scope.ADMIN or SERVER not in actor.places:
+        raise Denied("Sessions are the affair of who is signed in, or has a key of scope admin for everything.")
 
 
 def _whose(user: UserName | None, actor: Actor) -> UserName:

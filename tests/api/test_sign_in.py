@@ -13,12 +13,13 @@ from api.pages import local_path
 from registry.bootstrap import Registry
 from registry.domain.ids import UserName
 from registry.domain.rate_limits import Buckets, LimitKind, RateLimit
-from registry.domain.rights import SERVER
+from registry.domain.rights import SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.services import identification, sessions
 from registry.services.rate_limits import RateLimiting
 from tests.api.conftest import BASE
 from tests.api.test_permissions import ADMIN
+from tests.stock import DEFAULT
 
 PASSWORD, ANOTHER = "열쇠 구멍 달빛 1001", "borrow-lantern-seven"
 NAMES = (f"user{number}" for number in itertools.count(1))
@@ -413,6 +414,31 @@ def test_no_page_has_a_script_or_style_of_its_own() -> None:
         text = each.read_text("utf-8")
         assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|javascript:", text), each.name
         assert "|safe" not in text.replace(" ", ""), each.name
+
+
+async def test_a_key_that_reads_neither_sees_nor_ends_sessions(
+    anonymous: httpx.AsyncClient, browser: httpx.AsyncClient, stocked: Registry, kim: str
+) -> None:
+    await sign_in(browser, kim)
+    (session,) = (await browser.get("/api/v1/sessions")).json()["sessions"]
+    narrow = [
+        (await stocked.accounts.create_key(user=kim, scope=Scope.READ))[1],
+        (await stocked.accounts.create_key(user=kim, scope=Scope.ADMIN, places=[Place(DEFAULT, "support")]))[1],
+    ]
+    for secret in narrow:
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert (await anonymous.get("/api/v1/sessions", headers=headers)).status_code == 403
+        gone = await anonymous.delete(f"/api/v1/sessions/{session['id']}", headers=headers)
+        assert gone.status_code == 403
+    assert (await browser.get("/api/v1/session")).status_code == 200
+
+
+async def test_a_key_that_was_made_in_a_session_outlives_it(browser: httpx.AsyncClient, kim: str) -> None:
+    await sign_in(browser, kim)
+    made = (await browser.post("/api/v1/api-keys", json={"scope": "write", "note": "deploys"})).json()
+    assert made["expires_at"] is None
+    await browser.delete("/api/v1/session")
+    assert (await browser.get("/api/v1/key", headers={"Authorization": f"Bearer {made['key']}"})).status_code == 200
 
 
 async def test_a_key_is_not_told_of_passwords(anonymous: httpx.AsyncClient, stocked: Registry, kim: str) -> None:
