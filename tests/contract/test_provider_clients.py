@@ -138,7 +138,7 @@ async def test_a_stolen_code_is_worth_nothing_without_the_verifier(made_up: Made
         {"sub": None},
         {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
     ],
-    ids=lambda claims: "-".join(claims),
+    ids="-".join,
 )
 async def test_a_token_for_others_or_of_others_or_of_another_time_is_refused(
     made_up: MadeUpProvider, claims: dict[str, Any]
