@@ -1,15 +1,13 @@
-"""Addresses of clients: which of them stand for the same one, and what a trusted proxy says of them."""
+"""Addresses of clients: what a trusted proxy says of them."""
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 
 from starlette.types import Scope
 
+from registry.domain.networks import REMEMBERED, read_address
 from registry.edge_settings import Network
-
-PREFIX_BITS = 64
-"""Of an IPv6 address, what one customer of a network has at least: the rest is his to choose."""
 
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
@@ -22,17 +20,7 @@ FORWARDED = b"promptuary-forwarded"
 PROXIED = "promptuary.proxied"
 """Where in the ASGI scope it stands that a trusted proxy has said who the client is."""
 
-REMEMBERED = 4096
 LONG = 256
-
-
-@lru_cache(REMEMBERED)
-def network_of(address: str) -> str:
-    """What is counted as one client: an IPv4 address, the /64 of an IPv6 address, and anything else as it is."""
-    found = _read(address)
-    if isinstance(found, IPv6Address):
-        return str(ip_network((found, PREFIX_BITS), strict=False))
-    return str(found) if found is not None else address
 
 
 class TrustedProxies:
@@ -44,7 +32,7 @@ class TrustedProxies:
 
     def trusts(self, address: str) -> bool:
         """Whether an address is a proxy's."""
-        found = _read(address) if self._networks else None
+        found = read_address(address) if self._networks else None
         return found is not None and self._has(found)
 
     def apply(self, scope: Scope) -> None:
@@ -70,7 +58,7 @@ class TrustedProxies:
         """
         client = peer
         for word in reversed(said.decode("latin-1").split(",")):
-            found = _read(_without_port(word.strip()))
+            found = read_address(_without_port(word.strip()))
             if found is None:
                 return client
             client = str(found)
@@ -80,16 +68,6 @@ class TrustedProxies:
 
     def _has(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._networks)
-
-
-def _read(text: str) -> IPv4Address | IPv6Address | None:
-    """An address; an IPv4 address that is written as IPv6 is one."""
-    try:
-        found = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found
 
 
 def _without_port(text: str) -> str:

@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from api.addresses import TrustedProxies, network_of
+from api.addresses import TrustedProxies
 from api.security_headers import make_block
 from api.slow_clients import Patience, SlowClients
+from registry.domain.networks import network_of
 from registry.settings import Settings
 
 

@@ -28,7 +28,9 @@ FORWARDED_ROUTE = "forwarded"
 _NOTICED = (ACTOR, ROUTE, STATUS, "fastapi", "route")
 
 DENIED = frozenset({401, 403})
-"""What is audited of what was answered."""
+TOO_MANY = 429
+SIGN_IN = frozenset({"/sign-in", "/api/v1/sign-in", "/password", "/api/v1/password"})
+"""What is audited of what was answered: denials, and guesses of passwords that were stopped."""
 
 _FOLDERS = ("/api/v1/", "/git/")
 """What is told of an address that came to no route: callers can make up as many others as they like."""
@@ -83,7 +85,7 @@ class Observed:
             self._meters.add(served)
             name_request(span, method, served.route, served.status)
             tell(served)
-            if served.status in DENIED and served.route != FORWARDED_ROUTE:  # the Git node notes it
+            if _is_denied(served) and served.route != FORWARDED_ROUTE:  # the Git node notes it
                 self._note_denial(scope, served)
 
     def _note_denial(self, scope: Scope, served: Served) -> None:
@@ -143,3 +145,7 @@ def route_of(scope: Scope) -> str:
         return str(scope[ROUTE])
     context = scope.get("fastapi", {}).get("effective_route_context", scope.get("route"))
     return str(getattr(context, "path_format", ""))
+
+
+def _is_denied(served: Served) -> bool:
+    return served.status in DENIED or (served.status == TOO_MANY and served.path in SIGN_IN)

@@ -12,12 +12,13 @@ from typing import Protocol
 from cachetools import LRUCache
 from starlette.types import Scope
 
-from api.addresses import FORWARDED, PROXIED, network_of
+from api.addresses import FORWARDED, PROXIED
 from api.answers import RawHeaders
 from api.plain_requests import PREFIX
 from registry.domain.access import Actor
 from registry.domain.errors import Unauthenticated
 from registry.domain.key_secrets import hash_secret
+from registry.domain.networks import network_of
 from registry.domain.rate_limits import Allowance, Buckets, LimitKind, RateLimit
 from registry.services.rate_limits import RateLimiting
 

@@ -20,6 +20,7 @@ _RATES = (
     "rate_failures",
     "rate_sign_ins",
     "rate_sign_ins_of_user",
+    "rate_sign_ins_of_address",
     "rate_resets",
     "rate_resets_of_user",
     "rate_links",
@@ -55,6 +56,7 @@ class EdgeSettings(BaseSettings):
     rate_failures: str = "30/60"
     rate_sign_ins: str = "10/300"
     rate_sign_ins_of_user: str = "100/3600"
+    rate_sign_ins_of_address: str = "200/600"
     rate_resets: str = "10/600"
     rate_resets_of_user: str = "3/3600"
     rate_links: str = "30/600"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registry.domain.errors import Denied, RepositoryNotFound, TemplateNotFound, Unavailable
+from registry.domain.errors import Denied, RepositoryNotFound, TemplateNotFound, Unauthenticated, Unavailable
 from registry.domain.ids import GroupName, RepositoryName, TemplateName, UserName
 from registry.domain.rights import SERVER, Place, Rights, Sight, place_of
 from registry.domain.roles import Role, Scope
@@ -28,6 +28,7 @@ class Actor:
     expires_at: datetime | None = None
     remembered: bool = False
     session_id: str | None = None
+    by_token: bool = False
     must_change_password: bool = False
 
     @property
@@ -37,8 +38,8 @@ class Actor:
 
     @property
     def is_signed_in(self) -> bool:
-        """Whether it is the user himself, in a session for all that he may: no key, and no token for a part of it."""
-        return self.session_id is not None and self.scope is Scope.ADMIN and SERVER in self.places
+        """Whether it is the user himself, in a browser's session: with no key, and with no token of a program."""
+        return self.session_id is not None and not self.by_token
 
     def sight(self, repository: RepositoryName) -> Sight:
         """What the actor sees of a repository. Raises RepositoryNotFound where that is nothing."""
@@ -112,6 +113,13 @@ class User:
     email: str
     is_service: bool = False
     disabled_at: datetime | None = None
+
+    def require_person(self) -> None:
+        """Raises Unauthenticated for a user who may not sign in."""
+        if self.disabled_at is not None:
+            raise Unauthenticated(f"The user {self.user} is disabled.")
+        if self.is_service:
+            raise Unauthenticated(f"The user {self.user} is a service account, which has keys.")
 
 
 @dataclass(frozen=True, slots=True)

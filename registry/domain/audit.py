@@ -33,6 +33,7 @@ class AuditAction(StrEnum):
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_OUT = "sign_out"
+    DEVICE_APPROVED = "device.approved"
     SESSION_REVOKED = "session.revoked"
     ACCESS_DENIED = "access.denied"
     KEY_CREATED = "key.created"

@@ -33,7 +33,8 @@ class DeviceDecision(StrEnum):
 class DeviceGrant:
     """A device that asks to act for somebody: its code as a SHA-256, and what a person sees of it.
 
-    ``user`` is who decided; ``address`` and ``agent`` are those of the device.
+    ``user`` is who decided, in which ``session``: when that ends, so does what was approved in it. ``address`` and
+    ``agent`` are those of the device.
     """
 
     hash: str
@@ -45,6 +46,7 @@ class DeviceGrant:
     expires_at: datetime
     polled_at: datetime | None = None
     user: UserName | None = None
+    session: str | None = None
     decision: DeviceDecision | None = None
 
     def is_too_soon(self, now: datetime) -> bool:

@@ -17,6 +17,7 @@ class LimitKind(StrEnum):
     FAILURES = "failures"
     SIGN_INS = "sign_ins"
     SIGN_INS_OF_USER = "sign_ins_of_user"
+    SIGN_INS_OF_ADDRESS = "sign_ins_of_address"
     RESETS = "resets"
     RESETS_OF_USER = "resets_of_user"
     LINKS = "links"

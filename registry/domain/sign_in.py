@@ -52,6 +52,8 @@ class Session:
     made_at: datetime
     seen_at: datetime
     expires_at: datetime
+    origin: str | None = None
+    """Of a device: the way in of who let it in; else the same as ``way``."""
 
 
 @dataclass(frozen=True, slots=True)

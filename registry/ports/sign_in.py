@@ -38,7 +38,12 @@ class Passwords(Protocol):
         ...
 
     async def put(
-        self, password: StoredPassword, told: Sequence[AuditDraft] = (), *, by_link: str | None = None
+        self,
+        password: StoredPassword,
+        told: Sequence[AuditDraft] = (),
+        *,
+        by_link: str | None = None,
+        instead_of: StoredPassword | None = None,
     ) -> bool:
         """Sets a user's password, durably, and ends all sessions and links that he has.
 
@@ -55,8 +60,14 @@ class Passwords(Protocol):
 class Sessions(Protocol):
     """Sessions by the SHA-256 of their secret."""
 
-    async def add(self, session: Session, told: Sequence[AuditDraft] = ()) -> None:
-        """Stores a new session, durably, and forgets those that have ended. Raises NotFound for its user."""
+    async def add(
+        self, session: Session, told: Sequence[AuditDraft] = (), *, password_set_at: datetime | None = None
+    ) -> None:
+        """Stores a new session, durably, and forgets those that have ended.
+
+        Raises NotFound for its user, and Unauthenticated where he may not sign in any more, or his password is not the
+        one of ``password_set_at`` any more.
+        """
         ...
 
     async def find(self, secret_hash: str) -> SignedIn | None:

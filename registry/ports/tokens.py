@@ -7,8 +7,7 @@ from typing import Protocol
 from registry.domain.access import User
 from registry.domain.access_tokens import AccessClaims, FoundRefreshToken, RefreshToken, RefreshUse
 from registry.domain.audit import AuditDraft
-from registry.domain.device_grants import DeviceDecision, DeviceGrant
-from registry.domain.ids import UserName
+from registry.domain.device_grants import DeviceGrant
 from registry.domain.sign_in import Session, SignedIn
 
 
@@ -75,10 +74,11 @@ class DeviceGrants(Protocol):
         """The one of a device as it was before this call, with who decided; it is noted that it asked."""
         ...
 
-    async def decide(
-        self, user_code: str, user: UserName, decision: DeviceDecision, at: datetime, told: Sequence[AuditDraft]
-    ) -> bool:
-        """Notes what a person said, durably; False where it has ended, or was decided already."""
+    async def decide(self, decided: DeviceGrant, at: datetime, told: Sequence[AuditDraft]) -> bool:
+        """Notes what a person said, durably; False where it has ended, or was decided already.
+
+        What was approved ends with the session that it was approved in.
+        """
         ...
 
     async def redeem(self, device_hash: str, session: Session, token: RefreshToken, told: Sequence[AuditDraft]) -> bool:

@@ -87,7 +87,7 @@ class AccessControl:
         action = AuditAction.USER_CHANGED if there is not None else AuditAction.USER_CREATED
         told = self._draft(action, actor, user_body(there) if there is not None else None, user_body(changed))
         await self._users.put(changed, told if changed != there else ())
-        if changed.disabled_at is not None:
+        if changed.disabled_at is not None or changed.is_service:
             await self._sessions.end_all(user)  # else they would be there again when he is enabled
         self._changed()
         return changed

@@ -10,6 +10,7 @@ from registry.domain.audit import AuditAction
 from registry.domain.device_grants import LASTS, DeviceDecision, DeviceGrant, new_user_code, typed_code
 from registry.domain.errors import Denied, NotFound, Unauthenticated, Unavailable
 from registry.domain.key_secrets import DEVICE_PREFIX, SESSION_PREFIX, hash_secret, new_secret, well_formed
+from registry.domain.networks import network_of
 from registry.domain.rate_limits import LimitKind
 from registry.domain.roles import Scope
 from registry.domain.sign_in import DEVICE_WAY, Session
@@ -18,7 +19,7 @@ from registry.ports.tokens import DeviceGrants
 from registry.services.audit import Audit
 from registry.services.audit_origin import current_origin
 from registry.services.rate_limits import RateLimiting
-from registry.services.sessions import require_person, shown_agent
+from registry.services.sessions import shown_agent
 from registry.services.tokens import Tokens
 
 ATTEMPTS = 5
@@ -50,7 +51,7 @@ class DeviceFlow:
     async def begin(self, scope: Scope, agent: str) -> DeviceAsked:
         """A device asks. Raises TooManyRequests for an address with too many of them, Unavailable."""
         origin, now = current_origin(), self._clock.now()
-        self._count(LimitKind.DEVICES, origin.address or "")
+        self._count(LimitKind.DEVICES, network_of(origin.address or ""))
         secret = new_secret(DEVICE_PREFIX)
         for _ in range(ATTEMPTS):
             grant = DeviceGrant(
@@ -82,11 +83,13 @@ class DeviceFlow:
     async def decide(self, actor: Actor, typed: str, decision: DeviceDecision) -> DeviceGrant:
         """Lets a device act for the actor, or does not. Raises what ``find`` does."""
         grant = await self.find(actor, typed)
-        told = []
-        if decision is DeviceDecision.DENIED:
-            said = {"user": actor.user, "way": DEVICE_WAY, "reason": "denied", "address": grant.address}
-            told = [self._audit.draft(AuditAction.SIGN_IN_FAILED, actor=actor, new=said)]
-        if not await self._stored.decide(grant.user_code, actor.user, decision, self._clock.now(), told):
+        is_denied = decision is DeviceDecision.DENIED
+        said = {"user": actor.user, "way": DEVICE_WAY, "address": grant.address, "scope": grant.scope.value}
+        said |= {"reason": "denied"} if is_denied else {"session": actor.session_id}
+        action = AuditAction.SIGN_IN_FAILED if is_denied else AuditAction.DEVICE_APPROVED
+        told = [self._audit.draft(action, actor=actor, new=said)]
+        decided = replace(grant, user=actor.user, session=actor.session_id, decision=decision)
+        if not await self._stored.decide(decided, self._clock.now(), told):
             raise NotFound(NO_CODE)  # somebody else was quicker
         return grant
 
@@ -104,7 +107,7 @@ class DeviceFlow:
         if user is None:
             raise OAuthRefusal(OAuthFault.INVALID_GRANT, "Whoever approved this is no user any more.")
         try:
-            require_person(user)
+            user.require_person()
         except Unauthenticated as error:
             raise OAuthRefusal(OAuthFault.ACCESS_DENIED, error.message) from error
         return await self._begin(grant, user, now)
@@ -138,7 +141,7 @@ class DeviceFlow:
 
 def _require_decider(actor: Actor) -> None:
     """A key or token must not make itself another one that lasts longer, nor a password that is to be changed first."""
-    if actor.session_id is None or actor.scope is not Scope.ADMIN:
+    if not actor.is_signed_in:
         raise Denied("A device is let in by who is signed in in a browser, not with a key or token.")
     if actor.must_change_password:
         raise Denied("Change your password first: somebody else gave it to you.")

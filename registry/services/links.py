@@ -10,6 +10,7 @@ from registry.domain.errors import Conflict, Denied, Unauthenticated
 from registry.domain.key_secrets import LINK_PREFIX, hash_secret, new_secret, well_formed
 from registry.domain.letters import Letter
 from registry.domain.links import LIFETIMES, Link, LinkKind, link_address, secret_of
+from registry.domain.networks import network_of
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session
 from registry.ports.clock import Clock
@@ -132,7 +133,7 @@ class Links:
         """
         if not self._passwords.is_allowed:
             raise Denied(NO_PASSWORDS)
-        allowance = self._limits.take(LimitKind.LINKS, current_origin().address or "")
+        allowance = self._limits.take(LimitKind.LINKS, network_of(current_origin().address or ""))
         if allowance is not None and not allowance.is_allowed:
             raise self._limits.refusal(allowance)
         found = await self._find(secret_of(link))

@@ -4,6 +4,7 @@ from registry.domain.access import Actor
 from registry.domain.errors import Denied, NotFound
 from registry.domain.ids import UserName
 from registry.domain.links import LinkKind
+from registry.domain.networks import network_of
 from registry.domain.rate_limits import LimitKind
 from registry.domain.roles import Role
 from registry.ports.accounts import Users
@@ -43,7 +44,7 @@ class PasswordResets:
         """
         if not self._is_allowed:
             raise Denied(NO_PASSWORDS)
-        allowance = self._limits.take(LimitKind.RESETS, current_origin().address or "")
+        allowance = self._limits.take(LimitKind.RESETS, network_of(current_origin().address or ""))
         if allowance is not None and not allowance.is_allowed:
             raise self._limits.refusal(allowance)
         self._postbox.start(self._answer(name))

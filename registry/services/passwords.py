@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from registry.domain.access import Actor, User
 from registry.domain.audit import AuditAction
-from registry.domain.errors import BadRequest, Denied, Unauthenticated
+from registry.domain.errors import BadRequest, Conflict, Denied, Unauthenticated
 from registry.domain.links import Link
+from registry.domain.networks import network_of
 from registry.domain.passwords import LONGEST, check_new_password, comparable
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session, StoredPassword
@@ -69,14 +70,18 @@ class PasswordSignIn:
             raise Unauthenticated(WRONG)
         if self._hasher.is_outdated(stored.hash):
             await self._stored.rehash(replace(stored, hash=await self._hash(password)))
-        session, secret = await self._sessions.begin(user, PASSWORD_WAY, agent)
+        try:
+            session, secret = await self._sessions.begin(user, PASSWORD_WAY, agent, password=stored)
+        except Unauthenticated:
+            await self._enter_failure(user)
+            raise
         return user, session, secret
 
     async def change(self, actor: Actor, current: str, new: str, agent: str) -> tuple[Session, str]:
         """Sets the actor's own password; all his sessions end, and a new one begins.
 
         Raises Unauthenticated where ``current`` is not the present one, BadRequest for a new one that will not do,
-        TooManyRequests, Denied, Unavailable.
+        TooManyRequests, Denied, Conflict, Unavailable.
         """
         if not actor.is_signed_in:
             raise Denied("A password is changed by who is signed in, not with a key or token.")
@@ -89,14 +94,23 @@ class PasswordSignIn:
             raise Unauthenticated("The present password is another one.")
         if comparable(new) == comparable(current):
             raise BadRequest("The new password is the present one: take another.")
-        await self.set(user, new)
+        if not await self.set(user, new, instead_of=stored):
+            raise Conflict("Your password was set anew meanwhile: sign in with that one.")
         return await self._sessions.begin(user, PASSWORD_WAY, agent)
 
-    async def set(self, user: User, password: str, *, must_change: bool = False, by_link: Link | None = None) -> bool:
+    async def set(
+        self,
+        user: User,
+        password: str,
+        *,
+        must_change: bool = False,
+        by_link: Link | None = None,
+        instead_of: StoredPassword | None = None,
+    ) -> bool:
         """Gives a user a password; all his sessions and links end.
 
-        ``by_link`` is the link that allows it: False where it was used meanwhile. Raises BadRequest for one that will
-        not do, Unavailable.
+        ``by_link`` is the link that allows it, ``instead_of`` the password that does: False where it was used, or is
+        another one, meanwhile. Raises BadRequest for one that will not do, Unavailable.
         """
         if not must_change:
             await asyncio.to_thread(check_new_password, password, (user.user, user.name, user.email))
@@ -107,14 +121,20 @@ class PasswordSignIn:
         told = self._audit.draft(AuditAction.PASSWORD_CHANGED, new=said)
         if current_origin().actor is None:
             told = replace(told, origin=replace(told.origin, actor=user.user))
-        is_set = await self._stored.put(stored, [told], by_link=by_link.hash if by_link is not None else None)
+        link = by_link.hash if by_link is not None else None
+        is_set = await self._stored.put(stored, [told], by_link=link, instead_of=instead_of)
         self._identification.forget()
         return is_set
 
     def _count(self, name: str) -> None:
         """Counts an attempt, right or wrong, whether there is such a user or not. Raises TooManyRequests."""
-        address = current_origin().address or ""
-        for kind, who in ((LimitKind.SIGN_INS, f"{address} {name}"), (LimitKind.SIGN_INS_OF_USER, name)):
+        network, one = network_of(current_origin().address or ""), comparable(name).strip().casefold()
+        counted = (
+            (LimitKind.SIGN_INS, f"{network} {one}"),
+            (LimitKind.SIGN_INS_OF_USER, one),
+            (LimitKind.SIGN_INS_OF_ADDRESS, network),
+        )
+        for kind, who in counted:
             allowance = self._limits.take(kind, who)
             if allowance is not None and not allowance.is_allowed:
                 raise self._limits.refusal(allowance)

@@ -17,6 +17,7 @@ _WORDS = {
     LimitKind.FAILURES: "requests with keys that are none from one address",
     LimitKind.SIGN_INS: "attempts to sign in with one name from one address",
     LimitKind.SIGN_INS_OF_USER: "attempts to sign in with one name",
+    LimitKind.SIGN_INS_OF_ADDRESS: "attempts to sign in from one address",
     LimitKind.RESETS: "requests for a new password from one address",
     LimitKind.RESETS_OF_USER: "requests for a new password of one user",
     LimitKind.LINKS: "attempts to use a link from one address",

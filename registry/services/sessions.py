@@ -13,7 +13,7 @@ from registry.domain.ids import UserName
 from registry.domain.key_secrets import SESSION_PREFIX, hash_secret, new_secret, well_formed
 from registry.domain.rights import NOTHING, SERVER
 from registry.domain.roles import Role, Scope
-from registry.domain.sign_in import PASSWORD_WAY, Session, SessionSpan, SignedIn
+from registry.domain.sign_in import PASSWORD_WAY, Session, SessionSpan, SignedIn, StoredPassword
 from registry.ports.clock import Clock
 from registry.ports.sign_in import Sessions as StoredSessions
 from registry.services.audit import Audit
@@ -50,8 +50,7 @@ class SessionLookup:
 def actor_of(found: SignedIn, span: SessionSpan) -> Actor:
     """Who has a session. Raises Unauthenticated for a user who is disabled."""
     session, user = found.session, found.user
-    if user.disabled_at is not None:
-        raise Unauthenticated(f"The user {user.user} is disabled.")
+    user.require_person()
     # A password that somebody else gave opens nothing; who came in by another way does not need it.
     held_up = found.must_change_password and session.way == PASSWORD_WAY
     return Actor(
@@ -83,12 +82,15 @@ class Sessions:
         self._audit = audit
         self._clock = clock
 
-    async def begin(self, user: User, way: str, agent: str) -> tuple[Session, str]:
+    async def begin(
+        self, user: User, way: str, agent: str, *, password: StoredPassword | None = None
+    ) -> tuple[Session, str]:
         """A new session and its secret, which is not kept: what the browser had before is worth nothing.
 
-        Raises Unauthenticated for a user who may not sign in, Unavailable.
+        Raises Unauthenticated for a user who may not sign in, or whose password is not ``password`` any more,
+        Unavailable.
         """
-        require_person(user)
+        user.require_person()
         secret, now = new_secret(SESSION_PREFIX), self._clock.now()
         origin = current_origin()
         session = Session(
@@ -103,7 +105,9 @@ class Sessions:
             expires_at=now + self._span.longest,
         )
         told = self._audit.draft(AuditAction.SIGN_IN_SUCCEEDED, new={"id": session.id, "way": way})
-        await self._stored.add(session, [replace(told, origin=replace(told.origin, actor=user.user))])
+        entered = [replace(told, origin=replace(told.origin, actor=user.user))]
+        set_at = password.set_at if password is not None else None
+        await self._stored.add(session, entered, password_set_at=set_at)
         return session, secret
 
     def end_of(self, session: Session) -> str:
@@ -140,13 +144,6 @@ class Sessions:
         told = self._audit.draft(action, actor=actor, old={"id": session_id})
         await self._stored.end(session_id, [told])
         self._identification.end(session_id)
-
-
-def require_person(user: User) -> None:
-    """Raises Unauthenticated for a user who may not sign in."""
-    if user.disabled_at is not None or user.is_service:
-        kind = "is disabled" if user.disabled_at is not None else "is a service account, which has keys"
-        raise Unauthenticated(f"The user {user.user} {kind}.")
 
 
 def shown_agent(agent: str) -> str:

@@ -61,8 +61,7 @@ class TokenLookup:
         if found is None or found.user.user != claims.user or self._span.end_of(found.session) <= now:
             raise Unauthenticated("The sign-in of this access token was ended: sign in again with promptuary login.")
         session, user = found.session, found.user
-        if user.disabled_at is not None:
-            raise Unauthenticated(f"The user {user.user} is disabled.")
+        user.require_person()
         if now - session.seen_at >= SEEN_EVERY:
             with suppress(Unavailable):
                 await self._stored.note_seen(session.id, now)
@@ -74,6 +73,7 @@ class TokenLookup:
             claims.scope,
             expires_at=min(claims.expires_at, self._span.end_of(session)),
             session_id=session.id,
+            by_token=True,
         )
 
 
@@ -127,8 +127,10 @@ class Tokens:
         found, now = await self._find(secret), self._clock.now()
         if found is None or found.token.expires_at <= now or found.session.expires_at <= now:
             raise OAuthRefusal(OAuthFault.INVALID_GRANT, _GONE)
-        if found.user.disabled_at is not None:
-            raise OAuthRefusal(OAuthFault.INVALID_GRANT, f"The user {found.user.user} is disabled.")
+        try:
+            found.user.require_person()
+        except Unauthenticated as error:
+            raise OAuthRefusal(OAuthFault.INVALID_GRANT, error.message) from error
         wanted = narrowed(found.token.scope, scope)
         following = secret_of(self._signer.successor(secret), REFRESH_PREFIX)
         end = self.span.refresh_end(found.session, now)

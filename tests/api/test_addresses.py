@@ -9,9 +9,10 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from api.addresses import TrustedProxies, network_of
+from api.addresses import TrustedProxies
 from api.answers import make_answer
 from api.edge import Edge
+from registry.domain.networks import network_of
 from registry.settings import Settings
 from tests.observatory import grade
 from tests.serving import served

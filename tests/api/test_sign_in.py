@@ -11,6 +11,7 @@ import pytest
 
 from api.pages import local_path
 from registry.bootstrap import Registry
+from registry.domain.audit import AuditAction, AuditFilter
 from registry.domain.ids import UserName
 from registry.domain.rate_limits import Buckets, LimitKind, RateLimit
 from registry.domain.rights import SERVER, Place
@@ -106,8 +107,7 @@ async def test_who_may_not_sign_in(browser: httpx.AsyncClient, stocked: Registry
 
 
 async def test_attempts_are_counted_by_name_and_address(browser: httpx.AsyncClient, stocked: Registry) -> None:
-    limits = {kind: RateLimit(kind, 10, 300) for kind in (LimitKind.SIGN_INS, LimitKind.SIGN_INS_OF_USER)}
-    stocked.signing_in.passwords._limits = RateLimiting(limits=limits, counted=Buckets(time.monotonic))
+    limit(stocked, LimitKind.SIGN_INS, LimitKind.SIGN_INS_OF_USER)
     user = await made(stocked)
     for _ in range(10):
         assert (await sign_in(browser, user, "wrong")).status_code == 401
@@ -117,6 +117,47 @@ async def test_attempts_are_counted_by_name_and_address(browser: httpx.AsyncClie
     for _ in range(9):
         await sign_in(browser, "nobody-else", "wrong")
     assert (await sign_in(browser, "nobody-else")).status_code == 429, "whether there is such a user does not matter"
+
+
+async def test_attempts_are_counted_however_a_name_is_written(browser: httpx.AsyncClient, stocked: Registry) -> None:
+    user = await made(stocked, email="Kim@example.com")
+    limit(stocked, LimitKind.SIGN_INS)
+    for number in range(10):
+        spelt = "".join(c.upper() if number >> i & 1 else c for i, c in enumerate("kim@example.com"))
+        assert (await sign_in(browser, spelt, "wrong")).status_code == 401
+    assert (await sign_in(browser, "KIM@EXAMPLE.COM", "wrong")).status_code == 429
+    assert user
+
+
+async def test_attempts_are_counted_by_address_whatever_the_names(
+    browser: httpx.AsyncClient, stocked: Registry
+) -> None:
+    limit(stocked, LimitKind.SIGN_INS_OF_ADDRESS)
+    for number in range(10):
+        assert (await sign_in(browser, f"nobody-{number}", "wrong")).status_code == 401
+    assert (await sign_in(browser, "nobody-else", "wrong")).status_code == 429
+
+
+def limit(registry: Registry, *kinds: LimitKind) -> None:
+    """Ten in five minutes."""
+    limits = {kind: RateLimit(kind, 10, 300) for kind in kinds}
+    registry.signing_in.passwords._limits = RateLimiting(limits=limits, counted=Buckets(time.monotonic))
+
+
+async def test_a_user_who_becomes_a_program_is_out(browser: httpx.AsyncClient, stocked: Registry, kim: str) -> None:
+    await sign_in(browser, kim)
+    await stocked.access.put_user(UserName(kim), actor=ADMIN, is_service=True)
+    assert (await browser.get("/api/v1/session")).status_code == 401
+
+
+async def test_the_right_password_of_who_may_not_sign_in_is_audited(
+    browser: httpx.AsyncClient, stocked: Registry
+) -> None:
+    gone = await made(stocked)
+    await stocked.access.put_user(UserName(gone), actor=ADMIN, disabled=True)
+    await sign_in(browser, gone)
+    (entry,) = await stocked.audit._log.newest(AuditFilter(action=AuditAction.SIGN_IN_FAILED), limit=5)
+    assert entry.draft.new == {"user": gone, "way": "password"}
 
 
 async def test_a_session_that_was_there_before_is_not_taken_over(browser: httpx.AsyncClient, kim: str) -> None:

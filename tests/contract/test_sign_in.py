@@ -1,5 +1,6 @@
 """Passwords and sessions: the ports of ``registry.ports.sign_in``, on every database."""
 
+import asyncio
 import itertools
 import time
 from contextlib import suppress
@@ -16,7 +17,7 @@ from registry.adapters.sql.grants import SqlGrants
 from registry.adapters.sql.passwords import SqlPasswords
 from registry.adapters.sql.sessions import SqlSessions
 from registry.domain.access import Grant, User
-from registry.domain.errors import BadRequest, NotFound
+from registry.domain.errors import BadRequest, NotFound, Unauthenticated
 from registry.domain.ids import UserName
 from registry.domain.rights import SERVER, Rights
 from registry.domain.roles import Role
@@ -54,6 +55,7 @@ def session(user: str = "kim", **changes: object) -> Session:
         NOW,
         NOW,
         NOW + timedelta(days=1),
+        "password",
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -157,3 +159,42 @@ def test_who_is_not_there_takes_as_long_as_a_wrong_password() -> None:
 
     times = {known: min(seconds(known) for _ in range(5)) for known in (hashed, None)}
     assert 0.5 < times[hashed] / times[None] < 2
+
+
+async def test_no_session_begins_with_a_password_that_is_another_one_by_now(stored: Stored) -> None:
+    password = StoredPassword(KIM.user, "one", NOW)
+    await stored.passwords.put(password)
+    await stored.passwords.put(StoredPassword(KIM.user, "two", NOW + timedelta(seconds=1)))
+    late = session()
+    with pytest.raises(Unauthenticated, match="set anew"):
+        await stored.sessions.add(late, password_set_at=password.set_at)
+    assert await stored.sessions.find(late.hash) is None
+    await stored.sessions.add(session(), password_set_at=NOW + timedelta(seconds=1))
+
+
+async def test_a_password_does_not_replace_another_one_than_it_was_changed_for(stored: Stored) -> None:
+    password = StoredPassword(KIM.user, "one", NOW)
+    await stored.passwords.put(password)
+    other = replace(password, hash="by a link", set_at=NOW + timedelta(seconds=1))
+    await stored.passwords.put(other)
+    assert not await stored.passwords.put(replace(password, hash="three"), instead_of=password)
+    assert (await stored.passwords.find("kim") or ())[1] == other
+    assert await stored.passwords.put(replace(password, hash="three"), instead_of=other)
+
+
+async def test_no_session_begins_for_who_may_not_sign_in(stored: Stored) -> None:
+    for changed in (replace(KIM, disabled_at=NOW), replace(KIM, is_service=True)):
+        await stored.users.put(changed)
+        with pytest.raises(Unauthenticated):
+            await stored.sessions.add(session())
+
+
+async def test_sessions_that_begin_beside_a_new_password_do_not_outlive_it(stored: Stored) -> None:
+    old = StoredPassword(KIM.user, "0", NOW)
+    await stored.passwords.put(old)
+    for number in range(1, 6):
+        new = replace(old, hash=str(number), set_at=NOW + timedelta(seconds=number))
+        beside = [stored.sessions.add(session(), password_set_at=old.set_at) for _ in range(6)]
+        await asyncio.gather(*beside[:3], stored.passwords.put(new), *beside[3:], return_exceptions=True)
+        assert await stored.sessions.list_sessions(KIM.user) == []
+        old = new

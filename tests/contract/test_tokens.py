@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from registry.domain.access import User
 from registry.domain.access_tokens import GRACE, RefreshToken, RefreshUse
 from registry.domain.audit import AuditAction, AuditDraft
 from registry.domain.device_grants import DeviceDecision, DeviceGrant
+from registry.domain.errors import Unauthenticated
 from registry.domain.ids import UserName
 from registry.domain.roles import Scope
 from registry.domain.sign_in import DEVICE_WAY, Session, StoredPassword
@@ -70,7 +71,7 @@ async def other(place: Path | str, stored: Stored) -> AsyncIterator[Stored]:
 
 def session() -> Session:
     number, end = next(NUMBERS), NOW + timedelta(days=30)
-    return Session(f"s{number}", f"hash-{number}", KIM.user, DEVICE_WAY, "127.0.0.1", "cli", NOW, NOW, end)
+    return Session(f"s{number}", f"hash-{number}", KIM.user, DEVICE_WAY, "127.0.0.1", "cli", NOW, NOW, end, "corp")
 
 
 def token(family: str, word: str, at: datetime = NOW) -> RefreshToken:
@@ -85,12 +86,28 @@ def grant(**changes: object) -> DeviceGrant:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+async def decided(
+    stored: Stored,
+    asked: DeviceGrant,
+    decision: DeviceDecision,
+    at: datetime = NOW,
+    *,
+    user: UserName = KIM.user,
+    told: Sequence[AuditDraft] = (),
+) -> bool:
+    """Somebody decides in a browser, where he came in by the provider ``corp``."""
+    mine = replace(session(), user=user, way="corp")
+    await stored.sessions.add(mine)
+    change = replace(asked, user=user, session=mine.id, decision=decision)
+    return await stored.devices.decide(change, at, told)
+
+
 async def begun(stored: Stored) -> tuple[Session, RefreshToken]:
     """A session that came out of a device's grant, and its first refresh token."""
     asked, made = grant(), session()
     first = token(made.id, "first")
     assert await stored.devices.add(asked)
-    assert await stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.APPROVED, NOW, [])
+    assert await decided(stored, asked, DeviceDecision.APPROVED)
     assert await stored.devices.redeem(asked.hash, made, first, [])
     return made, first
 
@@ -180,11 +197,13 @@ async def test_a_device_is_found_polled_and_decided_once(stored: Stored) -> None
     assert await stored.devices.poll("another", NOW) is None
     assert await stored.devices.poll(asked.hash, NOW) == (asked, None)
     assert await stored.devices.poll(asked.hash, SOON) == (replace(asked, polled_at=NOW), None)
-    assert await stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.DENIED, NOW, TOLD)
-    assert not await stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.APPROVED, NOW, TOLD)
+    assert await decided(stored, asked, DeviceDecision.DENIED, told=TOLD)
+    assert not await decided(stored, asked, DeviceDecision.APPROVED, told=TOLD)
     assert (await stored.audit.state()).number == 1
-    denied = replace(asked, polled_at=SOON, user=KIM.user, decision=DeviceDecision.DENIED)
-    assert await stored.devices.poll(asked.hash, NOW) == (denied, KIM)
+    found = await stored.devices.poll(asked.hash, NOW)
+    assert found is not None
+    denied = replace(asked, polled_at=SOON, user=KIM.user, session=found[0].session, decision=DeviceDecision.DENIED)
+    assert found == (denied, KIM)
     made = session()
     assert not await stored.devices.redeem(asked.hash, made, token(made.id, "first"), TOLD)
     assert await stored.tokens.find_family(made.id) is None
@@ -193,8 +212,8 @@ async def test_a_device_is_found_polled_and_decided_once(stored: Stored) -> None
 async def test_a_device_that_asks_too_late_gets_nothing(stored: Stored) -> None:
     asked = grant()
     await stored.devices.add(asked)
-    assert not await stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.APPROVED, asked.expires_at, [])
-    assert await stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.APPROVED, NOW, [])
+    assert not await decided(stored, asked, DeviceDecision.APPROVED, asked.expires_at)
+    assert await decided(stored, asked, DeviceDecision.APPROVED)
     made = replace(session(), made_at=asked.expires_at)
     assert not await stored.devices.redeem(asked.hash, made, token(made.id, "first"), TOLD)
     later = grant(made_at=NOW + timedelta(hours=2), expires_at=NOW + timedelta(hours=3))
@@ -205,7 +224,7 @@ async def test_a_device_that_asks_too_late_gets_nothing(stored: Stored) -> None:
 async def test_of_many_who_redeem_at_once_one_gets_tokens(stored: Stored, other: Stored) -> None:
     asked = grant()
     await stored.devices.add(asked)
-    assert await stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.APPROVED, NOW, [])
+    assert await decided(stored, asked, DeviceDecision.APPROVED)
     made = [session() for _ in range(8)]
     got = await asyncio.gather(
         *(
@@ -215,7 +234,7 @@ async def test_of_many_who_redeem_at_once_one_gets_tokens(stored: Stored, other:
     )
     assert got.count(True) == 1
     assert (await stored.audit.state()).number == 1
-    assert len(await stored.sessions.list_sessions(KIM.user)) == 1
+    assert len([each for each in await stored.sessions.list_sessions(KIM.user) if each.way == DEVICE_WAY]) == 1
 
 
 async def test_of_two_who_decide_at_once_one_does(stored: Stored, other: Stored) -> None:
@@ -224,10 +243,39 @@ async def test_of_two_who_decide_at_once_one_does(stored: Stored, other: Stored)
         asked = grant()
         await stored.devices.add(asked)
         done = await asyncio.gather(
-            stored.devices.decide(asked.user_code, KIM.user, DeviceDecision.APPROVED, NOW, []),
-            other.devices.decide(asked.user_code, LEE, DeviceDecision.APPROVED, NOW, []),
+            decided(stored, asked, DeviceDecision.APPROVED),
+            decided(other, asked, DeviceDecision.APPROVED, user=LEE),
         )
         assert sorted(done) == [False, True]
         found = await stored.devices.find(asked.user_code)
         assert found is not None
         assert found.user == (KIM.user if done[0] else LEE)
+
+
+async def test_what_was_approved_ends_with_the_session_that_it_was_approved_in(stored: Stored) -> None:
+    asked = grant()
+    await stored.devices.add(asked)
+    assert await decided(stored, asked, DeviceDecision.APPROVED)
+    await stored.sessions.end_all(KIM.user)
+    made = session()
+    assert not await stored.devices.redeem(asked.hash, made, token(made.id, "first"), TOLD)
+    assert await stored.tokens.find_family(made.id) is None
+
+
+async def test_a_device_is_let_in_by_the_way_in_of_who_let_it(stored: Stored) -> None:
+    made, _ = await begun(stored)
+    family = await stored.tokens.find_family(made.id)
+    assert family is not None
+    assert (family.session.way, family.session.origin) == (DEVICE_WAY, "corp")
+
+
+async def test_who_is_disabled_or_a_program_gets_no_tokens(stored: Stored) -> None:
+    for changed in (replace(KIM, disabled_at=NOW), replace(KIM, is_service=True)):
+        await stored.users.put(KIM)
+        asked = grant()
+        await stored.devices.add(asked)
+        assert await decided(stored, asked, DeviceDecision.APPROVED)
+        await stored.users.put(changed)
+        made = session()
+        with pytest.raises(Unauthenticated):
+            await stored.devices.redeem(asked.hash, made, token(made.id, "first"), TOLD)

@@ -107,7 +107,7 @@ async def test_a_device_is_turned_away(registry: Registry, kim: Actor, clock: Cl
     with pytest.raises(NotFound):
         await devices.decide(kim, asked.user_code, DeviceDecision.APPROVED)
     denied = (await entries(registry, AuditAction.SIGN_IN_FAILED))[0].draft
-    assert denied.new == {"user": "kim", "way": "device", "reason": "denied", "address": None}
+    assert denied.new == {"user": "kim", "way": "device", "reason": "denied", "address": None, "scope": "admin"}
     late = await devices.begin(Scope.READ, "late")
     clock.ahead += timedelta(minutes=11)
     assert await fault_of(devices.redeem(late.device_code)) is OAuthFault.EXPIRED_TOKEN
@@ -256,7 +256,7 @@ async def test_who_is_disabled_has_no_tokens(registry: Registry, kim: Actor, adm
     with pytest.raises(Unauthenticated):
         await registry.identification.authenticate(issued.access_token)
     assert await fault_of(registry.signing_in.tokens.refresh(issued.refresh_token)) is OAuthFault.INVALID_GRANT
-    assert await fault_of(devices.redeem(asked.device_code)) is OAuthFault.ACCESS_DENIED
+    assert await fault_of(devices.redeem(asked.device_code)) is OAuthFault.INVALID_GRANT
 
 
 async def test_rights_are_those_of_now(

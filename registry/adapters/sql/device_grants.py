@@ -1,6 +1,7 @@
 """Devices that ask to act for somebody (``registry.ports.tokens``): each is decided once, and redeemed once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,16 +11,16 @@ from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, user_of
 from registry.adapters.sql.kept_tables import users
+from registry.adapters.sql.passwords import hold_user
 from registry.adapters.sql.refresh_tokens import add_refresh_token
 from registry.adapters.sql.sessions import add_session
-from registry.adapters.sql.sign_in_tables import device_grants
+from registry.adapters.sql.sign_in_tables import device_grants, sessions
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import User
 from registry.domain.access_tokens import RefreshToken
 from registry.domain.audit import AuditDraft
 from registry.domain.device_grants import DeviceDecision, DeviceGrant
-from registry.domain.ids import UserName
 from registry.domain.roles import Scope
 from registry.domain.sign_in import Session
 
@@ -34,6 +35,13 @@ _POLL: Select[Any] = (
     .select_from(device_grants.outerjoin(users, users.c.user == device_grants.c.user))
     .where(device_grants.c.hash == bindparam("device_hash"))
 )
+
+_ORIGIN = (
+    select(sessions.c.origin)
+    .select_from(device_grants.join(sessions, sessions.c.id == device_grants.c.session))
+    .where(device_grants.c.hash == bindparam("device_hash"))
+)
+"""How he came in who approved, where his session still is."""
 
 
 class SqlDeviceGrants:
@@ -54,6 +62,7 @@ class SqlDeviceGrants:
             "expires_at": to_micros(grant.expires_at),
             "polled_at": None,
             "user": None,
+            "session": None,
             "decision": None,
         }
         long_ago = to_micros(grant.made_at - KNOWN_AFTER)
@@ -82,19 +91,18 @@ class SqlDeviceGrants:
 
         return await self._database.write(write, deadline=Deadline.REQUEST)
 
-    async def decide(
-        self, user_code: str, user: UserName, decision: DeviceDecision, at: datetime, told: Sequence[AuditDraft]
-    ) -> bool:
+    async def decide(self, decided: DeviceGrant, at: datetime, told: Sequence[AuditDraft]) -> bool:
         """Notes what a person said, durably; False where it has ended, or was decided already."""
         waits = (
-            device_grants.c.user_code == user_code,
+            device_grants.c.user_code == decided.user_code,
             device_grants.c.decision.is_(None),
             device_grants.c.expires_at > to_micros(at),
         )
-        decided = update(device_grants).where(*waits).values(user=user, decision=decision.value)
+        said = {"user": decided.user, "session": decided.session, "decision": decided.decision}
+        change = update(device_grants).where(*waits).values(said)
 
         def write(connection: Connection) -> bool:
-            is_mine = bool(connection.execute(decided).rowcount)
+            is_mine = bool(connection.execute(change).rowcount)
             append_drafts(connection, told if is_mine else ())
             return is_mine
 
@@ -110,9 +118,11 @@ class SqlDeviceGrants:
         )
 
         def write(connection: Connection) -> bool:
-            if not connection.execute(delete(device_grants).where(*mine)).rowcount:
+            hold_user(connection, session.user).require_person()
+            origin = connection.execute(_ORIGIN, {"device_hash": device_hash}).scalar_one_or_none()
+            if origin is None or not connection.execute(delete(device_grants).where(*mine)).rowcount:
                 return False
-            add_session(connection, session)
+            add_session(connection, replace(session, origin=origin))
             add_refresh_token(connection, token)
             append_drafts(connection, told)
             return True
@@ -131,5 +141,6 @@ def _grant_of(row: Row[Any]) -> DeviceGrant:
         expires_at=to_time(row.grant_expires_at),
         polled_at=to_time(row.grant_polled_at) if row.grant_polled_at is not None else None,
         user=row.grant_user,
+        session=row.grant_session,
         decision=DeviceDecision(row.grant_decision) if row.grant_decision is not None else None,
     )

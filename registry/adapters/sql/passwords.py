@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
 from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
@@ -24,6 +24,8 @@ _FIND = (
     .where(or_(users.c.user == bindparam("name"), func.lower(users.c.email) == bindparam("email")))
 )
 
+_USER: Select[Any] = select(*USER_COLUMNS).where(users.c.user == bindparam("name"))
+
 
 class SqlPasswords:
     """The passwords of users."""
@@ -38,12 +40,17 @@ class SqlPasswords:
         return (user_of(row), _password_of(row)) if row is not None else None
 
     async def put(
-        self, password: StoredPassword, told: Sequence[AuditDraft] = (), *, by_link: str | None = None
+        self,
+        password: StoredPassword,
+        told: Sequence[AuditDraft] = (),
+        *,
+        by_link: str | None = None,
+        instead_of: StoredPassword | None = None,
     ) -> bool:
         """Sets a user's password, durably, and ends all sessions and links that he has.
 
-        ``by_link`` is the hash of the link of his that allows it: False, with nothing changed, where it was used
-        meanwhile. Raises NotFound for the user.
+        ``by_link`` is the hash of the link of his that allows it, ``instead_of`` the password that does: False, with
+        nothing changed, where it was used, or is another one, meanwhile. Raises NotFound for the user.
         """
         row = {
             "user": password.user,
@@ -52,10 +59,13 @@ class SqlPasswords:
             "must_change": password.must_change,
         }
 
+        present = select(passwords.c.hash).where(passwords.c.user == password.user)
         used = delete(links).where(links.c.hash == by_link, links.c.user == password.user)
 
         def write(connection: Connection) -> bool:
-            require_user(connection, password.user)
+            hold_user(connection, password.user, changes=True)
+            if instead_of is not None and connection.execute(present).scalar_one_or_none() != instead_of.hash:
+                return False
             if by_link is not None and not connection.execute(used).rowcount:
                 return False
             write_rows(connection, upsert(passwords), [row])
@@ -71,6 +81,17 @@ class SqlPasswords:
         mine = passwords.c.user == password.user, passwords.c.set_at == to_micros(password.set_at)
         changed = update(passwords).where(*mine).values(hash=password.hash)
         await self._database.write(lambda connection: connection.execute(changed), deadline=Deadline.REQUEST)
+
+
+def hold_user(connection: Connection, user: UserName, *, changes: bool = False) -> User:
+    """The user, who stays as he is until the transaction ends; with ``changes`` nobody else's sees him before.
+
+    So a session either begins before what ends all of them, and is ended, or behind it. Raises NotFound.
+    """
+    row = connection.execute(_USER.with_for_update(read=not changes), {"name": user}).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no user {user!r}.")
+    return user_of(row)
 
 
 def require_user(connection: Connection, user: UserName) -> None:

@@ -50,7 +50,7 @@ class SqlProviders:
                 )
             write_rows(connection, upsert(providers), [row])
             if provider.disabled_at is not None:
-                connection.execute(delete(sessions).where(sessions.c.way == provider.provider))
+                _end_what_it_opened(connection, provider.provider)
             return True
 
         await write_told(self._database, write, told)
@@ -59,8 +59,7 @@ class SqlProviders:
         """Removes one with its identities, memberships and sessions, durably. Raises Conflict."""
 
         def write(connection: Connection) -> bool:
-            connection.execute(delete(group_members).where(group_members.c.source == provider))
-            connection.execute(delete(sessions).where(sessions.c.way == provider))
+            _end_what_it_opened(connection, provider)
             return bool(connection.execute(delete(providers).where(providers.c.provider == provider)).rowcount)
 
         return await write_told(self._database, write, told)
@@ -76,6 +75,12 @@ class SqlProviders:
             return len(anew)
 
         return await self._database.write(write, durability=Durability.KEPT)
+
+
+def _end_what_it_opened(connection: Connection, provider: ProviderName) -> None:
+    """Nobody vouches for them any more: sessions, those of devices that they let in, and memberships of groups."""
+    connection.execute(delete(sessions).where(sessions.c.origin == provider))
+    connection.execute(delete(group_members).where(group_members.c.source == provider))
 
 
 def _anew(row: Row[Any], ring: KeyRing) -> str | None:

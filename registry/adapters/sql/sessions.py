@@ -10,12 +10,13 @@ from registry.adapters.sql.audit_log import append_drafts
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import rights_of, user_of, with_rights
 from registry.adapters.sql.kept_tables import users
-from registry.adapters.sql.passwords import require_user
+from registry.adapters.sql.passwords import hold_user
 from registry.adapters.sql.sign_in_tables import passwords, sessions
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import Identified
 from registry.domain.audit import AuditDraft
+from registry.domain.errors import Unauthenticated
 from registry.domain.ids import UserName
 from registry.domain.sign_in import Session, SignedIn
 
@@ -40,11 +41,19 @@ class SqlSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, session: Session, told: Sequence[AuditDraft] = ()) -> None:
-        """Stores a new session, durably, and forgets those that have ended. Raises NotFound for its user."""
+    async def add(
+        self, session: Session, told: Sequence[AuditDraft] = (), *, password_set_at: datetime | None = None
+    ) -> None:
+        """Stores a new session, durably, and forgets those that have ended.
+
+        Raises NotFound for its user, and Unauthenticated where he may not sign in any more, or his password is not the
+        one of ``password_set_at`` any more.
+        """
 
         def write(connection: Connection) -> None:
-            require_user(connection, session.user)
+            hold_user(connection, session.user).require_person()
+            if password_set_at is not None:
+                _require_password(connection, session.user, to_micros(password_set_at))
             add_session(connection, session)
             append_drafts(connection, told)
 
@@ -77,9 +86,18 @@ class SqlSessions:
     async def end_all(self, user: UserName) -> int:
         """Ends every session of a user, durably; how many there were."""
         gone = delete(sessions).where(sessions.c.user == user)
-        return await self._database.write(
-            lambda connection: connection.execute(gone).rowcount, durability=Durability.KEPT, deadline=Deadline.REQUEST
-        )
+
+        def write(connection: Connection) -> int:
+            hold_user(connection, user, changes=True)
+            return connection.execute(gone).rowcount
+
+        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+
+
+def _require_password(connection: Connection, user: UserName, set_at: int) -> None:
+    found = connection.execute(select(passwords.c.set_at).where(passwords.c.user == user)).scalar_one_or_none()
+    if found != set_at:
+        raise Unauthenticated("The password was set anew while you signed in: sign in with the new one.")
 
 
 def signed_in(rows: Sequence[Row[Any]]) -> SignedIn | None:
@@ -98,6 +116,7 @@ def add_session(connection: Connection, session: Session) -> None:
         "hash": session.hash,
         "user": session.user,
         "way": session.way,
+        "origin": session.origin or session.way,
         "address": session.address,
         "agent": session.agent,
         "made_at": made_at,
@@ -115,6 +134,7 @@ def session_of(row: Row[Any]) -> Session:
         hash=row.session_hash,
         user=row.session_user,
         way=row.session_way,
+        origin=row.session_origin,
         address=row.session_address,
         agent=row.session_agent,
         made_at=to_time(row.session_made_at),

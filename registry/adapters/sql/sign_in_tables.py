@@ -55,13 +55,15 @@ sessions = Table(
     Column("hash", WORDS, nullable=False, unique=True),
     Column("user", ForeignKey(_OF_USER, ondelete="CASCADE"), nullable=False, index=True),
     Column("way", WORDS, nullable=False),
+    Column("origin", WORDS, nullable=False),
     Column("address", WORDS),
     Column("agent", WORDS, nullable=False),
     Column("made_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
-"""A browser's session, or a program's: what refresh tokens belong to. ``way`` is how its user came in."""
+"""A browser's session, or a program's: what refresh tokens belong to. ``way`` is how its user came in; ``origin`` of a
+device's how he did who let it in, else the same."""
 
 refresh_tokens = Table(
     "refresh_tokens",
@@ -86,6 +88,7 @@ device_grants = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("polled_at", BigInteger),
     Column("user", ForeignKey(_OF_USER, ondelete="CASCADE"), index=True),
+    Column("session", ForeignKey("sessions.id", ondelete="CASCADE"), index=True),
     Column("decision", WORDS),
 )
 

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("hash", WORDS, nullable=False),
         sa.Column("user", WORDS, nullable=False),
         sa.Column("way", WORDS, nullable=False),
+        sa.Column("origin", WORDS, nullable=False),
         sa.Column("address", WORDS, nullable=True),
         sa.Column("agent", WORDS, nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
@@ -86,8 +87,12 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column("user", WORDS, nullable=True),
+        sa.Column("session", WORDS, nullable=True),
         sa.Column("decision", WORDS, nullable=True),
         _of_user("device_grants"),
+        sa.ForeignKeyConstraint(
+            ["session"], ["sessions.id"], name=op.f("fk_device_grants_session"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_device_grants")),
         sa.UniqueConstraint("user_code", name=op.f("uq_device_grants_user_code")),
     )
@@ -111,6 +116,7 @@ _INDEXED = (
     ("sessions", "user"),
     ("refresh_tokens", "family"),
     ("device_grants", "user"),
+    ("device_grants", "session"),
     ("links", "user"),
 )
 
