@@ -25,6 +25,7 @@ from api.traces import name_request, request_span
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
 from registry.domain.errors import PromptuaryError
+from registry.domain.key_secrets import SESSION_PREFIX
 from registry.domain.names import parse_name
 from registry.domain.rate_limits import Allowance
 from registry.domain.roles import Role
@@ -42,6 +43,8 @@ QUERY_BYTES = 200
 
 CACHEABLE = frozenset({"label", "version"})
 """Selectors whose answer only a projection can change. Other refs move without one, so ``ref`` is not kept."""
+
+_SESSION = SESSION_PREFIX.encode()  # four bytes; a session comes by its cookie alone
 
 
 class HotReads:
@@ -84,7 +87,7 @@ class HotReads:
                 etags = value
             elif name == REQUEST_ID:
                 request_id = value
-        actor = self._callers.cached(authorization[7:].decode("latin-1")) if authorization[:7] == b"Bearer " else None
+        actor = self._caller(authorization[7:]) if authorization[:7] == b"Bearer " else None
         key = (scope["raw_path"], scope["query_string"], accept)
         answer = self._cache.find(key)
         limit = self._rates.of_actor(actor, scope) if self._rates is not None and actor is not None else None
@@ -109,6 +112,10 @@ class HotReads:
         if waited >= SLOW_SECONDS or log.isEnabledFor(logging.DEBUG):
             served = Served("GET", scope["path"], HOT_ROUTE, answer.status, waited, perf_counter() - began, actor.user)
             tell(served, request_id)
+
+    def _caller(self, secret: bytes) -> Actor | None:
+        """Whose key it is, where that is known; a session's secret is none."""
+        return self._callers.cached(secret.decode("latin-1")) if secret[:4] != _SESSION else None
 
     async def _missed(self, scope: Scope, key: Key, request_id: bytes, actor: Actor) -> Answer | None:
         token = CURRENT.set(request_id.decode())

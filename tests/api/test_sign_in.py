@@ -220,8 +220,12 @@ async def test_the_secret_of_a_session_is_no_key(browser: httpx.AsyncClient, kim
     """Else a page that gets hold of one could go round what cookies are held to."""
     await sign_in(browser, kim)
     (secret,) = browser.cookies.values()
+    template = (await browser.get(TEMPLATES)).json()["templates"][0]["name"]
+    hot = f"{TEMPLATES}/{template}"
+    assert (await browser.get(hot)).status_code == 200, "the session is known to the hot path from here on"
     browser.cookies.clear()
-    assert (await browser.get("/api/v1/session", headers={"Authorization": f"Bearer {secret}"})).status_code == 401
+    for path in (hot, TEMPLATES, "/api/v1/session"):
+        assert (await browser.get(path, headers={"Authorization": f"Bearer {secret}"})).status_code == 401
     git = await browser.get("/git/default.git/info/refs?service=git-upload-pack", auth=("kim", secret))
     assert git.status_code == 401
 
