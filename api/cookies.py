@@ -4,7 +4,6 @@ Their names begin with ``__Host-``: browsers take them over HTTPS alone, for thi
 script. To them ``http://localhost`` is as good as HTTPS.
 """
 
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 
 from starlette.datastructures import MutableHeaders
@@ -80,8 +79,11 @@ def require_secure(request: Request) -> None:
 
 
 def _value_in(cookies: bytes, name: str) -> str | None:
-    try:
-        found = SimpleCookie(cookies.decode("latin-1")).get(name)
-    except CookieError:
-        return None
-    return found.value if found is not None else None
+    """The value of the one cookie of a name; None where there are two: one of them another host of the domain planted.
+
+    Whatever other applications of the host keep stands beside it and does not matter. Nothing but blanks is left out
+    around names: browsers let through others, such as NBSP, from pages that may not set what it looks like.
+    """
+    pairs = (each.strip(b" \t").partition(b"=") for each in cookies.split(b";"))
+    found = [value for key, is_pair, value in pairs if is_pair and key == name.encode()]
+    return found[0].decode("latin-1") if len(found) == 1 else None

@@ -8,7 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from api.cookies import pending_in, secret_in
 from api.pages import local_path
 from registry.bootstrap import Registry
 from registry.domain.audit import AuditAction, AuditFilter
@@ -450,6 +453,59 @@ def test_addresses_of_this_server(text: str) -> None:
 async def test_cookies_that_are_none(anonymous: httpx.AsyncClient, cookie: str) -> None:
     answer = await anonymous.get("/api/v1/session", headers={"Cookie": cookie.encode("latin-1")})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        'prefs={"a":"b, c"}',
+        "a[1]=x",
+        "\xe9=1",
+        "novalue",
+        "=",
+        "",
+        'a="b',
+        "a=b=c",
+        "a(b)=1",
+        "$Version=1",
+        "__host-promptuary=x",
+        "X__Host-promptuary=x",
+        "__Host-promptuary-oidc-x=y",
+    ],
+)
+async def test_cookies_of_other_applications_sign_nobody_out(
+    browser: httpx.AsyncClient, anonymous: httpx.AsyncClient, kim: str, other: str
+) -> None:
+    await sign_in(browser, kim)
+    (secret,) = browser.cookies.values()
+    for cookies in (f"{other}; __Host-promptuary={secret}", f"__Host-promptuary={secret};{other}"):
+        answer = await anonymous.get("/api/v1/session", headers={"Cookie": cookies.encode("latin-1")})
+        assert answer.status_code == 200, cookies
+
+
+@pytest.mark.parametrize("planted", ["__Host-promptuary=x", "__Host-promptuary=", "__Host-promptuary={secret}"])
+async def test_of_two_sessions_in_one_request_none_counts(
+    browser: httpx.AsyncClient, anonymous: httpx.AsyncClient, kim: str, planted: str
+) -> None:
+    await sign_in(browser, kim)
+    (secret,) = browser.cookies.values()
+    planted = planted.format(secret=secret)
+    for cookies in (f"{planted}; __Host-promptuary={secret}", f"__Host-promptuary={secret}; {planted}"):
+        assert (await anonymous.get("/api/v1/session", headers={"Cookie": cookies})).status_code == 401
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\x85", "\x0b", "\x0c"])
+def test_a_name_with_an_odd_blank_is_another_one(blank: str) -> None:
+    """Browsers let any page of the domain set such cookies, which are not held to what ``__Host-`` promises."""
+    assert secret_in(f"{blank}__Host-promptuary=pms_x".encode("latin-1")) is None
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_whatever_stands_beside_it_a_cookie_is_found(before: bytes, after: bytes) -> None:
+    ours = before + b"; __Host-promptuary=pms_x ;" + after
+    assert secret_in(ours) == "pms_x"
+    assert pending_in(ours, "x") is None
+    secret_in(before)
 
 
 def test_no_page_has_a_script_or_style_of_its_own() -> None:
