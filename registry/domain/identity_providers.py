@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 from registry.domain.account_names import group_name
 from registry.domain.errors import BadRequest
@@ -26,6 +27,8 @@ MOST = 1_000
 _NAME = re.compile("[a-z][a-z0-9-]{0,31}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")  # RFC 6749, 3.3
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+_LABEL = re.compile("[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 class ProviderKind(StrEnum):
@@ -210,6 +213,29 @@ def _check_issuer(provider: Provider) -> None:
             f"The issuer {issuer!r} must be an address that begins with https://, without a user name. http:// is for "
             "this machine alone, and only with the setting allow_private."
         )
+    if not _is_host(urlsplit(issuer)):
+        raise BadRequest(f"The issuer {issuer!r} has no host that there can be: write one such as id.example.com")
+
+
+def _is_host(parts: SplitResult) -> bool:
+    """Whether the host of an address is an IP address, or a name whose labels can be read (also xn--…)."""
+    text = parts.hostname or ""
+    try:
+        ip_address(text)
+    except ValueError:
+        if "[" in parts.netloc:
+            return False
+        labels = text.removesuffix(".").split(".")
+        return not labels[-1].isdigit() and all(_LABEL.fullmatch(each) and _is_readable(each) for each in labels)
+    return True
+
+
+def _is_readable(label: str) -> bool:
+    try:
+        label.encode("ascii").decode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _check_text(what: str, text: str, longest: int) -> None:

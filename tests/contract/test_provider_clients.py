@@ -412,6 +412,12 @@ async def test_the_address_that_was_looked_at_is_the_one_that_is_asked(made_up: 
         await client.examine(provider_at(made_up.issuer))
 
 
+@pytest.mark.parametrize("issuer", ["https://xn--a.b", "https://xn--ls8h.la", "https://[::zz]", "https://1.2.3.999"])
+async def test_a_host_that_cannot_be_is_told(issuer: str) -> None:
+    with pytest.raises(Unavailable):
+        await OpenIdClient(Fetching(seconds=2)).address(provider_at(issuer, allow_private=False), PENDING)
+
+
 async def test_an_unknown_host_and_a_closed_port_are_told() -> None:
     with pytest.raises(Unavailable, match="not known"):
         await OpenIdClient(Fetching(seconds=5)).address(provider_at("https://nosuch.invalid"), PENDING)

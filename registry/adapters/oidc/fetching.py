@@ -46,7 +46,7 @@ class Fetching:
                 return await self._ask(httpx.Request(method, url, headers=headers, data=form), allow_private)
         except TimeoutError as error:
             raise Unavailable(f"{_place(url)} did not answer within {self.seconds:g} seconds.") from error
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:  # ValueError: xn--… that is none
             raise Unavailable(f"{_place(url)} cannot be asked: {str(error) or type(error).__name__}.") from error
 
     async def _ask(self, request: httpx.Request, allow_private: bool) -> httpx.Response:
