@@ -13,6 +13,7 @@ from api.errors import HTTP_PROBLEMS, INTERNAL, error_answer, make_problem, move
 from api.field_words import field_words
 from api.hiding import shown_to_caller
 from api.observing import ID
+from api.rate_limiting import note_refusal
 from registry.domain.errors import PromptuaryError, TemplateMoved
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
@@ -28,6 +29,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PromptuaryError)
+    note_refusal(error, request.scope)
     error = shown_to_caller(error, request.scope)
     location = None
     if isinstance(error, TemplateMoved) and "name" in request.path_params:

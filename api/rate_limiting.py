@@ -16,7 +16,7 @@ from api.addresses import FORWARDED, PROXIED
 from api.answers import RawHeaders
 from api.plain_requests import PREFIX
 from registry.domain.access import Actor
-from registry.domain.errors import Unauthenticated
+from registry.domain.errors import TooManyRequests, Unauthenticated
 from registry.domain.key_secrets import hash_secret
 from registry.domain.networks import network_of
 from registry.domain.rate_limits import Allowance, Buckets, LimitKind, RateLimit
@@ -123,6 +123,12 @@ def kind_of(method: str, path: str) -> LimitKind:
     if method in {"GET", "HEAD"}:
         return LimitKind.RENDERS if noun in _RENDERS else LimitKind.READS
     return LimitKind.RENDERS if noun in _POSTED else LimitKind.WRITES
+
+
+def note_refusal(error: Exception, scope: Scope) -> None:
+    """Has the answer tell of the limit that refused: a route may have others than the one that let the request in."""
+    if isinstance(error, TooManyRequests) and error.allowance is not None:
+        scope[LIMITED] = error.allowance
 
 
 def limit_headers(allowance: Allowance | None) -> RawHeaders:

@@ -12,6 +12,7 @@ from api.dependencies import RegistryDep
 from api.errors import type_of
 from api.observing import ACTOR
 from api.pages import page
+from api.rate_limiting import note_refusal
 from registry.domain.access import Actor
 from registry.domain.audit import utc_text
 from registry.domain.device_grants import DeviceDecision, DeviceGrant, shown_code
@@ -80,6 +81,7 @@ def _page(
     )
     if isinstance(error, TooManyRequests):
         response.headers["retry-after"] = str(error.seconds)
+        note_refusal(error, request.scope)
     return response
 
 

@@ -12,6 +12,7 @@ from api.errors import type_of
 from api.observing import ACTOR
 from api.page_texts import TEXTS
 from api.pages import language_of, local_path, page
+from api.rate_limiting import note_refusal
 from api.schemas.sign_in import ProviderWay
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
@@ -139,6 +140,7 @@ def form(name: str, request: Request, error: PromptuaryError | None, **values: o
     response = page(name, request, status=status, message=_message(name, request, error), **values)
     if isinstance(error, TooManyRequests):
         response.headers["retry-after"] = str(error.seconds)
+        note_refusal(error, request.scope)
     elif isinstance(error, Unauthenticated):
         response.headers["www-authenticate"] = 'Cookie realm="Promptuary"'
     return response

@@ -23,6 +23,7 @@ PromptuaryError
 from collections.abc import Sequence
 
 from registry.domain.diagnostics import Diagnostic
+from registry.domain.rate_limits import Allowance
 
 
 class PromptuaryError(Exception):
@@ -159,10 +160,11 @@ class PayloadTooLarge(PromptuaryError):
 class TooManyRequests(PromptuaryError):
     """There were too many requests."""
 
-    def __init__(self, message: str, *, seconds: int) -> None:
-        """``seconds`` is after how many of them there may be another one."""
+    def __init__(self, message: str, *, seconds: int, allowance: Allowance | None = None) -> None:
+        """``seconds`` is after how many of them there may be another one, ``allowance`` what the limit said."""
         super().__init__(message)
         self.seconds = seconds
+        self.allowance = allowance
 
 
 class Unavailable(PromptuaryError):

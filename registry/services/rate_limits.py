@@ -60,4 +60,5 @@ class RateLimiting:
             f"Too many requests: {limit.quota} {_WORDS[limit.kind]} are allowed in {limit.seconds:g} s. "
             f"Try again in {seconds} s.",
             seconds=seconds,
+            allowance=allowance,
         )

@@ -116,6 +116,11 @@ async def test_attempts_are_counted_by_name_and_address(browser: httpx.AsyncClie
         assert (await sign_in(browser, user, "wrong")).status_code == 401
     refused = await sign_in(browser, user)
     assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
+    by_form = await browser.post("/sign-in", data={"user": user, "password": PASSWORD})
+    assert by_form.status_code == 429
+    for each in (refused, by_form):
+        assert each.headers["ratelimit-policy"] == '"sign_ins";q=10;w=300', "the limit that refused"
+        assert each.headers["ratelimit"].startswith('"sign_ins";r=0;t=')
     assert (await sign_in(browser, "nobody-else", "wrong")).status_code == 401, "others may still try"
     for _ in range(9):
         await sign_in(browser, "nobody-else", "wrong")
