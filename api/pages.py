@@ -14,6 +14,8 @@ POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+_LONGEST_PATH = 1_024
+
 
 def page(name: str, request: Request, *, status: int = 200, **values: object) -> HTMLResponse:
     """A page of ``api/templates``, in the reader's language. Everything that stands in it is escaped."""
@@ -29,7 +31,7 @@ def local_path(text: str | None) -> str:
     Browsers read a backslash as a slash, and leave out tabs and line ends.
     """
     found = text or "/"
-    is_local = found.startswith("/") and not found.startswith(("//", "/\\"))
+    is_local = len(found) <= _LONGEST_PATH and found.startswith("/") and not found.startswith(("//", "/\\"))
     return found if is_local and all("!" <= letter <= "~" and letter != "\\" for letter in found) else "/"
 
 

@@ -1,9 +1,8 @@
 """The page on which a person lets a device in that asks to act for him, or turns it away."""
 
-from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.cookies import require_secure
@@ -13,6 +12,7 @@ from api.errors import type_of
 from api.observing import ACTOR
 from api.pages import page
 from api.rate_limiting import note_refusal
+from api.routes.sign_in import Line, check_lines
 from registry.domain.access import Actor
 from registry.domain.audit import utc_text
 from registry.domain.device_grants import DeviceDecision, DeviceGrant, shown_code
@@ -22,7 +22,6 @@ router = APIRouter(include_in_schema=False)
 
 PAGE = "/device"
 _DECISIONS = {"allow": DeviceDecision.APPROVED, "deny": DeviceDecision.DENIED}
-Code = Annotated[str, Form(max_length=100)]
 
 
 @router.get(PAGE)
@@ -41,9 +40,7 @@ async def show_device(registry: RegistryDep, request: Request, user_code: str = 
 
 
 @router.post(PAGE)
-async def decide(
-    registry: RegistryDep, request: Request, user_code: Code = "", decision: Annotated[str, Form(max_length=10)] = ""
-) -> Response:
+async def decide(registry: RegistryDep, request: Request, user_code: Line = "", decision: Line = "") -> Response:
     """Lets a device in, or turns it away; only from our own page."""
     actor: Actor | None = request.scope.get(ACTOR)
     if (elsewhere := _elsewhere(actor, user_code)) is not None or actor is None:
@@ -51,6 +48,7 @@ async def decide(
     check_cross_site(request.scope, dict(request.scope["headers"]), registry.settings.public_url, by_cookie=True)
     try:
         require_secure(request)
+        check_lines(request, user_code)
         if decision not in _DECISIONS:
             raise BadRequest("Say whether it may: allow or deny.")
         await registry.signing_in.devices.decide(actor, user_code, _DECISIONS[decision])

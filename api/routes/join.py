@@ -7,7 +7,7 @@ from api.cookies import require_secure
 from api.dependencies import RegistryDep
 from api.page_texts import TEXTS
 from api.pages import language_of
-from api.routes.sign_in import Line, form, signed_in
+from api.routes.sign_in import LONGEST_LINE, Line, check_lines, form, signed_in
 from registry.domain.errors import BadRequest, PromptuaryError
 
 router = APIRouter(include_in_schema=False)
@@ -30,12 +30,13 @@ async def join(
     """Sets the password, and goes on signed in. A link that holds stays in the form where the password will not do."""
     try:
         require_secure(request)
+        check_lines(request, link, password)
         if password != again:
             raise BadRequest(TEXTS[language_of(request)]["not_alike"])
         agent = request.headers.get("user-agent", "")
         _, _, secret = await registry.signing_in.linking.links.accept(link, password, agent)
     except PromptuaryError as error:
-        return form("join", request, error, link=link)
+        return form("join", request, error, link=link[:LONGEST_LINE])
     return signed_in(registry, "/", secret)
 
 
@@ -50,6 +51,7 @@ async def ask_for_reset(registry: RegistryDep, request: Request, user: Line = ""
     """Has a link mailed; says the same whoever there is."""
     linking = registry.signing_in.linking
     try:
+        check_lines(request, user)
         linking.resets.ask(user)
     except PromptuaryError as error:
         return form("reset", request, error, is_asked=False, sends_mail=linking.sends_mail)

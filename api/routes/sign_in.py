@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -23,7 +24,10 @@ router = APIRouter(include_in_schema=False)
 _WRONG = {"sign_in": "wrong", "password": "wrong_present", "join": "link_over"}
 """What is said on a page of who is not let in."""
 
-Line = Annotated[str, Form(max_length=1_024)]
+LONGEST_LINE = 1_024
+
+Line = Annotated[str, Form()]
+"""A field of a form; ``check_lines`` looks at how long it is, so that the answer is a page."""
 
 
 @router.get("/sign-in")
@@ -51,13 +55,14 @@ async def sign_in(
     entrance = registry.signing_in
     try:
         require_secure(request)
+        check_lines(request, user, password)
         agent = request.headers.get("user-agent", "")
         _, _, secret = await entrance.passwords.sign_in(user, password, agent)
         actor = await entrance.identification.authenticate(secret)
     except PromptuaryError as error:
-        return await _sign_in_page(registry, request, next, user=user, error=error)
-    onward = f"/password?next={local_path(next)}" if actor.must_change_password else local_path(next)
-    return signed_in(registry, onward, secret)
+        return await _sign_in_page(registry, request, next, user=user[:LONGEST_LINE], error=error)
+    onward = local_path(next)
+    return signed_in(registry, f"/password?next={quote(onward)}" if actor.must_change_password else onward, secret)
 
 
 @router.post("/sign-out")
@@ -94,6 +99,7 @@ async def change_password(
     if actor is None:
         return RedirectResponse("/sign-in?next=/password", 303)
     try:
+        check_lines(request, password, new)
         if new != again:
             raise BadRequest(TEXTS[language_of(request)]["not_alike"])
         agent = request.headers.get("user-agent", "")
@@ -132,6 +138,12 @@ def _password_page(request: Request, actor: Actor, onward: str, *, error: Prompt
         user=actor.user,
         must_change=actor.must_change_password,
     )
+
+
+def check_lines(request: Request, *lines: str) -> None:
+    """Raises BadRequest for fields that are longer than anybody types."""
+    if any(len(each) > LONGEST_LINE for each in lines):
+        raise BadRequest(TEXTS[language_of(request)]["too_long"])
 
 
 def form(name: str, request: Request, error: PromptuaryError | None, **values: object) -> Response:

@@ -420,6 +420,39 @@ async def test_the_pages(browser: httpx.AsyncClient, stocked: Registry) -> None:
     assert (await browser.get("/password")).headers["location"] == "/sign-in?next=/password"
 
 
+async def test_where_to_go_on_stays_one_parameter(browser: httpx.AsyncClient, stocked: Registry) -> None:
+    user = await stocked.access.put_user(UserName(next(NAMES)), actor=ADMIN)
+    await stocked.signing_in.passwords.set(user, "given-to-you", must_change=True)
+    onward = "/device?user_code=ABCD-EFGH&next=/evil#x"
+    given = await browser.post("/sign-in", data={"user": user.user, "password": "given-to-you", "next": onward})
+    assert dict(httpx.URL(given.headers["location"]).params) == {"next": onward}
+    changed = {"password": "given-to-you", "new": ANOTHER, "again": ANOTHER, "next": onward}
+    assert (await browser.post("/password", data=changed)).headers["location"] == onward
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/sign-in", "user"),
+        ("/sign-in", "password"),
+        ("/password", "password"),
+        ("/password", "new"),
+        ("/join", "link"),
+        ("/join", "password"),
+        ("/reset", "user"),
+        ("/device", "user_code"),
+    ],
+)
+async def test_a_field_that_is_too_long_is_answered_with_the_page(
+    browser: httpx.AsyncClient, kim: str, path: str, field: str
+) -> None:
+    if path in {"/password", "/device"}:
+        await sign_in(browser, kim)
+    answer = await browser.post(path, data={field: "x" * 1_025})
+    assert (answer.status_code, "<html" in answer.text, "too long" in answer.text) == (400, True, True)
+    assert "x" * 1_025 not in answer.text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -432,6 +465,7 @@ async def test_the_pages(browser: httpx.AsyncClient, stocked: Registry) -> None:
         "javascript:x",
         "",
         "evil",
+        "/" + "x" * 1_024,
     ],
 )
 def test_nobody_is_sent_to_another_server(text: str) -> None:
