@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.cookies import end_session, require_secure, set_session
+from api.cross_site import check_cross_site
 from api.dependencies import RegistryDep
 from api.errors import type_of
 from api.observing import ACTOR
@@ -67,9 +68,10 @@ async def sign_in(
 
 @router.post("/sign-out")
 async def sign_out(registry: RegistryDep, request: Request) -> Response:
-    """Ends the session."""
+    """Ends the session; only from our own page. Raises Denied."""
     actor: Actor | None = request.scope.get(ACTOR)
     if actor is not None:
+        check_cross_site(request.scope, dict(request.scope["headers"]), registry.settings.public_url, by_cookie=True)
         await registry.signing_in.sessions.sign_out(actor)
     response = RedirectResponse("/sign-in", 303)
     end_session(response.headers)
