@@ -25,7 +25,7 @@ from hooks.ports import Judge, MoveRecorder, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor
 from registry.domain.errors import Denied, NotFound, PromptuaryError, TooManyRequests, Unauthenticated, Unavailable
-from registry.domain.roles import Role
+from registry.domain.git_needs import FETCH, PUSH
 from registry.ports.git import Repositories
 
 log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class GitHttp:
 def _allow(actor: Actor, request: GitRequest) -> None:
     """Git sends whole repositories: who may read some folders only can neither fetch nor push."""
     if actor.sight(request.repository).is_whole:
-        actor.require_somewhere(Role.AUTHOR if request.writes else Role.READER, request.repository)
+        actor.require_somewhere((PUSH if request.writes else FETCH).role, request.repository)
     else:
         raise Denied(
             f"Git cannot leave folders out, and you may read a part of {request.repository} only. Read and write that "

@@ -1,36 +1,17 @@
 """What each route asks of its caller: a role, and where. The table in docs/permissions.md is made from these."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
 
 from api.dependencies import Caller, Name, ReadName, Repository
 from registry.domain.access import Actor
+from registry.domain.needs import Need, Reach
 from registry.domain.rights import Place
 from registry.domain.roles import Role
 
 C = TypeVar("C", bound=Callable[..., Awaitable[Actor]])
-
-
-class Reach(StrEnum):
-    """Where the role has to hold."""
-
-    SERVER = "on the server"
-    ANYWHERE = "anywhere: what it is done to is looked at then"
-    REPOSITORY = "in the whole repository"
-    FOLDER = "in the template's folder"
-    SOMEWHERE = "in a folder"
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A role, and where."""
-
-    role: Role
-    reach: Reach
 
 
 def need_of(call: object) -> Need | None:

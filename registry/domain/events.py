@@ -1,12 +1,15 @@
 """What happened: produced by the projection, consumed by caches, event streams and webhooks."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar
 
 from registry.domain.ids import CommitId, LabelName, RefName, RepositoryName, TemplateName
+from registry.domain.needs import Need, Reach
 from registry.domain.rights import EVERYTHING, Sight
+from registry.domain.roles import Role
 
 MARK_DIGITS = 12
 """So many digits of a commit's id stand in the text of a position."""
@@ -108,15 +111,18 @@ class EventsMissed:
     """
 
 
-EVENT_TYPES = (
-    "template_changed",
-    "template_removed",
-    "template_moved",
-    "label_moved",
-    "label_dropped",
-    "ref_projected",
-    "repository_rebuilt",
-)
+EVENT_NEEDS: Mapping[str, Need] = {
+    "template_changed": Need(Role.READER, Reach.FOLDER),
+    "template_removed": Need(Role.READER, Reach.FOLDER),
+    "template_moved": Need(Role.READER, Reach.FOLDER),
+    "label_moved": Need(Role.READER, Reach.FOLDER),
+    "label_dropped": Need(Role.READER, Reach.FOLDER),
+    "ref_projected": Need(Role.READER, Reach.REPOSITORY),
+    "repository_rebuilt": Need(Role.READER, Reach.SOMEWHERE),
+}
+"""Whom each event reaches, by its type."""
+
+EVENT_TYPES = tuple(EVENT_NEEDS)
 """Every ``Event.type``."""
 
 END_OF_COMMIT = 2**31 - 1
@@ -188,7 +194,7 @@ class EventFilter:
 
     def _is_seen(self, event: Event) -> bool:
         name: TemplateName | None = getattr(event, "name", None)
-        return isinstance(event, RepositoryRebuilt) if name is None else self.sight.has(name)
+        return self.sight.has(name) if name is not None else EVENT_NEEDS[event.type].reach is Reach.SOMEWHERE
 
     def shown(self, event: Event) -> Event:
         """The event without names that are not seen."""

@@ -6,12 +6,12 @@ from registry.domain.access import Actor
 from registry.domain.branches import HEADS, TAGS, branch_name, misread_as
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.errors import RevisionNotFound
+from registry.domain.git_needs import PUSH, REWRITE
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.names import path_key, printable
 from registry.domain.refs import RefUpdate
 from registry.domain.registry_rules import RegistryRules
 from registry.domain.rights import Place
-from registry.domain.roles import Role
 from registry.domain.secrets import find_secrets
 from registry.ports.git import GitStore
 
@@ -106,8 +106,8 @@ def _access(
     rollback: bool,
 ) -> tuple[str, str] | None:
     role = actor.rights.strongest(repository)
-    if role is None or not role.includes(Role.AUTHOR):
-        return "push-not-allowed", actor.missing(Role.AUTHOR, Place(repository))
+    if role is None or not role.includes(PUSH.role):
+        return "push-not-allowed", actor.missing(PUSH.role, Place(repository))
     if not update.ref.startswith("refs/heads/") or rollback:
         return None
     branch = update.ref.removeprefix("refs/heads/")
@@ -147,14 +147,14 @@ def _rewriting(
     """Tags, and what takes commits off a branch, are about all files: the role in the whole repository counts."""
     whole, branch = Place(repository), branch_name(update.ref)
     role, is_branch = actor.rights.role_at(whole), update.ref.startswith(HEADS)
-    is_author = role is not None and role.includes(Role.AUTHOR)
+    is_author = role is not None and role.includes(REWRITE.role)
     if role is not None and is_author and (not is_branch or rules.may_push(branch, role)):
         return None
     if is_branch and not update.deletes and (update.creates or store.is_reachable(update.old, [update.new])):
         return None
     rule = "force-push" if is_branch and not update.deletes else "push-not-allowed"
     if not is_author:
-        return rule, actor.missing(Role.AUTHOR, whole)
+        return rule, actor.missing(REWRITE.role, whole)
     return rule, (
         f"Who rewrites or deletes {branch} takes away what others put there; it takes that from nobody who is {role} "
         f"at {whole} (branches.{branch}.push in .registry.yaml)."

@@ -6,6 +6,7 @@ from dataclasses import replace
 from registry.domain.access import Actor
 from registry.domain.branches import branch_name
 from registry.domain.diagnostics import Diagnostic, has_errors
+from registry.domain.git_needs import FILE, RULES
 from registry.domain.ids import CommitId, RepositoryName
 from registry.domain.labels import label_of_path
 from registry.domain.names import LABELS, PROMPTS, decode_segment, folder_of, template_name
@@ -33,9 +34,9 @@ async def check_draft_rights(move: Move, default_tip: CommitId | None) -> list[D
     Who starts a branch that is open to all authors gives nobody anything else.
     """
     branch, role = branch_name(move.update.ref), move.actor.rights.role_at(Place(move.repository))
-    if role is not None and role.includes(Role.AUTHOR) and move.rules.may_push(branch, role):
+    if role is not None and role.includes(FILE.role) and move.rules.may_push(branch, role):
         return []
-    reserved = not move.rules.may_push(branch, Role.AUTHOR)
+    reserved = not move.rules.may_push(branch, FILE.role)
     if move.old is None and not reserved:
         return []
     return await move.run(_draft_faults, move, default_tip, reserved)
@@ -46,7 +47,7 @@ def _draft_faults(move: Move, default_tip: CommitId | None, reserved: bool) -> l
     store, new, old = move.store, move.update.new, move.old
     if old is None and default_tip is not None:
         old = store.parting(new, default_tip)
-    faults = [_fault(move, change.path, Role.AUTHOR) for change in store.changes(old, new)]
+    faults = [_fault(move, change.path, FILE.role) for change in store.changes(old, new)]
     found = [each for each in faults if each is not None]
     if not found or reserved or default_tip is None or old is None:
         return found
@@ -62,7 +63,7 @@ async def check_new_commits(
     All of them can be read by ``?ref=``. What a merge commit has from one of its parents is not its own: that is new,
     too, or it was there.
     """
-    if actor.rights.includes(Role.AUTHOR, Place(repository)):
+    if actor.rights.includes(FILE.role, Place(repository)):
         return []
     return await run(_commit_faults, repository, store, commits, actor)
 
@@ -75,11 +76,11 @@ def _commit_faults(
         parents = store.commit(commit).parents
         for change in store.changes(parents[0] if parents else None, commit):
             place = place_of_path(repository, change.path)
-            if change.path in found or actor.rights.includes(Role.AUTHOR, place):
+            if change.path in found or actor.rights.includes(FILE.role, place):
                 continue
             if not any(store.entry(parent, change.path) == change.new for parent in parents[1:]):
                 role = actor.rights.role_at(place)
-                found[change.path] = _missing(change.path, Role.AUTHOR, place, role)
+                found[change.path] = _missing(change.path, FILE.role, place, role)
     return [found[path] for path in sorted(found)]
 
 
@@ -117,7 +118,7 @@ def _fault(move: Move, path: str, needed: Role) -> Diagnostic | None:
 
 def _needed(path: str) -> Role:
     """The role that may change a file on the default branch."""
-    return Role.MAINTAINER if path in _OF_MAINTAINERS else Role.AUTHOR
+    return (RULES if path in _OF_MAINTAINERS else FILE).role
 
 
 def refuse_unseen(repository: RepositoryName, paths: Iterable[str], sight: Sight) -> list[Diagnostic]:

@@ -6,8 +6,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 from api.app import _routes
-from api.needs import Need, Reach, need_of
+from api.needs import need_of
 from api.public_paths import is_public
+from registry.domain.needs import Need, Reach
 from registry.domain.roles import Role
 
 ANYBODY = {

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from api.needs import Need, Reach
 from api.permissions_page import BEGIN, BY_SESSION, END, PAGE, allowed, needs, page
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
 from registry.domain.ids import RepositoryName, UserName
+from registry.domain.needs import Need, Reach
 from registry.domain.rights import EVERY_RIGHT, SERVER, Place
 from registry.domain.roles import Role, Scope
 from tests.stock import TONE
