@@ -34,8 +34,19 @@ async def administered_registry(settings: "Settings") -> "AsyncIterator[tuple[Re
 
 
 def place_of(text: str | None) -> "Place":
-    """``REPOSITORY``, ``REPOSITORY/FOLDER``, or nothing: the server. Raises BadRequest."""
-    from registry.domain.account_names import place_at
+    """``REPOSITORY``, ``REPOSITORY/FOLDER``, or no option at all: the server.
 
-    repository, _, folder = (text or "").partition("/")
-    return place_at(repository or None, folder)
+    Raises BadRequest, also for an empty text: a shell's variable that is not set means no server.
+    """
+    from registry.domain.account_names import place_at
+    from registry.domain.errors import BadRequest
+    from registry.domain.rights import SERVER
+
+    if text is None:
+        return SERVER
+    repository, _, folder = text.strip().partition("/")
+    if not repository:
+        raise BadRequest(
+            f"--at {text!r} is no place: write REPOSITORY or REPOSITORY/FOLDER; leave --at out for the server."
+        )
+    return place_at(repository, folder)

@@ -12,7 +12,11 @@ from api.commands.administrating import place_of
 from api.commands.output import UNUSABLE, Data, Json, console, existing_data, fail, run, write_json, write_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.domain.access import ApiKey
+    from registry.domain.rights import Place
+    from registry.services.accounts import KeyOwner
     from registry.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, list and revoke API keys.")
@@ -71,7 +75,9 @@ def create(
     PROMPTUARY_KEY=$(promptuary key create --json | jq -r .key)
     """
     expires_in = parse_duration(expires) if expires is not None else None
-    key, secret = run(_create(existing_data(data), user, scope.value, expires_in, note, at or []))
+    key, secret, made = run(_create(existing_data(data), user, scope.value, expires_in, note, at or []))
+    if made:
+        console(stderr=True).print(made)
     if as_json:
         write_json({"key": secret, **_body(key)})
         return
@@ -161,18 +167,30 @@ def parse_duration(text: str, option: str = "--expires") -> timedelta:
 
 async def _create(
     settings: "Settings", user: str | None, scope: str, expires_in: timedelta | None, note: str, at: list[str]
-) -> tuple["ApiKey", str]:
+) -> tuple["ApiKey", str, str]:
+    """The key, its secret, and what else was made."""
+    from hooks.local import system_actor
     from registry.bootstrap import open_registry
+    from registry.domain.access import WantedKey
     from registry.domain.rights import SERVER
     from registry.domain.roles import Scope
 
-    places = [place_of(each) for each in at] or [SERVER]
-
+    wanted = WantedKey(Scope(scope), tuple(place_of(each) for each in at) or (SERVER,), note, expires_in)
     async with open_registry(settings) as registry:
         with acting_locally():
-            return await registry.accounts.create_key(
-                user=user, scope=Scope(scope), expires_in=expires_in, note=note, places=places
-            )
+            owner = await registry.accounts.owner(user, wanted.scope.ceiling, wanted.places, system_actor().user)
+            key, secret = await registry.accounts.make_key(owner.user, wanted)
+            return key, secret, _made(owner, wanted.places)
+
+
+def _made(owner: "KeyOwner", places: "Sequence[Place]") -> str:
+    """What is said where a key's user was not there, or had no role: a misspelt name is seen so."""
+    if owner.role is None:
+        return ""
+    where = ", ".join(map(str, places))
+    if owner.is_new:
+        return f"Made the user {owner.user.user}, {owner.role} at {where}."
+    return f"{owner.user.user} had no role and is {owner.role} at {where} now."
 
 
 async def _list(settings: "Settings", user: str | None) -> list["ApiKey"]:

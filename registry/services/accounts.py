@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from registry.domain.ids import UserName
 from registry.domain.key_secrets import hash_secret, new_secret
 from registry.domain.rights import NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
+from registry.domain.template import Json
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
 from registry.services.account_entries import grant_body, user_body
@@ -21,6 +23,15 @@ from registry.services.identification import Identification
 from registry.services.secret_files import write_secret
 
 ADMINISTRATOR = User(UserName("admin"), "Administrator", "admin@localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """Whose a key shall be, whether he was made for it, and which role he was given, where he had none."""
+
+    user: User
+    is_new: bool = False
+    role: Role | None = None
 
 
 class Accounts:
@@ -60,8 +71,8 @@ class Accounts:
         A user who is new is made, and who has no role at all gets the one of the key's scope at its places. Without
         ``user`` it is the first administrator's. Raises BadRequest for a user name that is none.
         """
-        owner = await self._owner(user, scope.ceiling, places)
-        return await self.make_key(owner, WantedKey(scope, tuple(places), note, expires_in))
+        owner = await self.owner(user, scope.ceiling, places)
+        return await self.make_key(owner.user, WantedKey(scope, tuple(places), note, expires_in))
 
     async def make_key(self, owner: User, wanted: WantedKey, by: Actor | None = None) -> tuple[ApiKey, str]:
         """The same for a user who is there. Raises BadRequest for an end that has passed."""
@@ -83,7 +94,9 @@ class Accounts:
             note=wanted.note,
             places=tuple(wanted.places),
         )
-        said = {"id": key.id, "user": key.user, "scope": key.scope.value, "note": key.note}
+        said: dict[str, Json] = {"id": key.id, "user": key.user, "scope": key.scope.value, "note": key.note}
+        if narrow := [str(place) for place in key.places if place != SERVER]:
+            said["places"] = list(narrow)
         if key.expires_at is not None:
             said["expires_at"] = utc_text(key.expires_at)
         await self._keys.add(key, [self._audit.draft(AuditAction.KEY_CREATED, actor=by, new=said)])
@@ -121,8 +134,8 @@ class Accounts:
             write_secret(written, secret)  # first: a key that cannot be kept must not count
             if former:
                 write_secret(path.with_name("admin-key.before"), former)
-            owner = await self._owner(None, Role.ADMINISTRATOR)
-            await self._keep(secret, owner, WantedKey(Scope.ADMIN, note="first administrator"))
+            owner = await self.owner(None, Role.ADMINISTRATOR)
+            await self._keep(secret, owner.user, WantedKey(Scope.ADMIN, note="first administrator"))
             written.replace(path)
         except OSError as error:
             raise Unavailable(f"Cannot write the administrator's key to {path}: {error.strerror}.") from error
@@ -151,26 +164,35 @@ class Accounts:
         except Unauthenticated:
             return False
 
-    async def _owner(self, user: str | None, role: Role, places: Sequence[Place] = (SERVER,)) -> User:
-        """Whose key it shall be; who has no role at all is given this one where the key can be used."""
+    async def owner(
+        self, user: str | None, role: Role, places: Sequence[Place] = (SERVER,), by: UserName | None = None
+    ) -> KeyOwner:
+        """Whose key it shall be; who is new is made, and who has no role at all is given this one at the places.
+
+        ``by`` is who gives it; without it everybody has it of himself. Raises BadRequest for a user name that is none.
+        """
         if user is None:
-            return await self._users.first() or await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
+            first = await self._users.first()
+            return KeyOwner(first) if first is not None else await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
         name = user_name(user)
         if await self._users.first() is None:
             await self._make(ADMINISTRATOR, Role.ADMINISTRATOR)
         found = await self._grants.identify(name)
         if found is None:
-            return await self._make(User(name, name, f"{name}@localhost"), role, places)
-        if found.rights == NOTHING:
-            await self._grant(found.user, role, places)
-        return found.user
+            return await self._make(User(name, name, f"{name}@localhost"), role, places, by)
+        if found.rights != NOTHING:
+            return KeyOwner(found.user)
+        await self._grant(found.user, role, places, by)
+        return KeyOwner(found.user, role=role)
 
-    async def _make(self, user: User, role: Role, places: Sequence[Place] = (SERVER,)) -> User:
+    async def _make(
+        self, user: User, role: Role, places: Sequence[Place] = (SERVER,), by: UserName | None = None
+    ) -> KeyOwner:
         await self._users.put(user, [self._audit.draft(AuditAction.USER_CREATED, new=user_body(user))])
-        await self._grant(user, role, places)
-        return user
+        await self._grant(user, role, places, by)
+        return KeyOwner(user, is_new=True, role=role)
 
-    async def _grant(self, user: User, role: Role, places: Sequence[Place]) -> None:
+    async def _grant(self, user: User, role: Role, places: Sequence[Place], by: UserName | None) -> None:
         for place in places:
-            grant = Grant(secrets.token_hex(6), role, place, self._clock.now(), user.user, user=user.user)
+            grant = Grant(secrets.token_hex(6), role, place, self._clock.now(), by or user.user, user=user.user)
             await self._grants.add(grant, [self._audit.draft(AuditAction.ROLE_GRANTED, new=grant_body(grant))])

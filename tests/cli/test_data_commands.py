@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hooks.local import system_actor
 from tests.cli.conftest import PROGRAM, Done, Run, environment
 from tests.ports import free_port
 
@@ -49,6 +50,30 @@ def test_keys(run: Run) -> None:
     assert run("key", "list", "--user", "ci", "--json").json["keys"][0]["revoked_at"]
     unknown = run("key", "revoke", "nothing")
     assert (unknown.code, "nothing" in unknown.err) == (1, True)
+
+
+def test_a_key_says_whom_it_was_made_for(run: Run) -> None:
+    run("init", "default")
+    made = run("key", "create", "--user", "ghost", "--at", "default/고객지원")
+    assert made.err.startswith("Made the user ghost, reader at default/고객지원.\n")
+    assert "ghost" not in run("key", "create", "--user", "ghost", "--json").err
+    run("user", "put", "kim")
+    assert run("key", "create", "--user", "kim").err.startswith("kim had no role and is reader at the server now.\n")
+    grants = {each["user"]: each["made_by"] for each in run("grant", "list", "--json").json["grants"]}
+    assert grants["ghost"] == grants["kim"] == system_actor().user
+    told = run("audit", "list", "--action", "key.created", "--json").json["entries"]
+    assert [each["new"].get("places") for each in told][:3] == [None, None, ["default/고객지원"]]
+
+
+@pytest.mark.parametrize("place", ["", "/", " //", "/support"])
+@pytest.mark.parametrize(
+    "words", [("grant", "add", "author", "--user", "admin"), ("key", "create", "--user", "ghost")], ids=lambda w: w[0]
+)
+def test_an_empty_place_is_not_the_server(run: Run, words: tuple[str, ...], place: str) -> None:
+    run("init", "default")
+    done = run(*words, "--at", place)
+    assert (done.code, "leave --at out for the server" in done.err, len(done.err.splitlines())) == (2, True, 1), done
+    assert len(run("grant", "list", "--json").json["grants"]) == 1
 
 
 def test_the_audit_is_read_exported_and_verified(run: Run, tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_a_link_is_shown_where_none_is_mailed(run: Run) -> None:
         (("--email", "kim@example.com\nBcc: x@example.com"), "cannot stand in a commit"),
         (("--email", "kim@example.com", "--at", "default"), "--role"),
         (("--email", "kim@example.com", "--role", "reader", "--at", "No Such"), "repository name"),
+        (("--email", "kim@example.com", "--role", "reader", "--at", ""), "leave --at out for the server"),
     ],
 )
 def test_what_no_invitation_can_be_made_of(run: Run, words: tuple[str, ...], said: str) -> None:
