@@ -71,7 +71,7 @@ class AccessControl:
         """Makes a user, or changes what is given of one.
 
         Who is disabled comes in by no way any more, within seconds. Raises Denied, BadRequest, Conflict for the last
-        administrator.
+        administrator, and for a person's address that another user has: nobody could sign in by it.
         """
         actor.require(Role.ADMINISTRATOR)
         there = await self._users.find(user)
@@ -84,6 +84,7 @@ class AccessControl:
             disabled_at=known.disabled_at if disabled is None else self._disabled(known, disabled=disabled),
         )
         _check_identity(changed)
+        await self._check_address(there, changed)
         action = AuditAction.USER_CHANGED if there is not None else AuditAction.USER_CREATED
         told = self._draft(action, actor, user_body(there) if there is not None else None, user_body(changed))
         await self._users.put(changed, told if changed != there else ())
@@ -91,6 +92,15 @@ class AccessControl:
             await self._sessions.end_all(user)  # else they would be there again when he is enabled
         self._changed()
         return changed
+
+    async def _check_address(self, there: User | None, changed: User) -> None:
+        """Programs never sign in and may share an address; who shares one since before keeps it."""
+        if changed.is_service or (there is not None and there.email == changed.email and not there.is_service):
+            return
+        address = changed.email.casefold()
+        others = (each for each in await self._users.list_users() if each.user != changed.user)
+        if other := next((each for each in others if each.email.casefold() == address), None):
+            raise Conflict(f"{other.user} has the address {changed.email!r} already: nobody could sign in by it.")
 
     async def remove_user(self, user: UserName, *, actor: Actor) -> None:
         """Removes a user with his grants, keys and every way in; commits and the audit go on naming him.

@@ -216,6 +216,20 @@ async def test_who_may_not_sign_in_gets_no_link_and_his_old_one_is_worthless(
     assert await mails_after_asking(registry, mail, "kim", "kim@example.com") == 0
 
 
+async def test_an_address_is_one_persons(registry: Registry) -> None:
+    await person(registry)
+    with pytest.raises(Conflict, match="kim has the address 'KIM@example.com' already: nobody could sign in by it"):
+        await registry.signing_in.linking.invitations.invite(LEE, actor=ADMIN, email="KIM@example.com")
+    assert [each.user for each in await registry.access.users(ADMIN)] == [KIM]
+    await person(registry, LEE)
+    with pytest.raises(Conflict):
+        await registry.access.put_user(LEE, actor=ADMIN, email="kim@example.com")
+    robot = await registry.access.put_user(UserName("ci"), actor=ADMIN, email="kim@example.com", is_service=True)
+    with pytest.raises(Conflict):
+        await registry.access.put_user(robot.user, actor=ADMIN, is_service=False)
+    await person(registry, name="김", email="kim@example.com")
+
+
 async def test_a_link_does_not_come_back_with_its_user(registry: Registry) -> None:
     await registry.accounts.ensure_administrator()
     await person(registry)
