@@ -1,5 +1,6 @@
 """``promptuary audit``: reads and verifies the audit in the data folder or its database, also while the server runs."""
 
+import re
 import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Read, export and verify what was done, by whom and from where."
 )
+
+LONGEST_CHANGE = 72
+"""Letters of what was changed: a line of the list is about as wide as a wide window."""
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 Actor = Annotated[str | None, typer.Option(help="Done by this user.", show_default=False)]
 Action = Annotated[str | None, typer.Option(help="What was done, such as label.moved.", show_default=False)]
@@ -52,6 +57,7 @@ def list_entries(
     promptuary audit list --action access.denied --from 2026-11-30
     promptuary audit list --actor kim --repository default --json
     """
+    from api.commands.pages import more_than
     from api.schemas.audit import entry_body
 
     wanted = _filter(actor, action, repository, key, address, since, until)
@@ -62,7 +68,7 @@ def list_entries(
     columns = ("NUMBER", "TIME", "ACTOR", "FROM", "ACTION", "WHERE", "WHAT")
     write_table(columns, [_row(entry) for entry in page.items], optional=("FROM",), crop_last=True)
     if page.next_cursor is not None:
-        warn(f"there are more than these {len(page.items)}: see them with a larger --limit, or export them")
+        warn(f"{more_than(len(page.items))}: see them with a larger --limit, or export them")
 
 
 @app.command("export")
@@ -222,7 +228,27 @@ def _row(entry: "AuditEntry") -> tuple[object, ...]:
 
 
 def _change(old: Any, new: Any) -> str:
+    """What was changed, on one short line; --json has all of it."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        old, new = _but_for(old, new), _but_for(new, old)
+    before, after = _short(old), _short(new)
+    text = f"{before} -> {after}" if before and after else after or before
+    return text if len(text) <= LONGEST_CHANGE else f"{text[: LONGEST_CHANGE - 1]}…"
+
+
+def _but_for(these: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in these.items() if name not in others or others[name] != value}
+
+
+def _short(value: Any) -> str:
     from registry.domain.canonical import canonical_json
 
-    before, after = (canonical_json(each) if each is not None else "" for each in (old, new))
-    return f"{before} -> {after}" if before and after else after or before
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_short(each)}" for name, each in value.items() if each not in (None, "", []))
+    if isinstance(value, list):
+        return " ".join(map(_short, value))
+    if isinstance(value, str):
+        return value[:10] if _OBJECT.fullmatch(value) else value
+    return canonical_json(value)

@@ -50,7 +50,7 @@ def log(
 
 
 def _row(entry: dict[str, Any]) -> tuple[object, ...]:
-    number = f"{entry['version']}" + ("" if entry["valid"] else " invalid")
+    number = f"{entry['version']}{_state(entry)}"
     cause = entry["cause"] or (entry["moved_from"] and f"was {entry['moved_from']}")
     labels = " ".join(entry["labels"])
     # An older server tells neither where a version was imported from, nor when its author wrote it, nor who pushed it.
@@ -64,3 +64,9 @@ def _row(entry: dict[str, Any]) -> tuple[object, ...]:
         cause or "",
         subject,
     )
+
+
+def _state(entry: dict[str, Any]) -> str:
+    if entry["valid"]:
+        return ""
+    return " purged" if any(each["rule"] == "purged" for each in entry["diagnostics"]) else " invalid"

@@ -25,4 +25,9 @@ def read_all(
 def tell_more(page: dict[str, Any], shown: int) -> None:
     """Says on standard error where there is more than what is shown."""
     if page.get("next_cursor") is not None:
-        warn(f"there are more than these {shown}: see them with a larger --limit")
+        warn(f"{more_than(shown)}: see them with a larger --limit")
+
+
+def more_than(shown: int) -> str:
+    """How it is said that a list goes on."""
+    return f"there are more than these {shown}" if shown != 1 else "there are more than this one"

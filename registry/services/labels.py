@@ -11,6 +11,7 @@ from registry.domain.labels import label_path, read_labels, version_before, writ
 from registry.domain.request_keys import RequestKey
 from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.roles import Role
+from registry.domain.version_words import versions_there_are
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.git import GitStore, Repositories
 from registry.services.removals import require_written
@@ -165,7 +166,7 @@ class Labels:
             return  # what is gone loses its labels all the same
         entry = await require_written(self._templates, repository, name)
         if version is not None and not 1 <= version <= entry.version:
-            raise VersionNotFound(f"{name} has no version {version}; its versions are 1 to {entry.version}.")
+            raise VersionNotFound(f"{name} has no version {version}; {versions_there_are(entry.version)}.")
 
     async def _commit(
         self,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from registry.domain.errors import PromptuaryError
+from registry.domain.errors import PromptuaryError, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.ports.git import Repositories, Upkeep
 from registry.ports.projection import Projection
@@ -67,7 +67,8 @@ class Maintenance:
             try:
                 await self._look_at(repository, now)
             except PromptuaryError as error:
-                log.warning("maintenance of %s failed and is tried again: %s", repository, error.message)
+                level = logging.WARNING if self._is_open(repository) else logging.INFO
+                log.log(level, "maintenance of %s failed and is tried again: %s", repository, error.message)
             except Exception:
                 log.exception("maintenance of %s failed and is tried again", repository)
 
@@ -89,6 +90,15 @@ class Maintenance:
             with self._meters.timed(Work.MAINTENANCE, "commit-graph", repository=repository) as timing:
                 await asyncio.to_thread(self._upkeep.extend_commit_graph, repository)
                 timing.outcome = "done"
+
+    def _is_open(self, repository: RepositoryName) -> bool:
+        """Whether nothing is being purged from it; meanwhile it is no fault that it cannot be packed."""
+        with self._git.open(repository) as store:
+            try:
+                store.require_open()
+            except Unavailable:
+                return False
+        return True
 
     def _is_due(self, kept: _Kept, now: float, ordinal: int) -> bool:
         if not self._schedule.seconds or now < kept.not_before:

@@ -14,6 +14,7 @@ from registry.domain.errors import BadRequest, Conflict, PromptuaryError, Unavai
 from registry.domain.ids import BlobId, RepositoryName
 from registry.domain.purging import Leak, LeakedText, PurgePlan, Rewritten, VersionKey
 from registry.domain.tombstones import is_tombstone
+from registry.domain.version_words import versions_there_are
 from registry.ports.git import Repositories
 from registry.ports.purging import FormerStates, HistoryPurge, OpenPurge, Progress
 from registry.services.audit import Audit
@@ -193,7 +194,7 @@ def _file_of(numbers: Numbers, version: VersionKey) -> BlobId:
     name, number = version
     if version not in numbers.files:
         newest = max((each for other, each in numbers.files if other == name), default=0)
-        has = f"its versions are 1 to {newest}" if newest else "there never was a template of that name"
+        has = versions_there_are(newest) if newest else "there never was a template of that name"
         raise VersionNotFound(f"{name} has no version {number}: {has}.")
     return numbers.files[version]
 

@@ -21,6 +21,7 @@ from registry.domain.selected_state import SelectedState
 from registry.domain.selectors import Selector
 from registry.domain.template import Json, Status, Template
 from registry.domain.tombstones import require_not_purged
+from registry.domain.version_words import versions_there_are
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.projection import Projection
 from registry.ports.renderer import Renderer
@@ -225,7 +226,7 @@ class Templates:
             # The labels are those of the first: an answer must not name a commit that part of it has not seen.
             version, found = again.version, replace(again, indexed=found.indexed)
         if version is None:
-            raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {entry.version}.")
+            raise VersionNotFound(f"{name} has no version {number}; {versions_there_are(entry.version)}.")
         if not version.valid:
             require_not_purged(name, version.closure, found.bodies)
             reason = f": {version.diagnostics[0]}" if version.diagnostics else ""

@@ -6,6 +6,7 @@ from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
 from registry.domain.errors import VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.rights import EVERYTHING, Sight
+from registry.domain.version_words import versions_there_are
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.pushers import Pushers
 from registry.services.pushed_versions import with_pushers
@@ -48,7 +49,7 @@ class Versions:
         last = (await self.require(repository, name, sight)).version
         version = await self._versions.find_version(repository, name, number)
         if version is None:
-            raise VersionNotFound(f"{name} has no version {number}; its versions are 1 to {last}.")
+            raise VersionNotFound(f"{name} has no version {number}; {versions_there_are(last)}.")
         return (await with_pushers(self._pushers, repository, [version]))[0]
 
     async def removed(

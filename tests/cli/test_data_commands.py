@@ -87,6 +87,9 @@ def test_the_audit_is_read_exported_and_verified(run: Run, tmp_path: Path) -> No
     ]
     assert (entries[1]["address"], entries[1]["new"]["user"], bool(entries[1]["actor"])) == ("local", "ci", True)
     assert "key.created" in run("audit", "list", "--action", "key.created", "--from", "2026-01-01").out
+    short = run("audit", "list", "--limit", "1")
+    assert "there are more than this one:" in short.err
+    assert max(map(len, run("audit", "list").out.splitlines())) < 160
     lines = [json.loads(line) for line in run("audit", "export").out.splitlines()]
     assert [line["number"] for line in lines] == list(range(1, 9))
     whole = run("audit", "verify")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.running import git
+from tests.running import Running, git
 
 SECRET = "고객님, 환불을 도와드리겠습니다"
 
@@ -57,6 +57,16 @@ def test_a_version(run: Run, data: Path) -> None:
     assert (done.code, "Labels point to what would be lost: production of support/triage" in done.err) == (2, True)
     gone = run("purge", "default", "--version", "partials/tone@9", "--yes")
     assert (gone.code, "its versions are 1 to 2" in gone.err) == (1, True)
+    single = run("purge", "default", "--version", "고객지원/환불@9", "--yes")
+    assert (single.code, "its only version is 1" in single.err) == (1, True)
+
+
+def test_the_log_says_which_version_was_purged(run: Run, ask: Run, server: Running) -> None:
+    text = ask("get", "고객지원/환불").out
+    assert ask("put", "고객지원/환불", "-", stdin=text.replace("도와드리", "도와 드리")).code == 0
+    done = run("purge", "default", "--version", "고객지원/환불@1", "--yes", "--data", str(server.data))
+    assert done.code == 0, done
+    assert "1 purged" in ask("log", "고객지원/환불").out
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ async def test_who_may_not_sign_in_gets_no_link_and_his_old_one_is_worthless(
 
 async def test_an_address_is_one_persons(registry: Registry) -> None:
     await person(registry)
-    with pytest.raises(Conflict, match="kim has the address 'KIM@example.com' already: nobody could sign in by it"):
+    with pytest.raises(Conflict, match=r"kim has the address 'KIM@example\.com' already: nobody could sign in by it"):
         await registry.signing_in.linking.invitations.invite(LEE, actor=ADMIN, email="KIM@example.com")
     assert [each.user for each in await registry.access.users(ADMIN)] == [KIM]
     await person(registry, LEE)

@@ -1,6 +1,7 @@
 """Repositories are packed while the server runs: when it is time, without loss, and beside readers and writers."""
 
 import asyncio
+import logging
 import subprocess
 from pathlib import Path
 
@@ -156,6 +157,18 @@ async def test_what_fails_is_logged_and_tried_again_later(
     await look.look(FIRST_SECONDS + RETRY_SECONDS)
     await look.look(FIRST_SECONDS + RETRY_SECONDS + 10)
     assert upkeep.taken() == ["pack"]
+
+
+async def test_what_fails_during_a_purge_is_no_warning(
+    registry: Registry, look: Maintenance, upkeep: Noted, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (registry.git.path(REPOSITORY) / "promptuary-purge").write_text('{"said": {}}')
+    upkeep.fails = True
+    await look.look(0)
+    await look.look(FIRST_SECONDS)
+    told = [each.levelname for each in caplog.records if "maintenance of" in each.message]
+    assert told == ["INFO"]
 
 
 async def test_packing_again_and_again_while_many_read_and_write(registry: Registry, pusher: Pusher) -> None:
