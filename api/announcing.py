@@ -54,7 +54,7 @@ Promptuary serves {address} from {registry.settings.data}
 
   API    {address}/api/v1/   documentation: {address}/docs
   Git    {git}
-{_first_sign_in(registry, address)}
+{_sign_in(registry, address)}
   curl -H {header} {address}/api/v1/repositories/{repository}/templates
   git -c http.extraHeader={header} clone {git}
 
@@ -62,12 +62,12 @@ Ctrl-C stops it.
 """
 
 
-def _first_sign_in(registry: Registry, address: str) -> str:
+def _sign_in(registry: Registry, address: str) -> str:
     path = registry.signing_in.first_password.path
-    if not path.exists():
-        return ""
-    read = f"cat {shlex.quote(str(path.resolve()))}"
-    return f"  Web    {address}/sign-in   as admin; the password for the first time: {read}\n"
+    first = ""
+    if path.exists():
+        first = f"   as admin; the password for the first time: cat {shlex.quote(str(path.resolve()))}"
+    return f"  Web    {address}/sign-in{first}\n"
 
 
 def short_banner(registry: Registry, address: str) -> str:

@@ -110,8 +110,9 @@ TABLE: Mapping[type[PromptuaryError], ProblemType] = {
     domain.Unauthenticated: ProblemType(
         "unauthenticated",
         401,
-        "A valid API key is needed",
-        "Send `Authorization: Bearer <key>`. Make a key with `promptuary key create`.",
+        "You are not identified",
+        "Programs send a key, `Authorization: Bearer <key>`, which `promptuary key create` makes; people sign in at "
+        "`/sign-in`. A key may have been revoked or have ended, a session be over, or the password be another one.",
     ),
     domain.BadRequest: ProblemType(
         "bad-request", 400, "The request cannot be understood", "Mend the name, selector, cursor or query it names."

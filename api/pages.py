@@ -9,6 +9,9 @@ from starlette.responses import HTMLResponse
 
 from api.page_texts import TEXTS
 
+FIRST_PAGE = "/sign-in"
+"""Where people come out who did not want to be anywhere: it says who is signed in, and where to go."""
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -26,13 +29,13 @@ def page(name: str, request: Request, *, status: int = 200, **values: object) ->
 
 
 def local_path(text: str | None) -> str:
-    """Where to go on: an address of this server, else its first page. What looks like another server's is not taken.
+    """Where to go on: an address of this server, else who is signed in. What looks like another server's is not taken.
 
     Browsers read a backslash as a slash, and leave out tabs and line ends.
     """
-    found = text or "/"
+    found = text or FIRST_PAGE
     is_local = len(found) <= _LONGEST_PATH and found.startswith("/") and not found.startswith(("//", "/\\"))
-    return found if is_local and all("!" <= letter <= "~" and letter != "\\" for letter in found) else "/"
+    return found if is_local and all("!" <= letter <= "~" and letter != "\\" for letter in found) else FIRST_PAGE
 
 
 def language_of(request: Request) -> str:

@@ -10,7 +10,8 @@ from api.cross_site import check_cross_site
 from api.dependencies import RegistryDep
 from api.errors import type_of
 from api.observing import ACTOR
-from api.pages import page
+from api.page_texts import TEXTS
+from api.pages import language_of, page
 from api.rate_limiting import note_refusal
 from api.routes.sign_in import Line, check_lines
 from registry.domain.access import Actor
@@ -21,6 +22,8 @@ from registry.domain.errors import BadRequest, PromptuaryError, TooManyRequests
 router = APIRouter(include_in_schema=False)
 
 PAGE = "/device"
+LONGEST_CODE = 20
+"""Letters that the form takes."""
 _DECISIONS = {"allow": DeviceDecision.APPROVED, "deny": DeviceDecision.DENIED}
 
 
@@ -35,7 +38,7 @@ async def show_device(registry: RegistryDep, request: Request, user_code: str = 
     try:
         grant = await registry.signing_in.devices.find(actor, user_code)
     except PromptuaryError as error:
-        return _page(request, actor, error=error)
+        return _page(request, actor, error=error, user_code=user_code)
     return _page(request, actor, grant)
 
 
@@ -53,7 +56,7 @@ async def decide(registry: RegistryDep, request: Request, user_code: Line = "", 
             raise BadRequest("Say whether it may: allow or deny.")
         await registry.signing_in.devices.decide(actor, user_code, _DECISIONS[decision])
     except PromptuaryError as error:
-        return _page(request, actor, error=error)
+        return _page(request, actor, error=error, user_code=user_code)
     return page("device_done", request, message="", is_allowed=decision == "allow")
 
 
@@ -66,13 +69,20 @@ def _elsewhere(actor: Actor | None, user_code: str) -> Response | None:
 
 
 def _page(
-    request: Request, actor: Actor, grant: DeviceGrant | None = None, *, error: PromptuaryError | None = None
+    request: Request,
+    actor: Actor,
+    grant: DeviceGrant | None = None,
+    *,
+    error: PromptuaryError | None = None,
+    user_code: str = "",
 ) -> Response:
+    """What was typed in stays in the form where it was no code, or nothing was decided."""
     response = page(
         "device",
         request,
         status=type_of(error).status if error is not None else 200,
-        message=error.message if error is not None else "",
+        message=_message(request, error),
+        user_code=user_code[:LONGEST_CODE],
         user=actor.user,
         full_name=actor.name,
         grant=_shown(grant) if grant is not None else None,
@@ -81,6 +91,12 @@ def _page(
         response.headers["retry-after"] = str(error.seconds)
         note_refusal(error, request.scope)
     return response
+
+
+def _message(request: Request, error: PromptuaryError | None) -> str:
+    if isinstance(error, TooManyRequests):
+        return TEXTS[language_of(request)]["too_often"].format(seconds=error.seconds)
+    return error.message if error is not None else ""
 
 
 def _shown(grant: DeviceGrant) -> dict[str, str]:

@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from api.cookies import require_secure
 from api.dependencies import RegistryDep
 from api.page_texts import TEXTS
-from api.pages import language_of
+from api.pages import FIRST_PAGE, language_of
 from api.routes.sign_in import LONGEST_LINE, Line, check_lines, form, signed_in
 from registry.domain.errors import BadRequest, PromptuaryError
 
@@ -37,7 +37,7 @@ async def join(
         _, _, secret = await registry.signing_in.linking.links.accept(link, password, agent)
     except PromptuaryError as error:
         return form("join", request, error, link=link[:LONGEST_LINE])
-    return signed_in(registry, "/", secret)
+    return signed_in(registry, FIRST_PAGE, secret)
 
 
 @router.get("/reset")

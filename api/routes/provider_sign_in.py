@@ -1,16 +1,22 @@
 """Signing in with an identity provider: a browser is sent there, and comes back."""
 
+import logging
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.cookies import end_pending, is_loopback, pending_in, require_secure, set_pending, set_session
 from api.dependencies import RegistryDep
 from api.errors import RETRY_SECONDS, type_of
-from api.pages import local_path, page
+from api.page_texts import TEXTS
+from api.pages import FIRST_PAGE, language_of, local_path, page
 from registry.bootstrap import Registry
 from registry.domain.errors import BadRequest, PromptuaryError, Unauthenticated, Unavailable
 from registry.domain.identity_providers import ProviderAnswer
+from registry.domain.names import printable
 from registry.services.provider_sign_in import PENDING
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,17 +31,20 @@ async def set_out(
     registry: RegistryDep,
     request: Request,
     provider: str,
-    next: str = "/",  # noqa: A002  (the form's word)
+    next: str = FIRST_PAGE,  # noqa: A002  (the form's word)
 ) -> Response:
     """Sends the browser to a provider."""
     going_to = local_path(next)
     try:
         require_secure(request)
         redirect_uri = callback_of(registry, request, provider)
-        onward = going_to if len(going_to) <= LONGEST_PATH else "/"
-        left = await registry.signing_in.with_provider.begin(provider, onward, redirect_uri)
     except PromptuaryError as error:
         return _failed(request, error)
+    try:
+        onward = going_to if len(going_to) <= LONGEST_PATH else FIRST_PAGE
+        left = await registry.signing_in.with_provider.begin(provider, onward, redirect_uri)
+    except PromptuaryError as error:
+        return _failed(request, _for_anybody(request, provider, error))
     response = RedirectResponse(left.address, 303)
     set_pending(response.headers, provider, left.sealed, int(PENDING.total_seconds()))
     return response
@@ -50,7 +59,7 @@ async def come_back(registry: RegistryDep, request: Request, provider: str) -> R
         agent = request.headers.get("user-agent", "")
         arrived = await registry.signing_in.with_provider.finish(provider, _answer_of(request), sealed, agent)
     except PromptuaryError as error:
-        response = _failed(request, error)
+        response = _failed(request, _for_anybody(request, provider, error))
         if sealed is not None and not isinstance(error, BadRequest):  # a forged answer ends nothing that is under way
             end_pending(response.headers, provider)
         return response
@@ -85,6 +94,14 @@ def _answer_of(request: Request) -> ProviderAnswer:
             raise BadRequest(f"The provider's answer says {name} twice.")
         said[ours] = values[0] if values else None
     return ProviderAnswer(**said)
+
+
+def _for_anybody(request: Request, provider: str, error: PromptuaryError) -> PromptuaryError:
+    """What the public page says: why a provider cannot be asked may name addresses within, and is for the log alone."""
+    if not isinstance(error, Unavailable):
+        return error
+    log.warning("nobody can sign in with %s now: %s", printable(provider), error.message)
+    return Unavailable(TEXTS[language_of(request)]["provider_away"])
 
 
 def _failed(request: Request, error: PromptuaryError) -> Response:

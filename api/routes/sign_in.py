@@ -13,7 +13,7 @@ from api.dependencies import RegistryDep
 from api.errors import type_of
 from api.observing import ACTOR
 from api.page_texts import TEXTS
-from api.pages import language_of, local_path, page
+from api.pages import FIRST_PAGE, language_of, local_path, page
 from api.rate_limiting import note_refusal
 from api.schemas.sign_in import ProviderWay
 from registry.bootstrap import Registry
@@ -32,7 +32,7 @@ Line = Annotated[str, Form()]
 
 
 @router.get("/sign-in")
-async def show_sign_in(registry: RegistryDep, request: Request, next: str = "/") -> Response:  # noqa: A002  (the form's word)
+async def show_sign_in(registry: RegistryDep, request: Request, next: str = FIRST_PAGE) -> Response:  # noqa: A002  (the form's word)
     """The form; who is signed in sees as whom."""
     actor: Actor | None = request.scope.get(ACTOR)
     if actor is not None and not actor.must_change_password:
@@ -50,7 +50,7 @@ async def sign_in(
     request: Request,
     user: Line = "",
     password: Line = "",
-    next: Line = "/",  # noqa: A002  (the form's word)
+    next: Line = FIRST_PAGE,  # noqa: A002  (the form's word)
 ) -> Response:
     """Begins a session, and goes on to where its user wanted to be."""
     entrance = registry.signing_in
@@ -79,7 +79,7 @@ async def sign_out(registry: RegistryDep, request: Request) -> Response:
 
 
 @router.get("/password")
-async def show_password(request: Request, next: str = "/") -> Response:  # noqa: A002  (the form's word)
+async def show_password(request: Request, next: str = FIRST_PAGE) -> Response:  # noqa: A002  (the form's word)
     """The form of a new password."""
     actor: Actor | None = request.scope.get(ACTOR)
     if actor is None:
@@ -94,7 +94,7 @@ async def change_password(
     password: Line = "",
     new: Line = "",
     again: Line = "",
-    next: Line = "/",  # noqa: A002  (the form's word)
+    next: Line = FIRST_PAGE,  # noqa: A002  (the form's word)
 ) -> Response:
     """Sets the user's own password anew."""
     actor: Actor | None = request.scope.get(ACTOR)
@@ -166,7 +166,7 @@ def _message(name: str, request: Request, error: PromptuaryError | None) -> str:
     if isinstance(error, Unauthenticated):
         return texts[_WRONG[name]]
     if isinstance(error, TooManyRequests):
-        return texts["too_often"]
+        return texts["too_often"].format(seconds=error.seconds)
     return error.message if error is not None else ""
 
 

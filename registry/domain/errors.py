@@ -130,7 +130,7 @@ class Denied(PromptuaryError):
 
 
 class Unauthenticated(PromptuaryError):
-    """A valid API key is needed: Authorization: Bearer <key>."""
+    """You are not identified: by a valid key, a session or a password."""
 
 
 class BadRequest(PromptuaryError):

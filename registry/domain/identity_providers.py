@@ -211,7 +211,7 @@ def _check_issuer(provider: Provider) -> None:
     if not is_secure(issuer, allow_private=provider.settings.allow_private):
         raise BadRequest(
             f"The issuer {issuer!r} must be an address that begins with https://, without a user name. http:// is for "
-            "this machine alone, and only with the setting allow_private."
+            "this machine alone, and only with --allow-private (over REST allow_private)."
         )
     if not _is_host(urlsplit(issuer)):
         raise BadRequest(f"The issuer {issuer!r} has no host that there can be: write one such as id.example.com")

@@ -214,7 +214,7 @@ async def test_the_pages(
     weak = await browser.post("/join", data=sent | {"password": "password1234", "again": "password1234"})
     assert (weak.status_code, "will not do" in weak.text) == (400, True)
     done = await browser.post("/join", data=sent | {"again": PASSWORD})
-    assert (done.status_code, done.headers["location"], secret in done.headers["location"]) == (303, "/", False)
+    assert (done.status_code, done.headers["location"], secret in done.headers["location"]) == (303, "/sign-in", False)
     assert (await browser.get("/api/v1/session")).json()["user"] == "kim"
     used = await browser.post("/join", data=sent | {"again": PASSWORD})
     assert (used.status_code, "does not hold" in used.text) == (401, True)

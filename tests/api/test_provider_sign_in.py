@@ -511,6 +511,7 @@ async def test_a_provider_that_is_away_is_a_page_and_no_fault(
     browser: httpx.AsyncClient,
     made_up: MadeUpProvider,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     path: str,
     answer: Any,
 ) -> None:
@@ -523,6 +524,9 @@ async def test_a_provider_that_is_away_is_a_page_and_no_fault(
     found = await browser.get(back)
     assert (found.status_code, found.headers["content-type"]) == (503, "text/html; charset=utf-8")
     assert found.headers["retry-after"]
+    assert "ask an administrator" in found.text
+    assert "127.0.0.1" not in found.text
+    assert 'nobody can sign in with "corp" now: ' in caplog.text, "the reason is the log's"
 
 
 async def test_a_providers_words_stand_on_the_page_as_text(

@@ -121,6 +121,8 @@ async def test_attempts_are_counted_by_name_and_address(browser: httpx.AsyncClie
     for each in (refused, by_form):
         assert each.headers["ratelimit-policy"] == '"sign_ins";q=10;w=300', "the limit that refused"
         assert each.headers["ratelimit"].startswith('"sign_ins";r=0;t=')
+    page = await browser.post("/sign-in", data={"user": user, "password": "x"}, headers={"Accept-Language": "ko"})
+    assert (page.status_code, f"{page.headers['retry-after']}초 뒤에 다시 시도하세요" in page.text) == (429, True)
     assert (await sign_in(browser, "nobody-else", "wrong")).status_code == 401, "others may still try"
     for _ in range(9):
         await sign_in(browser, "nobody-else", "wrong")
@@ -413,6 +415,8 @@ async def test_the_pages(browser: httpx.AsyncClient, stocked: Registry) -> None:
     assert "not the same" in (await browser.post("/password", data=differ)).text
     done = await browser.post("/password", data=differ | {"again": ANOTHER})
     assert (done.status_code, done.headers["location"]) == (303, "/docs")
+    again = await browser.post("/sign-in", data={"user": user.user, "password": ANOTHER})
+    assert (again.status_code, again.headers["location"]) == (303, "/sign-in")
     inside = await browser.get("/sign-in")
     assert "김 &amp; 이&quot;" in inside.text
     out = await browser.post("/sign-out")
@@ -469,7 +473,7 @@ async def test_a_field_that_is_too_long_is_answered_with_the_page(
     ],
 )
 def test_nobody_is_sent_to_another_server(text: str) -> None:
-    assert local_path(text) == "/"
+    assert local_path(text) == "/sign-in"
 
 
 @pytest.mark.parametrize("text", ["/", "/docs", "/device?code=ABCD-EFGH", "/a/%EA%B0%80"])

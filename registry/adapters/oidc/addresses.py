@@ -48,7 +48,7 @@ def _problem(address: IPv4Address | IPv6Address, *, allow_private: bool) -> str 
     if not address.is_global and not allow_private:
         return (
             "which is not public. Where the provider is one of your own network, an administrator can allow that "
-            "(allow_private)"
+            "(--allow-private; over REST allow_private)"
         )
     return None
 
