@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from registry.domain.audit import AuditAction
 from registry.domain.rules import RULES
 from registry.settings import Settings
 
@@ -35,6 +36,11 @@ def test_defaults_in_the_settings_page_are_the_real_ones() -> None:
         default = Settings.model_fields[name.lower()].default
         expected = "none" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
         assert shown.strip().strip("`").replace(",", "") == expected, name
+
+
+def test_every_action_of_the_audit_is_in_its_table_and_nothing_else() -> None:
+    rows = re.findall(r"^\| (`[a-z_.`, ]+`)", (ROOT / "docs/audit.md").read_text(), re.MULTILINE)
+    assert {action for row in rows for action in re.findall(r"`([a-z_.]+)`", row)} == set(AuditAction)
 
 
 def test_every_rule_has_its_page_and_every_page_its_rule() -> None:

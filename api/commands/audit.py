@@ -246,7 +246,8 @@ def _short(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_short(each)}" for name, each in value.items() if each not in (None, "", []))
+        told = sorted(value.items(), key=lambda each: each[0] == "id")  # last: what is cut is the least of it
+        return ", ".join(f"{name} {_short(each)}" for name, each in told if each not in (None, "", []))
     if isinstance(value, list):
         return " ".join(map(_short, value))
     if isinstance(value, str):
