@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.announcing import banner
 from api.cookies import pending_in, secret_in
 from api.pages import local_path
 from registry.bootstrap import Registry
@@ -455,6 +456,17 @@ async def test_a_field_that_is_too_long_is_answered_with_the_page(
     answer = await browser.post(path, data={field: "x" * 1_025})
     assert (answer.status_code, "<html" in answer.text, "too long" in answer.text) == (400, True, True)
     assert "x" * 1_025 not in answer.text
+
+
+async def test_a_server_that_starts_says_where_to_sign_in(stocked: Registry) -> None:
+    await stocked.accounts.ensure_administrator()
+    await stocked.signing_in.first_password.ensure()
+    path = stocked.signing_in.first_password.path
+    told = [banner(stocked, "http://127.0.0.1:8000")]
+    path.unlink()
+    told.append(banner(stocked, "http://127.0.0.1:8000"))
+    lines = [next(line for line in each.splitlines() if "/sign-in" in line) for each in told]
+    assert (str(path) in lines[0], lines[1]) == (True, "  Web    http://127.0.0.1:8000/sign-in")
 
 
 @pytest.mark.parametrize(
