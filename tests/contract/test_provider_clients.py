@@ -105,16 +105,16 @@ async def test_the_secret_is_shown_as_the_provider_wants_it(made_up: MadeUpProvi
 async def test_a_code_counts_once(made_up: MadeUpProvider) -> None:
     client, provider = OpenIdClient(Fetching()), provider_at(made_up.issuer)
     said = ProviderAnswer(code=made_up.code(await client.address(provider, PENDING)), state=PENDING.state)
-    await client.claims(provider, SECRET, PENDING, said, NOW)
+    await client.claims(provider, SECRET, PENDING, said, datetime.now(UTC))
     with pytest.raises(Unauthenticated, match="invalid_grant"):
-        await client.claims(provider, SECRET, PENDING, said, NOW)
+        await client.claims(provider, SECRET, PENDING, said, datetime.now(UTC))
 
 
 async def test_a_stolen_code_is_worth_nothing_without_the_verifier(made_up: MadeUpProvider) -> None:
     client, provider = OpenIdClient(Fetching()), provider_at(made_up.issuer)
     said = ProviderAnswer(code=made_up.code(await client.address(provider, PENDING)), state=PENDING.state)
     with pytest.raises(Unauthenticated, match="invalid_grant"):
-        await client.claims(provider, SECRET, replace(PENDING, verifier="w" * 64), said, NOW)
+        await client.claims(provider, SECRET, replace(PENDING, verifier="w" * 64), said, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
