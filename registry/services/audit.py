@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import timedelta
 
 from registry.domain.access import Actor
@@ -24,7 +24,7 @@ from registry.domain.audit import (
 from registry.domain.audit_verification import AuditVerification, JudgedMark, MarkTrust
 from registry.domain.catalogue import Page
 from registry.domain.cursors import make_cursor, read_cursor
-from registry.domain.ids import RepositoryName
+from registry.domain.ids import RepositoryName, UserName
 from registry.domain.template import Json
 from registry.ports.audit import AuditLog
 from registry.ports.clock import Clock
@@ -52,12 +52,18 @@ class Audit:
         action: AuditAction,
         *,
         actor: Actor | None = None,
+        user: UserName | None = None,
         repository: RepositoryName | None = None,
         old: Json = None,
         new: Json = None,
     ) -> AuditDraft:
-        """A draft of what is done now, by whoever acts (``services.audit_origin``)."""
-        return AuditDraft(action, self._clock.now(), current_origin(actor), repository, old=old, new=new)
+        """A draft of what is done now, by whoever acts (``services.audit_origin``).
+
+        ``user`` is who acts where he is known by what he brings with the request, and not identified for it.
+        """
+        origin = current_origin(actor)
+        by = origin if user is None else replace(origin, actor=user)
+        return AuditDraft(action, self._clock.now(), by, repository, old=old, new=new)
 
     async def enter(self, *drafts: AuditDraft) -> int:
         """Enters what was done, durably; how many were new. Raises Unavailable."""

@@ -127,8 +127,7 @@ class DeviceFlow:
         )
         token, issued = self._tokens.first(session, grant.scope)
         said = {"id": session.id, "way": DEVICE_WAY, "scope": grant.scope.value}
-        told = self._audit.draft(AuditAction.SIGN_IN_SUCCEEDED, new=said)
-        told = replace(told, origin=replace(told.origin, actor=user.user))
+        told = self._audit.draft(AuditAction.SIGN_IN_SUCCEEDED, user=user.user, new=said)
         if not await self._stored.redeem(grant.hash, session, token, [told]):
             raise OAuthRefusal(OAuthFault.INVALID_GRANT, "The device code was used.")
         return issued

@@ -118,9 +118,8 @@ class PasswordSignIn:
         said: dict[str, Json] = {"user": user.user, "must_change": must_change}
         if by_link is not None:
             said["by_link"] = by_link.kind.value
-        told = self._audit.draft(AuditAction.PASSWORD_CHANGED, new=said)
-        if current_origin().actor is None:
-            told = replace(told, origin=replace(told.origin, actor=user.user))
+        himself = user.user if current_origin().actor is None else None
+        told = self._audit.draft(AuditAction.PASSWORD_CHANGED, user=himself, new=said)
         link = by_link.hash if by_link is not None else None
         is_set = await self._stored.put(stored, [told], by_link=link, instead_of=instead_of)
         self._identification.forget()

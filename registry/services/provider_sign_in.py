@@ -5,7 +5,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from registry.domain.access import User
@@ -168,8 +168,7 @@ class ProviderSignIn:
 
     def _told(self, provider: Provider, user: User, groups: Sequence[str]) -> Sequence[AuditDraft]:
         said = {"user": user.user, "groups": list(groups[:MOST_TOLD]), "source": provider.provider}
-        draft = self._audit.draft(AuditAction.GROUP_CHANGED, new=said)
-        return [replace(draft, origin=replace(draft.origin, actor=user.user))]
+        return [self._audit.draft(AuditAction.GROUP_CHANGED, user=user.user, new=said)]
 
 
 def _written(pending: PendingSignIn) -> bytes:

@@ -101,8 +101,7 @@ class ProviderUsers:
         return Identity(provider.provider, claims.subject, user, claims.email, now, now)
 
     def _told(self, action: AuditAction, user: UserName, old: Json, new: Json) -> Sequence[AuditDraft]:
-        draft = self._audit.draft(action, old=old, new=new)
-        return [replace(draft, origin=replace(draft.origin, actor=user))]
+        return [self._audit.draft(action, user=user, old=old, new=new)]
 
 
 def _check_may_sign_in(user: User) -> None:

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 from registry.domain.access import Actor, User
@@ -104,10 +103,10 @@ class Sessions:
             seen_at=now,
             expires_at=now + self._span.longest,
         )
-        told = self._audit.draft(AuditAction.SIGN_IN_SUCCEEDED, new={"id": session.id, "way": way})
-        entered = [replace(told, origin=replace(told.origin, actor=user.user))]
+        said = {"id": session.id, "way": way}
+        told = self._audit.draft(AuditAction.SIGN_IN_SUCCEEDED, user=user.user, new=said)
         set_at = password.set_at if password is not None else None
-        await self._stored.add(session, entered, password_set_at=set_at)
+        await self._stored.add(session, [told], password_set_at=set_at)
         return session, secret
 
     def end_of(self, session: Session) -> str:

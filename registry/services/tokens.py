@@ -2,7 +2,6 @@
 
 import secrets
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from registry.domain.access import Actor
@@ -153,8 +152,8 @@ class Tokens:
         session_id, user = await self._owner(secret)
         if session_id is None:
             return
-        told = self._audit.draft(AuditAction.SIGN_OUT, old={"id": session_id})
-        await self._sessions.end(session_id, [replace(told, origin=replace(told.origin, actor=user))])
+        told = self._audit.draft(AuditAction.SIGN_OUT, user=user, old={"id": session_id})
+        await self._sessions.end(session_id, [told])
         self._identification.end(session_id)
 
     async def _owner(self, secret: str) -> tuple[str | None, UserName | None]:
