@@ -63,18 +63,18 @@ class RequestLimits:
 
     def check_actor(self, actor: Actor, scope: Scope) -> None:
         """Counts a request with a key, once. Raises TooManyRequests."""
-        self._check(self.of_actor(actor, scope))
+        self._limiting.require_left(self.of_actor(actor, scope))
 
     def check_git(self, actor: Actor, scope: Scope) -> None:
         """Counts one of Git's requests. Raises TooManyRequests."""
         scope[LIMITED] = self._limiting.take(LimitKind.GIT, actor.key_id or actor.user)
-        self._check(scope[LIMITED])
+        self._limiting.require_left(scope[LIMITED])
 
     def check_address(self, scope: Scope) -> None:
         """Counts a request without a key. Raises TooManyRequests."""
         if scope["path"] not in UNLIMITED and (who := self._address(scope)):
             scope[LIMITED] = self._limiting.take(LimitKind.ANONYMOUS, who)
-            self._check(scope[LIMITED])
+            self._limiting.require_left(scope[LIMITED])
 
     def failed(self, scope: Scope) -> None:
         """Counts a key that is none."""
@@ -90,7 +90,7 @@ class RequestLimits:
         guessing = self._limiting.has_failed_too_often(who) if who else None
         if guessing is not None and key not in self._good:
             scope[LIMITED] = guessing
-            self._check(guessing)
+            self._limiting.require_left(guessing)
         try:
             actor = await accounts.authenticate(secret)
         except Unauthenticated:
@@ -99,10 +99,6 @@ class RequestLimits:
             raise
         self._good[key] = None
         return actor
-
-    def _check(self, allowance: Allowance | None) -> None:
-        if allowance is not None and not allowance.is_allowed:
-            raise self._limiting.refusal(allowance)
 
     def _address(self, scope: Scope) -> str:
         """Who asks, as far as it is known. Without trusted proxies all callers of a replica would be one."""

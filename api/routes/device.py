@@ -8,16 +8,13 @@ from fastapi.responses import RedirectResponse, Response
 from api.cookies import require_secure
 from api.cross_site import check_cross_site
 from api.dependencies import RegistryDep
-from api.errors import type_of
 from api.observing import ACTOR
-from api.page_texts import TEXTS
-from api.pages import language_of, page
-from api.rate_limiting import note_refusal
-from api.routes.sign_in import Line, check_lines
+from api.pages import page
+from api.routes.sign_in import Line, check_lines, form
 from registry.domain.access import Actor
 from registry.domain.audit import utc_text
 from registry.domain.device_grants import DeviceDecision, DeviceGrant, shown_code
-from registry.domain.errors import BadRequest, PromptuaryError, TooManyRequests
+from registry.domain.errors import BadRequest, PromptuaryError
 
 router = APIRouter(include_in_schema=False)
 
@@ -77,26 +74,15 @@ def _page(
     user_code: str = "",
 ) -> Response:
     """What was typed in stays in the form where it was no code, or nothing was decided."""
-    response = page(
+    return form(
         "device",
         request,
-        status=type_of(error).status if error is not None else 200,
-        message=_message(request, error),
+        error,
         user_code=user_code[:LONGEST_CODE],
         user=actor.user,
         full_name=actor.name,
         grant=_shown(grant) if grant is not None else None,
     )
-    if isinstance(error, TooManyRequests):
-        response.headers["retry-after"] = str(error.seconds)
-        note_refusal(error, request.scope)
-    return response
-
-
-def _message(request: Request, error: PromptuaryError | None) -> str:
-    if isinstance(error, TooManyRequests):
-        return TEXTS[language_of(request)]["too_often"].format(seconds=error.seconds)
-    return error.message if error is not None else ""
 
 
 def _shown(grant: DeviceGrant) -> dict[str, str]:

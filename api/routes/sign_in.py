@@ -163,7 +163,7 @@ def form(name: str, request: Request, error: PromptuaryError | None, **values: o
 def _message(name: str, request: Request, error: PromptuaryError | None) -> str:
     """What is said of an error: in the reader's language what happens often, else as programs are told."""
     texts = TEXTS[language_of(request)]
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated) and name in _WRONG:
         return texts[_WRONG[name]]
     if isinstance(error, TooManyRequests):
         return texts["too_often"].format(seconds=error.seconds)

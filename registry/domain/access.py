@@ -114,6 +114,11 @@ class User:
     is_service: bool = False
     disabled_at: datetime | None = None
 
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether it is a person who is not disabled."""
+        return not self.is_service and self.disabled_at is None
+
     def require_person(self) -> None:
         """Raises Unauthenticated for a user who may not sign in."""
         if self.disabled_at is not None:

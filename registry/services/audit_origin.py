@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from registry.domain.access import Actor
 from registry.domain.audit import AuditOrigin
+from registry.domain.networks import network_of
 
 _CURRENT: ContextVar[AuditOrigin] = ContextVar("audit_origin", default=AuditOrigin())  # noqa: B039  (it is frozen)
 
@@ -19,6 +20,11 @@ def acting(origin: AuditOrigin) -> Iterator[None]:
         yield
     finally:
         _CURRENT.reset(token)
+
+
+def current_network() -> str:
+    """What the one who acts just now counts as among addresses; empty where that is not known."""
+    return network_of(current_origin().address or "")
 
 
 def current_origin(actor: Actor | None = None) -> AuditOrigin:

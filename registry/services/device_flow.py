@@ -10,14 +10,13 @@ from registry.domain.audit import AuditAction
 from registry.domain.device_grants import LASTS, DeviceDecision, DeviceGrant, new_user_code, typed_code
 from registry.domain.errors import Denied, NotFound, Unauthenticated, Unavailable
 from registry.domain.key_secrets import DEVICE_PREFIX, SESSION_PREFIX, hash_secret, new_secret, well_formed
-from registry.domain.networks import network_of
 from registry.domain.rate_limits import LimitKind
 from registry.domain.roles import Scope
 from registry.domain.sign_in import DEVICE_WAY, Session
 from registry.ports.clock import Clock
 from registry.ports.tokens import DeviceGrants
 from registry.services.audit import Audit
-from registry.services.audit_origin import current_origin
+from registry.services.audit_origin import current_network, current_origin
 from registry.services.rate_limits import RateLimiting
 from registry.services.sessions import shown_agent
 from registry.services.tokens import Tokens
@@ -51,7 +50,7 @@ class DeviceFlow:
     async def begin(self, scope: Scope, agent: str) -> DeviceAsked:
         """A device asks. Raises TooManyRequests for an address with too many of them, Unavailable."""
         origin, now = current_origin(), self._clock.now()
-        self._count(LimitKind.DEVICES, network_of(origin.address or ""))
+        self._limits.require(LimitKind.DEVICES, current_network())
         secret = new_secret(DEVICE_PREFIX)
         for _ in range(ATTEMPTS):
             grant = DeviceGrant(
@@ -73,7 +72,7 @@ class DeviceFlow:
         Raises NotFound, Denied for who may not decide, TooManyRequests for who tried too many, Unavailable.
         """
         _require_decider(actor)
-        self._count(LimitKind.USER_CODES, actor.user)
+        self._limits.require(LimitKind.USER_CODES, actor.user)
         code = typed_code(typed)
         grant = await self._stored.find(code) if code is not None else None
         if grant is None or grant.decision is not None or grant.expires_at <= self._clock.now():
@@ -131,11 +130,6 @@ class DeviceFlow:
         if not await self._stored.redeem(grant.hash, session, token, [told]):
             raise OAuthRefusal(OAuthFault.INVALID_GRANT, "The device code was used.")
         return issued
-
-    def _count(self, kind: LimitKind, who: str) -> None:
-        allowance = self._limits.take(kind, who)
-        if allowance is not None and not allowance.is_allowed:
-            raise self._limits.refusal(allowance)
 
 
 def _require_decider(actor: Actor) -> None:

@@ -10,14 +10,13 @@ from registry.domain.errors import Conflict, Denied, Unauthenticated
 from registry.domain.key_secrets import LINK_PREFIX, hash_secret, new_secret, well_formed
 from registry.domain.letters import Letter
 from registry.domain.links import LIFETIMES, Link, LinkKind, link_address, secret_of
-from registry.domain.networks import network_of
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session
 from registry.ports.clock import Clock
 from registry.ports.links import Links as StoredLinks
 from registry.ports.mail import MailFailed
 from registry.services.audit import Audit
-from registry.services.audit_origin import current_origin
+from registry.services.audit_origin import current_network
 from registry.services.passwords import PasswordSignIn
 from registry.services.postbox import Postbox
 from registry.services.rate_limits import RateLimiting
@@ -133,9 +132,7 @@ class Links:
         """
         if not self._passwords.is_allowed:
             raise Denied(NO_PASSWORDS)
-        allowance = self._limits.take(LimitKind.LINKS, network_of(current_origin().address or ""))
-        if allowance is not None and not allowance.is_allowed:
-            raise self._limits.refusal(allowance)
+        self._limits.require(LimitKind.LINKS, current_network())
         found = await self._find(secret_of(link))
         if found is None:
             said = {"user": None, "way": "link"}
@@ -152,7 +149,7 @@ class Links:
         found = await self._stored.find(hash_secret(secret)) if well_formed(secret, LINK_PREFIX) else None
         if found is None or found[0].expires_at <= self._clock.now():
             return None
-        return None if found[1].disabled_at is not None or found[1].is_service else found
+        return found if found[1].may_sign_in else None
 
     async def _mail(self, letter: Letter) -> str | None:
         try:

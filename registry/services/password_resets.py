@@ -4,12 +4,11 @@ from registry.domain.access import Actor
 from registry.domain.errors import Denied, NotFound
 from registry.domain.ids import UserName
 from registry.domain.links import LinkKind
-from registry.domain.networks import network_of
 from registry.domain.rate_limits import LimitKind
 from registry.domain.roles import Role
 from registry.ports.accounts import Users
 from registry.ports.sign_in import Passwords
-from registry.services.audit_origin import current_origin
+from registry.services.audit_origin import current_network
 from registry.services.links import NO_PASSWORDS, HandedOver, Links
 from registry.services.postbox import Postbox
 from registry.services.rate_limits import RateLimiting
@@ -44,9 +43,7 @@ class PasswordResets:
         """
         if not self._is_allowed:
             raise Denied(NO_PASSWORDS)
-        allowance = self._limits.take(LimitKind.RESETS, network_of(current_origin().address or ""))
-        if allowance is not None and not allowance.is_allowed:
-            raise self._limits.refusal(allowance)
+        self._limits.require(LimitKind.RESETS, current_network())
         self._postbox.start(self._answer(name))
 
     async def give(self, user: UserName, actor: Actor, *, by_mail: bool) -> HandedOver:
@@ -64,7 +61,7 @@ class PasswordResets:
         user, stored = await self._passwords.find(name) or (None, None)
         if user is None or stored is None:
             return  # who signs in with a provider alone gets no second way in by himself
-        if user.is_service or user.disabled_at is not None or self._links.why_not_mailed(user) is not None:
+        if not user.may_sign_in or self._links.why_not_mailed(user) is not None:
             return
         allowance = self._limits.take(LimitKind.RESETS_OF_USER, user.user)
         if allowance is not None and not allowance.is_allowed:

@@ -7,7 +7,6 @@ from registry.domain.access import Actor, User
 from registry.domain.audit import AuditAction
 from registry.domain.errors import BadRequest, Conflict, Denied, Unauthenticated
 from registry.domain.links import Link
-from registry.domain.networks import network_of
 from registry.domain.passwords import LONGEST, check_new_password, comparable
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session, StoredPassword
@@ -16,7 +15,7 @@ from registry.ports.clock import Clock
 from registry.ports.sign_in import PasswordHasher
 from registry.ports.sign_in import Passwords as StoredPasswords
 from registry.services.audit import Audit
-from registry.services.audit_origin import current_origin
+from registry.services.audit_origin import current_network, current_origin
 from registry.services.identification import Identification
 from registry.services.rate_limits import RateLimiting
 from registry.services.sessions import Sessions
@@ -127,16 +126,14 @@ class PasswordSignIn:
 
     def _count(self, name: str) -> None:
         """Counts an attempt, right or wrong, whether there is such a user or not. Raises TooManyRequests."""
-        network, one = network_of(current_origin().address or ""), comparable(name).strip().casefold()
+        network, one = current_network(), comparable(name).strip().casefold()
         counted = (
             (LimitKind.SIGN_INS, f"{network} {one}"),
             (LimitKind.SIGN_INS_OF_USER, one),
             (LimitKind.SIGN_INS_OF_ADDRESS, network),
         )
         for kind, who in counted:
-            allowance = self._limits.take(kind, who)
-            if allowance is not None and not allowance.is_allowed:
-                raise self._limits.refusal(allowance)
+            self._limits.require(kind, who)
 
     async def _verify(self, stored: StoredPassword | None, password: str) -> bool:
         if len(password) > 4 * LONGEST:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from registry.domain.access import User
 from registry.domain.audit import AuditAction, AuditDraft
-from registry.domain.errors import Conflict, Denied, Unauthenticated
+from registry.domain.errors import Conflict, Denied
 from registry.domain.identity_providers import Provider
 from registry.domain.ids import UserName
 from registry.domain.provider_claims import ProviderClaims, display_name, names_for
@@ -58,7 +58,7 @@ class ProviderUsers:
 
     async def _update(self, provider: Provider, claims: ProviderClaims, known: Identity, user: User) -> User:
         """The same user, with the name and address that he has there now, but for an address of somebody else."""
-        _check_may_sign_in(user)
+        user.require_person()
         email = await self._free_email(claims, user.user) or user.email
         now = replace(user, name=display_name(claims) or user.name, email=email)
         seen = replace(known, email=claims.email, seen_at=self._clock.now())
@@ -72,7 +72,7 @@ class ProviderUsers:
         return found[0] if len(found) == 1 else None
 
     async def _link(self, provider: Provider, claims: ProviderClaims, user: User) -> User:
-        _check_may_sign_in(user)
+        user.require_person()
         said = {"user": user.user, "provider": provider.provider, "subject": claims.subject, "email": claims.email}
         await self._stored.link(
             self._identity(provider, claims, user.user), self._told(AuditAction.USER_CHANGED, user.user, None, said)
@@ -102,12 +102,6 @@ class ProviderUsers:
 
     def _told(self, action: AuditAction, user: UserName, old: Json, new: Json) -> Sequence[AuditDraft]:
         return [self._audit.draft(action, user=user, old=old, new=new)]
-
-
-def _check_may_sign_in(user: User) -> None:
-    if user.disabled_at is not None or user.is_service:
-        kind = "is disabled" if user.disabled_at is not None else "is a service account, which has keys"
-        raise Unauthenticated(f"The user {user.user} {kind}.")
 
 
 def _body(user: User) -> dict[str, Json]:

@@ -46,13 +46,22 @@ class RateLimiting:
         limit = self._limits.get(kind)
         return self._counted.take(limit, who) if limit is not None else None
 
+    def require(self, kind: LimitKind, who: str) -> None:
+        """Counts a request of a caller. Raises TooManyRequests."""
+        self.require_left(self.take(kind, who))
+
+    def require_left(self, allowance: Allowance | None) -> None:
+        """Raises TooManyRequests for a request that was counted and was too many."""
+        if allowance is not None and not allowance.is_allowed:
+            raise self._refusal(allowance)
+
     def has_failed_too_often(self, who: str) -> Allowance | None:
         """What is left to an address that guesses keys, where that is nothing."""
         limit = self._limits.get(LimitKind.FAILURES)
         found = self._counted.look(limit, who) if limit is not None else None
         return found if found is not None and not found.is_allowed else None
 
-    def refusal(self, allowance: Allowance) -> TooManyRequests:
+    def _refusal(self, allowance: Allowance) -> TooManyRequests:
         """What tells a caller that there were too many; counted."""
         limit, seconds = allowance.limit, max(1, math.ceil(allowance.wait))
         self._refused[f"rate_{limit.kind}"] += 1
