@@ -98,7 +98,7 @@ class ApiKeys:
         ends = {"id": key_id, "expires_at": utc_text(now + overlap), "followed_by": new.id}
         told = self._audit.draft(AuditAction.KEY_ROTATED, actor=actor, new=ends)
         ending = await self._keys.expire(key_id, now + overlap, [told])
-        self._identification.forget()
+        self._identification.end(key_id)
         return new, ending or old, secret
 
     async def _require(self, actor: Actor, key_id: str) -> ApiKey:

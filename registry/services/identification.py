@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from registry.domain.access import Actor
 from registry.domain.errors import Unauthenticated, Unavailable
+from registry.domain.ids import UserName
 from registry.domain.key_secrets import hash_secret
 from registry.ports.clock import Clock
 from registry.services.checked_keys import CheckedKey
@@ -74,14 +75,19 @@ class Identification:
 
     def end(self, credential: str) -> None:
         """A key or session, by its id, holds no more: at once here, within seconds elsewhere."""
-        self._checked = {
-            known: checked for known, checked in self._checked.items() if checked.actor.credential != credential
-        }
-        self._doubt()
+        self._keep(lambda actor: actor.credential != credential)
+
+    def forget_user(self, user: UserName) -> None:
+        """What a user brings is looked up again; everybody else's stays, for people sign in all the time."""
+        self._keep(lambda actor: actor.user != user)
 
     def forget(self) -> None:
         """Nothing is known any more: rights were changed here, and count at once."""
         self._checked.clear()
+        self._doubt()
+
+    def _keep(self, is_kept: Callable[[Actor], bool]) -> None:
+        self._checked = {known: checked for known, checked in self._checked.items() if is_kept(checked.actor)}
         self._doubt()
 
     def _doubt(self) -> None:

@@ -121,7 +121,7 @@ class PasswordSignIn:
         told = self._audit.draft(AuditAction.PASSWORD_CHANGED, user=himself, new=said)
         link = by_link.hash if by_link is not None else None
         is_set = await self._stored.put(stored, [told], by_link=link, instead_of=instead_of)
-        self._identification.forget()
+        self._identification.forget_user(user.user)
         return is_set
 
     def _count(self, name: str) -> None:

@@ -163,7 +163,7 @@ class ProviderSignIn:
         user = await self._users.user_of(provider, claims)
         groups = groups_here(claims, provider.settings)
         await self._groups.set_groups(user.user, groups, provider.provider, self._told(provider, user, groups))
-        self._identification.forget()
+        self._identification.forget_user(user.user)
         return user
 
     def _told(self, provider: Provider, user: User, groups: Sequence[str]) -> Sequence[AuditDraft]:

@@ -286,6 +286,16 @@ async def test_a_look_up_that_began_before_a_revocation_does_not_outlast_it(
         await looking
 
 
+async def test_forgetting_a_user_leaves_what_is_known_of_others(registry: Registry) -> None:
+    _, kims = await registry.accounts.create_key(user="kim")
+    _, lees = await registry.accounts.create_key(user="lee")
+    for secret in (kims, lees):
+        await registry.identification.authenticate(secret)
+    registry.identification.forget_user(UserName("kim"))
+    assert registry.identification.cached(kims) is None
+    assert registry.identification.cached(lees) is not None
+
+
 async def test_a_first_user_who_is_administrator_no_more_gets_no_new_key_at_each_start(registry: Registry) -> None:
     path = await registry.accounts.ensure_administrator()
     secret = path.read_text()
