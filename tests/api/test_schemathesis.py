@@ -19,11 +19,6 @@ from tests.running import Running, clean_environment
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PROGRAM = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION), "run", "--no-color"]
-CHECKS = (
-    *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance"),
-    *("response_schema_conformance", "negative_data_rejection", "missing_required_header", "unsupported_method"),
-    *("allow_header_conformance", "ignored_auth"),
-)
 JUDGING = "/(render|check|validate)"
 MOVING = "/(move|commits)"
 STEPS = {
@@ -156,7 +151,6 @@ def ask(
     report, server = folder / "report.ndjson", asked.server
     words = [
         "--generation-deterministic" if seed is None else f"--seed={seed}",
-        f"--checks={','.join(CHECKS)}",
         f"--phases={phases}",
         f"--max-examples={examples}",
         "--warnings=off",
