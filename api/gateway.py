@@ -162,7 +162,7 @@ class Gateway:
         authorization = headers.get(b"authorization", b"")
         secret = secret_of(authorization) if authorization else secret_in(headers.get(b"cookie", b""))
         if secret is None:
-            (self._rates.failed if authorization else self._rates.check_address)(scope)
+            self._rates.check_address(scope)
             raise Unauthenticated("The Authorization header must be: Bearer <key>" if authorization else "")
         if not authorization:
             check_cross_site(scope, headers, self._public_url, by_cookie=True)

@@ -130,10 +130,12 @@ class GitHttp:
             await _say(send, 503, error.message, [(b"retry-after", b"5")])
 
     async def _identify(self, scope: AsgiScope) -> Actor:
-        authorization = header(scope, b"authorization")
-        if authorization is None:  # how git begins
+        try:
+            secret = key_of(header(scope, b"authorization"))
+        except Unauthenticated:  # how git begins
             self._rates.check_address(scope)
-        return await self._rates.identify(scope, self._registry.identification, key_of(authorization))
+            raise
+        return await self._rates.identify(scope, self._registry.identification, secret)
 
     @asynccontextmanager
     async def _slot(self, request: GitRequest) -> AsyncIterator[None]:

@@ -125,7 +125,7 @@ class TypedUrlProtocol(HttpToolsProtocol):
             self._awaits_line = not end
             if not line.isascii():
                 data = quote_from_bytes(line, safe=_KEPT).encode() + end + rest
-            if b"pgrade:" in rest:
+            if b"pgrade:" in rest or b"PGRADE:" in rest:
                 data = _without_upgrade(data)
         size = len(data)
         self._came += size
@@ -158,7 +158,7 @@ class TypedUrlProtocol(HttpToolsProtocol):
         """The parser's callback when a body, or nothing, follows."""
         self._awaits_line = False
         self._turn += 1
-        fault = find_fault(self.parser.get_http_version(), self.headers)
+        fault = find_fault(self.parser.get_http_version(), self.headers, leaves=self.parser.should_upgrade())
         if fault is not None:
             self._give_back(fault)
         if len(self.headers) > self._edge.head.headers or self._is_large():

@@ -54,20 +54,20 @@ class RequestLimits:
         self.limits_reads = limiting.has(LimitKind.READS)
 
     def of_actor(self, actor: Actor, scope: Scope) -> Allowance | None:
-        """Counts a request with a key, once."""
+        """Counts a request of a user, whichever key he has, once."""
         if LIMITED not in scope:
             kind = kind_of(scope["method"], scope["path"])
-            scope[LIMITED] = self._limiting.take(kind, actor.key_id or actor.user)
+            scope[LIMITED] = self._limiting.take(kind, actor.user)
         allowance: Allowance | None = scope[LIMITED]
         return allowance
 
     def check_actor(self, actor: Actor, scope: Scope) -> None:
-        """Counts a request with a key, once. Raises TooManyRequests."""
+        """Counts a request of a user, whichever key he has, once. Raises TooManyRequests."""
         self._limiting.require_left(self.of_actor(actor, scope))
 
     def check_git(self, actor: Actor, scope: Scope) -> None:
         """Counts one of Git's requests. Raises TooManyRequests."""
-        scope[LIMITED] = self._limiting.take(LimitKind.GIT, actor.key_id or actor.user)
+        scope[LIMITED] = self._limiting.take(LimitKind.GIT, actor.user)
         self._limiting.require_left(scope[LIMITED])
 
     def check_address(self, scope: Scope) -> None:
@@ -75,11 +75,6 @@ class RequestLimits:
         if scope["path"] not in UNLIMITED and (who := self._address(scope)):
             scope[LIMITED] = self._limiting.take(LimitKind.ANONYMOUS, who)
             self._limiting.require_left(scope[LIMITED])
-
-    def failed(self, scope: Scope) -> None:
-        """Counts a key that is none."""
-        if who := self._address(scope):
-            self._limiting.take(LimitKind.FAILURES, who)
 
     async def identify(self, scope: Scope, accounts: Authenticator, secret: str) -> Actor:
         """The actor of a key. Raises Unauthenticated, and TooManyRequests for an address that had too many of these.
@@ -95,7 +90,8 @@ class RequestLimits:
             actor = await accounts.authenticate(secret)
         except Unauthenticated:
             self._good.pop(key, None)
-            self.failed(scope)
+            if who:
+                self._limiting.take(LimitKind.FAILURES, who)
             raise
         self._good[key] = None
         return actor

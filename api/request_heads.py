@@ -46,8 +46,11 @@ def large_head(limits: HeadLimits) -> Fault:
     )
 
 
-def find_fault(version: str, headers: Headers) -> Fault | None:
-    """What of a head that was parsed is refused nevertheless: a proxy in front may have read it in another way."""
+def find_fault(version: str, headers: Headers, *, leaves: bool) -> Fault | None:
+    """What of a head that was parsed is refused nevertheless: a proxy in front may have read it in another way.
+
+    ``leaves``: the parser takes what follows for another protocol's (``Upgrade``, ``CONNECT``), also a body.
+    """
     if version not in {"1.1", "1.0"}:
         return malformed("This server speaks HTTP/1.1 and 1.0")
     hosts = lengths = 0
@@ -58,6 +61,8 @@ def find_fault(version: str, headers: Headers) -> Fault | None:
             lengths += 1
         elif name == b"transfer-encoding" and (version == "1.0" or value.lower() != b"chunked"):
             return malformed("Of the codings of a transfer only chunked is understood, and in HTTP/1.1")
+        if leaves and name in {b"content-length", b"transfer-encoding"}:
+            return malformed("A request with a body cannot ask for another protocol (Upgrade, CONNECT)")
     if lengths > 1:
         return malformed("The Content-Length is given more than once")
     if hosts > 1 or (not hosts and version == "1.1"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from registry.domain.audit import AuditAction
+from registry.domain.rate_limits import LimitKind
 from registry.domain.rules import RULES
 from registry.settings import Settings
 
@@ -36,6 +37,11 @@ def test_defaults_in_the_settings_page_are_the_real_ones() -> None:
         default = Settings.model_fields[name.lower()].default
         expected = "none" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
         assert shown.strip().strip("`").replace(",", "") == expected, name
+
+
+def test_every_rate_limit_is_in_the_table_of_the_edge() -> None:
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", (ROOT / "docs/edge.md").read_text(), re.MULTILINE)
+    assert {kind for row in rows for kind in re.findall(r"`([a-z_]+)`", row)} >= set(LimitKind)
 
 
 def test_every_action_of_the_audit_is_in_its_table_and_nothing_else() -> None:

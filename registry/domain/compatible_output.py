@@ -7,6 +7,7 @@ unchanged.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 import jsonschema_rs
 
@@ -196,10 +197,17 @@ class _Inclusion:
 def _valid(values: list[Json], wanted: Mapping[str, Json]) -> bool:
     """Whether each of some values fits; formats are notes to the engine, and what it cannot compile takes none."""
     try:
-        engine = jsonschema_rs.Draft202012Validator(dict(wanted), pattern_options=jsonschema_rs.RegexOptions())
+        engine = jsonschema_rs.Draft202012Validator(
+            dict(wanted), pattern_options=jsonschema_rs.RegexOptions(), retriever=_refuse
+        )
     except ValueError:
         return False
     return all(engine.is_valid(value) for value in values)
+
+
+def _refuse(address: str) -> NoReturn:
+    """Instead of a fetch over the network or from a file: what a part calls its ``$schema`` is anybody's text."""
+    raise ValueError(address)
 
 
 def _types(schema: Mapping[str, Json]) -> set[str]:

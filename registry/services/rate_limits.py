@@ -9,10 +9,10 @@ from registry.domain.rate_limits import Allowance, LimitKind, RateLimit
 from registry.ports.rate_limits import RateLimits
 
 _WORDS = {
-    LimitKind.READS: "reads with one key",
-    LimitKind.RENDERS: "renderings, searches, diffs, checks and bundles with one key",
-    LimitKind.WRITES: "writes with one key",
-    LimitKind.GIT: "requests of Git with one key",
+    LimitKind.READS: "reads by one user",
+    LimitKind.RENDERS: "renderings, searches, diffs, checks and bundles by one user",
+    LimitKind.WRITES: "writes by one user",
+    LimitKind.GIT: "requests of Git by one user",
     LimitKind.ANONYMOUS: "requests without a key from one address",
     LimitKind.FAILURES: "requests with keys that are none from one address",
     LimitKind.SIGN_INS: "attempts to sign in with one name from one address",

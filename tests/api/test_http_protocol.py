@@ -89,10 +89,11 @@ async def test_a_long_body_and_many_requests_on_a_connection_are_no_long_headers
     assert [line[0] for line in found] == ["/long", "/long", "/long", "/two"]
 
 
+@pytest.mark.parametrize("name", ["Upgrade", "upgrade", "UPGRADE"])
 @pytest.mark.parametrize("after", ["", "Accept: x\r\n"])
-async def test_an_offer_of_another_protocol_is_ignored(port: int, after: str) -> None:
+async def test_an_offer_of_another_protocol_is_ignored(port: int, name: str, after: str) -> None:
     """As Java's client and ``curl --http2`` make it: the body is no other protocol's, but the request's."""
-    offer = f"Connection: Upgrade, HTTP2-Settings\r\nUPGRADE: h2c\r\nHTTP2-Settings: AAMAAABk\r\n{after}"
-    body = "\r\nUpgrade: h2c\r\n"
+    offer = f"Connection: Upgrade, HTTP2-Settings\r\n{name}: h2c\r\nHTTP2-Settings: AAMAAABk\r\n{after}"
+    body = "\r\noffer: h2c\r\n"
     request = f"POST /환불 HTTP/1.1\r\nHost: y\r\nContent-Length: {len(body)}\r\n{offer}\r\n{body}"
     assert await told(port, (request + ASCII).encode()) == [["/환불", "", "", body], ["/two", "q=a", "환불팀", ""]]

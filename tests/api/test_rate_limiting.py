@@ -78,13 +78,12 @@ async def test_answers_tell_the_limit_and_what_is_left(tmp_path: Path, stocked_f
         assert re.fullmatch(r'"renders";r=0;t=(600|59\d)', refused.headers["ratelimit"])
         problem = refused.json()
         assert problem["type"] == "/docs/errors#too-many-requests"
-        assert (
-            "3 renderings, searches, diffs, checks and bundles with one key are allowed in 600 s" in problem["detail"]
-        )
+        assert "3 renderings, searches, diffs, checks and bundles by one user are allowed in 600 s" in problem["detail"]
         assert server.registry.meters.refused == {"rate_renders": 1}
         assert (await server.ask("GET", f"{BASE}/search?q=x")).status_code == 429, "it is the same limit"
         assert "ratelimit" not in (await server.ask("GET", READ)).headers, "reads have none"
-        assert await server.statuses(1, "POST", RENDER, json=VARIABLES, key=server.keys[1]) == [200]
+        assert await server.statuses(1, "POST", RENDER, json=VARIABLES, key=server.keys[1]) == [429], "nor another key"
+        assert await server.statuses(1, "POST", RENDER, json=VARIABLES, key=server.keys[2]) == [200], "another user"
 
 
 async def test_hot_reads_are_limited_where_that_is_wanted(tmp_path: Path, stocked_folder: Path) -> None:
@@ -139,6 +138,9 @@ async def test_who_has_no_key_is_limited_by_address(tmp_path: Path, stocked_fold
         refused = await server.ask("GET", "/docs/errors", **one)
         assert (refused.status_code, refused.headers["ratelimit"][:15]) == (429, '"anonymous";r=0')
         assert await server.statuses(3, "GET", "/livez", **one) == [200] * 3
+        odd = {**one, "headers": {"Authorization": "Token x"}}
+        assert await server.statuses(1, "GET", READ, **odd) == [429], "a header that holds no key is no way around"
+        assert await server.statuses(1, "GET", "/git/default.git/info/refs?service=git-upload-pack", **odd) == [429]
         assert await server.statuses(1, "GET", READ, client="2001:db8::1") == [200], "with a key it is another limit"
 
 
@@ -167,7 +169,7 @@ async def test_git_says_why(tmp_path: Path, stocked_folder: Path) -> None:
         refused = await asyncio.to_thread(clone, "two")
     assert refused.returncode == 128
     assert "429" in refused.stderr
-    assert "remote: Too many requests: 3 requests of Git with one key are allowed in 600 s." in refused.stderr
+    assert "remote: Too many requests: 3 requests of Git by one user are allowed in 600 s." in refused.stderr
 
 
 @pytest.mark.parametrize(

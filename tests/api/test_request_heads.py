@@ -139,6 +139,17 @@ async def test_what_could_be_read_in_two_ways_is_refused(
     assert grade({name: value for name, _, value in lines}, tls=False).letter == "A+"
 
 
+@pytest.mark.parametrize("name", [b"Upgrade", b"UPGRADE", b"uPgRaDe"])
+@pytest.mark.parametrize("length", [b"Content-Length: %d" % len(SMUGGLED), b"Transfer-Encoding: chunked"])
+async def test_no_body_is_a_request_of_another_protocol(port: int, echo: Echo, name: bytes, length: bytes) -> None:
+    """For the parser an ``Upgrade`` ends a request with its head, wherever the packets end."""
+    head = POST + b"Connection: upgrade\r\n" + name + b": websocket\r\n" + length + b"\r\n\r\n"
+    cuts = range(len(POST) - 2, len(head) + 1, 3)
+    answers = await asyncio.gather(*(say(port, head[:cut], head[cut:], SMUGGLED) for cut in cuts))
+    assert "/smuggled" not in [path for path, _ in echo.asked]
+    assert {len(statuses(answer)) for answer in answers} == {1}
+
+
 @pytest.mark.parametrize(
     "sent",
     [

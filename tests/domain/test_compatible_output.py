@@ -137,6 +137,15 @@ def test_pointers_lead_to_the_new_file() -> None:
     assert (forward.pointer, forward.old, forward.new) == ("/output/schema/properties/q/enum", "not set", '["a", "b"]')
 
 
+def test_no_address_of_a_schema_is_asked(unasked: str) -> None:
+    """``$schema`` of a part: a server would ask in its own network, and wait."""
+    foreign = STRING | {"$schema": unasked}
+    assert gaps(held(foreign), held({"enum": ["a"]})) == []
+    assert gaps(held(foreign), held({"enum": [1]})) == [("output.q", "enum")]
+    for old in ({"items": foreign, "type": "array"}, {"$id": unasked, **foreign}, {"anyOf": [foreign]}):
+        gaps(held(old), held({"enum": [["a"], "a"]}))
+
+
 def test_schemas_that_refer_to_themselves_and_large_ones_end() -> None:
     loop = {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}
     assert gaps(loop, loop | {"title": "x"}) == []

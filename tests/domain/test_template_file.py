@@ -311,11 +311,9 @@ class TestRules:
         read(text("a", f"variables: {{v: {{type: string, pattern: '^(a+)+$', default: {'a' * 60}!}}}}\n"))
         assert time.process_time() - started < 10
 
-    def test_a_foreign_meta_schema_is_not_fetched(self) -> None:
-        started = time.process_time()
-        schema = '{$schema: "http://192.0.2.1/schema", type: object}'
+    def test_a_foreign_meta_schema_is_not_fetched(self, unasked: str) -> None:
+        schema = f'{{$schema: "{unasked}", type: object, properties: {{a: {{$schema: "{unasked}"}}}}}}'
         assert read(text("a", f"output: {{format: json_schema, name: a, schema: {schema}}}\n")).diagnostics == ()
-        assert time.process_time() - started < 10
 
     @pytest.mark.parametrize(
         ("schema", "found"),
