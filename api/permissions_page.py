@@ -1,6 +1,6 @@
 """The tables of docs/permissions.md, made from what is asked of a caller: python -m api.permissions_page.
 
-By each route, by each Git operation and of whom an event reaches.
+By each route, by each Git operation and of whom an event reaches; then what anybody may ask.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,6 +39,12 @@ EVENTS_HEADING = """\
 
 Whom the stream (`GET /api/v1/repositories/{repository}/events`) tells what, by where that lies which happened."""
 
+ANYBODY_HEADING = """\
+## Without a key
+
+Health, documentation, and what signs somebody in: they are asked by anybody, and limited
+[by address](edge.md#rate-limits)."""
+
 IN_FOLDER = frozenset({Reach.FOLDER, Reach.SOMEWHERE})
 """Where a role in a folder is enough."""
 
@@ -74,14 +80,21 @@ STANDINGS = (ON_SERVER, IN_REPOSITORY, FOLDER_INSIDE, FOLDER_OUTSIDE, READS_ALL_
 
 def needs() -> Iterator[tuple[str, str, Need | None]]:
     """Method, path and need of every route that wants a key, in the order of the paths."""
+    return (each for each in _routes() if not is_public(each[1]))
+
+
+def public() -> Iterator[tuple[str, str]]:
+    """Method and path of every other."""
+    return ((method, path) for method, path, _ in _routes() if is_public(path))
+
+
+def _routes() -> list[tuple[str, str, Need | None]]:
     found = []
     for route in iter_route_contexts(routes_asked()):
         path = str(route.path).replace(":path}", "}").replace(":number}", "}")
-        if is_public(path):
-            continue
         wanted = [need for call in _calls(route.dependant) if (need := need_of(call)) is not None]
         found += [(method, path, wanted[0] if wanted else None) for method in sorted(route.methods or ())]
-    yield from sorted(found, key=lambda each: (each[1], each[0]))
+    return sorted(found, key=lambda each: (each[1], each[0]))
 
 
 def allowed(need: Need | None, role: Role | None, *, whole: bool) -> bool:
@@ -128,6 +141,10 @@ def page() -> str:
         EVENTS_HEADING,
         "",
         *_table("event", [each.title for each in STANDINGS], (_told(*each) for each in events)),
+        "",
+        ANYBODY_HEADING,
+        "",
+        *(f"- `{method} {path}`" for method, path in public()),
         "",
         END,
     ]

@@ -24,6 +24,7 @@ from registry.settings import Settings
 from tests.api.conftest import BASE
 from tests.api.test_docs_page import CHROMIUM, FLAGS
 from tests.api.test_permissions import ADMIN
+from tests.api.test_sign_in import limit
 from tests.mailing import MailServer, give_password, link_in, mail_server
 from tests.serving import served
 
@@ -59,6 +60,17 @@ async def link_for_kim(admin: httpx.AsyncClient) -> str:
     made = await admin.post("/api/v1/users/kim/password-link", json={})
     assert made.status_code == 201, made.text
     return str(made.json()["link"]).rpartition("#")[2]
+
+
+async def test_a_link_lets_in_whom_wrong_passwords_keep_out(
+    admin: httpx.AsyncClient, browser: httpx.AsyncClient, stocked: Registry
+) -> None:
+    link = await link_for_kim(admin)
+    limit(stocked, LimitKind.SIGN_INS_OF_USER)
+    attempts = [await browser.post("/api/v1/sign-in", json={"user": "kim", "password": "x"}) for _ in range(11)]
+    assert [each.status_code for each in attempts] == [401] * 10 + [429]
+    assert (await browser.post("/api/v1/join", json={"link": link, "password": PASSWORD})).status_code == 200
+    assert (await browser.get("/api/v1/session")).status_code == 200
 
 
 async def test_an_invitation_is_mailed_and_accepted(

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.permissions_page import BEGIN, BY_SESSION, END, PAGE, allowed, needs, page
+from api.permissions_page import BEGIN, BY_SESSION, END, PAGE, allowed, needs, page, public
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
 from registry.domain.ids import RepositoryName, UserName
@@ -162,3 +162,15 @@ async def test_who_has_no_role_sees_nothing_and_may_do_nothing(granted: Granted)
 async def test_without_a_key_nothing_is_answered(granted: Granted) -> None:
     for method, path, _ in ROUTES:
         assert (await granted.ask(method, path, "pmt_wrong"))[0] == 401, path
+
+
+@pytest.mark.parametrize(("method", "path"), list(public()))
+async def test_a_route_without_a_key_lets_anybody_ask(app: Any, method: str, path: str) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1") as client:
+        found = await client.request(
+            method, path.format(provider="nosuch", file="nosuch"), headers={"Sec-Fetch-Site": "same-origin"}
+        )
+        closed = await client.get("/api/v1/key")
+    told, refusal = ((each.status_code, each.headers.get("content-type")) for each in (found, closed))
+    assert told != refusal == (401, "application/problem+json")
+    assert found.status_code != 403
