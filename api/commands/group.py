@@ -27,7 +27,10 @@ def list_groups(data: Data = None, as_json: Json = False) -> None:
     if as_json:
         write_json({"groups": [_body(each) for each in found]})
         return
-    write_table(("GROUP", "NAME", "MEMBERS"), [(g.group, g.name, ", ".join(g.members) or "none") for g in found])
+    write_table(
+        ("GROUP", "NAME", "MEMBERS", "BY PROVIDER"),
+        [(g.group, g.name, ", ".join(g.members) or "none", _by_provider(g) or "none") for g in found],
+    )
 
 
 @app.command("put")
@@ -41,7 +44,7 @@ def put_group(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Make a group, or change it: its members are those that are given, unless none is.
+    """Make a group, or change it: the members written here are those that are given, unless none is.
 
     \b
     promptuary group put support --name 고객지원 --member kim --member lee
@@ -51,7 +54,8 @@ def put_group(
     if as_json:
         write_json(_body(made))
     else:
-        typer.echo(f"{made.group}: {', '.join(made.members) or 'nobody is in it'}.")
+        told = "; ".join(filter(None, (", ".join(made.members), _by_provider(made))))
+        typer.echo(f"{made.group}: {told or 'nobody is in it'}.")
 
 
 @app.command("remove")
@@ -89,4 +93,14 @@ async def _remove(settings: "Settings", group: str) -> None:
 
 
 def _body(group: "Group") -> dict[str, object]:
-    return {"group": group.group, "name": group.name, "members": list(group.members)}
+    by_provider = {provider: list(users) for provider, users in group.by_provider.items()}
+    return {
+        "group": group.group,
+        "name": group.name,
+        "members": list(group.members),
+        "members_by_provider": by_provider,
+    }
+
+
+def _by_provider(group: "Group") -> str:
+    return "; ".join(f"{', '.join(users)} by {provider}" for provider, users in group.by_provider.items())

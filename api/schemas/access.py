@@ -13,7 +13,7 @@ ROLE = f"^({'|'.join(Role)})$"
 _PLACE = {"repository": "default", "folder": "support"}
 _USER = {"user": "kim", "name": "김민지", "email": "kim@example.com", "is_service": False, "disabled_at": None}
 _GRANT = {"id": "5f0c9d1e2b3a", "role": "author", "user": "kim", "group": None, "made_at": TIME, "made_by": "admin"}
-_GROUP = {"group": "support", "name": "고객지원", "members": ["kim"]}
+_GROUP = {"group": "support", "name": "고객지원", "members": ["kim"], "members_by_provider": {"corp": ["lee"]}}
 
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 Folder = Annotated[str, Field(max_length=400, description="A folder of it, with all below; absent: all of it.")]
@@ -107,12 +107,16 @@ class GroupBody(Answered):
 
     group: str
     name: str
-    members: list[str]
+    members: list[str] = Field(description="Who was put into it here: what PUT sets.")
+    members_by_provider: dict[str, list[str]] = Field(
+        description="Who is in it because an identity provider says so, as of his last sign-in there."
+    )
 
     @classmethod
     def from_domain(cls, group: Group) -> "GroupBody":
         """The body for a group."""
-        return cls(group=group.group, name=group.name, members=list(group.members))
+        by_provider: dict[str, list[str]] = {provider: list(users) for provider, users in group.by_provider.items()}
+        return cls(group=group.group, name=group.name, members=list(group.members), members_by_provider=by_provider)
 
 
 class GroupList(Answered):
@@ -124,7 +128,7 @@ class GroupList(Answered):
 
 
 class GroupRequest(Body):
-    """What a group shall be; what is absent stays as it is. Members whom an identity provider tells stay too."""
+    """What a group shall be; what is absent stays as it is. Whom identity providers tell of stays in it."""
 
     model_config = Body.model_config | example(name="고객지원", members=["kim"])
 

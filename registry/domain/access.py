@@ -1,10 +1,11 @@
 """Who acts, and with which rights."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from registry.domain.errors import Denied, RepositoryNotFound, TemplateNotFound, Unauthenticated, Unavailable
-from registry.domain.ids import GroupName, RepositoryName, TemplateName, UserName
+from registry.domain.ids import GroupName, ProviderName, RepositoryName, TemplateName, UserName
 from registry.domain.rights import SERVER, Place, Rights, Sight, place_of
 from registry.domain.roles import Role, Scope
 
@@ -137,11 +138,15 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Users to whom a role can be granted together."""
+    """Users to whom a role can be granted together.
+
+    ``members`` were written here; who is in it ``by_provider`` is so as long as his identity provider says so.
+    """
 
     group: GroupName
     name: str
     members: tuple[UserName, ...] = ()
+    by_provider: Mapping[ProviderName, tuple[UserName, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

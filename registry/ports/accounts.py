@@ -1,12 +1,12 @@
 """Users, groups, grants and API keys: what lives in SQL alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from registry.domain.access import ApiKey, Grant, Group, Identified, User
 from registry.domain.audit import AuditDraft
-from registry.domain.ids import GroupName, UserName
+from registry.domain.ids import GroupName, ProviderName, UserName
 
 
 class Users(Protocol):
@@ -51,19 +51,26 @@ class Groups(Protocol):
         """Removes a group with its grants, durably; False where there is none of that name. Raises Conflict."""
         ...
 
-    async def set_members(
-        self, group: GroupName, users: Sequence[UserName], source: str, told: Sequence[AuditDraft] = ()
-    ) -> None:
-        """Makes these the members of whom ``source`` says so, durably.
+    async def set_members(self, group: GroupName, users: Sequence[UserName], told: Sequence[AuditDraft] = ()) -> None:
+        """Makes these the members that were written here, durably; whom providers tell of stay.
 
         Raises NotFound for a group or user, Conflict as ``Grants.remove``.
         """
         ...
 
-    async def set_groups(
-        self, user: UserName, groups: Sequence[GroupName], source: str, told: Sequence[AuditDraft] = ()
+    async def add_member(
+        self, group: GroupName, user: UserName, told: Callable[[Group], Sequence[AuditDraft]] = ...
     ) -> None:
-        """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out.
+        """Writes one more member, durably; nothing where he is written already.
+
+        What is ``told`` is made of the group as it was. Raises NotFound for the group or user.
+        """
+        ...
+
+    async def set_groups(
+        self, user: UserName, groups: Sequence[GroupName], provider: ProviderName, told: Sequence[AuditDraft] = ()
+    ) -> None:
+        """Makes these the groups that a provider tells of a user, durably; those that are not there are left out.
 
         It is ``told`` where they are others than before. Raises Conflict as ``Grants.remove``.
         """

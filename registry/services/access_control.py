@@ -18,9 +18,6 @@ from registry.ports.sign_in import Sessions
 from registry.services.account_entries import grant_body, group_body, user_body
 from registry.services.audit import Audit
 
-HERE = "promptuary"
-"""The source of memberships that were made here; others are what identity providers say."""
-
 
 class AccessControl:
     """What administrators do: those of a place grant roles there, those of the server have users and groups."""
@@ -130,18 +127,35 @@ class AccessControl:
     async def put_group(
         self, group: GroupName, *, actor: Actor, name: str | None, members: Sequence[UserName] | None
     ) -> Group:
-        """Makes a group, or changes what is given of one. Raises NotFound for a member, Denied, Conflict."""
+        """Makes a group, or changes what is given of one; whom providers tell of stays in it.
+
+        Raises NotFound for a member, Denied, Conflict.
+        """
         actor.require(Role.ADMINISTRATOR)
         known = next((each for each in await self._groups.list_groups() if each.group == group), None)
-        kept = tuple(members) if members is not None else known.members if known is not None else ()
-        wanted = Group(group, (name or (known.name if known else group)).strip(), kept)
+        now = known or Group(group, group)
+        kept = tuple(members) if members is not None else now.members
+        wanted = replace(now, name=(name or now.name).strip(), members=kept)
         told = self._draft(AuditAction.GROUP_CHANGED, actor, group_body(known) if known else None, group_body(wanted))
         if known is None or wanted.name != known.name:
             await self._groups.put(group, wanted.name, told if members is None else ())
         if members is not None:
-            await self._groups.set_members(group, members, HERE, told)
+            await self._groups.set_members(group, members, told)
         self._changed()
         return next(each for each in await self._groups.list_groups() if each.group == group)
+
+    async def add_member(self, group: GroupName, user: UserName, *, actor: Actor) -> None:
+        """Puts a user into a group, where he is not written already. Raises NotFound, Denied."""
+        actor.require(Role.ADMINISTRATOR)
+
+        draft = self._audit.draft(AuditAction.GROUP_CHANGED, actor=actor)  # here, where it is known who acts
+
+        def told(old: Group) -> list[AuditDraft]:
+            new = replace(old, members=(*old.members, user))
+            return [replace(draft, old=group_body(old), new=group_body(new))]
+
+        await self._groups.add_member(group, user, told)
+        self._changed()
 
     async def remove_group(self, group: GroupName, *, actor: Actor) -> None:
         """Removes a group and what it gave. Raises NotFound, Denied, Conflict where it has the last administrator."""

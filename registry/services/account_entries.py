@@ -20,4 +20,6 @@ def grant_body(grant: Grant) -> Json:
 
 def group_body(group: Group) -> Json:
     """A group, as entries say it."""
-    return {"group": group.group, "name": group.name, "members": list(group.members)}
+    by_provider: Json = {provider: list(users) for provider, users in group.by_provider.items()}
+    members: Json = list(group.members)
+    return {"group": group.group, "name": group.name, "members": members, "members_by_provider": by_provider}

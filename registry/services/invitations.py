@@ -46,13 +46,12 @@ class Invitations:
         """
         actor.require(Role.ADMINISTRATOR)
         await self._check_is_new(user)
-        known = {each.group: each for each in await self._access.groups(actor)}
+        known = {each.group for each in await self._access.groups(actor)}
         if missing := [group for group in groups if group not in known]:
             raise NotFound(f"There is no group {missing[0]!r}.")
         made = await self._access.put_user(user, actor=actor, name=name, email=email)
         for group in groups:
-            members = dict.fromkeys((*known[group].members, user))
-            await self._access.put_group(group, actor=actor, name=None, members=tuple(members))
+            await self._access.add_member(group, user, actor=actor)
         if role is not None:
             await self._access.grant(role, place, actor=actor, user=user)
         if not self._by_link:

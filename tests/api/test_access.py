@@ -10,6 +10,7 @@ import pytest
 from api import gateway
 from registry.bootstrap import Registry
 from registry.domain.audit import AuditAction, AuditFilter
+from registry.domain.ids import GroupName, ProviderName, UserName
 from registry.domain.roles import Scope
 from tests.stock import TONE
 
@@ -71,7 +72,7 @@ async def test_a_grant_counts_and_is_taken_back(admin: Caller, kim: Caller, stoc
 
 async def test_groups_give_roles_while_one_is_in_them(admin: Caller, kim: Caller, stocked: Registry) -> None:
     made = await admin.done("PUT", "/groups/readers", {"name": "독자", "members": ["kim"]})
-    assert made == {"group": "readers", "name": "독자", "members": ["kim"]}
+    assert made == {"group": "readers", "name": "독자", "members": ["kim"], "members_by_provider": {}}
     await admin.done("POST", "/grants", {"role": "author", "group": "readers"})
     assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 200
     assert (await admin.done("GET", "/users/kim"))["rights"] == [
@@ -83,6 +84,27 @@ async def test_groups_give_roles_while_one_is_in_them(admin: Caller, kim: Caller
     assert await admin.done("GET", "/groups") == {"groups": []}
     assert [each["group"] for each in (await admin.done("GET", "/grants"))["grants"]] == [None]
     assert (await admin.ask("PUT", "/groups/readers", {"members": ["nobody"]})).status_code == 404
+
+
+async def test_a_group_that_is_read_and_written_back_leaves_whom_a_provider_put_there_to_the_provider(
+    admin: Caller, kim: Caller, stocked: Registry
+) -> None:
+    corp, team = ProviderName("corp"), GroupName("team")
+    await admin.done("PUT", "/users/lee", {})
+    await admin.done("PUT", "/groups/team", {"members": ["lee"]})
+    await admin.done("POST", "/grants", {"role": "reader", "group": "team"})
+    await stocked.access._groups.set_groups(UserName("kim"), [team], corp)
+    (read,) = (await admin.done("GET", "/groups"))["groups"]
+    assert (read["members"], read["members_by_provider"]) == (["lee"], {"corp": ["kim"]})
+    assert await admin.done("PUT", "/groups/team", {"members": read["members"]}) == read
+    assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 200
+    emptied = await admin.done("PUT", "/groups/team", {"members": []})
+    assert emptied == read | {"members": []}
+    (entry,) = (await stocked.audit.list_entries(AuditFilter(action=AuditAction.GROUP_CHANGED), limit=1)).items
+    assert (entry.draft.old, entry.draft.new) == (read, emptied)
+    await stocked.access._groups.set_groups(UserName("kim"), [], corp)
+    stocked.identification.forget()
+    assert (await kim.ask("GET", "/repositories/default/templates")).status_code == 404
 
 
 async def test_who_is_disabled_comes_in_no_more(admin: Caller, kim: Caller, stocked: Registry) -> None:

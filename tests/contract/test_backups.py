@@ -259,7 +259,7 @@ async def fill(database: Database) -> None:
         await users.put(User(UserName(name), f"{name} 박", f"{name}@example.com"))
     groups, grants = SqlGroups(database), SqlGrants(database)
     await groups.put(GroupName("team"), "팀")
-    await groups.set_members(GroupName("team"), [UserName("ada")], "here")
+    await groups.set_members(GroupName("team"), [UserName("ada")])
     await grants.add(Grant("g1", Role.ADMINISTRATOR, SERVER, MADE, UserName("zoe"), user=UserName("zoe")))
     support = Place(NAME, "고객/support")
     await grants.add(Grant("g2", Role.AUTHOR, support, MADE, UserName("zoe"), group=GroupName("team")))

@@ -60,8 +60,8 @@ async def test_rights_are_those_of_the_user_and_of_all_groups(stores: Stores) ->
     await stores.grants.add(GRANT)
     await stores.groups.put("writers", "Writers")
     await stores.groups.put("all", "모두")
-    await stores.groups.set_members("writers", ["kim", "lee"], "here")
-    await stores.groups.set_members("all", ["kim"], "here")
+    await stores.groups.set_members("writers", ["kim", "lee"])
+    await stores.groups.set_members("all", ["kim"])
     await stores.grants.add(replace(GRANT, id="g2", user=None, group="writers", place=Place("other")))
     await stores.grants.add(replace(GRANT, id="g3", user=None, group="all", place=SERVER, role=Role.READER))
     everything = [(SUPPORT, Role.AUTHOR), (Place("other"), Role.AUTHOR), (SERVER, Role.READER)]
@@ -95,10 +95,10 @@ async def test_a_grant_and_a_membership_need_who_they_are_about(stores: Stores) 
     with pytest.raises(NotFound, match="group 'none'"):
         await stores.grants.add(replace(GRANT, user=None, group="none"))
     with pytest.raises(NotFound, match="group 'none'"):
-        await stores.groups.set_members("none", ["kim"], "here")
+        await stores.groups.set_members("none", ["kim"])
     await stores.groups.put("all", "All")
     with pytest.raises(NotFound, match="user 'nobody'"):
-        await stores.groups.set_members("all", ["kim", "nobody"], "here")
+        await stores.groups.set_members("all", ["kim", "nobody"])
     assert await stores.groups.list_groups() == [Group("all", "All", ())]
 
 
@@ -106,29 +106,49 @@ async def test_groups_are_listed_by_name_with_their_members(stores: Stores) -> N
     assert await stores.groups.list_groups() == []
     for group, name in (("b", "B"), ("a", "A"), ("b", "둘")):
         await stores.groups.put(group, name)
-    await stores.groups.set_members("b", ["lee", "kim", "lee"], "here")
-    await stores.groups.set_members("b", ["kim"], "google")
-    assert await stores.groups.list_groups() == [Group("a", "A", ()), Group("b", "둘", ("kim", "lee"))]
-    await stores.groups.set_members("b", [], "here")
-    assert await stores.groups.list_groups() == [Group("a", "A", ()), Group("b", "둘", ("kim",))]
+    await stores.groups.set_members("b", ["lee", "kim", "lee"])
+    await stores.groups.set_groups("kim", ["b"], "google")
+    by = {"google": ("kim",)}
+    assert await stores.groups.list_groups() == [Group("a", "A"), Group("b", "둘", ("kim", "lee"), by)]
+    await stores.groups.set_members("b", [])
+    assert await stores.groups.list_groups() == [Group("a", "A"), Group("b", "둘", (), by)]
+
+
+async def test_one_more_member_leaves_the_others_as_they_are(stores: Stores, database: Database) -> None:
+    await stores.groups.put("a", "A")
+    await stores.groups.set_groups("lee", ["a"], "google")
+    seen = list[Group]()
+
+    def told(old: Group) -> list[AuditDraft]:
+        seen.append(old)
+        return [AuditDraft(AuditAction.GROUP_CHANGED, NOW)]
+
+    for _ in range(2):
+        await stores.groups.add_member("a", "kim", told)
+    by = {"google": ("lee",)}
+    assert await stores.groups.list_groups() == [Group("a", "A", ("kim",), by)]
+    assert seen == [Group("a", "A", (), by)]
+    assert len(await SqlAuditLog(database).following(0, limit=9)) == 1
+    for group, user in (("none", "kim"), ("a", "nobody")):
+        with pytest.raises(NotFound, match=f"'{'none' if group == 'none' else user}'"):
+            await stores.groups.add_member(group, user)
 
 
 async def test_a_provider_says_its_own_groups_of_a_user_and_no_others(stores: Stores) -> None:
     for group in ("a", "b", "c"):
         await stores.groups.put(group, group)
-    await stores.groups.set_members("a", ["kim"], "here")
+    await stores.groups.set_members("a", ["kim"])
     await stores.groups.set_groups("kim", ["b", "unknown", "b"], "google")
-    assert [(each.group, each.members) for each in await stores.groups.list_groups()] == [
-        *[("a", ("kim",)), ("b", ("kim",)), ("c", ())]
-    ]
+    by = {"google": ("kim",)}
+    written = Group("a", "a", ("kim",))
+    assert await stores.groups.list_groups() == [written, Group("b", "b", (), by), Group("c", "c")]
     await stores.groups.set_groups("kim", ["c"], "google")
-    members = {each.group: each.members for each in await stores.groups.list_groups()}
-    assert members == {"a": ("kim",), "b": (), "c": ("kim",)}
+    assert await stores.groups.list_groups() == [written, Group("b", "b"), Group("c", "c", (), by)]
 
 
 async def test_with_a_group_goes_what_it_gave(stores: Stores) -> None:
     await stores.groups.put("all", "All")
-    await stores.groups.set_members("all", ["kim"], "here")
+    await stores.groups.set_members("all", ["kim"])
     await stores.grants.add(replace(GRANT, user=None, group="all"))
     assert await rights(stores) != NOTHING
     assert await stores.groups.remove("all")
@@ -165,10 +185,10 @@ async def test_the_last_administrator_stays_however_many_take_one_away_at_once(s
     with pytest.raises(Conflict, match="Nobody would be administrator"):
         await stores.users.put(replace(KIM if left.user == "kim" else LEE, disabled_at=NOW))
     await stores.groups.put("admins", "Admins")
-    await stores.groups.set_members("admins", ["kim"], "here")
+    await stores.groups.set_members("admins", ["kim"])
     await stores.grants.add(replace(GRANT, id="g9", role=Role.ADMINISTRATOR, place=SERVER, user=None, group="admins"))
     await stores.grants.remove(left.id)
-    for attempt in (stores.groups.remove("admins"), stores.groups.set_members("admins", [], "here")):
+    for attempt in (stores.groups.remove("admins"), stores.groups.set_members("admins", [])):
         with pytest.raises(Conflict):
             await attempt
     assert (await rights(stores)) == on_server(Role.ADMINISTRATOR)
@@ -199,7 +219,7 @@ async def test_a_user_is_removed_with_all_that_is_his(stores: Stores, database: 
     links, sessions, passwords = SqlLinks(database), SqlSessions(database), SqlPasswords(database)
     await stores.keys.add(key)
     await stores.groups.put("a", "A")
-    await stores.groups.set_members("a", ["kim", "lee"], "here")
+    await stores.groups.set_members("a", ["kim", "lee"])
     await stores.grants.add(GRANT)
     await passwords.put(StoredPassword(KIM.user, "hash", NOW))
     await links.put(Link("link", LinkKind.RESET, KIM.user, NOW, NOW + timedelta(hours=1)))

@@ -96,7 +96,7 @@ async def test_with_a_provider_go_its_identities_groups_and_sessions(stored: Sto
     assert await stored.providers.remove(CORP)
     assert not await stored.providers.remove(CORP)
     assert await stored.accounts.find(CORP, "s-1") is None
-    assert (await stored.groups.list_groups())[0].members == ()
+    assert (await stored.groups.list_groups())[0].by_provider == {}
     assert await stored.sessions.list_sessions(KIM.user) == []
     assert await stored.users.find(KIM.user) == KIM
 

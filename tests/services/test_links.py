@@ -16,7 +16,7 @@ from registry.bootstrap import Registry, open_registry
 from registry.domain.access import Actor
 from registry.domain.audit import AuditAction, AuditFilter, AuditOrigin
 from registry.domain.errors import BadRequest, Conflict, Denied, NotFound, TooManyRequests, Unauthenticated
-from registry.domain.ids import GroupName, UserName
+from registry.domain.ids import GroupName, ProviderName, UserName
 from registry.domain.key_secrets import LINK_PREFIX, new_secret
 from registry.domain.links import LIFETIMES, LinkKind, secret_of
 from registry.domain.rate_limits import Buckets, LimitKind, RateLimit
@@ -106,6 +106,26 @@ async def test_who_is_invited_chooses_a_password(registry: Registry, mail: MailS
         "kim",
         {"user": "kim", "must_change": False, "by_link": "invitation"},
     )
+
+
+async def test_an_invitation_leaves_whom_a_provider_put_there_to_the_provider(registry: Registry) -> None:
+    team, provider, stored = GroupName("team"), ProviderName("corp"), registry.access._groups
+    await registry.access.put_group(team, actor=ADMIN, name="Team", members=[])
+    await registry.access.grant(Role.AUTHOR, SERVER, actor=ADMIN, group=team)
+    await person(registry, LEE)
+    await stored.set_groups(LEE, [team], provider)
+    invite = registry.signing_in.linking.invitations.invite
+    with acting(AuditOrigin(address="192.0.2.7")):
+        await invite(KIM, actor=ADMIN, email="kim@example.com", groups=[team], by_mail=False)
+    (found,) = await registry.access.groups(ADMIN)
+    assert (found.members, found.by_provider) == ((KIM,), {provider: (LEE,)})
+    assert (await registry.access.find_user(LEE, ADMIN)).rights == Rights.of([(SERVER, Role.AUTHOR)])
+    await stored.set_groups(LEE, [], provider)
+    assert (await registry.access.find_user(LEE, ADMIN)).rights == NOTHING
+    changed = (await entered(registry, AuditAction.GROUP_CHANGED))[0]
+    assert changed.origin == AuditOrigin("root", address="192.0.2.7")
+    assert (changed.old["members"], changed.new["members"]) == ([], ["kim"])
+    assert changed.old["members_by_provider"] == changed.new["members_by_provider"] == {"corp": ["lee"]}
 
 
 async def test_who_forgot_a_password_gets_a_link_and_all_sessions_end(registry: Registry, mail: MailServer) -> None:

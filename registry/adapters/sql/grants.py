@@ -1,6 +1,6 @@
 """Groups, and roles that were granted (``registry.ports.accounts``): every write waits for the disk."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from registry.adapters.sql.engine import Database
+from registry.adapters.sql.audit_log import append_drafts
+from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.kept_tables import grants, group_members, groups, users
 from registry.adapters.sql.statements import insert_new, upsert, write_rows
 from registry.adapters.sql.told_writes import write_told
@@ -26,9 +27,12 @@ from registry.adapters.sql.values import to_micros, to_time
 from registry.domain.access import Grant, Group, Identified, User
 from registry.domain.audit import AuditDraft
 from registry.domain.errors import NotFound
-from registry.domain.ids import GroupName, RepositoryName, UserName
+from registry.domain.ids import GroupName, ProviderName, RepositoryName, UserName
 from registry.domain.rights import Place, Rights
 from registry.domain.roles import Role
+
+_HERE = "promptuary"
+"""The source of memberships that were written here; others are identity providers, of which none has this name."""
 
 USER_COLUMNS = (users.c.user, users.c.name, users.c.email, users.c.is_service, users.c.disabled_at)
 _RIGHT_COLUMNS = (grants.c.role, grants.c.repository, grants.c.folder)
@@ -51,10 +55,9 @@ def with_rights(
 
 _IDENTIFY = with_rights((), users, users.c.user == bindparam("wanted"))
 _GROUPS = (
-    select(groups, group_members.c.user)
+    select(groups, group_members.c.user, group_members.c.source)
     .select_from(groups.outerjoin(group_members))
-    .order_by(groups.c.group, group_members.c.user)
-    .distinct()
+    .order_by(groups.c.group, group_members.c.source, group_members.c.user)
 )
 _GRANTS = select(grants).order_by(
     grants.c.user.is_(None), grants.c.user, grants.c.group, grants.c.repository, grants.c.folder, grants.c.id
@@ -97,16 +100,7 @@ class SqlGroups:
 
     async def list_groups(self) -> list[Group]:
         """All groups with their members, by name."""
-
-        def read(connection: Connection) -> list[Group]:
-            found = []
-            for _, rows in groupby(connection.execute(_GROUPS), key=attrgetter("group")):
-                some = list(rows)
-                members = tuple(row.user for row in some if row.user is not None)
-                found.append(Group(some[0].group, some[0].name, members))
-            return found
-
-        return await self._database.read(read)
+        return await self._database.read(lambda connection: _groups(connection.execute(_GROUPS)))
 
     async def put(self, group: GroupName, name: str, told: Sequence[AuditDraft] = ()) -> None:
         """Adds a group, or changes its name for people, durably."""
@@ -118,10 +112,8 @@ class SqlGroups:
         gone = delete(groups).where(groups.c.group == group)
         return bool(await write_told(self._database, lambda connection: connection.execute(gone).rowcount, told))
 
-    async def set_members(
-        self, group: GroupName, users_: Sequence[UserName], source: str, told: Sequence[AuditDraft] = ()
-    ) -> None:
-        """Makes these the members of whom ``source`` says so, durably.
+    async def set_members(self, group: GroupName, users_: Sequence[UserName], told: Sequence[AuditDraft] = ()) -> None:
+        """Makes these the members that were written here, durably; whom providers tell of stay.
 
         Raises NotFound for a group or user, Conflict.
         """
@@ -129,31 +121,59 @@ class SqlGroups:
         def write(connection: Connection) -> int:
             _require(connection, groups.c.group, [group], "group")
             _require(connection, users.c.user, users_, "user")
-            mine = and_(group_members.c.group == group, group_members.c.source == source)
+            mine = and_(group_members.c.group == group, group_members.c.source == _HERE)
             connection.execute(delete(group_members).where(mine))
-            rows = [{"group": group, "user": user, "source": source} for user in dict.fromkeys(users_)]
+            rows = [{"group": group, "user": user, "source": _HERE} for user in dict.fromkeys(users_)]
             return write_rows(connection, _ADD_MEMBER, rows)
 
         await write_told(self._database, write, told, lambda _: True)
 
-    async def set_groups(
-        self, user: UserName, groups_: Sequence[GroupName], source: str, told: Sequence[AuditDraft] = ()
+    async def add_member(
+        self, group: GroupName, user: UserName, told: Callable[[Group], Sequence[AuditDraft]] = lambda _: ()
     ) -> None:
-        """Makes these the groups that ``source`` says of a user, durably; those that are not there are left out."""
+        """Writes one more member, durably; nothing where he is written already. Raises NotFound."""
+
+        def write(connection: Connection) -> None:
+            _require(connection, users.c.user, [user], "user")
+            there = _groups(connection.execute(_GROUPS.where(groups.c.group == group)))
+            if not there:
+                raise NotFound(f"There is no group {group!r}.")
+            if write_rows(connection, _ADD_MEMBER, [{"group": group, "user": user, "source": _HERE}]):
+                append_drafts(connection, told(there[0]))
+
+        await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
+
+    async def set_groups(
+        self, user: UserName, groups_: Sequence[GroupName], provider: ProviderName, told: Sequence[AuditDraft] = ()
+    ) -> None:
+        """Makes these the groups that a provider tells of a user, durably; those that are not there are left out."""
 
         def write(connection: Connection) -> bool:
             known = set(connection.execute(select(groups.c.group)).scalars())
-            mine = and_(group_members.c.user == user, group_members.c.source == source)
+            mine = and_(group_members.c.user == user, group_members.c.source == provider)
             before = set(connection.execute(select(group_members.c.group).where(mine)).scalars())
             wanted = known.intersection(groups_)
             if wanted == before:
                 return False
             connection.execute(delete(group_members).where(mine))
-            rows = [{"group": each, "user": user, "source": source} for each in sorted(wanted)]
+            rows = [{"group": each, "user": user, "source": provider} for each in sorted(wanted)]
             write_rows(connection, _ADD_MEMBER, rows)
             return True
 
         await write_told(self._database, write, told)
+
+
+def _groups(rows: Iterable[Row[Any]]) -> list[Group]:
+    """The groups of rows that ``_GROUPS`` selects."""
+    found = []
+    for (group, name), members in groupby(rows, key=attrgetter("group", "name")):
+        by = {
+            source: tuple(row.user for row in some)
+            for source, some in groupby(members, key=attrgetter("source"))
+            if source is not None
+        }
+        found.append(Group(group, name, by.pop(_HERE, ()), by))
+    return found
 
 
 def _require(connection: Connection, column: Any, names: Sequence[str], noun: str) -> None:
