@@ -104,9 +104,12 @@ def list_keys(
         write_json({"keys": [_body(key) for key in keys]})
         return
     write_table(
-        ("ID", "USER", "SCOPE", "AT", "MADE", "USED", "STATE", "NOTE"),
-        [(k.id, k.user, k.scope, _places(k), _day(k.created_at), _used(k), _state(k), k.note) for k in keys],
-        optional=("USED", "AT"),
+        ("ID", "USER", "SCOPE", "AT", "MADE", "BY KEY", "USED", "STATE", "NOTE"),
+        [
+            (k.id, k.user, k.scope, _places(k), _day(k.created_at), k.made_by or "none", _used(k), _state(k), k.note)
+            for k in keys
+        ],
+        optional=("BY KEY", "USED", "AT"),
     )
 
 
@@ -143,18 +146,18 @@ def revoke(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Revoke a key. A running server takes it no longer within seconds.
+    """Revoke a key and all keys that came of it. A running server takes them no longer within seconds.
 
     \b
     promptuary key revoke 3f9ac1d2b4e5
     """
-    earlier = run(_revoke(existing_data(data), key_id))
+    earlier, others = run(_revoke(existing_data(data), key_id))
     if as_json:
-        write_json({"id": key_id, "revoked": True})
+        write_json({"id": key_id, "revoked": True, "with_it": others})
     elif earlier is not None:
         typer.echo(f"{key_id} was revoked before, on {_day(earlier)} UTC.")
     else:
-        typer.echo(f"Revoked {key_id}.")
+        typer.echo(f"Revoked {', and what came of it: '.join(filter(None, (key_id, ', '.join(others))))}.")
 
 
 def parse_duration(text: str, option: str = "--expires") -> timedelta:
@@ -213,16 +216,16 @@ async def _rotate(
             return await registry.api_keys.rotate(actor, key_id, overlap=overlap, expires_in=expires_in)
 
 
-async def _revoke(settings: "Settings", key_id: str) -> datetime | None:
-    """Revokes the key; when it had been revoked before, where it had."""
+async def _revoke(settings: "Settings", key_id: str) -> tuple[datetime | None, list[str]]:
+    """Revokes the key: when it had been revoked before, where it had, and which others were with it."""
     from registry.bootstrap import open_registry
 
     async with open_registry(settings) as registry:
         earlier = next((key.revoked_at for key in await registry.accounts.list_keys() if key.id == key_id), None)
-        if earlier is None:
-            with acting_locally():
-                await registry.accounts.revoke_key(key_id)
-        return earlier
+        if earlier is not None:
+            return earlier, []
+        with acting_locally():
+            return None, [key.id for key in await registry.accounts.revoke_key(key_id) if key.id != key_id]
 
 
 def _body(key: "ApiKey") -> dict[str, object]:
@@ -236,6 +239,7 @@ def _body(key: "ApiKey") -> dict[str, object]:
         "revoked_at": key.revoked_at,
         "used_at": key.used_at,
         "note": key.note,
+        "made_by": key.made_by,
     }
 
 

@@ -65,7 +65,7 @@ async def make_key(registry: RegistryDep, caller: Caller, body: KeyRequest) -> K
     "/api-keys/{key}", status_code=204, dependencies=[NO_QUERY], responses=problems(*_ASKED, domain.NotFound)
 )
 async def revoke_key(registry: RegistryDep, caller: Caller, key: KeyId) -> None:
-    """Revokes a key of yours, or as an administrator anybody's. It is taken no more within seconds."""
+    """Revokes a key of yours, or as an administrator anybody's, and all keys that came of it; within seconds."""
     await registry.api_keys.revoke(caller, key)
 
 

@@ -23,6 +23,7 @@ _KEY = {
     "revoked_at": None,
     "used_at": TIME,
     "note": "deploys",
+    "made_by": "90b2c4d1e3f5",
 }
 
 Days = Annotated[int, Field(strict=True, ge=1, le=3_650)]
@@ -58,6 +59,7 @@ class KeyBody(Answered):
     revoked_at: Time | None
     used_at: Time | None = Field(description="When it was used last, to the minute.")
     note: str
+    made_by: str | None = Field(description="The id of the key that made it, and takes it along when it is revoked.")
 
     @classmethod
     def from_domain(cls, key: ApiKey) -> "KeyBody":
@@ -72,6 +74,7 @@ class KeyBody(Answered):
             revoked_at=key.revoked_at,
             used_at=key.used_at,
             note=key.note,
+            made_by=key.made_by,
         )
 
 

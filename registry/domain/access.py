@@ -167,6 +167,7 @@ class ApiKey:
     """An API key as it is stored: the secret itself is shown once and kept only as its SHA-256.
 
     ``places`` are where it can be used; the server: everywhere that its user may be. ``used_at`` is to the minute.
+    ``made_by`` is the id of the key that made it, and takes it along when it is revoked; None: somebody himself did.
     """
 
     id: str
@@ -179,17 +180,19 @@ class ApiKey:
     note: str = ""
     places: tuple[Place, ...] = (SERVER,)
     used_at: datetime | None = None
+    made_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WantedKey:
-    """What a key to be made shall be; it ends ``not_after`` in any case."""
+    """What a key to be made shall be; it ends ``not_after`` in any case, and with the one that it is ``made_by``."""
 
     scope: Scope
     places: tuple[Place, ...] = (SERVER,)
     note: str = ""
     expires_in: timedelta | None = None
     not_after: datetime | None = None
+    made_by: str | None = None
 
     def ends(self, now: datetime) -> datetime | None:
         """When it ends, where it is made now; None: never."""

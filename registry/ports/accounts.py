@@ -1,12 +1,21 @@
 """Users, groups, grants and API keys: what lives in SQL alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from registry.domain.access import ApiKey, Grant, Group, Identified, User
 from registry.domain.audit import AuditDraft
 from registry.domain.ids import GroupName, ProviderName, UserName
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What went with a user or a group: keys that had not been revoked, and grants."""
+
+    grants: Sequence[Grant]
+    keys: Sequence[ApiKey] = ()
 
 
 class Users(Protocol):
@@ -28,10 +37,10 @@ class Users(Protocol):
         """Adds or changes a user, durably. Raises Conflict as ``Grants.remove``."""
         ...
 
-    async def remove(self, user: UserName, told: Sequence[AuditDraft] = ()) -> bool:
+    async def remove(self, user: UserName, at: datetime, told: Callable[[Lost], Sequence[AuditDraft]] = ...) -> bool:
         """Removes a user, durably, with his grants, memberships, keys and every way in; False where there is none.
 
-        Raises Conflict as ``Grants.remove``.
+        What his keys have made for others is revoked. Raises Conflict as ``Grants.remove``.
         """
         ...
 
@@ -104,7 +113,11 @@ class Keys(Protocol):
     """API keys by the SHA-256 of their secret."""
 
     async def add(self, key: ApiKey, told: Sequence[AuditDraft] = ()) -> None:
-        """Stores a new key, durably; with it, or not at all, what is ``told`` to the audit."""
+        """Stores a new key, durably; with it, or not at all, what is ``told`` to the audit.
+
+        Raises NotFound for its user, Conflict for its id or secret, Unauthenticated where the key that made it was
+        revoked meanwhile.
+        """
         ...
 
     async def find(self, secret_hash: str) -> tuple[ApiKey, Identified] | None:
@@ -115,15 +128,22 @@ class Keys(Protocol):
         """All keys, or one user's, newest first."""
         ...
 
-    async def revoke(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> bool:
-        """Revokes a key; False where there is none of that id.
+    async def revoke(
+        self, key_id: str, at: datetime, told: Callable[[ApiKey], AuditDraft] | None = None
+    ) -> list[ApiKey] | None:
+        """Revokes a key and all that came of it; None where there is none of that id.
 
-        What is ``told`` to the audit is entered with it, where it had not been revoked before.
+        Returned and, one by one, ``told`` to the audit are those that had not been revoked before, as they were.
         """
         ...
 
-    async def expire(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> ApiKey | None:
-        """Has a key end at a time, if it does not before, durably; None where there is none of that id."""
+    async def expire(
+        self, key_id: str, at: datetime, told: Sequence[AuditDraft] = (), *, successor: str | None = None
+    ) -> ApiKey | None:
+        """Has a key end at a time, if it does not before, durably; None where there is none of that id.
+
+        What the key made is from now on what its ``successor`` made, where there is one.
+        """
         ...
 
     async def note_uses(self, uses: Mapping[str, datetime]) -> None:

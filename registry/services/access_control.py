@@ -12,10 +12,10 @@ from registry.domain.ids import GroupName, UserName
 from registry.domain.rights import Place
 from registry.domain.roles import Role
 from registry.domain.template import Json
-from registry.ports.accounts import Grants, Groups, Users
+from registry.ports.accounts import Grants, Groups, Lost, Users
 from registry.ports.clock import Clock
 from registry.ports.sign_in import Sessions
-from registry.services.account_entries import grant_body, group_body, user_body
+from registry.services.account_entries import grant_body, group_body, key_body, user_body
 from registry.services.audit import Audit
 
 
@@ -111,8 +111,8 @@ class AccessControl:
             raise NotFound(f"There is no user {user!r}.")
         if known == await self._users.first():
             raise Conflict(f"{user} is the first administrator, and stays: take his roles back, or disable him.")
-        told = self._draft(AuditAction.USER_REMOVED, actor, user_body(known), None)
-        if not await self._users.remove(user, told):
+        (removed,) = self._draft(AuditAction.USER_REMOVED, actor, user_body(known), None)
+        if not await self._users.remove(user, removed.at, lambda lost: [*_told_lost(removed, lost), removed]):
             raise NotFound(f"There is no user {user!r}.")
         self._changed()
 
@@ -200,6 +200,12 @@ class AccessControl:
 
     def _draft(self, action: AuditAction, actor: Actor, old: Json, new: Json) -> list[AuditDraft]:
         return [self._audit.draft(action, actor=actor, old=old, new=new)]
+
+
+def _told_lost(draft: AuditDraft, lost: Lost) -> list[AuditDraft]:
+    """What is told, beside a draft, of what went along."""
+    keys = [replace(draft, action=AuditAction.KEY_REVOKED, old=key_body(key)) for key in lost.keys]
+    return keys + [replace(draft, action=AuditAction.ROLE_REVOKED, old=grant_body(grant)) for grant in lost.grants]
 
 
 def _check_identity(user: User) -> None:

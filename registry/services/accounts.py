@@ -2,22 +2,21 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from registry.domain.access import Actor, ApiKey, Grant, User, WantedKey
 from registry.domain.account_names import user_name
-from registry.domain.audit import AuditAction, utc_text
+from registry.domain.audit import AuditAction
 from registry.domain.errors import BadRequest, NotFound, Unauthenticated, Unavailable
 from registry.domain.ids import UserName
 from registry.domain.key_secrets import hash_secret, new_secret
 from registry.domain.rights import NOTHING, SERVER, Place
 from registry.domain.roles import Role, Scope
-from registry.domain.template import Json
 from registry.ports.accounts import Grants, Keys, Users
 from registry.ports.clock import Clock
-from registry.services.account_entries import grant_body, user_body
+from registry.services.account_entries import grant_body, key_body, user_body
 from registry.services.audit import Audit
 from registry.services.identification import Identification
 from registry.services.secret_files import write_secret
@@ -93,25 +92,24 @@ class Accounts:
             expires_at=ends,
             note=wanted.note,
             places=tuple(wanted.places),
+            made_by=wanted.made_by,
         )
-        said: dict[str, Json] = {"id": key.id, "user": key.user, "scope": key.scope.value, "note": key.note}
-        if narrow := [str(place) for place in key.places if place != SERVER]:
-            said["places"] = list(narrow)
-        if key.expires_at is not None:
-            said["expires_at"] = utc_text(key.expires_at)
-        await self._keys.add(key, [self._audit.draft(AuditAction.KEY_CREATED, actor=by, new=said)])
+        await self._keys.add(key, [self._audit.draft(AuditAction.KEY_CREATED, actor=by, new=key_body(key))])
         return key
 
     async def list_keys(self, user: str | None = None) -> list[ApiKey]:
         """All keys, or one user's, newest first."""
         return await self._keys.list_keys(UserName(user) if user else None)
 
-    async def revoke_key(self, key_id: str, by: Actor | None = None) -> None:
-        """Revokes a key. Raises NotFound."""
-        told = self._audit.draft(AuditAction.KEY_REVOKED, actor=by, old={"id": key_id})
-        if not await self._keys.revoke(key_id, told.at, [told]):
+    async def revoke_key(self, key_id: str, by: Actor | None = None) -> list[ApiKey]:
+        """Revokes a key and all that came of it; those that were not before. Raises NotFound."""
+        draft = self._audit.draft(AuditAction.KEY_REVOKED, actor=by)
+        revoked = await self._keys.revoke(key_id, draft.at, lambda key: replace(draft, old=key_body(key)))
+        if revoked is None:
             raise NotFound(f"There is no API key {key_id!r}. List them with: promptuary key list")
-        self._identification.end(key_id)
+        for key in revoked:
+            self._identification.end(key.id)
+        return revoked
 
     @property
     def key_path(self) -> Path:

@@ -11,6 +11,7 @@ from registry.domain.rights import SERVER, Place
 from registry.domain.roles import Role, Scope
 from registry.ports.accounts import Grants, Keys
 from registry.ports.clock import Clock
+from registry.services.account_entries import key_body
 from registry.services.accounts import Accounts
 from registry.services.audit import Audit
 from registry.services.identification import Identification
@@ -52,10 +53,13 @@ class ApiKeys:
         places: Sequence[Place] | None = None,
         expires_in: timedelta | None = None,
         note: str = "",
+        instead_of: ApiKey | None = None,
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is not kept; without ``places`` where the actor's own key can be used.
 
         It ends with the actor's own key or token at the latest; who is signed in makes keys that outlive his session.
+        It is revoked with the key that made it: the actor's, and where he has none that of the one it is
+        ``instead_of``.
         Raises Denied for more than the actor's key allows and for somebody else's, NotFound for the user, BadRequest,
         Unavailable where the actor is only remembered.
         """
@@ -67,11 +71,13 @@ class ApiKeys:
         for place in asked:
             if not actor.can_use_at(place):
                 raise Denied(f"Your key cannot be used at {place}, and so it can make none for there.")
-        key = WantedKey(scope, asked, note, expires_in, not_after=None if actor.is_signed_in else actor.expires_at)
+        not_after = None if actor.is_signed_in else actor.expires_at
+        made_by = actor.key_id or (instead_of.made_by if instead_of is not None else None)
+        key = WantedKey(scope, asked, note, expires_in, not_after, made_by)
         return await self._accounts.make_key(await self._user(wanted), key, actor)
 
     async def revoke(self, actor: Actor, key_id: str) -> None:
-        """Revokes a key; it is taken no more within seconds.
+        """Revokes a key and all that came of it; they are taken no more within seconds.
 
         Raises NotFound also for somebody else's, and for one that may more than the actor's own; Unavailable.
         """
@@ -84,6 +90,9 @@ class ApiKeys:
     ) -> tuple[ApiKey, ApiKey, str]:
         """A new key like another one, which ends after the overlap: both, and the new secret.
 
+        What the old one made is the new one's from then on, but where a third key rotates: that one's it must not
+        become, for it would live on when the old one's own maker is revoked.
+
         Raises NotFound also for somebody else's, Denied as ``create``, BadRequest for one that ended already.
         """
         old = await self._require(actor, key_id)
@@ -93,11 +102,13 @@ class ApiKeys:
         if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
             raise BadRequest(f"The overlap is from 0 to {LONGEST_OVERLAP.days} days.")
         new, secret = await self.create(
-            actor, old.scope, user=old.user, places=old.places, expires_in=expires_in, note=old.note
+            actor, old.scope, user=old.user, places=old.places, expires_in=expires_in, note=old.note, instead_of=old
         )
-        ends = {"id": key_id, "expires_at": utc_text(now + overlap), "followed_by": new.id}
-        told = self._audit.draft(AuditAction.KEY_ROTATED, actor=actor, new=ends)
-        ending = await self._keys.expire(key_id, now + overlap, [told])
+        end = min(now + overlap, old.expires_at or now + overlap)
+        said = {"id": key_id, "expires_at": utc_text(end), "followed_by": new.id}
+        told = self._audit.draft(AuditAction.KEY_ROTATED, actor=actor, old=key_body(old), new=said)
+        successor = new.id if actor.key_id in {None, key_id} else None
+        ending = await self._keys.expire(key_id, end, [told], successor=successor)
         self._identification.end(key_id)
         return new, ending or old, secret
 

@@ -107,6 +107,16 @@ async def test_a_revoked_key_ends_its_streams(app: Any, keys: dict[str, str], st
         assert not other.task.done()
 
 
+async def test_with_a_revoked_key_end_the_streams_of_what_it_made(
+    app: Any, keys: dict[str, str], stocked: Registry, often: None
+) -> None:
+    actor = await stocked.identification.authenticate(keys["write"])
+    _, child = await stocked.api_keys.create(actor, Scope.READ)
+    async with opened(app, child) as stream:
+        await stocked.accounts.revoke_key(actor.key_id or "")
+        assert await stream.ended()
+
+
 async def test_a_session_that_ends_ends_its_streams(app: Any, stocked: Registry, often: None) -> None:
     await stocked.accounts.create_key(user="kim", scope=Scope.READ)
     kim = (await stocked.access.find_user(UserName("kim"), ADMIN)).user

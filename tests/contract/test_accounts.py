@@ -11,12 +11,15 @@ from typing import NamedTuple
 import pytest
 
 from registry.adapters.sql.accounts import SqlKeys, SqlUsers
+from registry.adapters.sql.audit_log import SqlAuditLog
 from registry.adapters.sql.engine import Database, Durability
 from registry.domain.access import ApiKey, Identified, User
-from registry.domain.errors import Conflict, NotFound
+from registry.domain.audit import AuditAction, AuditDraft
+from registry.domain.errors import Conflict, NotFound, Unauthenticated
 from registry.domain.rights import NOTHING
 from registry.domain.roles import Scope
 from registry.ports.accounts import Keys, Users
+from registry.ports.audit import AuditLog
 
 KIM = User("kim", "Kim Minji", "kim@example.com")
 NOW = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -27,11 +30,12 @@ ROOT = Path(__file__).parents[2]
 class Accounts(NamedTuple):
     users: Users
     keys: Keys
+    log: AuditLog
 
 
 @pytest.fixture
 def accounts(database: Database) -> Accounts:
-    return Accounts(SqlUsers(database), SqlKeys(database))
+    return Accounts(SqlUsers(database), SqlKeys(database), SqlAuditLog(database))
 
 
 async def test_a_user_is_added_then_changed(accounts: Accounts) -> None:
@@ -83,12 +87,62 @@ async def test_keys_are_listed_newest_first_and_by_user(accounts: Accounts) -> N
 async def test_a_revoked_key_is_still_found_and_keeps_its_first_time(accounts: Accounts) -> None:
     await accounts.users.put(KIM)
     await accounts.keys.add(KEY)
-    assert await accounts.keys.revoke("k1", NOW)
-    assert await accounts.keys.revoke("k1", NOW + timedelta(days=1))
-    assert not await accounts.keys.revoke("absent", NOW)
+    assert await accounts.keys.revoke("k1", NOW) == [KEY]
+    assert await accounts.keys.revoke("k1", NOW + timedelta(days=1)) == []
+    assert await accounts.keys.revoke("absent", NOW) is None
     found = await accounts.keys.find(KEY.hash)
     assert found is not None
     assert found[0].revoked_at == NOW
+
+
+def made(key_id: str, by: str | None) -> ApiKey:
+    return replace(KEY, id=key_id, hash=key_id, made_by=by)
+
+
+@pytest.mark.parametrize(
+    ("makers", "gone"),
+    [
+        ({"a": None, "b": "a", "c": "b", "d": None}, "abc"),
+        ({"a": None, "b": "a", "c": "a", "d": "c"}, "abcd"),
+        ({"b": None, "a": "b", "c": "b", "d": "a"}, "ad"),
+    ],
+)
+async def test_what_came_of_a_revoked_key_is_revoked_with_it(
+    accounts: Accounts, makers: dict[str, str | None], gone: str
+) -> None:
+    await accounts.users.put(KIM)
+    for name, by in makers.items():
+        await accounts.keys.add(made(name, by))
+
+    def told(key: ApiKey) -> AuditDraft:
+        return AuditDraft(AuditAction.KEY_REVOKED, NOW, old=key.id)
+
+    revoked = await accounts.keys.revoke("a", NOW, told)
+    assert {key.id: key.made_by for key in revoked or ()} == {name: makers[name] for name in gone}
+    assert {entry.draft.old for entry in await accounts.log.following(0, limit=9)} == set(gone)
+    now = {key.id: key.revoked_at for key in await accounts.keys.list_keys()}
+    assert now == {name: NOW if name in gone else None for name in makers}
+    with pytest.raises(Unauthenticated, match="a was revoked"):
+        await accounts.keys.add(made("e", "a"))
+    assert len(await accounts.keys.list_keys()) == 4
+
+
+async def test_a_key_that_is_made_while_its_maker_is_revoked_is_revoked_or_not_made(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    await accounts.keys.add(made("a", None))
+    making = [accounts.keys.add(made(f"k{number}", "a")) for number in range(12)]
+    making.insert(6, accounts.keys.revoke("a", NOW))  # type: ignore[arg-type]
+    done = await asyncio.gather(*making, return_exceptions=True)
+    assert {type(each) for each in done} <= {type(None), list, Unauthenticated}, done
+    assert {key.revoked_at for key in await accounts.keys.list_keys()} == {NOW}
+
+
+async def test_a_successor_has_what_its_predecessor_made(accounts: Accounts) -> None:
+    await accounts.users.put(KIM)
+    for name, by in {"a": None, "b": "a", "n": "a"}.items():
+        await accounts.keys.add(made(name, by))
+    await accounts.keys.expire("a", NOW, successor="n")
+    assert {key.id: key.made_by for key in await accounts.keys.list_keys()} == {"a": None, "b": "n", "n": "a"}
 
 
 ADDER = """

@@ -264,7 +264,7 @@ async def fill(database: Database) -> None:
     support = Place(NAME, "고객/support")
     await grants.add(Grant("g2", Role.AUTHOR, support, MADE, UserName("zoe"), group=GroupName("team")))
     await keys.add(ApiKey("k1", UserName("ada"), Scope.WRITE, "a" * 64, MADE, None, None, 'it\'s "quoted"\n둘'))
-    await keys.add(ApiKey("k2", UserName("zoe"), Scope.ADMIN, "b" * 64, MADE, MADE, MADE, ""))
+    await keys.add(ApiKey("k2", UserName("zoe"), Scope.ADMIN, "b" * 64, MADE, MADE, MADE, "", made_by="k1"))
     await reads.add(date(2026, 3, 6), {(ReadState("default", "고객지원/환불", 2, "production"), "k1"): 5})
     await reads.add(date(2026, 3, 6), {(ReadState("default", "a", None, None), None): 2**40})
 

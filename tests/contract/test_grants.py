@@ -21,7 +21,7 @@ from registry.domain.links import Link, LinkKind
 from registry.domain.rights import NOTHING, SERVER, Place, Rights, on_server
 from registry.domain.roles import Role, Scope
 from registry.domain.sign_in import Session, StoredPassword
-from registry.ports.accounts import Grants, Groups, Keys, Users
+from registry.ports.accounts import Grants, Groups, Keys, Lost, Users
 
 NOW = datetime(2026, 4, 1, 12, 0, 0, 123456, tzinfo=UTC)
 KIM, LEE = User("kim", "김민지", "kim@example.com"), User("lee", "Lee", "lee@example.com", is_service=True)
@@ -226,8 +226,15 @@ async def test_a_user_is_removed_with_all_that_is_his(stores: Stores, database: 
     later = NOW + timedelta(days=1)
     await sessions.add(Session("s1", "session", KIM.user, "password", None, "curl", NOW, NOW, later))
     told = [AuditDraft(AuditAction.USER_REMOVED, NOW)]
-    assert await stores.users.remove(KIM.user, told)
-    assert not await stores.users.remove(KIM.user, told)
+    lost = list[Lost]()
+
+    def tell(each: Lost) -> list[AuditDraft]:
+        lost.append(each)
+        return told
+
+    assert await stores.users.remove(KIM.user, NOW, tell)
+    assert not await stores.users.remove(KIM.user, NOW, tell)
+    assert lost == [Lost([GRANT], [key])]
     assert (await stores.users.find(KIM.user), await stores.keys.find("hash")) == (None, None)
     assert await stores.groups.list_groups() == [Group("a", "A", ("lee",))]
     assert (await stores.grants.list_grants(), await stores.keys.list_keys()) == ([], [])
@@ -242,5 +249,5 @@ async def test_the_last_administrator_is_not_removed(stores: Stores) -> None:
     key = ApiKey("k1", KIM.user, Scope.READ, "hash", NOW)
     await stores.keys.add(key)
     with pytest.raises(Conflict, match="Nobody would be administrator"):
-        await stores.users.remove(KIM.user)
+        await stores.users.remove(KIM.user, NOW)
     assert await stores.keys.list_keys() == [key]

@@ -33,7 +33,7 @@ metadata = sign_in_tables.metadata
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ("template_names", "search_text_", "search_heading_")
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012"]
 
 
 def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
@@ -204,6 +204,7 @@ async def _assert_keys_kept(database: Database, rights: Rights) -> None:
     found = await SqlKeys(database).find("aa")
     assert found is not None
     assert (found[0].id, found[0].note, found[0].places, found[1].user.name) == ("k1", "ci", (SERVER,), "김")
+    assert found[0].made_by is None
     assert found[1].rights == rights, "as the widest of the keys allowed"
     ends = {key.id: (key.revoked_at, key.expires_at) for key in await SqlKeys(database).list_keys()}
     revoked, expires = (datetime.fromtimestamp(seconds, UTC) for seconds in (2, 3))

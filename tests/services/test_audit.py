@@ -83,7 +83,7 @@ def tamper(tmp_path: Path, *statements: str) -> None:
 async def test_keys_are_audited_with_the_change(registry: Registry) -> None:
     with acting(KIM):
         key, secret = await registry.accounts.create_key(user="ci", scope=Scope.WRITE, note="빌드")
-    await registry.accounts.revoke_key(key.id)
+        await registry.accounts.revoke_key(key.id)
     await registry.accounts.revoke_key(key.id)
     revoked, created, granted, made = (await registry.audit.list_entries(AuditFilter())).items[:4]
     assert (made.draft.action, granted.draft.action) == (AuditAction.USER_CREATED, AuditAction.ROLE_GRANTED)
@@ -91,8 +91,8 @@ async def test_keys_are_audited_with_the_change(registry: Registry) -> None:
     assert made.draft.origin == granted.draft.origin == KIM
     assert (created.draft.action, created.draft.origin) == (AuditAction.KEY_CREATED, KIM)
     assert created.draft.new == {"id": key.id, "user": "ci", "scope": "write", "note": "빌드"}
-    assert (revoked.draft.action, revoked.draft.old) == (AuditAction.KEY_REVOKED, {"id": key.id})
-    assert revoked.draft.origin == AuditOrigin()
+    assert (revoked.draft.action, revoked.draft.old) == (AuditAction.KEY_REVOKED, created.draft.new)
+    assert revoked.draft.origin == KIM
     assert secret not in repr((created, revoked))
 
 

@@ -1,25 +1,27 @@
 """Users and API keys (``registry.ports.accounts``): what no other place holds, so every write waits for the disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, or_, select, update
 
 from registry.adapters.sql.audit_log import append_drafts
+from registry.adapters.sql.dialect import in_turn
 from registry.adapters.sql.engine import Database, Deadline, Durability
-from registry.adapters.sql.grants import USER_COLUMNS, rights_of, user_of, with_rights
-from registry.adapters.sql.kept_tables import keys, users
+from registry.adapters.sql.grants import USER_COLUMNS, rights_of, take_grants, user_of, with_rights
+from registry.adapters.sql.kept_tables import grants, keys, users
 from registry.adapters.sql.sign_in_tables import links
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.told_writes import write_told
 from registry.adapters.sql.values import from_json, to_json, to_micros, to_time
 from registry.domain.access import ApiKey, Identified, User
 from registry.domain.audit import AuditDraft
-from registry.domain.errors import Conflict, NotFound
+from registry.domain.errors import Conflict, NotFound, Unauthenticated
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.rights import SERVER, Place
 from registry.domain.roles import Scope
+from registry.ports.accounts import Lost
 
 _USERS: Select[Any] = select(users.c.id, *USER_COLUMNS)
 _FIND_USER = _USERS.where(users.c.user == bindparam("wanted"))
@@ -49,6 +51,7 @@ def _key_of(row: Row[Any]) -> ApiKey:
         note=row.note,
         places=_from_places(row.places),
         used_at=to_time(row.used_at) if row.used_at is not None else None,
+        made_by=row.made_by,
     )
 
 
@@ -111,15 +114,24 @@ class SqlUsers:
 
         await write_told(self._database, write, told, lambda _: True)
 
-    async def remove(self, user: UserName, told: Sequence[AuditDraft] = ()) -> bool:
+    async def remove(
+        self, user: UserName, at: datetime, told: Callable[[Lost], Sequence[AuditDraft]] = lambda _: ()
+    ) -> bool:
         """Removes a user with all that is his, durably; False where there is none of that name. Raises Conflict."""
-        mine = select(users.c.id).where(users.c.user == user).scalar_subquery()
+        held = select(users.c.id).where(users.c.user == user).with_for_update()
 
         def write(connection: Connection) -> bool:
-            connection.execute(delete(keys).where(keys.c.user_id == mine))
-            return bool(connection.execute(delete(users).where(users.c.user == user)).rowcount)
+            known = connection.execute(held).one_or_none()
+            if known is None:
+                return False
+            mine = keys.c.user_id == known.id
+            lost = Lost(take_grants(connection, grants.c.user == user), _revoke(connection, mine, at))
+            connection.execute(delete(keys).where(mine))
+            connection.execute(delete(users).where(users.c.user == user))
+            append_drafts(connection, told(lost))
+            return True
 
-        return await write_told(self._database, write, told)
+        return await write_told(self._database, write, ())
 
 
 class SqlKeys:
@@ -129,7 +141,11 @@ class SqlKeys:
         self._database = database
 
     async def add(self, key: ApiKey, told: Sequence[AuditDraft] = ()) -> None:
-        """Stores a new key, durably. Raises NotFound where its user is unknown, Conflict where the key exists."""
+        """Stores a new key, durably.
+
+        Raises NotFound where its user is unknown, Conflict where the key exists, Unauthenticated where the key that
+        made it was revoked meanwhile.
+        """
         row = {
             "id": key.id,
             "scope": str(key.scope),
@@ -140,6 +156,7 @@ class SqlKeys:
             "note": key.note,
             "places": _to_places(key.places),
             "used_at": None,
+            "made_by": key.made_by,
         }
 
         def write(connection: Connection) -> None:
@@ -148,6 +165,8 @@ class SqlKeys:
                 raise NotFound(f"There is no user {key.user}.")
             if not write_rows(connection, _ADD_KEY, [{"user_id": user.id, **row}]):
                 raise Conflict(f"The key {key.id} exists.")
+            if key.made_by is not None:
+                _require_held(connection, key.made_by)
             append_drafts(connection, told)
 
         await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
@@ -162,28 +181,45 @@ class SqlKeys:
         statement = _NEWEST if user is None else _NEWEST.where(users.c.user == user)
         return await self._database.read(lambda connection: [_key_of(row) for row in connection.execute(statement)])
 
-    async def revoke(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> bool:
-        """Revokes a key, durably; False where there is none of that id. Revoked again it keeps its first time."""
+    async def revoke(
+        self, key_id: str, at: datetime, told: Callable[[ApiKey], AuditDraft] | None = None
+    ) -> list[ApiKey] | None:
+        """Revokes a key and all that came of it, durably; None where there is none of that id.
 
-        def write(connection: Connection) -> bool:
+        Those that it revoked, as they were; what was revoked before keeps its first time.
+        """
+
+        def write(connection: Connection) -> list[ApiKey] | None:
             mine = keys.c.id == key_id
-            revoked = update(keys).where(mine, keys.c.revoked_at.is_(None)).values(revoked_at=to_micros(at))
-            if connection.execute(revoked).rowcount:
-                append_drafts(connection, told)
-            return connection.execute(select(keys.c.id).where(mine)).first() is not None
+            if connection.execute(select(keys.c.id).where(mine)).first() is None:
+                return None
+            revoked = _revoke(connection, mine, at)
+            append_drafts(connection, list(map(told, revoked)) if told is not None else ())
+            return revoked
 
         return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
-    async def expire(self, key_id: str, at: datetime, told: Sequence[AuditDraft] = ()) -> ApiKey | None:
-        """Has a key end at a time, if it does not before, durably; None where there is none of that id."""
+    async def expire(
+        self, key_id: str, at: datetime, told: Sequence[AuditDraft] = (), *, successor: str | None = None
+    ) -> ApiKey | None:
+        """Has a key end at a time, if it does not before, durably; None where there is none of that id.
+
+        What the key made is from now on what its ``successor`` made, where there is one.
+        """
         mine = keys.c.id == key_id
         sooner = or_(keys.c.expires_at.is_(None), keys.c.expires_at > to_micros(at))
+        inherited = update(keys).where(keys.c.made_by == key_id, keys.c.id != successor).values(made_by=successor)
 
         def write(connection: Connection) -> ApiKey | None:
-            if connection.execute(update(keys).where(mine, sooner).values(expires_at=to_micros(at))).rowcount:
-                append_drafts(connection, told)
+            in_turn(connection)
+            connection.execute(update(keys).where(mine, sooner).values(expires_at=to_micros(at)))
             row = connection.execute(_KEYS.where(mine)).one_or_none()
-            return _key_of(row) if row is not None else None
+            if row is None:
+                return None
+            if successor is not None:
+                connection.execute(inherited)
+            append_drafts(connection, told)
+            return _key_of(row)
 
         return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
@@ -192,3 +228,22 @@ class SqlKeys:
         rows = [{"used": to_micros(at), "wanted": key_id} for key_id, at in sorted(uses.items())]
         if rows:
             await self._database.write(lambda connection: connection.execute(_USED, rows), deadline=Deadline.REQUEST)
+
+
+def _revoke(connection: Connection, which: ColumnElement[bool], at: datetime) -> list[ApiKey]:
+    """Revokes keys and all that came of them; those that were not revoked before, as they were."""
+    in_turn(connection)  # what is being made by one of them just now is there then, or finds it revoked
+    came = select(keys.c.id).where(which).cte("came", recursive=True)
+    came = came.union(select(keys.c.id).where(keys.c.made_by == came.c.id))
+    held = keys.c.id.in_(select(came.c.id)), keys.c.revoked_at.is_(None)
+    found = [_key_of(row) for row in connection.execute(_NEWEST.where(*held))]
+    connection.execute(update(keys).where(*held).values(revoked_at=to_micros(at)))
+    return found
+
+
+def _require_held(connection: Connection, key_id: str) -> None:
+    """Raises Unauthenticated for a key that was revoked, or whose user was removed: it makes no other any more."""
+    in_turn(connection)
+    held = select(keys.c.id).where(keys.c.id == key_id, keys.c.revoked_at.is_(None))
+    if connection.execute(held).first() is None:
+        raise Unauthenticated(f"The API key {key_id} was revoked.")

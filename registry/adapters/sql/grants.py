@@ -80,7 +80,8 @@ def _place(row: Row[Any]) -> Place:
     return Place(RepositoryName(row.repository) if row.repository else None, row.folder)
 
 
-def _grant_of(row: Row[Any]) -> Grant:
+def grant_of(row: Row[Any]) -> Grant:
+    """The grant of a row of its table."""
     return Grant(
         id=row.id,
         role=Role(row.role),
@@ -90,6 +91,12 @@ def _grant_of(row: Row[Any]) -> Grant:
         user=row.user,
         group=row.group,
     )
+
+
+def take_grants(connection: Connection, which: ColumnElement[bool]) -> list[Grant]:
+    """Deletes grants, within a transaction; those that there were, by their ids."""
+    gone = connection.execute(delete(grants).where(which).returning(*grants.columns))
+    return sorted(map(grant_of, gone), key=attrgetter("id"))
 
 
 class SqlGroups:
@@ -208,7 +215,7 @@ class SqlGrants:
             row = {"id": grant.id, "made_at": to_micros(grant.made_at), "made_by": grant.made_by, **what}
             write_rows(connection, _ADD_GRANT, [row])
             same = [grants.c[name] == what[name] for name in ("role", "repository", "folder")]
-            return _grant_of(connection.execute(select(grants).where(subject, *same)).one())
+            return grant_of(connection.execute(select(grants).where(subject, *same)).one())
 
         return await write_told(self._database, write, told, lambda made: made.id == grant.id)
 
@@ -219,13 +226,13 @@ class SqlGrants:
             mine = grants.c.id == grant_id
             row = connection.execute(select(grants).where(mine)).one_or_none()
             connection.execute(delete(grants).where(mine))
-            return _grant_of(row) if row is not None else None
+            return grant_of(row) if row is not None else None
 
         return await write_told(self._database, write, told)
 
     async def list_grants(self) -> list[Grant]:
         """All grants, by subject and place."""
-        return await self._database.read(lambda connection: [_grant_of(row) for row in connection.execute(_GRANTS)])
+        return await self._database.read(lambda connection: [grant_of(row) for row in connection.execute(_GRANTS)])
 
     async def identify(self, user: UserName) -> Identified | None:
         """A user with the rights that he and his groups were given."""

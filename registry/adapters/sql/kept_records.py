@@ -62,9 +62,9 @@ _COLUMNS: Mapping[RecordKind, tuple[Column[Any], ...]] = {
 
 _ADDED: Mapping[RecordKind, Mapping[str, Any]] = {
     RecordKind.USER: {"is_service": False, "disabled_at": None},
-    RecordKind.KEY: {"places": None, "used_at": None},
+    RecordKind.KEY: {"places": None, "used_at": None, "made_by": None},
 }
-"""What records of before roles lack."""
+"""What records of earlier versions lack."""
 
 _ENTRIES = (
     select(audit_entries)

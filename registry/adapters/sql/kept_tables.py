@@ -79,8 +79,9 @@ keys = Table(
     Column("note", WORDS, nullable=False),
     Column("places", WORDS),
     Column("used_at", BigInteger),
+    Column("made_by", WORDS, index=True),
 )
-"""``places``: pairs of repository and folder as JSON, to which a key is limited."""
+"""``places``: pairs of repository and folder as JSON, to which a key is limited. ``made_by``: the key that made it."""
 
 read_counts = Table(
     "read_counts",
