@@ -123,7 +123,6 @@ def _access(tier: Tier, identification: Identification, audit: Audit, clock: Clo
         users=tier.users,
         groups=tier.groups,
         grants=tier.grants,
-        sessions=tier.sign_in.sessions,
         audit=audit,
         clock=clock,
         changed=identification.forget,

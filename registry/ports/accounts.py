@@ -34,7 +34,10 @@ class Users(Protocol):
         ...
 
     async def put(self, user: User, told: Sequence[AuditDraft] = ()) -> None:
-        """Adds or changes a user, durably. Raises Conflict as ``Grants.remove``."""
+        """Adds or changes a user, durably; all sessions end of who may not sign in any more.
+
+        Raises Conflict as ``Grants.remove``.
+        """
         ...
 
     async def remove(self, user: UserName, at: datetime, told: Callable[[Lost], Sequence[AuditDraft]] = ...) -> bool:
@@ -56,8 +59,11 @@ class Groups(Protocol):
         """Adds a group, or changes its name for people, durably."""
         ...
 
-    async def remove(self, group: GroupName, told: Sequence[AuditDraft] = ()) -> bool:
-        """Removes a group with its grants, durably; False where there is none of that name. Raises Conflict."""
+    async def remove(self, group: GroupName, told: Callable[[Group, Lost], Sequence[AuditDraft]] = ...) -> bool:
+        """Removes a group with its grants, durably; False where there is none of that name. Raises Conflict.
+
+        What is ``told`` is made of the group as it was, and of what went with it.
+        """
         ...
 
     async def set_members(self, group: GroupName, users: Sequence[UserName], told: Sequence[AuditDraft] = ()) -> None:
@@ -77,11 +83,16 @@ class Groups(Protocol):
         ...
 
     async def set_groups(
-        self, user: UserName, groups: Sequence[GroupName], provider: ProviderName, told: Sequence[AuditDraft] = ()
+        self,
+        user: UserName,
+        groups: Sequence[GroupName],
+        provider: ProviderName,
+        told: Callable[[Sequence[GroupName], Sequence[GroupName]], Sequence[AuditDraft]] = ...,
     ) -> None:
         """Makes these the groups that a provider tells of a user, durably; those that are not there are left out.
 
-        It is ``told`` where they are others than before. Raises Conflict as ``Grants.remove``.
+        What is ``told``, where they are others than before, is made of those of before and of now. Raises Conflict as
+        ``Grants.remove``.
         """
         ...
 

@@ -86,10 +86,6 @@ class Sessions(Protocol):
         """Ends a session with its tokens, durably; False where there is none of that id."""
         ...
 
-    async def end_all(self, user: UserName) -> int:
-        """Ends every session of a user, durably; how many there were."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class SignInPorts:

@@ -14,7 +14,6 @@ from registry.domain.roles import Role
 from registry.domain.template import Json
 from registry.ports.accounts import Grants, Groups, Lost, Users
 from registry.ports.clock import Clock
-from registry.ports.sign_in import Sessions
 from registry.services.account_entries import grant_body, group_body, key_body, user_body
 from registry.services.audit import Audit
 
@@ -28,7 +27,6 @@ class AccessControl:
         users: Users,
         groups: Groups,
         grants: Grants,
-        sessions: Sessions,
         audit: Audit,
         clock: Clock,
         changed: Callable[[], None],
@@ -37,7 +35,6 @@ class AccessControl:
         self._users = users
         self._groups = groups
         self._grants = grants
-        self._sessions = sessions
         self._audit = audit
         self._clock = clock
         self._changed = changed
@@ -85,8 +82,6 @@ class AccessControl:
         action = AuditAction.USER_CHANGED if there is not None else AuditAction.USER_CREATED
         told = self._draft(action, actor, user_body(there) if there is not None else None, user_body(changed))
         await self._users.put(changed, told if changed != there else ())
-        if changed.disabled_at is not None or changed.is_service:
-            await self._sessions.end_all(user)  # else they would be there again when he is enabled
         self._changed()
         return changed
 
@@ -160,7 +155,11 @@ class AccessControl:
     async def remove_group(self, group: GroupName, *, actor: Actor) -> None:
         """Removes a group and what it gave. Raises NotFound, Denied, Conflict where it has the last administrator."""
         actor.require(Role.ADMINISTRATOR)
-        told = self._draft(AuditAction.GROUP_CHANGED, actor, {"group": group}, None)
+        draft = self._audit.draft(AuditAction.GROUP_CHANGED, actor=actor)
+
+        def told(old: Group, lost: Lost) -> list[AuditDraft]:
+            return [*_told_lost(draft, lost), replace(draft, old=group_body(old))]
+
         if not await self._groups.remove(group, told):
             raise NotFound(f"There is no group {group!r}.")
         self._changed()

@@ -4,18 +4,19 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from registry.domain.access import User
 from registry.domain.audit import AuditAction, AuditDraft, utc_text
 from registry.domain.errors import BadRequest, NotFound, PromptuaryError, Unauthenticated, Unavailable
 from registry.domain.identity_providers import SECRET_PURPOSE, PendingSignIn, Provider, ProviderAnswer
-from registry.domain.ids import ProviderName
+from registry.domain.ids import GroupName, ProviderName
 from registry.domain.names import printable
 from registry.domain.provider_claims import check_admission, groups_here, read_claims
 from registry.domain.sign_in import Session
+from registry.domain.template import Json
 from registry.ports.accounts import Groups
 from registry.ports.cache import Cache
 from registry.ports.clock import Clock
@@ -162,13 +163,19 @@ class ProviderSignIn:
         check_admission(claims, provider.settings)
         user = await self._users.user_of(provider, claims)
         groups = groups_here(claims, provider.settings)
-        await self._groups.set_groups(user.user, groups, provider.provider, self._told(provider, user, groups))
+        await self._groups.set_groups(user.user, groups, provider.provider, self._telling(provider, user))
         self._identification.forget_user(user.user)
         return user
 
-    def _told(self, provider: Provider, user: User, groups: Sequence[str]) -> Sequence[AuditDraft]:
-        said = {"user": user.user, "groups": list(groups[:MOST_TOLD]), "source": provider.provider}
-        return [self._audit.draft(AuditAction.GROUP_CHANGED, user=user.user, new=said)]
+    def _telling(
+        self, provider: Provider, user: User
+    ) -> Callable[[Sequence[GroupName], Sequence[GroupName]], Sequence[AuditDraft]]:
+        draft = self._audit.draft(AuditAction.GROUP_CHANGED, user=user.user)
+
+        def said(groups: Sequence[GroupName]) -> Json:
+            return {"user": user.user, "groups": list(groups[:MOST_TOLD]), "source": provider.provider}
+
+        return lambda old, new: [replace(draft, old=said(old), new=said(new))]
 
 
 def _written(pending: PendingSignIn) -> bytes:

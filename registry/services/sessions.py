@@ -126,7 +126,7 @@ class Sessions:
     async def sign_out(self, actor: Actor) -> None:
         """Ends the actor's own session; nothing for who has none."""
         if actor.session_id is not None:
-            await self._end(actor.session_id, AuditAction.SIGN_OUT, actor)
+            await self._end(actor.session_id, AuditAction.SIGN_OUT, actor, actor.user)
 
     async def revoke(self, session_id: str, actor: Actor, user: UserName | None = None) -> None:
         """Ends a session of the actor, or of a user for an administrator.
@@ -134,13 +134,13 @@ class Sessions:
         Raises NotFound, and Denied as ``list_sessions``.
         """
         _require_all_of(actor)
-        own = await self._stored.list_sessions(_whose(user, actor))
-        if session_id not in {each.id for each in own}:
+        owner = _whose(user, actor)
+        if session_id not in {each.id for each in await self._stored.list_sessions(owner)}:
             raise NotFound(f"There is no session {session_id!r}.")
-        await self._end(session_id, AuditAction.SESSION_REVOKED, actor)
+        await self._end(session_id, AuditAction.SESSION_REVOKED, actor, owner)
 
-    async def _end(self, session_id: str, action: AuditAction, actor: Actor) -> None:
-        told = self._audit.draft(action, actor=actor, old={"id": session_id})
+    async def _end(self, session_id: str, action: AuditAction, actor: Actor, owner: UserName) -> None:
+        told = self._audit.draft(action, actor=actor, old={"id": session_id, "user": owner})
         await self._stored.end(session_id, [told])
         self._identification.end(session_id)
 

@@ -152,7 +152,7 @@ class Tokens:
         session_id, user = await self._owner(secret)
         if session_id is None:
             return
-        told = self._audit.draft(AuditAction.SIGN_OUT, user=user, old={"id": session_id})
+        told = self._audit.draft(AuditAction.SIGN_OUT, user=user, old={"id": session_id, "user": user})
         await self._sessions.end(session_id, [told])
         self._identification.end(session_id)
 

@@ -171,8 +171,10 @@ async def test_groups_of_the_provider_are_groups_here_as_long_as_he_is_in_them(
     await come_by(browser, real, "groupie")
     assert (await who(browser))["rights"] == []
     entries = (await stocked.audit.list_entries(AuditFilter(), limit=30)).items
-    told = [each.draft.new for each in entries if each.draft.action == "group.changed"]
-    assert [each["groups"] for each in told if each.get("source") == "corp"] == [[], ["authors"]]
+    drafts = [each.draft for each in entries if each.draft.action == "group.changed"]
+    told = [(each.old, each.new) for each in drafts if each.new.get("source") == "corp"]
+    assert [(old["groups"], new["groups"]) for old, new in told] == [(["authors"], []), ([], ["authors"])]
+    assert {old["user"] for old, _ in told} == {"groupie"}
 
 
 async def test_groups_of_one_name_count_where_an_administrator_says_so(

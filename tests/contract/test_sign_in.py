@@ -123,8 +123,16 @@ async def test_sessions_are_listed_by_their_last_use_and_ended(stored: Stored) -
     assert await stored.sessions.end(one.id)
     assert not await stored.sessions.end(one.id)
     assert await stored.sessions.find(one.hash) is None
-    assert await stored.sessions.end_all(KIM.user) == 1
-    assert await stored.sessions.list_sessions(KIM.user) == []
+
+
+async def test_with_the_right_to_sign_in_end_all_sessions(stored: Stored) -> None:
+    for changed in (replace(KIM, disabled_at=NOW), replace(KIM, is_service=True)):
+        await stored.sessions.add(session())
+        await stored.users.put(replace(KIM, name="K"))
+        assert len(await stored.sessions.list_sessions(KIM.user)) == 1
+        await stored.users.put(changed)
+        await stored.users.put(KIM)
+        assert await stored.sessions.list_sessions(KIM.user) == []
 
 
 async def test_sessions_that_are_long_over_are_forgotten(stored: Stored) -> None:

@@ -11,7 +11,7 @@ from registry.adapters.sql.dialect import in_turn
 from registry.adapters.sql.engine import Database, Deadline, Durability
 from registry.adapters.sql.grants import USER_COLUMNS, rights_of, take_grants, user_of, with_rights
 from registry.adapters.sql.kept_tables import grants, keys, users
-from registry.adapters.sql.sign_in_tables import links
+from registry.adapters.sql.sign_in_tables import links, sessions
 from registry.adapters.sql.statements import insert_new, write_rows
 from registry.adapters.sql.told_writes import write_told
 from registry.adapters.sql.values import from_json, to_json, to_micros, to_time
@@ -95,7 +95,10 @@ class SqlUsers:
         return await self._database.read(lambda connection: [user_of(row) for row in connection.execute(statement)])
 
     async def put(self, user: User, told: Sequence[AuditDraft] = ()) -> None:
-        """Adds or changes a user, durably. Raises Conflict for who is disabled and the last administrator."""
+        """Adds or changes a user, durably; all sessions end of who may not sign in any more.
+
+        Raises Conflict for who is disabled and the last administrator.
+        """
         new = {
             "name": user.name,
             "email": user.email,
@@ -111,6 +114,8 @@ class SqlUsers:
             ends = links.c.user == user.user if user.disabled_at is not None else links.c.user.in_(moved)
             connection.execute(delete(links).where(ends))
             connection.execute(update(users).where(users.c.user == user.user).values(new))
+            if not user.may_sign_in:  # else they would be there again when he may; those just begun wait for the update
+                connection.execute(delete(sessions).where(sessions.c.user == user.user))
 
         await write_told(self._database, write, told, lambda _: True)
 

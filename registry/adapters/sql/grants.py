@@ -30,6 +30,7 @@ from registry.domain.errors import NotFound
 from registry.domain.ids import GroupName, ProviderName, RepositoryName, UserName
 from registry.domain.rights import Place, Rights
 from registry.domain.roles import Role
+from registry.ports.accounts import Lost
 
 _HERE = "promptuary"
 """The source of memberships that were written here; others are identity providers, of which none has this name."""
@@ -114,10 +115,22 @@ class SqlGroups:
         row = {"group": group, "name": name}
         await write_told(self._database, lambda connection: write_rows(connection, upsert(groups), [row]), told)
 
-    async def remove(self, group: GroupName, told: Sequence[AuditDraft] = ()) -> bool:
+    async def remove(
+        self, group: GroupName, told: Callable[[Group, Lost], Sequence[AuditDraft]] = lambda *_: ()
+    ) -> bool:
         """Removes a group with its grants, durably; False where there is none of that name. Raises Conflict."""
-        gone = delete(groups).where(groups.c.group == group)
-        return bool(await write_told(self._database, lambda connection: connection.execute(gone).rowcount, told))
+        held = select(groups.c.group).where(groups.c.group == group).with_for_update()
+
+        def write(connection: Connection) -> bool:
+            if connection.execute(held).first() is None:
+                return False
+            (known,) = _groups(connection.execute(_GROUPS.where(groups.c.group == group)))
+            lost = Lost(take_grants(connection, grants.c.group == group))
+            connection.execute(delete(groups).where(groups.c.group == group))
+            append_drafts(connection, told(known, lost))
+            return True
+
+        return await write_told(self._database, write, ())
 
     async def set_members(self, group: GroupName, users_: Sequence[UserName], told: Sequence[AuditDraft] = ()) -> None:
         """Makes these the members that were written here, durably; whom providers tell of stay.
@@ -151,23 +164,27 @@ class SqlGroups:
         await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
     async def set_groups(
-        self, user: UserName, groups_: Sequence[GroupName], provider: ProviderName, told: Sequence[AuditDraft] = ()
+        self,
+        user: UserName,
+        groups_: Sequence[GroupName],
+        provider: ProviderName,
+        told: Callable[[Sequence[GroupName], Sequence[GroupName]], Sequence[AuditDraft]] = lambda *_: (),
     ) -> None:
         """Makes these the groups that a provider tells of a user, durably; those that are not there are left out."""
 
-        def write(connection: Connection) -> bool:
+        def write(connection: Connection) -> None:
             known = set(connection.execute(select(groups.c.group)).scalars())
             mine = and_(group_members.c.user == user, group_members.c.source == provider)
             before = set(connection.execute(select(group_members.c.group).where(mine)).scalars())
             wanted = known.intersection(groups_)
             if wanted == before:
-                return False
+                return
             connection.execute(delete(group_members).where(mine))
             rows = [{"group": each, "user": user, "source": provider} for each in sorted(wanted)]
             write_rows(connection, _ADD_MEMBER, rows)
-            return True
+            append_drafts(connection, told(sorted(before), sorted(wanted)))
 
-        await write_told(self._database, write, told)
+        await write_told(self._database, write, ())
 
 
 def _groups(rows: Iterable[Row[Any]]) -> list[Group]:

@@ -83,16 +83,6 @@ class SqlSessions:
 
         return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
 
-    async def end_all(self, user: UserName) -> int:
-        """Ends every session of a user, durably; how many there were."""
-        gone = delete(sessions).where(sessions.c.user == user)
-
-        def write(connection: Connection) -> int:
-            hold_user(connection, user, changes=True)
-            return connection.execute(gone).rowcount
-
-        return await self._database.write(write, durability=Durability.KEPT, deadline=Deadline.REQUEST)
-
 
 def _require_password(connection: Connection, user: UserName, set_at: int) -> None:
     found = connection.execute(select(passwords.c.set_at).where(passwords.c.user == user)).scalar_one_or_none()
