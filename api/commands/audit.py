@@ -28,6 +28,12 @@ _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 Actor = Annotated[str | None, typer.Option(help="Done by this user.", show_default=False)]
 Action = Annotated[str | None, typer.Option(help="What was done, such as label.moved.", show_default=False)]
 Repository = Annotated[str | None, typer.Option(help="Done to this repository.", show_default=False)]
+Name = Annotated[str | None, typer.Option(help="Done to the template of this name.", show_default=False)]
+Folder = Annotated[str | None, typer.Option(help="Done to a template in this folder or below it.", show_default=False)]
+Label = Annotated[str | None, typer.Option(help="Done to this label.", show_default=False)]
+Ref = Annotated[
+    str | None, typer.Option(help="Done to this branch or tag, such as refs/heads/main.", show_default=False)
+]
 Key = Annotated[str | None, typer.Option(help="Done with the API key of this id.", show_default=False)]
 Address = Annotated[str | None, typer.Option(help="Done from this address.", show_default=False)]
 Since = Annotated[
@@ -42,6 +48,10 @@ def list_entries(
     actor: Actor = None,
     action: Action = None,
     repository: Repository = None,
+    name: Name = None,
+    folder: Folder = None,
+    label: Label = None,
+    ref: Ref = None,
     key: Key = None,
     address: Address = None,
     since: Since = None,
@@ -56,11 +66,14 @@ def list_entries(
     promptuary audit list
     promptuary audit list --action access.denied --from 2026-11-30
     promptuary audit list --actor kim --repository default --json
+    promptuary audit list --action label.moved --label production --name support/triage
     """
     from api.commands.pages import more_than
     from api.schemas.audit import entry_body
 
-    wanted = _filter(actor, action, repository, key, address, since, until)
+    wanted = _filter(
+        actor, action, repository, key, address, since, until, name=name, folder=folder, label=label, ref=ref
+    )
     page = run(_list(existing_data(data), wanted, limit))
     if as_json:
         write_json({"entries": [entry_body(entry) for entry in page.items], "more": page.next_cursor is not None})
@@ -76,6 +89,10 @@ def export(
     actor: Actor = None,
     action: Action = None,
     repository: Repository = None,
+    name: Name = None,
+    folder: Folder = None,
+    label: Label = None,
+    ref: Ref = None,
     key: Key = None,
     address: Address = None,
     since: Since = None,
@@ -89,7 +106,9 @@ def export(
     promptuary audit export > audit.jsonl
     promptuary audit export --from 2026-11-01 --to 2026-12-01 | gzip > november.jsonl.gz
     """
-    wanted = _filter(actor, action, repository, key, address, since, until)
+    wanted = _filter(
+        actor, action, repository, key, address, since, until, name=name, folder=folder, label=label, ref=ref
+    )
     run(_export(existing_data(data), wanted))
 
 
@@ -152,6 +171,7 @@ def _filter(
     address: str | None,
     since: str | None,
     until: str | None,
+    **places: str | None,
 ) -> "AuditFilter":
     from registry.domain.audit import AuditAction, AuditFilter
 
@@ -165,7 +185,8 @@ def _filter(
         address,
         since=_time("--from", since),
         until=_time("--to", until),
-    )
+        **places,
+    ).typed()
 
 
 def _time(option: str, text: str | None) -> "datetime | None":

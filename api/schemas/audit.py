@@ -13,6 +13,7 @@ from registry.domain.catalogue import Page
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _PLAIN = "^[^\\x00-\\x1f]{1,200}$"
+_LONG = "^[^\\x00-\\x1f]{1,400}$"
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -32,6 +33,14 @@ class AuditWanted(QueryModel):
     actor: str | None = Field(None, pattern=_PLAIN, description="Done by this user.", examples=["kim"])
     action: AuditAction | None = Field(None, description="What was done.")
     repository: str | None = Field(None, pattern=_PLAIN, description="Done to this repository.", examples=["default"])
+    name: str | None = Field(
+        None, pattern=_LONG, description="Done to the template of this name.", examples=["support/triage"]
+    )
+    folder: str | None = Field(None, pattern=_LONG, description="Done to a template in this folder or below it.")
+    label: str | None = Field(None, pattern=_PLAIN, description="Done to this label.", examples=["production"])
+    ref: str | None = Field(
+        None, pattern=_LONG, description="Done to this branch or tag, by its full name.", examples=["refs/heads/main"]
+    )
     key: str | None = Field(None, pattern=_PLAIN, description="Done with the API key of this id.")
     address: str | None = Field(None, pattern=_PLAIN, description="Done from this address.", examples=["192.0.2.7"])
     from_: Time | None = Field(None, alias="from", description="Done then or later.", examples=[TIME])
@@ -40,8 +49,18 @@ class AuditWanted(QueryModel):
     def wanted(self) -> AuditFilter:
         """The same as the service takes it."""
         return AuditFilter(
-            self.actor, self.action, self.repository, self.key, self.address, since=self.from_, until=self.to
-        )
+            self.actor,
+            self.action,
+            self.repository,
+            self.key,
+            self.address,
+            since=self.from_,
+            until=self.to,
+            name=self.name,
+            folder=self.folder,
+            label=self.label,
+            ref=self.ref,
+        ).typed()
 
 
 class AuditQuery(AuditWanted):

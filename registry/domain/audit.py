@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from unicodedata import normalize
 
 from registry.domain.canonical import canonical_json
 from registry.domain.ids import LabelName, RefName, RepositoryName, TemplateName
@@ -105,7 +106,10 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries are wanted: those that fit everything that is said. ``until`` does not count itself."""
+    """Which entries are wanted: those that fit everything that is said. ``until`` does not count itself.
+
+    ``folder`` is what lies in it or below it, without a slash at its end; ``ref`` a full name.
+    """
 
     actor: str | None = None
     action: AuditAction | None = None
@@ -114,6 +118,15 @@ class AuditFilter:
     address: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    name: str | None = None
+    folder: str | None = None
+    label: str | None = None
+    ref: str | None = None
+
+    def typed(self) -> "AuditFilter":
+        """The same where somebody typed it: names in normal form C, as they are stored, no slashes around a folder."""
+        name, folder = (normalize("NFC", text) if text else None for text in (self.name, self.folder))
+        return replace(self, name=name, folder=(folder or "").strip("/") or None)
 
 
 class AuditMarkKind(StrEnum):

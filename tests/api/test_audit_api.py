@@ -100,6 +100,28 @@ async def test_pages_and_filters(admin: httpx.AsyncClient, stocked: Registry) ->
     assert (await admin.get(AUDIT, params={"cursor": "x"})).status_code == 400
 
 
+async def test_who_moved_a_label_of_a_template_is_one_question(
+    admin: httpx.AsyncClient, client: httpx.AsyncClient, stocked: Registry
+) -> None:
+    await stocked.ref_audit.drain()
+    for version in (2, 1):
+        moved = await client.put("labels/production/support/triage", json={"version": version})
+        assert moved.status_code == 200, moved.text
+    await client.put("labels/staging/support/triage", json={"version": 1})
+    await stocked.ref_audit.drain()
+    found = await listed(admin, action="label.moved", label="production", name="support/triage", ref="refs/heads/main")
+    assert [(each["actor"], each["old"], each["new"]) for each in found] == [
+        ("ada", {"version": 2}, {"version": 1}),
+        ("ada", {"version": 1}, {"version": 2}),
+        ("ada", None, {"version": 1}),
+    ]
+    assert await listed(admin, action="label.moved", label="production", folder="/support/") == found
+    exported = (await admin.get(f"{AUDIT}/export", params={"label": "production", "folder": "support"})).text
+    assert [json.loads(line)["number"] for line in exported.splitlines()] == [each["number"] for each in found[::-1]]
+    for nothing in ({"name": "support"}, {"label": "production", "name": "support/other"}, {"ref": "main"}):
+        assert await listed(admin, **nothing) == []
+
+
 async def test_the_export_can_be_verified_by_itself(admin: httpx.AsyncClient, stocked: Registry) -> None:
     await stocked.audit.enter(*(stocked.audit.draft(AuditAction.GROUP_CHANGED, new=n) for n in range(1_200)))
     await stocked.audit.sign_head()

@@ -87,6 +87,11 @@ def test_the_audit_is_read_exported_and_verified(run: Run, tmp_path: Path) -> No
     ]
     assert (entries[1]["address"], entries[1]["new"]["user"], bool(entries[1]["actor"])) == ("local", "ci", True)
     assert "key.created" in run("audit", "list", "--action", "key.created", "--from", "2026-01-01").out
+    in_it = run("audit", "list", "--repository", "default", "--json").json["entries"]
+    assert [entry["action"] for entry in in_it] == ["repository.created"]
+    for place in (("--name", "a/b"), ("--folder", "a"), ("--label", "production"), ("--ref", "refs/heads/main")):
+        assert run("audit", "list", *place, "--json").json["entries"] == []
+        assert run("audit", "export", *place).out == ""
     short = run("audit", "list", "--limit", "1")
     assert "there are more than this one:" in short.err
     assert max(map(len, run("audit", "list").out.splitlines())) < 160

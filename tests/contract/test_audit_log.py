@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from sqlalchemy import text
@@ -153,6 +154,20 @@ FILTERS = [
     (AuditFilter(actor="nobody"), []),
     (AuditFilter(since=AT + timedelta(minutes=4)), [5, 4]),
     (AuditFilter(since=AT, until=AT + timedelta(minutes=4)), [6, 3, 2, 1]),
+    (AuditFilter(name="고객/환불"), [1]),
+    (AuditFilter(name="support"), []),
+    (AuditFilter(name="support/Äb_%"), [4]),
+    (AuditFilter(folder="support"), [5, 4]),
+    (AuditFilter(folder="support/Äb_%"), [5]),
+    (AuditFilter(folder="고객"), [1]),
+    (AuditFilter(folder="suppor_"), []),
+    (AuditFilter(label="production"), [5, 1]),
+    (AuditFilter(label="production", folder="support", action=AuditAction.ACCESS_DENIED), [5]),
+    (AuditFilter(ref="refs/heads/main"), [1]),
+    (AuditFilter(ref="main"), []),
+    (AuditFilter(name="고객/환불", label="production", ref="refs/heads/main", actor="김"), [1]),
+    (AuditFilter(name="/고객/환불/"), []),
+    (AuditFilter(name=normalize("NFD", "고객/환불"), folder="/고객/").typed(), [1]),  # in another normal form
 ]
 
 
@@ -163,9 +178,9 @@ async def test_what_fits_is_found_both_ways(log: AuditLog, wanted: AuditFilter, 
             WHOLE,
             denied(2, origin=AuditOrigin("kim", "k2")),
             denied(3, action=AuditAction.KEY_CREATED),
-            denied(4),
-            denied(5),
-            denied(0, origin=AuditOrigin("kim", address="192.0.2.7")),
+            denied(4, name="support/Äb_%"),
+            denied(5, name="support/Äb_%/x", label="production"),
+            denied(0, name="support-desk/x", origin=AuditOrigin("kim", address="192.0.2.7")),
         ]
     )
     assert [entry.number for entry in await log.newest(wanted, limit=10)] == expected

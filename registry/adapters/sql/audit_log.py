@@ -30,6 +30,9 @@ from registry.ports.keyring import KeyRing
 
 AT_ONCE = 1000
 
+_BEHIND = chr(ord("/") + 1)
+"""What comes next to a slash, byte by byte, as names are compared: with a pattern no index would help."""
+
 _END = select(entries.c.number, entries.c.hash).order_by(entries.c.number.desc()).limit(1)
 _KNOWN = select(entries.c.operation).where(one_of(entries.c.operation, "operations"))
 _ADD, _MARK = insert_new(entries), upsert(marks)
@@ -166,10 +169,12 @@ def _signed_anew(mark: AuditMark, ring: KeyRing) -> AuditMark | None:
 
 
 def _fitting(statement: Select[Any], wanted: AuditFilter) -> Select[Any]:
-    for name in ("actor", "action", "repository", "key_id", "address"):
+    for name in ("actor", "action", "repository", "key_id", "address", "name", "label", "ref"):
         value = getattr(wanted, name)
         if value is not None:
             statement = statement.where(entries.c[name] == str(value))
+    if wanted.folder is not None:
+        statement = statement.where(entries.c.name >= f"{wanted.folder}/", entries.c.name < f"{wanted.folder}{_BEHIND}")
     if wanted.since is not None:
         statement = statement.where(entries.c.at >= to_micros(wanted.since))
     if wanted.until is not None:

@@ -153,6 +153,15 @@ audit_entries = Table(
 """``old_value`` and ``new_value`` are canonical JSON. What was asked for newest first is found by an index each."""
 for _column in ("actor", "key_id", "address", "action", "repository"):
     Index(f"ix_audit_entries_{_column}_number", audit_entries.c[_column], audit_entries.c.number)
+for _column in ("label", "ref", "name"):  # most entries have none; of several SQLite takes the last, which tells most
+    _is_there = audit_entries.c[_column].is_not(None)
+    Index(
+        f"ix_audit_entries_{_column}_number",
+        audit_entries.c[_column],
+        audit_entries.c.number,
+        sqlite_where=_is_there,
+        postgresql_where=_is_there,
+    )
 
 
 @event.listens_for(audit_entries, "after_create")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, event
 
 from registry.domain.errors import Unavailable
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision; a test holds it against the revisions on disk."""
 
 _SCRIPTS = Path(__file__).parent / "migrations"
