@@ -15,6 +15,7 @@ from api import public_paths
 from api.answers import Answer
 from api.cookies import secret_in
 from api.cross_site import check_cross_site
+from api.denied_requests import note_denied
 from api.errors import INTERNAL, error_answer, make_problem
 from api.hiding import shown_to_caller
 from api.observing import ACTOR, ID, LEFT, STATUS, tell_back
@@ -116,6 +117,7 @@ class Gateway:
             limited = _limited(receive, headers.get(b"content-length"), self._limits.of(scope["path"]))
             await self._app(scope, self._still(scope, limited, headers), reply)
         except PromptuaryError as error:
+            note_denied(error, scope)
             shown = shown_to_caller(error, scope)
             await reply.answer(error_answer(shown, instance=scope["path"], request_id=scope[ID]))
         except ClientDisconnect:

@@ -15,13 +15,14 @@ from typing import Protocol
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from api.denied_requests import note_denied
 from api.git_body import RequestBody
 from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from api.observing import ACTOR, ROUTE
 from api.rate_limiting import Authenticator, RequestLimits, unlimited
 from api.redaction import hide_tokens
-from hooks.ports import Judge, MoveRecorder, Reporter
+from hooks.ports import DenialRecorder, Judge, MoveRecorder, Reporter
 from hooks.server_side import Push, ServedHooks, require_gate, serve_push
 from registry.domain.access import Actor
 from registry.domain.errors import Denied, NotFound, PromptuaryError, TooManyRequests, Unauthenticated, Unavailable
@@ -80,6 +81,11 @@ class Served(Protocol):
         """What notes for the audit what they do."""
         ...
 
+    @property
+    def denials(self) -> DenialRecorder:
+        """What notes there what they may not do."""
+        ...
+
 
 class GitHttp:
     """The ASGI application. ``gates`` is where the private folders of pushes are made (None: the system's place)."""
@@ -123,9 +129,12 @@ class GitHttp:
         except TooManyRequests as error:
             await _say(send, 429, error.message, [(b"retry-after", str(error.seconds).encode())])
         except Denied as error:
+            note_denied(error, scope)
             await _say(send, 403, error.message)
         except NotFound as error:
             await _say(send, 404, error.message)
+            if error.hidden is not None and error.hidden.repository in self._registry.git.names():
+                note_denied(error, scope)
         except PromptuaryError as error:
             await _say(send, 503, error.message, [(b"retry-after", b"5")])
 
@@ -185,7 +194,12 @@ class GitHttp:
         push = Push(request.repository, path, actor)
         registry = self._registry
         served = serve_push(
-            push, gate=registry.gate, reporting=registry.reporting, moves=registry.ref_audit, parent=self._gates
+            push,
+            gate=registry.gate,
+            reporting=registry.reporting,
+            moves=registry.ref_audit,
+            denials=registry.denials,
+            parent=self._gates,
         )
         async with served as hooks:
             environment = git_environment(

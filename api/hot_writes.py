@@ -45,7 +45,7 @@ class HotWrites:
         if put is None:
             await self._app(scope, again(messages, receive), send)
             return
-        scope[ROUTE] = TEMPLATE
+        scope[ROUTE], scope["path_params"] = TEMPLATE, {"repository": put.repository, "name": put.name}
         answer = await put_answer(self._registry, self._answers, put, query, actor=scope[ACTOR])
         await answer.send(send)
 

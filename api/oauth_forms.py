@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from api.denied_requests import note_denial
 from api.json_bodies import check_encoding
 from registry.domain.access_tokens import CLIENT, OAuthFault, OAuthRefusal
+from registry.domain.denied import FAULTS_OF_RIGHTS
 from registry.domain.roles import Scope
 
 FORM = "application/x-www-form-urlencoded"
@@ -65,8 +67,10 @@ def scope_of(form: Mapping[str, str]) -> Scope | None:
         ) from error
 
 
-def refused(refusal: OAuthRefusal) -> JSONResponse:
+def refused(refusal: OAuthRefusal, request: Request) -> JSONResponse:
     """The answer that tells a client why it gets no token."""
+    if refusal.fault in FAULTS_OF_RIGHTS:
+        note_denial(request.scope, refusal.fault)
     said = {"error": refusal.fault.value, "error_description": _NOT_SAID.sub("?", refusal.message)}
     return JSONResponse(said, 400, NO_STORE)
 

@@ -1,16 +1,18 @@
 """What is noticed of every request but the hot reads: its id while it runs, and how it went when it is over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.denied_requests import DENIALS, aims_of
 from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import Served, tell
 from api.request_meters import RequestMeters
 from api.traces import name_request, request_span
 from registry.domain.audit import AuditOrigin
+from registry.domain.denied import Denial
 from registry.services.audit_origin import acting
 from registry.services.denials import DeniedCall
 
@@ -25,12 +27,13 @@ STATUS = "promptuary.status"
 FORWARDED_ROUTE = "forwarded"
 """What log and metrics have as the route of a request that a replica passed on; the Git node has its own."""
 
-_NOTICED = (ACTOR, ROUTE, STATUS, "fastapi", "route")
+_NOTICED = (ACTOR, ROUTE, STATUS, DENIALS, "fastapi", "route", "path_params")
 
 DENIED = frozenset({401, 403})
 TOO_MANY = 429
 SIGN_IN = frozenset({"/sign-in", "/api/v1/sign-in", "/password", "/api/v1/password"})
-"""What is audited of what was answered: denials, and guesses of passwords that were stopped."""
+"""What is audited of what was answered: denials, and guesses of passwords that were stopped. What else is one is noted
+on the way (``api.denied_requests``)."""
 
 _FOLDERS = ("/api/v1/", "/git/")
 """What is told of an address that came to no route: callers can make up as many others as they like."""
@@ -85,11 +88,12 @@ class Observed:
             self._meters.add(served)
             name_request(span, method, served.route, served.status)
             tell(served)
-            if _is_denied(served) and served.route != FORWARDED_ROUTE:  # the Git node notes it
-                self._note_denial(scope, served)
+            denials = scope.get(DENIALS) or ([Denial()] if _is_denied(served) else [])
+            if denials and served.route != FORWARDED_ROUTE:  # the Git node notes it
+                self._note(denials, scope, served)
 
-    def _note_denial(self, scope: Scope, served: Served) -> None:
-        """Notes it for the audit; not the challenge to a Git client, which sends its key only then."""
+    def _note(self, denials: Sequence[Denial], scope: Scope, served: Served) -> None:
+        """Notes them for the audit; not the challenge to a Git client, which sends its key only then."""
         if scope["path"].startswith("/git/") and b"authorization" not in dict(scope["headers"]):
             return
         actor, client = scope.get(ACTOR), scope.get("client")
@@ -101,7 +105,8 @@ class Observed:
             route=served.route or next((f"{each}…" for each in _FOLDERS if scope["path"].startswith(each)), "…"),
             status=served.status,
         )
-        self._denied(call, scope[ID])
+        for denial, aim in zip(denials, aims_of(denials, scope, served.route), strict=True):
+            self._denied(call._replace(aim=aim, reason=denial.reason), scope[ID])
 
 
 class _Reply:

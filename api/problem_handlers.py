@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from api.denied_requests import note_denied
 from api.errors import HTTP_PROBLEMS, INTERNAL, error_answer, make_problem, moved_location
 from api.field_words import field_words
 from api.hiding import shown_to_caller
@@ -30,6 +31,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PromptuaryError)
     note_refusal(error, request.scope)
+    note_denied(error, request.scope)
     error = shown_to_caller(error, request.scope)
     location = None
     if isinstance(error, TemplateMoved) and "name" in request.path_params:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hooks.ports import Judge, MoveRecorder, Reporter
+from hooks.ports import DenialRecorder, Judge, MoveRecorder, Reporter
 from hooks.protocol import clean_line, diagnostic_lines, parse_updates
 from registry.bootstrap import open_registry
 from registry.domain.access import Actor
@@ -42,8 +42,18 @@ async def _run(hook: str, folder: Path, stdin: bytes) -> int:
             if hook == "post-receive":
                 return await post_receive(registry.reporting, folder, stdin, write=_tell)
             quarantine = HookSettings().quarantine_path
-            moves = registry.ref_audit
-            return await pre_receive(registry.gate, folder, stdin, quarantine=quarantine, write=_tell, moves=moves)
+            try:
+                return await pre_receive(
+                    registry.gate,
+                    folder,
+                    stdin,
+                    quarantine=quarantine,
+                    write=_tell,
+                    moves=registry.ref_audit,
+                    denials=registry.denials,
+                )
+            finally:
+                await registry.denials.flush(everything=True)
     except PromptuaryError as error:
         _tell(f"promptuary: {clean_line(error.message)}")
         return 0 if hook == "post-receive" else 1
@@ -79,15 +89,18 @@ async def pre_receive(
     quarantine: Path | None,
     write: Write,
     moves: MoveRecorder,
+    denials: DenialRecorder,
     actor: Actor | None = None,
 ) -> int:
     """Judges the push whose updates stand in ``stdin``; 0 lets it in. Every other end refuses it."""
     try:
         pusher, updates = actor or system_actor(), tuple(parse_updates(stdin))
         verdict = await gate.judge(repository_of(folder), updates, pusher, quarantine=quarantine)
-        if verdict.accepted:
-            with acting(AuditOrigin(address="local")):
+        with acting(AuditOrigin(address="local")):
+            if verdict.accepted:
                 await moves.accept(repository_of(folder), updates, pusher)
+            else:
+                denials.refused(repository_of(folder), verdict.diagnostics, pusher)
     except PromptuaryError as error:
         write(f"promptuary: {clean_line(error.message)}")
         return 1

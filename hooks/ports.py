@@ -1,6 +1,6 @@
 """What the hooks need of the registry; ``registry.services`` has it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +46,14 @@ class Reporter(Protocol):
 
     async def landed(self, repository: RepositoryName, updates: Sequence[RefUpdate]) -> Sequence[str]:
         """Projects up to the present tip of the default branch; what the updates made live, a line each."""
+        ...
+
+
+class DenialRecorder(Protocol):
+    """The audit of what is denied."""
+
+    def refused(self, repository: RepositoryName, found: Iterable[Diagnostic], actor: Actor) -> None:
+        """Notes what the findings of a refused push deny; waits for nothing."""
         ...
 
 

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hooks.ports import Judge, MoveRecorder, Reporter, Verdict
+from hooks.ports import DenialRecorder, Judge, MoveRecorder, Reporter, Verdict
 from hooks.protocol import (
     OK,
     REFUSED,
@@ -64,7 +64,13 @@ def require_gate(repository: RepositoryName, path: Path) -> Path:
 
 @asynccontextmanager
 async def serve_push(
-    push: Push, *, gate: Judge, reporting: Reporter, moves: MoveRecorder, parent: Path | None = None
+    push: Push,
+    *,
+    gate: Judge,
+    reporting: Reporter,
+    moves: MoveRecorder,
+    denials: DenialRecorder,
+    parent: Path | None = None,
 ) -> AsyncIterator["ServedHooks"]:
     """What a ``git receive-pack`` is started with; its pre-receive is answered until this is left.
 
@@ -78,7 +84,7 @@ async def serve_push(
         scripts.mkdir()
         (scripts / _PRE_RECEIVE).symlink_to(script)
         with closing(_Channel(folder)) as channel:
-            hooks = ServedHooks(folder, scripts, push, gate, reporting, moves, channel)
+            hooks = ServedHooks(folder, scripts, push, gate, reporting, moves, denials, channel)
             answering = asyncio.create_task(hooks.serve())
             try:
                 yield hooks
@@ -160,6 +166,7 @@ class ServedHooks:
         gate: Judge,
         reporting: Reporter,
         moves: MoveRecorder,
+        denials: DenialRecorder,
         channel: _Channel,
     ) -> None:
         self.folder = folder
@@ -168,6 +175,7 @@ class ServedHooks:
         self._gate = gate
         self._reporting = reporting
         self._moves = moves
+        self._denials = denials
         self._channel = channel
         self.intents: list[RefIntent] = []
         """What is noted of the push for the audit."""
@@ -207,6 +215,8 @@ class ServedHooks:
             len(verdict.diagnostics),
             (time.monotonic() - started) * 1000,
         )
+        if not verdict.accepted:  # before anything is sent: its pusher may be gone
+            self._denials.refused(self._push.repository, verdict.diagnostics, self._push.actor)
         await self._channel.send([*option_lines(request.options), *diagnostic_lines(verdict.diagnostics)])
         if verdict.accepted:
             self._accepted = request.updates

@@ -75,7 +75,7 @@ async def begin_device(registry: RegistryDep, request: Request, response: Respon
         check_client(form)
         scope = scope_of(form) or Scope.READ
     except OAuthRefusal as refusal:
-        return refused(refusal)
+        return refused(refusal, request)
     asked = await registry.signing_in.devices.begin(scope, request.headers.get("user-agent", ""))
     response.headers.update(NO_STORE)
     page, code = f"{_address(registry, request)}/device", shown_code(asked.user_code)
@@ -102,7 +102,7 @@ async def give_tokens(registry: RegistryDep, request: Request, response: Respons
     try:
         issued = await _issue(registry, request)
     except OAuthRefusal as refusal:
-        return refused(refusal)
+        return refused(refusal, request)
     response.headers.update(NO_STORE)
     return TokenBody.from_domain(issued)
 
@@ -133,7 +133,7 @@ async def revoke_token(registry: RegistryDep, request: Request) -> Response:
         check_client(form)
         await registry.signing_in.tokens.revoke(required(form, "token"))
     except OAuthRefusal as refusal:
-        return refused(refusal)
+        return refused(refusal, request)
     return Response(headers=NO_STORE)
 
 

@@ -99,11 +99,11 @@ class AuditEntryBody(Answered):
     address: str | None = Field(description="Where the request came from; `local` for a command on the server.")
     request_id: str | None
     repository: str | None
-    name: str | None = Field(description="The template's name.")
+    name: str | None = Field(description="The template's name; with a slash at its end a folder's.")
     label: str | None
     ref: str | None
     old: Any = Field(description="What it was before.")
-    new: Any = Field(description="What it was after; of denials what was denied, and how often.")
+    new: Any = Field(description="What it was after; of denials how it was denied, why, and how often.")
     operation: str | None = Field(description="What tells entries apart that might have been entered twice.")
     hash: str
 

@@ -12,7 +12,7 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,6 +32,7 @@ from bench.floors.answers import select_app
 from bench.langfuse import langfuse_app
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
+from registry.domain.diagnostics import Diagnostic
 from registry.domain.ids import RepositoryName, UserName
 from registry.domain.ref_intents import RefIntent
 from registry.domain.refs import RefUpdate
@@ -85,6 +86,9 @@ class _Nothing:
     def abandon(self, _intents: Sequence[RefIntent]) -> None:
         return
 
+    def refused(self, _repository: RepositoryName, _found: Iterable[Diagnostic], _actor: Actor) -> None:
+        return
+
 
 @dataclass(frozen=True, slots=True)
 class _Served:
@@ -93,6 +97,7 @@ class _Served:
     gate: _Nothing
     reporting: _Nothing
     ref_audit: _Nothing
+    denials: _Nothing
 
 
 class _HooklessGit(GitHttp):
@@ -107,7 +112,7 @@ def git_app(folder: Path) -> ASGIApp:
     nothing = _Nothing()
     repositories = LocalRepositories(folder, hook_command="false")
     repositories.prepare()
-    git = _HooklessGit(_Served(_Anybody(), repositories, nothing, nothing, nothing))
+    git = _HooklessGit(_Served(_Anybody(), repositories, nothing, nothing, nothing, nothing))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/readyz":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from registry.domain.aims import Aim
 from registry.domain.errors import Denied, RepositoryNotFound, TemplateNotFound, Unauthenticated, Unavailable
 from registry.domain.ids import GroupName, ProviderName, RepositoryName, TemplateName, UserName
 from registry.domain.rights import SERVER, Place, Rights, Sight, place_of
@@ -46,13 +47,13 @@ class Actor:
         """What the actor sees of a repository. Raises RepositoryNotFound where that is nothing."""
         sight = self.rights.sight(repository)
         if sight is None:
-            raise RepositoryNotFound(f"There is no repository {repository}.")
+            raise RepositoryNotFound(f"There is no repository {repository}.", hidden=Aim(repository))
         return sight
 
     def require_template(self, role: Role, repository: RepositoryName, name: TemplateName) -> None:
         """Raises TemplateNotFound for a name that the actor does not see, there or not; else as ``require``."""
         if not self.sight(repository).has(name):
-            raise TemplateNotFound(f"There is no template {name!r} in {repository}.")
+            raise TemplateNotFound(f"There is no template {name!r} in {repository}.", hidden=Aim(repository, name))
         self.require(role, place_of(repository, name))
 
     def require_somewhere(self, role: Role, repository: RepositoryName) -> None:
@@ -77,7 +78,8 @@ class Actor:
 
     def _check(self, has: bool, role: Role, place: Place) -> None:
         if not has:
-            raise Denied(self.missing(role, place))
+            folder = f"{place.folder}/" if place.folder else None
+            raise Denied(self.missing(role, place), aim=Aim(place.repository, folder))
         if role is not Role.READER:
             self.require_certain()
 

@@ -22,6 +22,7 @@ PromptuaryError
 
 from collections.abc import Sequence
 
+from registry.domain.aims import Aim
 from registry.domain.diagnostics import Diagnostic
 from registry.domain.rate_limits import Allowance
 
@@ -41,11 +42,13 @@ class PromptuaryError(Exception):
 class NotFound(PromptuaryError):
     """There is nothing of that name."""
 
-    def __init__(self, message: str = "", *, nearest: Sequence[str] = ()) -> None:
+    def __init__(self, message: str = "", *, nearest: Sequence[str] = (), hidden: Aim | None = None) -> None:
+        """``hidden``: what the caller may not see, there or not, where that is why. No answer may differ by it."""
         if nearest:
             message = f"{message} Nearest: {', '.join(nearest)}."
         super().__init__(message)
         self.nearest = tuple(nearest)
+        self.hidden = hidden
 
 
 class RepositoryNotFound(NotFound):
@@ -127,6 +130,10 @@ class Refused(PromptuaryError):
 
 class Denied(PromptuaryError):
     """You may not do this."""
+
+    def __init__(self, message: str = "", *, aim: Aim | None = None) -> None:
+        super().__init__(message)
+        self.aim = aim or Aim()
 
 
 class Unauthenticated(PromptuaryError):

@@ -2,6 +2,7 @@
 
 import difflib
 
+from registry.domain.aims import Aim
 from registry.domain.errors import RepositoryNotFound, Unavailable
 from registry.domain.ids import RepositoryName
 from registry.domain.names import repository_name
@@ -33,11 +34,13 @@ class RepositoryService:
 
         Raises RepositoryNotFound also where somebody sees nothing of it, with the nearest names of what he sees.
         """
-        known = self.names(rights)
+        names = self._git.names()
+        known = [each for each in names if rights.sight(each) is not None]
         if name in known:
             return RepositoryName(name)
         nearest = difflib.get_close_matches(name, known, n=3)
-        raise RepositoryNotFound(f"There is no repository {name!r}.", nearest=nearest)
+        hidden = Aim(name) if name in names else None
+        raise RepositoryNotFound(f"There is no repository {name!r}.", nearest=nearest, hidden=hidden)
 
     def is_unclear(self, name: str) -> bool:
         """Whether only the Git node can say what there is of it: no such name, or no branch to show, is known here.

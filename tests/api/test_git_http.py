@@ -106,6 +106,7 @@ class Registry:
     gate: WordGate
     reporting: Reporter = field(default_factory=Reporter)
     ref_audit: Recorder = field(default_factory=Recorder)
+    denials: Recorder = field(default_factory=Recorder)
     identification: Keys = field(default_factory=Keys)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from api.permissions_page import ON_SERVER, OUTSIDE, STANDINGS, Standing, meets_over_git
+from api.permissions_page import ON_SERVER, OUTSIDE, READS_ALL_OUTSIDE, STANDINGS, Standing, meets_over_git
 from registry.bootstrap import Registry
+from registry.domain.audit import AuditAction, AuditFilter
 from registry.domain.git_needs import FETCH, GIT_NEEDS, PUSH, Operation
 from registry.domain.ids import LabelName, TemplateName, UserName
 from registry.domain.labels import label_path
@@ -191,6 +192,26 @@ async def test_git_does_for_whom_the_page_names(stocked: Registry, checkout: Che
             if not fits(told, operation, role, standing):
                 wrong.append((role, operation, told))
     assert wrong == []
+
+
+async def test_what_the_gate_refuses_is_in_the_audit(stocked: Registry, checkout: Checkout) -> None:
+    key, known = await key_of(stocked, Role.AUTHOR, READS_ALL_OUTSIDE), 0
+    for operation in (each for each in Operation if each is not Operation.FETCH):
+        told = await checkout.push(key, await checkout.prepare(operation, READS_ALL_OUTSIDE.about.folder))
+        await stocked.denials.flush(everything=True)
+        page = await stocked.audit.list_entries(AuditFilter(action=AuditAction.ACCESS_DENIED, repository="default"))
+        found = [entry.draft for entry in page.items[: len(page.items) - known]]
+        known = len(page.items)
+        assert {each.new["reason"] for each in found} == set(re.findall(r"\[([a-z-]+)\]", told)), (operation, told)
+        assert all(each.origin.key_id and each.new["method"] == "push" for each in found)
+        assert {(each.origin.actor, each.origin.address) for each in found} <= {("author", "127.0.0.1")}
+        if operation is Operation.TEMPLATE:
+            assert [each.name for each in found] == ["고객지원/new-1"]
+        if operation is Operation.PROTECTED_LABEL:
+            assert ("고객지원/", "production") in {(each.name, each.label) for each in found}
+        if operation in {Operation.TAG, Operation.DELETE, Operation.REWRITE}:
+            assert [str(each.ref).partition("/")[0] for each in found] == ["refs"]
+    assert known >= len(GIT_NEEDS) - 2, "of what was asked only a branch may be made"
 
 
 async def test_what_is_refused_leaves_everything_as_it_was(stocked: Registry, checkout: Checkout) -> None:

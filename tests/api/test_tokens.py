@@ -169,6 +169,22 @@ async def test_of_many_refreshes_at_once_there_is_one_successor(
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
 
 
+async def test_what_gets_no_token_is_a_denial_but_for_whoever_has_to_wait(
+    program: httpx.AsyncClient, stocked: Registry
+) -> None:
+    asked = await begun(program)
+    assert fault(await redeem(program, asked["device_code"])) == "authorization_pending"
+    assert fault(await post(program, "/oauth/token", grant_type="rubbish")) == "unsupported_grant_type"
+    for _ in range(3):
+        assert fault(await refresh(program, "pmr_" + "x" * 43)) == "invalid_grant"
+    assert fault(await program.post("/oauth/device", data={"client_id": "another"})) == "invalid_client"
+    await stocked.denials.flush(everything=True)
+    found = (await stocked.audit.list_entries(AuditFilter(action=AuditAction.ACCESS_DENIED))).items
+    told = [(each.draft.new["reason"], each.draft.new["status"], each.draft.new["count"]) for each in found]
+    assert sorted(told) == [("invalid_client", 400, 1), ("invalid_grant", 400, 3)]
+    assert {(each.draft.origin.actor, each.draft.origin.address) for each in found} == {(None, "127.0.0.1")}
+
+
 async def test_signing_out_ends_tokens(program: httpx.AsyncClient, browser: httpx.AsyncClient, kim: str) -> None:
     tokens, others = await logged_in(program, browser), await logged_in(program, browser)
     assert (await program.get(TEMPLATES, headers=bearer(tokens["access_token"]))).status_code == 200

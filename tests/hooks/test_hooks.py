@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,7 @@ class FixedGate:
     delay: float = 0.0
     asked: list[tuple[Actor, tuple[RefUpdate, ...], Path | None]] = field(default_factory=list)
     judged: asyncio.Event = field(default_factory=asyncio.Event)
+    denied: list[tuple[RepositoryName, UserName, str]] = field(default_factory=list)
     noted: list[tuple[Actor, tuple[RefUpdate, ...]]] = field(default_factory=list)
 
     async def judge(
@@ -73,6 +74,9 @@ class FixedGate:
         assert repository == NAME
         self.noted.append((actor, tuple(updates)))
         return []
+
+    def refused(self, repository: RepositoryName, found: Iterable[Diagnostic], actor: Actor) -> None:
+        self.denied += [(repository, actor.user, each.rule) for each in found]
 
     async def ended(self, intents: Sequence[RefIntent]) -> None:
         pass
@@ -117,7 +121,7 @@ async def run(
 
 
 async def served(repository: Path, gate: FixedGate, hook: str, stdin: bytes = STDIN, **extra: str) -> tuple[int, str]:
-    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate) as hooks:
         assert hooks.folder.stat().st_mode & 0o777 == 0o700
         result = await run(repository, hook, stdin, PROMPTUARY_GATE=str(hooks.folder), **extra)
     assert not hooks.folder.exists()
@@ -196,7 +200,7 @@ async def test_errors_refuse_with_a_reason(repository: Path) -> None:
 
 async def test_the_server_reports_what_it_let_in_and_never_fails(repository: Path) -> None:
     gate = FixedGate()
-    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate) as hooks:
         assert await hooks.report() == []  # nothing has been judged
         assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(hooks.folder)))[0] == 0
         assert await hooks.report() == ["support/triage v2 is live (5 ms)"]
@@ -204,14 +208,15 @@ async def test_the_server_reports_what_it_let_in_and_never_fails(repository: Pat
         (line,) = await hooks.report()
         assert "will be live" in line
     gate = FixedGate(Verdict(accepted=False, diagnostics=(FOUND,)))
-    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate) as hooks:
         assert (await run(repository, "pre-receive", PROMPTUARY_GATE=str(hooks.folder)))[0] == 1
         assert await hooks.report() == []
+    assert gate.denied == [(NAME, ACTOR.user, FOUND.rule)]
 
 
 async def test_a_served_push_runs_pre_receive_alone(repository: Path) -> None:
     gate = FixedGate()
-    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate) as hooks:
         assert [script.name for script in hooks.scripts.iterdir()] == ["pre-receive"]
         assert os.access(hooks.scripts / "pre-receive", os.X_OK)
 
@@ -317,7 +322,9 @@ async def test_a_gate_that_does_not_end_refuses(repository: Path, monkeypatch: p
 async def test_a_push_that_ends_as_the_verdict_is_made_ends(repository: Path) -> None:
     gate = FixedGate(delay=0.1)
     async with asyncio.timeout(10):
-        async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+        async with serve_push(
+            Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate
+        ) as hooks:
             asking = f"promptuary-gate/1 pre-receive\0quarantine=\0updates\0{STDIN.decode()}\0"
             (hooks.folder / "request").write_text(asking)
             await gate.judged.wait()  # as a receive-pack that is killed at that moment
@@ -331,7 +338,9 @@ SHELLS = [words for words in (["dash"], ["bash", "--posix"], ["busybox", "sh"], 
 async def test_any_posix_shell_asks_alike(repository: Path, pipes: Path, shell: list[str]) -> None:
     for verdict, code in ((Verdict(accepted=True), 0), (Verdict(accepted=False, diagnostics=(FOUND,)), 1)):
         gate = FixedGate(verdict)
-        async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+        async with serve_push(
+            Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate
+        ) as hooks:
             ended, out = await run(repository, "pre-receive", shell=shell, PROMPTUARY_GATE=str(hooks.folder))
         assert (ended, str(FOUND) in out) == (code, code == 1), out
         assert gate.asked == [(ACTOR, (UPDATE,), None)]
@@ -346,7 +355,7 @@ async def test_a_repository_without_its_gate_takes_no_push(repository: Path) -> 
     script.chmod(0o644)
     for _ in range(2):
         with pytest.raises(Unavailable, match="gate of default is not there"):
-            async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate):
+            async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate):
                 pass
         script.unlink(missing_ok=True)
 
@@ -354,7 +363,7 @@ async def test_a_repository_without_its_gate_takes_no_push(repository: Path) -> 
 async def test_asking_starts_no_program(repository: Path, tmp_path: Path) -> None:
     """Each costs every push a millisecond or two; the shell finds none in this path."""
     gate = FixedGate()
-    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate) as hooks:
+    async with serve_push(Push(NAME, repository, ACTOR), gate=gate, reporting=gate, moves=gate, denials=gate) as hooks:
         code, out = await run(repository, "pre-receive", PROMPTUARY_GATE=str(hooks.folder), PATH=str(tmp_path))
     assert (code, out) == (0, "")
 
@@ -388,16 +397,24 @@ async def test_without_a_server_and_without_the_program_nothing_gets_in(reposito
 async def test_the_gate_in_process(repository: Path) -> None:
     lines: list[str] = []
     gate = FixedGate()
-    assert await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append, moves=gate) == 0
+    assert (
+        await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append, moves=gate, denials=gate) == 0
+    )
     actor, updates, _ = gate.asked[0]
     assert (actor, updates, lines) == (system_actor(), (UPDATE,), [])
     assert actor.rights == on_server(Role.AUTHOR)
     gate = FixedGate(Verdict(accepted=False, diagnostics=(FOUND,)))
-    assert await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append, moves=gate) == 1
+    assert (
+        await pre_receive(gate, repository, STDIN, quarantine=None, write=lines.append, moves=gate, denials=gate) == 1
+    )
     assert lines == [str(FOUND), "promptuary: the push was refused, nothing was changed"]
+    assert gate.denied == [(NAME, system_actor().user, FOUND.rule)]
     for stdin, error in ((b"rubbish", None), (STDIN, Unavailable("The disk is full."))):
         gate = FixedGate(error=error)
-        assert await pre_receive(gate, repository, stdin, quarantine=None, write=lines.append, moves=gate) == 1
+        assert (
+            await pre_receive(gate, repository, stdin, quarantine=None, write=lines.append, moves=gate, denials=gate)
+            == 1
+        )
     assert await post_receive(FixedGate(), repository, STDIN, write=lines.append) == 0
     assert await post_receive(FixedGate(error=Unavailable("x")), repository, STDIN, write=lines.append) == 0
     assert lines[-2:] == ["support/triage v2 is live (5 ms)", "promptuary: the push is in, but not live yet: x"]

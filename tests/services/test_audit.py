@@ -17,6 +17,7 @@ from registry.adapters.local.keyring import FileKeyRing
 from registry.adapters.sql.audit_log import SqlAuditLog
 from registry.adapters.sql.engine import Database
 from registry.bootstrap import Registry
+from registry.domain.aims import Aim
 from registry.domain.audit import AuditAction, AuditFilter, AuditOrigin
 from registry.domain.audit_verification import MarkTrust
 from registry.domain.errors import BadRequest, Unavailable
@@ -24,7 +25,7 @@ from registry.domain.roles import Scope
 from registry.services import audit_keeping
 from registry.services.audit import Audit
 from registry.services.audit_origin import acting
-from registry.services.denials import AT_MOST, Denials, DeniedCall
+from registry.services.denials import AT_MOST, EACH, LONGEST, Denials, DeniedCall
 from registry.settings import Settings
 
 CALL = DeniedCall("kim", "k1", "192.0.2.7", "GET", "/api/v1/audit", 403)
@@ -145,6 +146,22 @@ async def test_a_flood_of_different_ones_is_bounded(log: SqlAuditLog, denials: D
     assert await denials.flush() == AT_MOST + 1
     assert sum(count for _, count in await counts(log)) == 5_000
     assert (await counts(log))[-1] == (None, 5_000 - AT_MOST)
+
+
+async def test_one_caller_cannot_fill_it_with_names(log: SqlAuditLog, denials: Denials, clock: Clock) -> None:
+    for number in range(1_000):
+        denials.note(CALL._replace(aim=Aim("default", f"made/up{number}"), reason="hidden"))
+    denials.note(CALL._replace(actor="lee", aim=Aim("default", "a", "x" * 5_000)))
+    denials.note(CALL._replace(actor="lee", aim=Aim("default", "ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8")))
+    clock.seconds = 1
+    assert await denials.flush() == EACH + 3
+    found = [entry.draft for entry in await log.following(0, limit=100)]
+    assert [each.name for each in found[:2]] == ["made/up0", "made/up1"]
+    rest = found[EACH]
+    assert (rest.repository, rest.name, rest.new["count"], rest.new["reason"]) == (None, None, 1_000 - EACH, "hidden")
+    long, secret = found[EACH + 1 :]
+    assert (long.origin.actor, long.name, len(str(long.label))) == ("lee", "a", LONGEST)
+    assert (secret.repository, secret.name) == ("default", "***")
 
 
 async def test_what_cannot_be_written_stays_noted(denials: Denials, log: SqlAuditLog, clock: Clock) -> None:
