@@ -128,7 +128,7 @@ def _draft(call: DeniedCall, counted: _Counted) -> AuditDraft:
     assert counted.last is not None
     origin = AuditOrigin(call.actor, call.key_id, call.address, counted.request_id)
     until = utc_text(counted.last) if counted.count > 1 else None
-    told = {"status": call.status, "method": call.method, "route": call.route, "reason": call.reason, "until": until}
+    told = {"reason": call.reason, "status": call.status, "method": call.method, "route": call.route, "until": until}
     new = {"count": counted.count, **{key: value for key, value in told.items() if value is not None}}
     repository, name, label, ref = map(_shown, call.aim)
     return AuditDraft(
