@@ -22,6 +22,8 @@ from registry.domain.registry_rules import (
     LabelRule,
     MergeRule,
     RegistryRules,
+    Roles,
+    allows,
 )
 from registry.domain.roles import Role
 from registry.domain.template import Json
@@ -34,6 +36,7 @@ MAX_APPROVALS = 100
 MAX_TOKENS = 10_000_000
 
 T = TypeVar("T")
+D = TypeVar("D")
 _ROLES = {role.value: role for role in Role}
 
 
@@ -91,11 +94,15 @@ class _Reader:
         )
 
     def branch(self, value: Json, pointer: str) -> BranchRule:
-        fields = self.fields(value, pointer, "push force_push merge")
+        fields = self.fields(value, pointer, "push create force_push delete merge")
         merge = self.fields(fields.get("merge"), f"{pointer}/merge", "approvals owners resolved checks")
+        push = self.roles(fields, pointer, "push", BranchRule().push)
+        force_push = self.force_push(fields, pointer, push)
         return BranchRule(
-            push=self.roles(fields, pointer, "push", BranchRule().push),
-            force_push=self.flag(fields, pointer, "force_push"),
+            push=push,
+            create=self.roles(fields, pointer, "create", push),
+            force_push=force_push,
+            delete=self.roles(fields, pointer, "delete", force_push),
             merge=MergeRule(
                 approvals=self.number(merge, f"{pointer}/merge", "approvals", 0, (0, MAX_APPROVALS)),
                 owners=self.flag(merge, f"{pointer}/merge", "owners"),
@@ -103,6 +110,21 @@ class _Reader:
                 checks=self.words(merge.get("checks"), f"{pointer}/merge/checks"),
             ),
         )
+
+    def force_push(self, fields: Mapping[str, Json], pointer: str, push: Roles) -> Roles | None:
+        """True is who may push, false nobody; who is named has to be among those who push."""
+        value = fields.get("force_push", False)
+        below = f"{pointer}/force_push"
+        if isinstance(value, bool):
+            return push if value else None
+        if not isinstance(value, list):
+            self.refuse(below, f"{shown(value)} does not fit: write true, false or a list of roles")
+            return None
+        for index, word in enumerate(value):
+            role = _ROLES.get(word) if isinstance(word, str) else None
+            if role is not None and not allows(push, role):
+                self.refuse(f"{below}/{index}", f"{role} may not push there, so cannot rewrite it: see push")
+        return self.roles(fields, pointer, "force_push", None)
 
     def label_rule(self, value: Json, pointer: str) -> LabelRule:
         fields = self.fields(value, pointer, "move review rollback")
@@ -182,7 +204,7 @@ class _Reader:
             found[key] = read(item, below)
         return found
 
-    def roles(self, fields: Mapping[str, Json], pointer: str, key: str, default: frozenset[Role]) -> frozenset[Role]:
+    def roles(self, fields: Mapping[str, Json], pointer: str, key: str, default: D) -> Roles | D:
         value = fields.get(key)
         if value is None:
             return default

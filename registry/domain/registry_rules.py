@@ -10,6 +10,7 @@ from registry.domain.limits import Limits
 from registry.domain.roles import Role
 
 Roles = frozenset[Role]
+_AUTHORS: Roles = frozenset({Role.AUTHOR})
 
 
 class Compatibility(StrEnum):
@@ -40,10 +41,15 @@ class MergeRule:
 
 @dataclass(frozen=True, slots=True)
 class BranchRule:
-    """The rule of the branches that a pattern names; ``push`` lists roles, each with those above it."""
+    """The rule of the branches that a pattern names: of each act the roles, each with those above it; None: nobody.
 
-    push: Roles = frozenset({Role.AUTHOR})
-    force_push: bool = False
+    ``create`` is about the name: what the new branch holds beyond the default branch is asked for as in a push.
+    """
+
+    push: Roles = _AUTHORS
+    create: Roles = _AUTHORS
+    force_push: Roles | None = None
+    delete: Roles | None = None
     merge: MergeRule = MergeRule()
 
 
@@ -64,9 +70,9 @@ class CompatibilityRule:
     folders: Mapping[str, Compatibility] = field(default_factory=dict)
 
 
-_FREE_BRANCH = BranchRule(force_push=True)
-_FREE_LABEL = LabelRule(move=frozenset({Role.AUTHOR}))
-_CLOSED_BRANCH = BranchRule(push=frozenset())
+_FREE_BRANCH = BranchRule(force_push=_AUTHORS, delete=_AUTHORS)
+_FREE_LABEL = LabelRule(move=_AUTHORS)
+_CLOSED_BRANCH = BranchRule(push=frozenset(), create=frozenset())
 _CLOSED_LABEL = LabelRule(move=frozenset())
 
 
@@ -74,8 +80,9 @@ _CLOSED_LABEL = LabelRule(move=frozenset())
 class RegistryRules:
     """What ``.registry.yaml`` says; the defaults are those of a repository without one.
 
-    Administrators may always push, move and roll back, so that no file locks everybody out. ``closed`` rules are those
-    of a file that cannot be read: only administrators may do anything, no history is rewritten, no model is allowed.
+    Administrators may always push, make branches, move and roll back, so that no file locks everybody out; what nobody
+    may rewrite or delete is kept from them, too, until the file says otherwise. ``closed`` rules are those of a file
+    that cannot be read: only administrators may do anything, no history is rewritten, no model is allowed.
     """
 
     default_label: LabelName | None = None
@@ -103,11 +110,19 @@ class RegistryRules:
 
     def may_push(self, branch: str, role: Role) -> bool:
         """Whether a role may push to a branch, or write to it over REST."""
-        return _allows(self.branch_rule(branch).push, role)
+        return allows(self.branch_rule(branch).push, role)
 
-    def force_push_allowed(self, branch: str) -> bool:
-        """Whether who may push may also rewrite or delete the branch; the default branch never, whatever this says."""
-        return self.branch_rule(branch).force_push
+    def may_create(self, branch: str, role: Role) -> bool:
+        """Whether a role may make a branch of that name."""
+        return allows(self.branch_rule(branch).create, role)
+
+    def may_force_push(self, branch: str, role: Role) -> bool:
+        """Whether a role may rewrite the branch; the default branch nobody, whatever this says."""
+        return allows(self.branch_rule(branch).force_push, role)
+
+    def may_delete(self, branch: str, role: Role) -> bool:
+        """Whether a role may delete the branch; the default branch nobody, whatever this says."""
+        return allows(self.branch_rule(branch).delete, role)
 
     def label_rule(self, label: LabelName) -> LabelRule:
         """The rule of a label; one without an entry is free: authors move it."""
@@ -119,7 +134,7 @@ class RegistryRules:
 
     def may_move(self, label: LabelName, role: Role) -> bool:
         """Whether a role may set, move or drop a label. Ask ``needs_review`` too."""
-        return _allows(self.label_rule(label).move, role)
+        return allows(self.label_rule(label).move, role)
 
     def needs_review(self, label: LabelName) -> bool:
         """Whether only a merge request may move the label."""
@@ -128,7 +143,7 @@ class RegistryRules:
     def may_roll_back(self, label: LabelName, role: Role) -> bool:
         """Whether a role may take a label back to a version that it had; who may move it may."""
         rule = self.label_rule(label)
-        return _allows(rule.rollback | rule.move, role)
+        return allows(rule.rollback | rule.move, role)
 
     def compatibility_of(self, name: TemplateName) -> Compatibility:
         """What holds for a template: its nearest folder's entry, else the default."""
@@ -149,6 +164,6 @@ class RegistryRules:
         return self.allowed_models is None or any(fnmatchcase(reference, pattern) for pattern in self.allowed_models)
 
 
-def _allows(roles: Roles, role: Role) -> bool:
-    """Whether a role is among those, or above one of them, or the administrator."""
-    return role is Role.ADMINISTRATOR or any(role.includes(needed) for needed in roles)
+def allows(roles: Roles | None, role: Role) -> bool:
+    """Whether a role is among those, or above one of them, or the administrator; None: nobody, not even he."""
+    return roles is not None and (role is Role.ADMINISTRATOR or any(role.includes(needed) for needed in roles))

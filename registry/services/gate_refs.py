@@ -10,7 +10,7 @@ from registry.domain.git_needs import PUSH, REWRITE
 from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.names import path_key, printable
 from registry.domain.refs import RefUpdate
-from registry.domain.registry_rules import RegistryRules
+from registry.domain.registry_rules import BranchRule, RegistryRules
 from registry.domain.rights import Place
 from registry.domain.secrets import find_secrets
 from registry.ports.git import GitStore
@@ -108,11 +108,17 @@ def _access(
     role = actor.rights.strongest(repository)
     if role is None or not role.includes(PUSH.role):
         return "push-not-allowed", actor.missing(PUSH.role, Place(repository))
-    if not update.ref.startswith("refs/heads/") or rollback:
+    if not update.ref.startswith("refs/heads/") or rollback or update.deletes:
         return None
     branch = update.ref.removeprefix("refs/heads/")
-    if rules.may_push(branch, role):
+    rule = rules.branch_rule(branch)
+    if (rules.may_create if update.creates else rules.may_push)(branch, role):
         return None
+    if update.creates and rule.create != rule.push:
+        return "push-not-allowed", (
+            f"{branch} is made only by those whom .registry.yaml names under branches.{branch}.create; you are {role}. "
+            "Use another name, or ask one of them."
+        )
     way_out = "push another branch" if update.ref == default else "use another branch"
     return (
         "push-not-allowed",
@@ -132,7 +138,7 @@ def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: Regis
     if update.ref == default:
         return _default_movement(store, update)
     branch = update.ref.removeprefix("refs/heads/")
-    if rules.force_push_allowed(branch) or store.is_reachable(update.old, [update.new]):
+    if rules.branch_rule(branch).force_push is not None or store.is_reachable(update.old, [update.new]):
         return None
     return (
         "force-push",
@@ -148,7 +154,8 @@ def _rewriting(
     whole, branch = Place(repository), branch_name(update.ref)
     role, is_branch = actor.rights.role_at(whole), update.ref.startswith(HEADS)
     is_author = role is not None and role.includes(REWRITE.role)
-    if role is not None and is_author and (not is_branch or rules.may_push(branch, role)):
+    may = rules.may_delete if update.deletes else rules.may_force_push
+    if role is not None and is_author and (not is_branch or may(branch, role)):
         return None
     if is_branch and not update.deletes and (update.creates or store.is_reachable(update.old, [update.new])):
         return None
@@ -157,8 +164,15 @@ def _rewriting(
         return rule, actor.missing(REWRITE.role, whole)
     return rule, (
         f"Who rewrites or deletes {branch} takes away what others put there; it takes that from nobody who is {role} "
-        f"at {whole} (branches.{branch}.push in .registry.yaml)."
+        f"at {whole} (branches.{branch}.{_deciding(rules.branch_rule(branch), update)} in .registry.yaml)."
     )
+
+
+def _deciding(rule: BranchRule, update: RefUpdate) -> str:
+    """The key that says who rewrites or deletes a branch: one that says nothing of its own follows another."""
+    if update.deletes and rule.delete != rule.force_push:
+        return "delete"
+    return "force_push" if rule.force_push != rule.push else "push"
 
 
 def _deletion(ref: RefName, default: RefName, rules: RegistryRules) -> tuple[str, str] | None:
@@ -166,12 +180,12 @@ def _deletion(ref: RefName, default: RefName, rules: RegistryRules) -> tuple[str
     if ref == default:
         return "default-branch", "The default branch cannot be deleted: all version numbers follow from it."
     branch = ref.removeprefix("refs/heads/")
-    if branch == ref or rules.force_push_allowed(branch):
+    if branch == ref or rules.branch_rule(branch).delete is not None:
         return None
     return (
         "force-push",
         f".registry.yaml does not allow {branch} to be deleted (branches.{branch}.force_push). "
-        "Leave it, or have a maintainer set force_push: true for it on the default branch.",
+        "Leave it, or have a maintainer say there, on the default branch, who may (delete: [maintainer]).",
     )
 
 

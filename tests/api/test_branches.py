@@ -9,6 +9,7 @@ import pytest
 from registry.bootstrap import Registry
 from registry.domain.ids import ZERO_COMMIT, RefName
 from registry.domain.refs import RefUpdate
+from registry.domain.roles import Scope
 from tests.stock import DEFAULT, TRIAGE, write_files
 
 NOTE = "schema: prompt/v1\ntype: text\ntext: |\n  A note.\n"
@@ -140,6 +141,22 @@ async def test_what_cannot_be_deleted(client: httpx.AsyncClient, stocked: Regist
     absent = await client.delete("/branches/release/2")
     assert (absent.status_code, absent.json()["nearest"]) == (404, ["release/1"])
     assert [b["name"] for b in (await client.get("/branches")).json()["branches"]] == ["main", "release/1"]
+
+
+async def test_the_rules_say_who_makes_and_deletes_a_branch(client: httpx.AsyncClient, stocked: Registry) -> None:
+    _, key = await stocked.accounts.create_key(scope=Scope.ADMIN)
+    admin = {"Authorization": f"Bearer {key}"}
+    rules = "schema: registry/v1\nbranches: {'kept/*': {create: [maintainer], delete: []}}\n"
+    await write_files(stocked, {".registry.yaml": rules}, "Keep some branches")
+    refused = await make(client, "kept/1")
+    assert (refused.status_code, refused.json()["diagnostics"][0]["rule"]) == (422, "push-not-allowed")
+    assert "branches.kept/1.create" in refused.json()["detail"]
+    assert (await client.post("/branches", json={"name": "kept/1"}, headers=admin)).status_code == 201
+    put = await client.put("/templates/new?branch=kept/1", content=NOTE, headers={**YAML, "If-None-Match": "*"})
+    assert put.status_code == 201
+    kept = await client.delete("/branches/kept/1")
+    assert (kept.status_code, "branches.kept/1.delete" in kept.json()["detail"]) == (422, True)
+    assert (await client.delete("/branches/kept/1", headers=admin)).status_code == 200
 
 
 async def test_scopes(read_only: httpx.AsyncClient) -> None:

@@ -214,6 +214,30 @@ async def test_what_the_gate_refuses_is_in_the_audit(stocked: Registry, checkout
     assert known >= len(GIT_NEEDS) - 2, "of what was asked only a branch may be made"
 
 
+KEPT = "branches: {'kept/*': {create: [maintainer], force_push: [maintainer], delete: []}}\n"
+ON_A_KEPT_BRANCH = {
+    "{tip}:refs/heads/kept/{role}": Role.MAINTAINER,
+    "{tip}:refs/heads/kept/there": Role.AUTHOR,
+    "+{tip}~1:refs/heads/kept/there": Role.MAINTAINER,
+    ":refs/heads/kept/there": Role.ADMINISTRATOR,
+}
+"""Who may push what, from this role on."""
+
+
+async def test_the_rules_say_who_makes_rewrites_and_deletes_a_branch(stocked: Registry, checkout: Checkout) -> None:
+    await write_files(stocked, {".registry.yaml": RULES + KEPT}, "Keep some branches")
+    wrong = []
+    for role in Role:
+        key = await key_of(stocked, role, ON_SERVER)
+        for refspec, least in ON_A_KEPT_BRANCH.items():
+            rewrites = refspec[0] in "+:"
+            await checkout.there("kept/there", f"{checkout.tip}{'' if rewrites else '~1'}")
+            told = await checkout.push(key, refspec.format(tip=checkout.tip, role=role))
+            if bool(told) is role.includes(least):
+                wrong.append((role, refspec, told))
+    assert wrong == []
+
+
 async def test_what_is_refused_leaves_everything_as_it_was(stocked: Registry, checkout: Checkout) -> None:
     key = await key_of(stocked, Role.READER, ON_SERVER)
     refs = (await checkout.git("-C", str(checkout.bare), "for-each-ref"))[1]

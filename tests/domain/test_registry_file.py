@@ -1,6 +1,10 @@
 """The repository's own rules."""
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry.domain.access import Role
 from registry.domain.ids import LabelName, TemplateName
@@ -43,9 +47,57 @@ def test_who_may_push() -> None:
     assert [read.may_push("main", role) for role in Role] == [False, False, True, True]
     assert [read.may_push("feature/x", role) for role in Role] == [False, True, True, True]
     assert [read.may_push("release/1.0/hot", role) for role in Role] == [False, False, False, True]
-    assert read.force_push_allowed("feature/x")
-    assert read.force_push_allowed("release/1")
-    assert not read.force_push_allowed("main")
+
+
+ACTS = ("create", "push", "force_push", "delete")
+NOBODY = "nobody"
+ANY_ROLE, ANY_AUTHOR, ANY_MAINTAINER = "reader", "author", "maintainer"
+
+
+def least(read: RegistryRules, branch: str) -> list[str]:
+    """Of each act the weakest role that may do it; all above it may, too."""
+    found = []
+    for act in ACTS:
+        may = [role for role in Role if getattr(read, f"may_{act}")(branch, role)]
+        assert may == list(Role)[len(Role) - len(may) :], act
+        found.append(may[0].value if may else NOBODY)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rule", "create", "push", "force_push", "delete"),
+    [
+        ("{}", ANY_AUTHOR, ANY_AUTHOR, NOBODY, NOBODY),
+        ("{force_push: true}", ANY_AUTHOR, ANY_AUTHOR, ANY_AUTHOR, ANY_AUTHOR),
+        ("{push: [maintainer], force_push: true}", *[ANY_MAINTAINER] * 4),
+        ("{push: [maintainer]}", ANY_MAINTAINER, ANY_MAINTAINER, NOBODY, NOBODY),
+        ("{force_push: [maintainer]}", ANY_AUTHOR, ANY_AUTHOR, ANY_MAINTAINER, ANY_MAINTAINER),
+        ("{force_push: [maintainer], delete: []}", ANY_AUTHOR, ANY_AUTHOR, ANY_MAINTAINER, "administrator"),
+        ("{delete: [maintainer]}", ANY_AUTHOR, ANY_AUTHOR, NOBODY, ANY_MAINTAINER),
+        ("{force_push: [], create: [maintainer]}", ANY_MAINTAINER, ANY_AUTHOR, *["administrator"] * 2),
+        ("{push: [maintainer], create: [author], delete: [author]}", ANY_AUTHOR, ANY_MAINTAINER, NOBODY, ANY_AUTHOR),
+        ("{push: [], force_push: true}", *["administrator"] * 4),
+        ("{push: [reader], force_push: [author, maintainer]}", ANY_ROLE, ANY_ROLE, ANY_AUTHOR, ANY_AUTHOR),
+    ],
+)
+def test_who_may_do_what_to_a_branch(rule: str, create: str, push: str, force_push: str, delete: str) -> None:
+    read = rules(f"branches: {{x: {rule}}}".encode())
+    assert least(read, "x") == [create, push, force_push, delete]
+    assert least(read, "other") == [ANY_AUTHOR] * 4, "a branch without an entry is free"
+
+
+_ROLE_LISTS = st.lists(st.sampled_from([*Role, "boss", 1, None, []]), max_size=3)
+_ANYTHING = st.one_of(_ROLE_LISTS, st.booleans(), st.none(), st.integers(), st.text(max_size=3))
+
+
+@given(st.dictionaries(st.sampled_from([*ACTS, "merge", "pushes"]), _ANYTHING))
+def test_whatever_a_branch_says_is_read_or_told(rule: dict[str, object]) -> None:
+    file = read_registry_file(json.dumps({"branches": {"x": rule}}).encode())
+    assert file.rules.closed == bool(file.diagnostics)
+    for role in Role:
+        if file.rules.may_force_push("x", role):
+            assert file.rules.may_push("x", role)
+            assert "delete" in rule or file.rules.may_delete("x", role)
 
 
 def test_an_exact_branch_comes_before_patterns_and_patterns_in_order() -> None:
@@ -110,7 +162,12 @@ def test_the_defaults(data: bytes | None) -> None:
         (b"branches:\n  refs/heads/main: {}", 2, 3, "without refs/heads/"),
         (b"branches:\n  main: {push: maintainer}", 2, 16, "list"),
         (b"branches:\n  main: {push: [boss]}", 2, 17, '"boss" is no role'),
-        (b"branches:\n  main: {force_push: 1}", 2, 22, "true or false"),
+        (b"branches:\n  main: {force_push: 1}", 2, 22, "true, false or a list of roles"),
+        (b"branches:\n  main: {force_push: maintainer}", 2, 22, "true, false or a list of roles"),
+        (b"branches:\n  main: {force_push: [boss]}", 2, 23, '"boss" is no role'),
+        (b"branches:\n  main: {push: [maintainer], force_push: [author]}", 2, 43, "author may not push there"),
+        (b"branches:\n  main: {create: author}", 2, 18, "list"),
+        (b"branches:\n  main: {delete: false}", 2, 18, "list"),
         (b"branches:\n  main: {merge: {approvals: -1}}", 2, 29, "from 0 to 100"),
         (b"branches:\n  main: {merge: {aprovals: 1}}", 2, 18, "unknown"),
         (b"branches:\n  main: {merge: {checks: [1]}}", 2, 27, "string"),
@@ -138,8 +195,7 @@ def test_a_wrong_file_is_told_at_the_place_and_opens_nothing(text: bytes, line: 
         assert not opened.may_push("feature/x", role)
         assert not opened.may_move(OTHER, role)
         assert not opened.may_roll_back(OTHER, role)
-    assert opened.may_push("main", Role.ADMINISTRATOR), "somebody has to mend it"
-    assert not opened.force_push_allowed("feature/x")
+    assert least(opened, "x") == ["administrator", "administrator", NOBODY, NOBODY], "somebody has to mend it"
     assert opened.is_protected(OTHER)
     assert not opened.model_allowed("openai/gpt-4o")
     assert opened.default_label is None

@@ -69,7 +69,9 @@ def test_the_defaults_on_the_page_are_the_real_ones() -> None:
     rows = dict(re.findall(r"^\| `([a-z_.]+)` \| ([^|]+?) \|", RULES, re.MULTILINE))
     rules = RegistryRules()
     assert rows["push"] == f"`[{', '.join(BranchRule().push)}]`"
-    assert rows["force_push"] == f"`{str(BranchRule().force_push).lower()}`"
+    assert (rows["create"], BranchRule().create) == ("as `push`", BranchRule().push)
+    assert (rows["force_push"], BranchRule().force_push) == ("`false`", None)
+    assert (rows["delete"], BranchRule().delete) == ("as `force_push`", None)
     assert rows["move"] == f"`[{', '.join(LabelRule().move)}]`"
     assert rows["review"] == f"`{str(LabelRule().review).lower()}`"
     assert rows["compatibility"] == f"`{rules.compatibility.default}`"

@@ -183,6 +183,84 @@ async def test_a_reserved_branch_is_rewritten_and_deleted_by_the_role_in_the_who
     assert (await stocked.judge(tag, actor=MIXED)).accepted
 
 
+KEPT = """\
+schema: registry/v1
+branches:
+  kept/*: {push: [author], create: [maintainer], force_push: [maintainer], delete: []}
+  asked/*: {push: [maintainer], create: [author], delete: [author]}
+"""
+ACTORS = {role: actor((None, role)) for role in Role}
+FROM_AUTHOR, FROM_MAINTAINER, FROM_ADMINISTRATOR = list(Role)[1:], list(Role)[2:], list(Role)[3:]
+NOBODY: list[Role] = []
+
+
+@pytest.mark.parametrize(
+    ("name", "create", "push", "rewrite", "delete"),
+    [
+        ("kept/1", FROM_MAINTAINER, FROM_AUTHOR, FROM_MAINTAINER, FROM_ADMINISTRATOR),
+        ("asked/1", FROM_AUTHOR, FROM_MAINTAINER, NOBODY, FROM_AUTHOR),
+        ("free", FROM_AUTHOR, FROM_AUTHOR, FROM_AUTHOR, FROM_AUTHOR),
+    ],
+)
+async def test_each_act_on_a_branch_is_for_the_roles_that_the_rules_name(
+    stocked: Pusher, name: str, create: list[Role], push: list[Role], rewrite: list[Role], delete: list[Role]
+) -> None:
+    base = await stocked.land({".registry.yaml": KEPT})
+    ref, there = RefName(f"refs/heads/{name}"), RefName(f"refs/heads/{name}-there")
+    one, other = (stocked.commit({GREET: say(text)}, parent=base) for text in ("One", "Other"))
+    on_top = stocked.commit({GREET: say("Two")}, parent=one)
+    set_ref(stocked, RefUpdate(there, ZERO_COMMIT, one))
+    for update, wanted in (
+        (RefUpdate(ref, ZERO_COMMIT, base), create),
+        (RefUpdate(there, one, on_top), push),
+        (RefUpdate(there, one, other), rewrite),
+        (RefUpdate(there, one, ZERO_COMMIT), delete),
+    ):
+        verdicts = {role: await stocked.judge(update, actor=who) for role, who in ACTORS.items()}
+        assert [role for role, verdict in verdicts.items() if verdict.accepted] == wanted, update
+        told = {each.rule for verdict in verdicts.values() for each in verdict.diagnostics}
+        assert told <= {"push-not-allowed", "force-push"}
+
+
+async def test_who_may_make_a_branch_but_not_push_to_it_brings_nothing_with_it(stocked: Pusher) -> None:
+    base = await stocked.land({".registry.yaml": KEPT})
+    mine = stocked.commit({GREET: say("Mine")}, parent=base)
+    made = RefUpdate(RefName("refs/heads/asked/1"), ZERO_COMMIT, mine)
+    refused = await stocked.judge(made, actor=AUTHOR)
+    assert denied(refused) == [GREET]
+    assert "nobody who is author at default/support (branches.asked/1.push" in refused.diagnostics[0].message
+    assert (await stocked.judge(made, actor=MAINTAINER)).accepted
+    begun = RefUpdate(RefName("refs/heads/asked/1"), ZERO_COMMIT, stocked.tip() or ZERO_COMMIT)
+    assert (await stocked.judge(begun, actor=SUPPORT)).accepted, "a name for what is there"
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "deletes", "key"),
+    [
+        ("{force_push: [maintainer]}", AUTHOR, False, "force_push"),
+        ("{force_push: [maintainer]}", AUTHOR, True, "force_push"),
+        ("{force_push: true, delete: [maintainer]}", AUTHOR, True, "delete"),
+        ("{push: [maintainer], force_push: true}", MIXED, True, "push"),
+        ("{create: []}", AUTHOR, None, "create"),
+        ("{push: [maintainer]}", AUTHOR, None, "push"),
+    ],
+)
+async def test_who_is_refused_a_branch_is_told_the_key_that_says_so(
+    stocked: Pusher, rule: str, who: Actor, deletes: bool | None, key: str
+) -> None:
+    base = await stocked.land({".registry.yaml": f"schema: registry/v1\nbranches:\n  x: {rule}\n"})
+    one, other = (stocked.commit({GREET: say(text)}, parent=base) for text in ("One", "Other"))
+    if deletes is not None:
+        set_ref(stocked, RefUpdate(RefName("refs/heads/x"), ZERO_COMMIT, one))
+    update = RefUpdate(
+        RefName("refs/heads/x"),
+        ZERO_COMMIT if deletes is None else one,
+        base if deletes is None else ZERO_COMMIT if deletes else other,
+    )
+    refused = await stocked.judge(update, actor=who)
+    assert [each.message.count(f"branches.x.{key}") for each in refused.diagnostics] == [1]
+
+
 async def test_a_branch_does_not_get_what_others_have_only_on_theirs(stocked: Pusher) -> None:
     """Nothing of such a push is new to the repository."""
     tip = stocked.tip() or ZERO_COMMIT
