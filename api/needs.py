@@ -7,6 +7,7 @@ from fastapi import Depends
 
 from api.dependencies import Caller, Name, ReadName, Repository
 from registry.domain.access import Actor
+from registry.domain.git_needs import BRANCH, FETCH
 from registry.domain.needs import Need, Reach
 from registry.domain.rights import Place
 from registry.domain.roles import Role
@@ -71,6 +72,14 @@ def somewhere(role: Role) -> Callable[..., Awaitable[Actor]]:
     return check
 
 
+@_declared(BRANCH.role, BRANCH.reach)
+async def making_branches(caller: Caller, repository: Repository) -> Actor:
+    """The caller, who may push a branch of commits that are there. Raises RepositoryNotFound, Denied."""
+    caller.require(FETCH.role, Place(repository))
+    caller.require_somewhere(BRANCH.role, repository)
+    return caller
+
+
 def in_folder(role: Role) -> Callable[..., Awaitable[Actor]]:
     """A dependency: the caller, who has the role where the template is.
 
@@ -95,6 +104,7 @@ async def reading(caller: Caller, repository: Repository, name: ReadName) -> Act
 ServerAdministrator = Annotated[Actor, Depends(on_server(Role.ADMINISTRATOR))]
 Administrator = Annotated[Actor, Depends(administering)]
 ServerReader = Annotated[Actor, Depends(on_server(Role.READER))]
+BranchMaker = Annotated[Actor, Depends(making_branches)]
 RepositoryAuthor = Annotated[Actor, Depends(in_repository(Role.AUTHOR))]
 FolderReader = Annotated[Actor, Depends(in_folder(Role.READER))]
 FolderAuthor = Annotated[Actor, Depends(in_folder(Role.AUTHOR))]

@@ -109,8 +109,9 @@ def allowed(need: Need | None, role: Role | None, *, whole: bool) -> bool:
 def meets(need: Need, role: Role, standing: Standing) -> bool:
     """Whether somebody who stands so may do what is about a place in the repository, or is told of it."""
     rights = Rights.of(standing.grants(role))
-    if need.reach is Reach.SOMEWHERE:
-        return rights.somewhere(need.role, _REPOSITORY)
+    if need.reach in {Reach.SOMEWHERE, Reach.READING_ALL}:
+        reads = need.reach is Reach.SOMEWHERE or rights.includes(Role.READER, WHOLE)
+        return reads and rights.somewhere(need.role, _REPOSITORY)
     return rights.includes(need.role, standing.about if need.reach is Reach.FOLDER else WHOLE)
 
 
@@ -184,6 +185,8 @@ def _cell(need: Need | None, role: Role) -> str:
         return "–"
     if need is not None and need.reach is Reach.SERVER:
         return "server"
+    if need is not None and need.reach is Reach.READING_ALL:
+        return "reads all"
     return "yes" if allowed(need, role, whole=False) else "whole"
 
 

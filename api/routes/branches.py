@@ -8,7 +8,7 @@ from api.dependencies import NO_QUERY, RegistryDep, Repeatable, Repository
 from api.documented import READ, WRITE, problems
 from api.indexed import commit_header, indexed_commit
 from api.json_bodies import JsonRoute
-from api.needs import REPOSITORY_READER, RepositoryAuthor
+from api.needs import REPOSITORY_READER, BranchMaker, RepositoryAuthor
 from api.schemas.branches import BranchBody, BranchesQuery, BranchList, BranchMade, BranchRequest
 from registry.domain import errors as domain
 
@@ -38,7 +38,7 @@ async def list_branches(
 )
 async def create_branch(
     registry: RegistryDep,
-    caller: RepositoryAuthor,
+    caller: BranchMaker,
     repository: Repository,
     body: BranchRequest,
     response: Response,

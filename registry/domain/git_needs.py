@@ -33,6 +33,9 @@ PUSH = Need(Role.AUTHOR, Reach.SOMEWHERE)
 """To begin; what the push changes is looked at then."""
 
 FILE = Need(Role.AUTHOR, Reach.FOLDER)
+BRANCH = Need(Role.AUTHOR, Reach.READING_ALL)
+"""It gives nobody anything else, but a name for all files; what it brings is looked at as in any push."""
+
 OTHER_FILE = Need(FILE.role, Reach.REPOSITORY)
 RULES = Need(Role.MAINTAINER, Reach.REPOSITORY)
 REWRITE = Need(Role.AUTHOR, Reach.REPOSITORY)
@@ -49,7 +52,7 @@ GIT_NEEDS: Mapping[Operation, Need | None] = {
     Operation.DRAFT: FILE,
     Operation.OTHER_FILE: OTHER_FILE,
     Operation.RULES: RULES,
-    Operation.BRANCH: PUSH,
+    Operation.BRANCH: BRANCH,
     Operation.DELETE: REWRITE,
     Operation.REWRITE: REWRITE,
     Operation.TAG: REWRITE,

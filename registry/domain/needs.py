@@ -14,6 +14,7 @@ class Reach(StrEnum):
     REPOSITORY = "in the whole repository"
     FOLDER = "in the template's folder"
     SOMEWHERE = "in a folder"
+    READING_ALL = "in a folder, and reader in the whole repository"
 
 
 @dataclass(frozen=True, slots=True)

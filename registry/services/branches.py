@@ -14,12 +14,12 @@ from registry.domain.catalogue import Page
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.diagnostics import Diagnostic, Severity
 from registry.domain.errors import Conflict, PreconditionFailed, Refused, RevisionNotFound
+from registry.domain.git_needs import BRANCH, FETCH, REWRITE
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.near_names import rank_near
 from registry.domain.refs import RefUpdate
 from registry.domain.request_keys import RequestKey
 from registry.domain.rights import Place
-from registry.domain.roles import Role
 from registry.ports.git import GitStore, Repositories
 from registry.services.audit_origin import current_origin
 from registry.services.gate import Gate
@@ -106,7 +106,8 @@ class Branches:
         Raises BadRequest for a name that is none, Conflict where a branch or tag is called so, RevisionNotFound for the
         start, Refused, Denied, RefMoved where somebody else is quicker, Unavailable.
         """
-        actor.require(Role.AUTHOR, Place(repository))
+        actor.require(FETCH.role, Place(repository))
+        actor.require_somewhere(BRANCH.role, repository)
         ref = parse_branch(name)
 
         async def first() -> tuple[Branch, tuple[Diagnostic, ...]]:
@@ -140,7 +141,7 @@ class Branches:
         Its commits stay in the repository, but who has their id alone cannot read them any more. Raises
         RevisionNotFound, PreconditionFailed, Refused for the default branch and protected ones, Denied, RefMoved.
         """
-        actor.require(Role.AUTHOR, Place(repository))
+        actor.require(REWRITE.role, Place(repository))
 
         async def first() -> Branch:
             branch = await self.read(repository, name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from api.permissions_page import ON_SERVER, OUTSIDE, READS_ALL_OUTSIDE, STANDINGS, Standing, meets_over_git
@@ -212,6 +213,25 @@ async def test_what_the_gate_refuses_is_in_the_audit(stocked: Registry, checkout
         if operation in {Operation.TAG, Operation.DELETE, Operation.REWRITE}:
             assert [str(each.ref).partition("/")[0] for each in found] == ["refs"]
     assert known >= len(GIT_NEEDS) - 2, "of what was asked only a branch may be made"
+
+
+@pytest.mark.parametrize("standing", STANDINGS, ids=lambda standing: standing.title)
+async def test_rest_makes_and_deletes_branches_for_whom_git_does(
+    stocked: Registry, app: Any, standing: Standing
+) -> None:
+    _, admin = await stocked.accounts.create_key(scope=Scope.WRITE)
+    address = "http://test/api/v1/repositories/default/"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=address) as client:
+        for role in Role:
+            headers = {"Authorization": f"Bearer {await key_of(stocked, role, standing)}"}
+            made = await client.post("branches", json={"name": f"own/{role}"}, headers=headers)
+            may_make = meets_over_git(GIT_NEEDS[Operation.BRANCH], role, standing)
+            assert made.status_code == (201 if may_make else 403), (role, made.text)
+            there = {"json": {"name": f"there/{role}"}, "headers": {"Authorization": f"Bearer {admin}"}}
+            assert (await client.post("branches", **there)).status_code == 201
+            gone = await client.delete(f"branches/there/{role}", headers=headers)
+            may_delete = meets_over_git(GIT_NEEDS[Operation.DELETE], role, standing)
+            assert gone.status_code == (200 if may_delete else 403), (role, gone.text)
 
 
 KEPT = "branches: {'kept/*': {create: [maintainer], force_push: [maintainer], delete: []}}\n"
