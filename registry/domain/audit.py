@@ -57,6 +57,7 @@ class AuditAction(StrEnum):
     SETTINGS_CHANGED = "settings.changed"
     PROVIDER_CHANGED = "provider.changed"
     KEYRING_ROTATED = "keyring.rotated"
+    PURGE_STARTED = "purge.started"
     CONTENT_PURGED = "content.purged"
     AUDIT_PRUNED = "audit.pruned"
     AUDIT_RESTORED = "audit.restored"

@@ -22,4 +22,6 @@ class RefIntent:
     origin: AuditOrigin
     at: datetime
     pushed: bool
+    purge: str | None = None
+    """The operation of the purge that makes the move, after which the former commits are gone."""
     landed: bool | None = None

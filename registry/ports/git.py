@@ -143,6 +143,10 @@ class GitWriter(Protocol):
         """
         ...
 
+    def target(self, ref: RefName) -> CommitId | None:
+        """What a ref itself points to, an annotated tag too, as updates of refs name it; None where it is not there."""
+        ...
+
     def move(self, update: RefUpdate) -> None:
         """Moves a ref from ``update.old`` to ``update.new`` and makes that durable.
 

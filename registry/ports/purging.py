@@ -1,15 +1,25 @@
 """Taking content out of a repository for good, and out of whatever was made of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from registry.domain.ids import RepositoryName
 from registry.domain.purging import Leak, LeakedText, Revision, Rewritten
+from registry.domain.refs import RefUpdate
 from registry.domain.template import Json
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done now, how much of it is done, and how much there is."""
+
+
+Moving = Callable[[Sequence[RefUpdate], Callable[[], None]], None]
+"""Called with moves of refs, and with what makes them, which it calls when it has noted them."""
+
+
+def unnoted(_updates: Sequence[RefUpdate], move: Callable[[], None]) -> None:
+    """Only moves."""
+    move()
 
 
 class OpenPurge(Protocol):
@@ -54,12 +64,18 @@ class HistoryPurge(Protocol):
         ...
 
     def rewrite(
-        self, name: RepositoryName, revision: Revision, progress: Progress, *, remember: frozenset[str] | None
+        self,
+        name: RepositoryName,
+        revision: Revision,
+        progress: Progress,
+        *,
+        remember: frozenset[str] | None,
+        moving: Moving = unnoted,
     ) -> Rewritten:
         """Rewrites what all refs reach, and moves the refs together; commits that do not change keep their ids.
 
         From then on the objects to ``remember`` may not come back. With None nothing is written: it only tells.
-        Raises Conflict where refs move meanwhile.
+        ``moving`` makes the moves of all refs but the purge's own. Raises Conflict where refs move meanwhile.
         """
         ...
 

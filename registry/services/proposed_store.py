@@ -47,6 +47,10 @@ class ProposedStore:
         """The store's: the proposal is on none."""
         return self._store.refs()
 
+    def target(self, ref: RefName) -> CommitId | None:
+        """The store's."""
+        return self._store.target(ref)
+
     def resolve(self, revision: str) -> CommitId | None:
         """The store's."""
         return self.id if revision == self.id else self._store.resolve(revision)

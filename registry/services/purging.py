@@ -5,7 +5,7 @@ killed is run again, finds what is left to do, and does it: each step changes no
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -13,11 +13,14 @@ from registry.domain.audit import AuditAction
 from registry.domain.errors import BadRequest, Conflict, PromptuaryError, Unavailable, VersionNotFound
 from registry.domain.ids import BlobId, RepositoryName
 from registry.domain.purging import Leak, LeakedText, PurgePlan, Rewritten, VersionKey
+from registry.domain.refs import RefUpdate
+from registry.domain.template import Json
 from registry.domain.tombstones import is_tombstone
 from registry.domain.version_words import versions_there_are
 from registry.ports.git import Repositories
-from registry.ports.purging import FormerStates, HistoryPurge, OpenPurge, Progress
+from registry.ports.purging import FormerStates, HistoryPurge, Moving, OpenPurge, Progress
 from registry.services.audit import Audit
+from registry.services.audit_origin import current_origin
 from registry.services.indexing import Indexing
 from registry.services.purge_cleaning import Cleaning
 from registry.services.purge_numbers import Numbers, read_numbers
@@ -92,6 +95,10 @@ class Purging:
                 await self._moves.drain()
                 found = await asyncio.to_thread(self._find, repository, wanted, purge.salt, progress)
                 plan = await asyncio.to_thread(self._plan, repository, found, progress)
+                if plan is not None and not purge.resumed:
+                    said = _said(plan, wanted)
+                    await self._enter(AuditAction.PURGE_STARTED, repository, wanted, said, f"{purge.operation}/started")
+                    purge.keep(said)
             except BaseException:
                 _open_again(purge)
                 raise
@@ -99,8 +106,6 @@ class Purging:
                 purge.finish()
                 return None
             try:
-                if plan is not None and purge.said is None:
-                    purge.keep(_said(plan, wanted))
                 if plan is not None:
                     await self._moves.carry_over(repository, plan.became)  # it is known before they become it
                 await self._carry_out(repository, wanted, purge, found, progress)
@@ -113,11 +118,17 @@ class Purging:
         self, repository: RepositoryName, wanted: Wanted, purge: OpenPurge, found: _Found, progress: Progress
     ) -> None:
         await asyncio.to_thread(self._rewrite, repository, wanted, purge, found, progress)
+        await self._moves.drain()
         await self._make_anew(repository, progress)
-        draft = self._audit.draft(AuditAction.CONTENT_PURGED, repository=repository, new=purge.said)
-        name = wanted.version[0] if wanted.version is not None else None
-        await self._audit.enter(replace(draft, name=name, operation=purge.operation))
+        await self._enter(AuditAction.CONTENT_PURGED, repository, wanted, purge.said, purge.operation)
         purge.finish()
+
+    async def _enter(
+        self, action: AuditAction, repository: RepositoryName, wanted: Wanted, said: Json, operation: str
+    ) -> None:
+        draft = self._audit.draft(action, repository=repository, new=said)
+        name = wanted.version[0] if wanted.version is not None else None
+        await self._audit.enter(replace(draft, name=name, operation=operation))
 
     def _plan(self, repository: RepositoryName, found: _Found, progress: Progress) -> PurgePlan | None:
         if not found.leak:
@@ -141,7 +152,13 @@ class Purging:
             if turn:
                 found = self._find(repository, wanted, purge.salt, progress)
             try:
-                self._history.rewrite(repository, found.cleaning, progress, remember=found.leak.ids())
+                self._history.rewrite(
+                    repository,
+                    found.cleaning,
+                    progress,
+                    remember=found.leak.ids(),
+                    moving=self._moving(repository, purge),
+                )
             except Conflict:  # somebody moved a ref in the folder itself
                 continue
             self._history.prune(repository, progress)
@@ -153,6 +170,15 @@ class Purging:
             "What was purged keeps coming back: something writes to the repository's folder itself, or holds packs "
             "there. Stop the server and what else uses the folder, and run it again."
         )
+
+    def _moving(self, repository: RepositoryName, purge: OpenPurge) -> Moving:
+        """Moves that the audit gets as it gets those of pushes."""
+
+        def moving(updates: Sequence[RefUpdate], move: Callable[[], None]) -> None:
+            told = [(update, current_origin()) for update in updates]
+            self._moves.moving(self._moves.intents(repository, told, pushed=True, purge=purge.operation), move)
+
+        return moving
 
     def _search(self, repository: RepositoryName, wanted: Wanted, progress: Progress) -> Leak:
         return self._history.search(repository, wanted.leaked, progress) if wanted.leaked is not None else Leak()

@@ -6,6 +6,7 @@ what a kill has left open the ref itself tells whether it moved. On the same way
 """
 
 import asyncio
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -55,12 +56,17 @@ class RefAudit:
         """What this process will still say of itself: nobody has to look, and nobody could see rightly."""
 
     def intents(
-        self, repository: RepositoryName, updates: Sequence[tuple[RefUpdate, AuditOrigin]], *, pushed: bool = False
+        self,
+        repository: RepositoryName,
+        updates: Sequence[tuple[RefUpdate, AuditOrigin]],
+        *,
+        pushed: bool = False,
+        purge: str | None = None,
     ) -> list[RefIntent]:
         """What is to be noted of moves, each with who makes it."""
         at = self._clock.now()
         return [
-            RefIntent(secrets.token_hex(16), repository, update, origin, at, pushed)
+            RefIntent(_operation(update, purge), repository, update, origin, at, pushed, purge)
             for update, origin in updates
             if update.old != update.new
         ]
@@ -136,8 +142,9 @@ class RefAudit:
 
     async def _note_pushers(self, landed: Sequence[RefIntent]) -> None:
         """Who brought which commits: before the moves are forgotten, and where it was noted already, once."""
-        for repository in dict.fromkeys(intent.repository for intent in landed):
-            own = [intent for intent in landed if intent.repository == repository]
+        pushes = [intent for intent in landed if intent.purge is None]
+        for repository in dict.fromkeys(intent.repository for intent in pushes):
+            own = [intent for intent in pushes if intent.repository == repository]
             await self._pushers.note(repository, await asyncio.to_thread(self._brought, repository, own))
 
     def _brought(self, repository: RepositoryName, landed: Sequence[RefIntent]) -> Mapping[CommitId, UserName]:
@@ -199,6 +206,9 @@ class RefAudit:
             new=None if update.deletes else {"commit": update.new},
             operation=intent.operation,
         )
+        if intent.purge is not None:  # nobody can compare it with what was before
+            new = {"commit": update.new, "purge": intent.purge}
+            return [replace(whole, action=AuditAction.REF_FORCED, new=new)]
         try:
             with self._git.open(intent.repository) as store:
                 return moves_told(store, whole, update, default=self._git.default_branch(intent.repository))
@@ -208,6 +218,14 @@ class RefAudit:
             return [whole]
 
 
+def _operation(update: RefUpdate, purge: str | None) -> str:
+    """An id of its own; for a purge that is run again after a kill the same, because both may see the move."""
+    if purge is None:
+        return secrets.token_hex(16)
+    said = f"{purge} {update.ref} {update.old} {update.new}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(said).hexdigest()[:32]
+
+
 def _action(update: RefUpdate) -> AuditAction:
     if update.creates:
         return AuditAction.REF_CREATED
@@ -215,13 +233,13 @@ def _action(update: RefUpdate) -> AuditAction:
 
 
 def _has_landed(store: GitStore, update: RefUpdate) -> bool:
-    tip = store.refs().get(update.ref)
+    tip = store.target(update.ref)
     if update.deletes:
         return tip is None
     if tip is None:
         return False
     if update.ref.startswith("refs/tags/"):
-        return tip != update.old  # an annotated tag has another id than its commit
+        return tip != update.old
     try:
         return tip == update.new or store.is_reachable(update.new, [tip])
     except RevisionNotFound:

@@ -269,6 +269,9 @@ def test_what_resolves(repositories: Repositories, store: GitStore) -> None:
     assert refs[RefName("refs/tags/v1")] == first
     assert refs[RefName("refs/merge-requests/1/head")] == first
     assert "refs/tags/blob" not in refs
+    tag = git(path, "rev-parse", "refs/tags/v1").strip()
+    assert (store.target(RefName("refs/tags/v1")), store.target(MAIN)) == (tag, second)
+    assert (store.target(RefName("refs/notes/x")), store.target(RefName("refs/heads/nope"))) == (first, None)
     assert "refs/notes/x" not in refs
 
 

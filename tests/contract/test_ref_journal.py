@@ -78,7 +78,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.contract.test_ref_journal import FileRefJournal, intent
 journal = FileRefJournal(Path(sys.argv[1]))
-journal.intend([intent(1), intent(2), intent(3)])
+journal.intend([intent(1), intent(2), intent(3, purge="p")])
 journal.settle(["op-1"], landed=True)
 journal.forget(["op-2"])
 os.kill(os.getpid(), 9)
@@ -91,8 +91,8 @@ def test_what_a_killed_process_left_is_taken_over_once(journal: RefJournal, fold
     (file,) = folder.iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole + whole.splitlines()[0][:40])  # and the power went in the middle of a line
-    assert journal.waiting() == [intent(1, landed=True), intent(3)]
-    assert journal.waiting() == [intent(1, landed=True), intent(3)]
+    assert journal.waiting() == [intent(1, landed=True), intent(3, purge="p")]
+    assert journal.waiting() == [intent(1, landed=True), intent(3, purge="p")]
     assert not file.exists()
     file.write_bytes(whole)  # killed between the two steps of taking over
     assert sorted(each.operation for each in journal.waiting()) == ["op-1", "op-3"]

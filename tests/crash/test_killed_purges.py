@@ -30,12 +30,14 @@ DIES = """
 import asyncio, os, sys
 from pathlib import Path
 from registry.adapters.git import purge_marks, purge_rewrite, purging
+from registry.adapters.local.ref_journal import FileRefJournal
 from registry.adapters.sql.former_states import SqlFormerStates
 from registry.bootstrap import open_registry
 from registry.domain.purging import LeakedText
 from registry.services.audit import Audit
 from registry.services.indexing import Indexing
 from registry.services.purging import Wanted
+from registry.services.ref_audit import RefAudit
 from registry.settings import Settings
 from tests.pushing import REPOSITORY
 
@@ -59,18 +61,25 @@ def half(path, moved):
 
 real_move, real_git = purging._move, purging.run_git
 commits = purge_rewrite.Rewriting._rewrite_commit
+intend, enter = FileRefJournal.intend, Audit.enter
 POINTS = {
     "nothing was looked for": lambda: setattr(purging.GitPurging, "search", die),
+    "it is not said to begin": lambda: setattr(Audit, "enter", die),
+    "it is only said to begin": lambda: setattr(purge_marks.PurgeMark, "keep", die),
     # The plan goes over the six commits first, without writing them.
     "objects are being written": lambda: setattr(purge_rewrite.Rewriting, "_rewrite_commit", dies_at(10, commits)),
     "the list is not yet kept": lambda: setattr(purging, "_move", dies_at(1, real_move)),
     "half of the refs have moved": lambda: setattr(purging, "_move", dies_at(3, real_move, half)),
     "the default branch has not": lambda: setattr(purging, "_move", dies_at(4, real_move)),
+    "the last moves are not noted": lambda: setattr(FileRefJournal, "intend", dies_at(3, intend)),
+    "it is not noted that refs moved": lambda: setattr(FileRefJournal, "settle", die),
+    "moves are not audited": lambda: setattr(RefAudit, "_enter", die),
+    "moves are not forgotten": lambda: setattr(FileRefJournal, "forget", die),
     "old objects are there": lambda: setattr(purging.GitPurging, "prune", die),
     "some old objects are there": lambda: setattr(purging, "run_git", dies_at(6, real_git)),
     "the catalogue is old": lambda: setattr(Indexing, "rebuild", die),
     "former rows are there": lambda: setattr(SqlFormerStates, "forget_former", die),
-    "it is not audited": lambda: setattr(Audit, "enter", die),
+    "it is not audited": lambda: setattr(Audit, "enter", dies_at(2, enter)),
     "the mark is there": lambda: setattr(purge_marks.PurgeMark, "finish", die),
 }
 
@@ -83,12 +92,17 @@ async def main():
 
 asyncio.run(main())
 """
+UNTOUCHED = ("nothing was looked for", "it is not said to begin", "it is only said to begin")
 POINTS = (
-    "nothing was looked for",
+    *UNTOUCHED,
     "objects are being written",
     "the list is not yet kept",
     "half of the refs have moved",
     "the default branch has not",
+    "the last moves are not noted",
+    "it is not noted that refs moved",
+    "moves are not audited",
+    "moves are not forgotten",
     "old objects are there",
     "some old objects are there",
     "the catalogue is old",
@@ -112,6 +126,26 @@ def commits(path: Path) -> int:
     return int(git(path, "rev-list", "--count", "--exclude=refs/promptuary/*", "--all"))
 
 
+def refs(path: Path) -> dict[str, str]:
+    """What the refs of everybody point to."""
+    shown = git(path, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags").splitlines()
+    return {ref: target for ref, _, target in (line.partition(" ") for line in shown)}
+
+
+async def assert_moves_are_entered(registry: Registry, before: dict[str, str]) -> None:
+    """Each that a purge has made so far, once, with who began it and why."""
+    await registry.ref_audit.drain()
+    now = refs(registry.git.path(REPOSITORY))
+    wanted = {ref: (before[ref], target) for ref, target in now.items() if target != before[ref]}
+    forced = (await registry.audit.list_entries(AuditFilter(action=AuditAction.REF_FORCED), limit=100)).items
+    assert {each.draft.ref: (each.draft.old["commit"], each.draft.new["commit"]) for each in forced} == wanted
+    assert len(forced) == len(wanted)
+    begun = (await registry.audit.list_entries(AuditFilter(action=AuditAction.PURGE_STARTED))).items
+    assert {each.draft.operation for each in begun} >= {f"{each.draft.new['purge']}/started" for each in forced}
+    assert {each.draft.origin.address for each in (*begun, *forced)} <= {None}, "the service itself, with no command"
+    assert (await registry.audit.verify()).fault is None
+
+
 async def leak(data: Path) -> tuple[set[VersionKey], int]:
     """Six commits; the second leaks; two branches and a tag have it, one of them with a label that pins a digest."""
     async with open_registry(Settings(data=data, render_workers=1)) as registry:
@@ -126,6 +160,7 @@ async def leak(data: Path) -> tuple[set[VersionKey], int]:
         path = registry.git.path(REPOSITORY)
         for ref in ("refs/heads/two", "refs/heads/three", "refs/tags/v1"):
             git(path, "update-ref", ref, "refs/heads/main")
+        git(path, "-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "one", "v2", "refs/heads/main")
         await pusher.land({"labels/old/partials.yaml": "tone: 1\n"})
         return set(found.files), commits(path)
 
@@ -143,6 +178,7 @@ async def test_a_version_completes_too(tmp_path: Path, point: str) -> None:
 async def assert_completes(tmp_path: Path, point: str, what: str) -> None:
     data = tmp_path / "data"
     versions, every = await leak(data)
+    before = refs(data / "repositories/default.git")
     died = subprocess.run(
         [sys.executable, "-c", DIES, str(data), point, what],
         cwd=ROOT,
@@ -159,7 +195,12 @@ async def assert_completes(tmp_path: Path, point: str, what: str) -> None:
         git(path, "fsck", "--full", "--strict", "--no-dangling")
         assert (path / "promptuary-purge").exists()
         assert set(numbers(registry).files) == versions
+        if point in UNTOUCHED:
+            assert refs(path) == before
+        await assert_moves_are_entered(registry, before)
         await registry.purging.run(REPOSITORY, wanted, silent)
+        await assert_moves_are_entered(registry, before)
+        assert set(refs(path).items()).isdisjoint(before.items()), "every ref had it"
         await assert_purged(registry, versions, every)
         assert await registry.purging.run(REPOSITORY, wanted, silent) is None
         found = (await registry.audit.list_entries(AuditFilter(action=AuditAction.CONTENT_PURGED))).items

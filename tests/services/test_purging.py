@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from registry.bootstrap import Registry
-from registry.domain.audit import AuditAction, AuditFilter
+from registry.domain.audit import AuditAction, AuditDraft, AuditFilter, AuditOrigin
 from registry.domain.errors import BadRequest, Unavailable, VersionNotFound, VersionPurged
 from registry.domain.graph import closure_digest
 from registry.domain.ids import ZERO_COMMIT, RefName, TemplateName
 from registry.domain.purging import LeakedText, PurgePlan
 from registry.domain.refs import RefUpdate
 from registry.domain.selectors import Selector
+from registry.services.audit_origin import acting
 from registry.services.purge_numbers import Numbers, read_numbers
 from registry.services.purging import Wanted
 from tests.pushing import ADMIN, MAIN, REPOSITORY, Pusher, rules, text_template
@@ -230,6 +231,33 @@ async def test_while_a_purge_is_under_way_nothing_is_written(registry: Registry,
     assert await registry.purging.run(REPOSITORY, TEXT, silent) is None
     assert not mark.exists()
     await pusher.land({"b.md": "x"})
+
+
+async def test_it_is_audited_before_it_rewrites_and_where_that_fails_nothing_happens(
+    registry: Registry, pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await leak(pusher)
+    old = pusher.tip()
+
+    async def away(*_drafts: AuditDraft) -> int:
+        raise Unavailable("SQL is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry.audit, "enter", away)
+        with pytest.raises(Unavailable, match=r"SQL is away$"):
+            await registry.purging.run(REPOSITORY, TEXT, silent)
+    assert pusher.tip() == old
+    await pusher.land({"a.md": "it is open"})
+    old = pusher.tip()
+    with acting(AuditOrigin("root", None, "local")):
+        await purge(registry)
+    found = (await registry.audit.list_entries(AuditFilter(repository=REPOSITORY, address="local"))).items
+    ended, forced, begun = (entry.draft for entry in found)
+    assert [str(each.action) for each in (begun, forced, ended)] == ["purge.started", "ref.forced", "content.purged"]
+    assert (begun.new, begun.operation) == (ended.new, f"{ended.operation}/started")
+    assert (forced.ref, forced.old) == (MAIN, {"commit": old})
+    assert forced.new == {"commit": pusher.tip(), "purge": ended.operation}
+    assert registry.ref_audit._journal.waiting() == []
 
 
 async def test_it_is_audited_without_the_text(registry: Registry, pusher: Pusher) -> None:

@@ -12,12 +12,13 @@ from registry.adapters.local.ref_journal import FileRefJournal
 from registry.bootstrap import Registry
 from registry.domain.audit import AuditAction, AuditDraft, AuditFilter, AuditOrigin
 from registry.domain.errors import RefMoved, Refused, Unavailable
-from registry.domain.ids import ZERO_COMMIT, RefName
+from registry.domain.ids import ZERO_COMMIT, CommitId, RefName
 from registry.domain.refs import RefUpdate
 from registry.services.audit_origin import acting
 from registry.services.ref_audit import LATE, RefAudit
 from registry.services.writes import Base
 from tests.pushing import ADMIN, AUTHOR, MAIN, REPOSITORY, Pusher, text_template
+from tests.running import git
 
 PLACE = AuditOrigin(address="192.0.2.7", request_id="r-1")
 TOPIC = RefName("refs/heads/topic")
@@ -145,6 +146,23 @@ async def test_of_a_push_counts_what_git_has_moved(registry: Registry, pusher: P
         store.move(RefUpdate(MAIN, second, other))
     await registry.ref_audit.ended(forced)
     assert told(await entered(registry))[1:] == [("ref.forced", commit(second), commit(other))]
+
+
+async def test_an_annotated_tag_that_did_not_move_is_not_entered(registry: Registry, pusher: Pusher) -> None:
+    tip = await pusher.land({"prompts/a.prompt.yaml": text_template()})
+    path, who = registry.git.path(REPOSITORY), ("-c", "user.name=a", "-c", "user.email=a@b")
+    tag = RefName("refs/tags/v1")
+    tags = []
+    for message in ("one", "two"):
+        git(path, *who, "tag", "-f", "-a", "-m", message, "v1", tip)
+        tags.append(CommitId(git(path, "rev-parse", tag).strip()))
+    git(path, "update-ref", tag, tags[0])
+    for _ in ("Git has not moved it", "Git has"):
+        await registry.ref_audit.ended(await push(registry, RefUpdate(tag, *tags)))
+        drafts = [draft for draft in await entered(registry) if draft.ref == tag]
+        moved = git(path, "rev-parse", tag).strip() == tags[1]
+        assert told(drafts) == [("ref.updated", commit(tags[0]), commit(tags[1]))] * moved
+        git(path, "update-ref", tag, tags[1])
 
 
 async def test_a_push_whose_server_died_is_waited_for_and_then_given_up(

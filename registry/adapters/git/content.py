@@ -47,6 +47,12 @@ class Content:
                     found[RefName(name)] = commit
         return found
 
+    def target(self, ref: RefName) -> CommitId | None:
+        """What a ref itself points to; None where it is not there, or follows another one."""
+        with driver_errors("read a ref", self.path):
+            found = self.repo.references.get(ref)
+            return CommitId(str(found.target)) if found is not None and isinstance(found.target, pygit2.Oid) else None
+
     def resolve(self, revision: str) -> CommitId | None:
         """The commit of a full ref name, a branch, a tag or a commit id; None if it is none of these.
 

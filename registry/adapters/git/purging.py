@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pygit2
@@ -17,10 +18,11 @@ from registry.adapters.git.purge_rewrite import Moved, Rewriting, hashed, is_rev
 from registry.adapters.git.purge_search import present_objects, search_objects
 from registry.adapters.git.ref_moves import sweep_locks
 from registry.domain.errors import BadRequest, Conflict, Unavailable
-from registry.domain.ids import RefName, RepositoryName
+from registry.domain.ids import CommitId, RefName, RepositoryName
 from registry.domain.purging import Leak, LeakedText, Revision, Rewritten
+from registry.domain.refs import RefUpdate
 from registry.ports.git import Repositories
-from registry.ports.purging import OpenPurge, Progress
+from registry.ports.purging import Moving, OpenPurge, Progress, unnoted
 
 LONG_SECONDS = 24 * 3600.0
 PUSH_SECONDS = 900.0
@@ -78,7 +80,13 @@ class GitPurging:
             return purged_ids(repo)
 
     def rewrite(
-        self, name: RepositoryName, revision: Revision, progress: Progress, *, remember: frozenset[str] | None
+        self,
+        name: RepositoryName,
+        revision: Revision,
+        progress: Progress,
+        *,
+        remember: frozenset[str] | None,
+        moving: Moving = unnoted,
     ) -> Rewritten:
         """Rewrites what all refs reach, and moves the refs together. Raises BadRequest, Conflict, Unavailable."""
         path = self._path(name)
@@ -93,7 +101,11 @@ class GitPurging:
                 # After a kill between two of these, the same has to be made of the rest. So what names others moves
                 # first, and last the default branch, because what becomes of label files follows from its history.
                 for turn in range(3):
-                    _move(path, [each for each in moved if _turn_of(each.ref, default) == turn])
+                    now = [each for each in moved if _turn_of(each.ref, default) == turn]
+                    moving(
+                        [RefUpdate(ref, CommitId(old), CommitId(new)) for ref, old, new in now],
+                        partial(_move, path, now),
+                    )
         paths = {blob: frozenset(found) for blob, found in rewriting.paths.items()}
         return Rewritten(rewriting.became, tuple(each.ref for each in moved), paths)
 

@@ -175,6 +175,7 @@ def _written(intent: RefIntent) -> dict[str, Any]:
         "origin": asdict(intent.origin),
         "at": intent.at.isoformat(),
         "pushed": intent.pushed,
+        "purge": intent.purge,
         "landed": intent.landed,
     }
 
@@ -187,5 +188,6 @@ def _intent_of(said: dict[str, Any]) -> RefIntent:
         origin=AuditOrigin(**said["origin"]),
         at=datetime.fromisoformat(said["at"]),
         pushed=said["pushed"],
+        purge=said.get("purge"),
         landed=said["landed"],
     )
