@@ -47,7 +47,7 @@ LinkByEmail = Annotated[
     bool | None,
     typer.Option(
         "--link-by-email/--no-link-by-email",
-        help="Who comes in first is the user with the address that it has verified.",
+        help="Who comes in first is the user with the address that it has verified; who is new gets it.",
         show_default=False,
     ),
 ]

@@ -41,7 +41,9 @@ class ProviderSettingsBody(Body):
     domains: Words = Field([], description="Whose verified e-mail address is in none of them does not come in.")
     sign_up: Flag = Field(False, description="Whether who has no user here gets one.")
     link_by_email: Flag = Field(
-        False, description="Whether who comes in first is the user with the e-mail address that the provider verified."
+        False,
+        description="Whether who comes in first is the user with the e-mail address that the provider verified; who is "
+        "new gets it.",
     )
     allow_private: Flag = Field(False, description="Whether it may be at an address of a private network.")
 

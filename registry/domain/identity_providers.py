@@ -68,7 +68,8 @@ class ProviderSettings:
     ``groups`` are its groups by the names that they have here; ``same_groups``: also those of one name here and there.
     Who is in none of the ``required_groups``, or has no verified address in one of the ``domains``, does not come in;
     where there are none, everybody does. ``sign_up``: who has no user here gets one. ``link_by_email``: it is believed
-    whose address is whose, so that who comes in first is the user with that address. ``allow_private``: its addresses
+    whose address is whose, so that who comes in first is the user with that address; that of no other provider becomes
+    a user's. ``allow_private``: its addresses
     may be ones of a private network, or of this machine.
     """
 

@@ -57,9 +57,9 @@ class ProviderUsers:
         return await self._make(provider, claims)
 
     async def _update(self, provider: Provider, claims: ProviderClaims, known: Identity, user: User) -> User:
-        """The same user, with the name and address that he has there now, but for an address of somebody else."""
+        """The same user, with the name that he has there now, and the address where that is believed."""
         user.require_person()
-        email = await self._free_email(claims, user.user) or user.email
+        email = await self._free_email(provider, claims, user.user) or user.email
         now = replace(user, name=display_name(claims) or user.name, email=email)
         seen = replace(known, email=claims.email, seen_at=self._clock.now())
         told = self._told(AuditAction.USER_CHANGED, user.user, _body(user), {**_body(now), "by": provider.provider})
@@ -81,7 +81,7 @@ class ProviderUsers:
 
     async def _make(self, provider: Provider, claims: ProviderClaims) -> User:
         for name in islice(names_for(claims, provider), NAMES_TRIED):
-            email = await self._free_email(claims, name) or f"{name}@localhost"
+            email = await self._free_email(provider, claims, name) or f"{name}@localhost"
             user = User(name, display_name(claims) or name, email)
             said = {**_body(user), "provider": provider.provider, "subject": claims.subject}
             told = self._told(AuditAction.USER_CREATED, name, None, said)
@@ -89,9 +89,12 @@ class ProviderUsers:
                 return user
         raise Conflict("Too many users have a name like yours: ask an administrator for an account.")
 
-    async def _free_email(self, claims: ProviderClaims, user: UserName) -> str | None:
-        """The verified address, where no other user has it."""
-        if claims.email is None:
+    async def _free_email(self, provider: Provider, claims: ProviderClaims, user: UserName) -> str | None:
+        """The verified address of a provider that is trusted with addresses, where no other user has it.
+
+        That of any other would wait here for its owner, who comes by a trusted one later and would be this user.
+        """
+        if claims.email is None or not provider.settings.link_by_email:
             return None
         others = [each for each in await self._stored.find_by_email(claims.email) if each.user != user]
         return None if others else claims.email

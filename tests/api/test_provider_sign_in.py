@@ -53,10 +53,12 @@ async def made_up() -> AsyncIterator[MadeUpProvider]:
         yield provider
 
 
-async def set_up(registry: Registry, issuer: str, secret: str = certified.SECRET, **settings: Any) -> None:
+async def set_up(
+    registry: Registry, issuer: str, secret: str = certified.SECRET, provider: str = "corp", **settings: Any
+) -> None:
     wanted = {"allow_private": True, "sign_up": True} | settings
     await registry.signing_in.providers.put(
-        "corp",
+        provider,
         actor=ADMIN,
         kind=ProviderKind.KEYCLOAK,
         name="회사 계정",
@@ -83,13 +85,25 @@ async def come_by(browser: httpx.AsyncClient, real: certified.CertifiedProvider,
     return Tried(left.headers["location"], back, await browser.get(back))
 
 
-async def leave(browser: httpx.AsyncClient, made_up: MadeUpProvider, **query: str) -> tuple[str, str]:
+async def leave(
+    browser: httpx.AsyncClient, made_up: MadeUpProvider, provider: str = "corp", **query: str
+) -> tuple[str, str]:
     """Sets out for the made-up provider: the address, and the one to come back to with a code."""
-    left = await browser.get(f"/sign-in/corp?{urlencode(query)}")
+    left = await browser.get(f"/sign-in/{provider}?{urlencode(query)}")
     assert left.status_code == 303, left.text
     address = left.headers["location"]
     state = parse_qs(urlsplit(address).query)["state"][0]
-    return address, f"{BACK}?{urlencode({'code': made_up.code(address), 'state': state})}"
+    back = BACK.replace("/corp/", f"/{provider}/")
+    return address, f"{back}?{urlencode({'code': made_up.code(address), 'state': state})}"
+
+
+async def come_as(browser: httpx.AsyncClient, made_up: MadeUpProvider, provider: str, **claims: Any) -> dict[str, Any]:
+    """Somebody signs in by a made-up provider, in a fresh browser: who he is here."""
+    browser.cookies.clear()
+    made_up.claims = {"email_verified": True, **claims}
+    _, back = await leave(browser, made_up, provider)
+    assert (await browser.get(back)).status_code == 303
+    return await who(browser)
 
 
 async def who(browser: httpx.AsyncClient) -> dict[str, Any]:
@@ -108,7 +122,7 @@ async def test_who_signs_in_for_the_first_time_gets_a_user_without_rights(
     came = await come_by(browser, real, "kim", next="/docs?a=b")
     assert (came.answer.status_code, came.answer.headers["location"]) == (303, "/docs?a=b")
     mine = await who(browser)
-    assert (mine["user"], mine["name"], mine["email"]) == ("kim.minji", "김민지", "kim@example.com")
+    assert (mine["user"], mine["name"], mine["email"]) == ("kim.minji", "김민지", "kim.minji@localhost")
     assert mine["rights"] == []
     assert PENDING not in browser.cookies
     (session,) = (await browser.get("/api/v1/sessions")).json()["sessions"]
@@ -138,7 +152,7 @@ async def test_neither_code_nor_secret_nor_token_is_logged(
 async def test_who_comes_again_is_the_same_user_with_his_new_name_and_address(
     stocked: Registry, browser: httpx.AsyncClient, real: certified.CertifiedProvider
 ) -> None:
-    await set_up(stocked, real.issuer)
+    await set_up(stocked, real.issuer, link_by_email=True)
     real.change(park={"preferred_username": "park", "name": "박", "email": "p@example.com", "email_verified": True})
     await come_by(browser, real, "park")
     real.change(
@@ -226,6 +240,33 @@ async def test_a_verified_address_links_only_where_the_provider_is_trusted_so_fa
     assert mine["user"] == ("boss" if trusted else "kim.minji")
     assert bool(mine["rights"]) == trusted
     assert mine["email"] == ("KIM@example.com" if trusted else "kim.minji@localhost"), "it is another user's"
+
+
+async def test_no_provider_keeps_an_address_that_its_owner_comes_by_later(
+    stocked: Registry, browser: httpx.AsyncClient, made_up: MadeUpProvider
+) -> None:
+    """Taken over beforehand: who says first that he is the chief must not be the user whom she then is."""
+    address = "ceo@corp.example"
+    async with made_up_provider() as partner:
+        await set_up(stocked, made_up.issuer, SECRET, link_by_email=True)
+        await set_up(stocked, partner.issuer, SECRET, "partner")
+        for _ in range(2):  # as a new user, and as one who is known
+            evil = await come_as(browser, partner, "partner", sub="e", preferred_username="mallory", email=address)
+            assert (evil["user"], evil["email"]) == ("mallory", "mallory@localhost")
+        chief = await come_as(browser, made_up, "corp", sub="c", preferred_username="ceo", email=address)
+        assert (chief["user"], chief["email"]) == ("ceo", address), "and nobody holds her address against her"
+        evil = await come_as(browser, partner, "partner", sub="e", preferred_username="mallory", email=address)
+        assert (evil["user"], evil["email"]) == ("mallory", "mallory@localhost")
+
+
+async def test_an_address_that_an_administrator_gave_stays(
+    stocked: Registry, browser: httpx.AsyncClient, made_up: MadeUpProvider
+) -> None:
+    await set_up(stocked, made_up.issuer, SECRET)
+    await come_as(browser, made_up, "corp", preferred_username="kim", email="boss@example.com")
+    await stocked.access.put_user(UserName("kim"), actor=ADMIN, email="kim@example.com")
+    mine = await come_as(browser, made_up, "corp", preferred_username="kim", name="Kim", email="boss@example.com")
+    assert (mine["user"], mine["name"], mine["email"]) == ("kim", "Kim", "kim@example.com")
 
 
 async def test_who_may_not_come_in_does_not(
