@@ -7,6 +7,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Send
 
+from registry.domain.ids import TemplateName
 from registry.domain.reads import ReadState
 
 JSON = b"application/json"
@@ -34,7 +35,8 @@ microsecond in uvicorn, a fiftieth of a hot read; what browsers are told besides
 class Answer:
     """Status, headers (lower-case names) and body; ``etag`` is set where the answer can be asked for conditionally.
 
-    ``read`` is the state of a template that the answer shows, and that giving it counts as a read of.
+    ``read`` is the state of a template that the answer shows, and that giving it counts as a read of; ``former`` the
+    name that the template had before, where the body tells one.
     """
 
     status: int
@@ -42,6 +44,7 @@ class Answer:
     headers: RawHeaders
     etag: bytes = b""
     read: ReadState | None = None
+    former: TemplateName | None = None
 
     async def send(self, send: Send, *extra: tuple[bytes, bytes]) -> None:
         """Sends it as an ASGI application does, with ``extra`` headers."""

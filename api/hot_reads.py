@@ -20,7 +20,7 @@ from api.request_ids import CURRENT, RequestIds
 from api.request_ids import HEADER as REQUEST_ID
 from api.request_log import SLOW_SECONDS, Served, loggable, tell
 from api.request_meters import HOT_ROUTE, RequestMeters
-from api.template_reads import git_answer, read_answer
+from api.template_reads import git_answer, is_seen_whole, read_answer
 from api.traces import name_request, request_span
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
@@ -122,8 +122,9 @@ class HotReads:
         try:
             with request_span(scope) as span:
                 answer = await self._fetch(key, actor)
-                if answer is not None and answer.is_superseded():
-                    answer = None  # the Git node may know better, and who asks it stands behind this
+                if answer is not None and (answer.is_superseded() or not _sees(actor, answer)):
+                    # The Git node may know better, and who asks it stands behind this; there a part is left out, too.
+                    answer = None
                 name_request(span, "GET", HOT_ROUTE, answer.status if answer is not None else 0)
                 return answer
         except PromptuaryError:
@@ -149,10 +150,10 @@ class HotReads:
 
 
 def _sees(actor: Actor, answer: Answer) -> bool:
-    """Whether what an answer was made of lies where the caller may read."""
+    """Whether what an answer was made of lies where the caller may read, all of it."""
     read = answer.read
     sight = actor.rights.sight(read.repository) if read is not None else None
-    return sight is not None and read is not None and sight.has(read.name)
+    return sight is not None and read is not None and sight.has(read.name) and is_seen_whole(answer, sight)
 
 
 def _wanted(key: Key) -> tuple[str, str, Selector] | None:

@@ -1,6 +1,9 @@
 """Reading a template: the one function behind the documented route and the hot path."""
 
 import re
+from dataclasses import replace
+
+import orjson
 
 from api.answers import FROM_GIT, JSON, YAML, Answer, json_bytes, make_answer
 from api.indexed import commit_header, indexed_commit
@@ -62,7 +65,23 @@ def _answer_of(
         return make_answer(
             read.source.encode(), media_type=YAML, etag=yaml_etag(read.etag), headers=headers, read=state
         )
-    return make_answer(json_bytes(template_body(read)), media_type=JSON, etag=read.etag, headers=headers, read=state)
+    made = make_answer(json_bytes(template_body(read)), media_type=JSON, etag=read.etag, headers=headers, read=state)
+    return replace(made, former=read.moved_from)
+
+
+def is_seen_whole(answer: Answer, sight: Sight) -> bool:
+    """Whether a reader of the template may read all that an answer tells, the name before its own included."""
+    return answer.former is None or sight.has(answer.former)
+
+
+def as_seen(answer: Answer, sight: Sight) -> Answer:
+    """The answer, which others are given as well, without a former name that this reader does not see."""
+    if is_seen_whole(answer, sight):
+        return answer
+    body = json_bytes({**orjson.loads(answer.body), "moved_from": None})
+    length = b"%d" % len(body)
+    headers = tuple((name, length if name == b"content-length" else value) for name, value in answer.headers)
+    return replace(answer, body=body, headers=headers, former=None)
 
 
 def template_body(read: TemplateRead) -> dict[str, object]:

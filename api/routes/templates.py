@@ -25,7 +25,7 @@ from api.schemas.templates import (
     TemplateList,
     TemplateWritten,
 )
-from api.template_reads import git_answer, read_answer
+from api.template_reads import as_seen, git_answer, read_answer
 from api.write_answers import Put, put_answer
 from registry.domain import errors as domain
 from registry.domain.errors import BadRequest
@@ -113,14 +113,15 @@ async def read_template(
     key = (request.scope["raw_path"], request.scope["query_string"], accept)
     selector = query.selector()
     asked = (registry, repository, name, selector, accept)
-    make, instead = partial(read_answer, *asked, caller.sight(repository)), partial(git_answer, *asked)
+    sight = caller.sight(repository)
+    make, instead = partial(read_answer, *asked, sight), partial(git_answer, *asked)
     if selector.ref is None and selector.at is None and query.min_commit is None:
         answer = answers.find(key) or await answers.fetch(repository, key, make, instead=instead)
     else:  # other refs move without a projection, and what was waited for is asked for once
         answer = await make()
     if not request.scope[HEAD_ONLY]:  # whoever asks for headers got no template
         registry.reads.count(answer.read, caller.key_id)
-    return answer.matched((if_none_match or "").encode("latin-1")).response()
+    return as_seen(answer, sight).matched((if_none_match or "").encode("latin-1")).response()
 
 
 @router.put(

@@ -82,4 +82,4 @@ async def list_versions(
     sight = caller.sight(repository)
     page = await registry.versions.list_versions(repository, name, limit=query.limit, cursor=query.cursor, sight=sight)
     removed = await registry.versions.removed(repository, name, sight=sight)
-    return VersionList.from_domain(page, removed, sight)
+    return VersionList.from_domain(page, removed)

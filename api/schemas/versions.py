@@ -5,7 +5,6 @@ from pydantic import Field
 from api.schemas.fields import COMMIT, DIGEST, NAME, REFERENCE, TIME, Answered, Author, Time, example
 from api.schemas.problems import DiagnosticBody
 from registry.domain.catalogue import Page, VersionEntry
-from registry.domain.rights import Sight
 from registry.services.versions import Removed
 
 VERSION_EXAMPLE = {
@@ -87,11 +86,9 @@ class VersionList(Answered):
     moved_to: str | None = Field(description="The last of its new names, where the template was renamed.")
 
     @classmethod
-    def from_domain(cls, page: Page[VersionEntry], removed: Removed | None, sight: Sight) -> "VersionList":
-        """The body for a page; what was renamed to where the reader sees nothing is gone for him."""
+    def from_domain(cls, page: Page[VersionEntry], removed: Removed | None) -> "VersionList":
+        """The body for a page."""
         moved_to = removed.moved_to if removed is not None else None
-        if moved_to is not None and not sight.has(moved_to):
-            moved_to = None
         return cls(
             versions=[Version.from_domain(entry) for entry in page.items],
             next_cursor=page.next_cursor,

@@ -56,7 +56,18 @@ class RepositoryNotFound(NotFound):
 
 
 class TemplateNotFound(NotFound):
-    """There is no such template."""
+    """There is no such template; ``moved`` says what became of one that there was."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        nearest: Sequence[str] = (),
+        hidden: Aim | None = None,
+        moved: "TemplateMoved | None" = None,
+    ) -> None:
+        super().__init__(message, nearest=nearest, hidden=hidden)
+        self.moved = moved
 
 
 class VersionNotFound(NotFound):
@@ -84,11 +95,16 @@ class TemplateGone(PromptuaryError):
 
 
 class TemplateMoved(PromptuaryError):
-    """The template was renamed."""
+    """The template was renamed.
 
-    def __init__(self, message: str, *, to: str) -> None:
+    ``names`` are those that it had since, ``to`` the last of them; who does not see all of them is told ``gone``.
+    """
+
+    def __init__(self, message: str, *, to: str, names: Sequence[str] = (), gone: TemplateGone | None = None) -> None:
         super().__init__(message)
         self.to = to
+        self.names = names or (to,)
+        self.gone = gone
 
 
 class Conflict(PromptuaryError):

@@ -80,6 +80,18 @@ class TreeChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """The commit that brought a file under its name.
+
+    ``former`` is where the file was in its first ``parent``, None where it is new.
+    """
+
+    commit: CommitId
+    parent: CommitId | None
+    former: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LineRun:
     """``count`` lines of a file from ``first`` (from 1) on, which one commit brought; ``path`` is the file then."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from registry.domain.ids import BlobId, CommitId, RefName, RepositoryName
-from registry.domain.refs import Commit, Entry, LineRun, RefUpdate, Signature, TreeChange
+from registry.domain.refs import Arrival, Commit, Entry, LineRun, RefUpdate, Signature, TreeChange
 
 
 class GitTrees(Protocol):
@@ -93,11 +93,19 @@ class GitHistory(Protocol):
 class GitBlame(Protocol):
     """Where files and their lines come from."""
 
-    def blame(self, commit: CommitId, path: str) -> list[LineRun]:
+    def blame(self, commit: CommitId, path: str, *, since: CommitId | None = None) -> list[LineRun]:
         """The lines of a file at a commit by the commit that brought them, in the file's order; empty where no file is.
 
         Only first parents count, so that on the default branch every commit told is one that versions are counted by:
-        what a merge brought is the merge's. Renames are followed. Long. Raises RevisionNotFound, Unavailable.
+        what a merge brought is the merge's. Renames are followed. What was there at ``since``, where one of these is
+        given, it brought. Long. Raises RevisionNotFound, Unavailable.
+        """
+        ...
+
+    def arrival(self, commit: CommitId, path: str) -> Arrival | None:
+        """How a file came by its name, of the commits that ``blame`` tells; None where there is none. Long.
+
+        A former name is the one that ``blame`` takes lines from. Raises Unavailable.
         """
         ...
 

@@ -13,7 +13,7 @@ from registry.domain.refs import Commit, LineRun
 from registry.domain.rights import EVERYTHING, Sight
 from registry.domain.selectors import Selector
 from registry.ports.catalogue import VersionOrigins
-from registry.ports.git import Repositories
+from registry.ports.git import GitBlame, Repositories
 from registry.services.templates import Templates
 
 AT_ONCE = 2
@@ -21,6 +21,10 @@ AT_ONCE = 2
 
 KEPT_RUNS = 100_000
 """Runs of lines that are kept in memory, of all files together."""
+
+
+RENAMES = 100
+"""So many are looked back to for who does not see everything; what is older than that the last of them brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,19 @@ class Blames:
         self._templates = templates
         self._origins = origins
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._known: LRUCache[tuple[RepositoryName, CommitId, str], _Found] = LRUCache(
+        self._known: LRUCache[tuple[RepositoryName, CommitId, str, Sight], _Found] = LRUCache(
             KEPT_RUNS, getsizeof=_Found.weight
         )
 
     async def blame(
         self, repository: RepositoryName, name: TemplateName, selector: Selector, *, sight: Sight = EVERYTHING
     ) -> TemplateBlame:
-        """The lines of the state that the selector names. Raises as a read does, and Unavailable."""
+        """The lines of the state that the selector names. Raises as a read does, and Unavailable.
+
+        What came from a file that is not seen was brought by the commit that put it where it is.
+        """
         state, loaded = await self._templates.find(repository, name, selector, sight)
-        found = await self._find(repository, state.commit, template_path(name))
+        found = await self._find(repository, state.commit, template_path(name), sight)
         names = {run.path: template_name(run.path) for run in found.runs}
         wanted = sorted({each for each in names.values() if each is not None})
         made = await self._origins.made_by(repository, wanted, list(found.commits))
@@ -79,22 +86,38 @@ class Blames:
         lines = loaded.source.split("\n")
         return TemplateBlame(state, tuple(_origin(run, lines, found, names[run.path], versions) for run in found.runs))
 
-    async def _find(self, repository: RepositoryName, commit: CommitId, path: str) -> _Found:
-        key = (repository, commit, path)
+    async def _find(self, repository: RepositoryName, commit: CommitId, path: str, sight: Sight) -> _Found:
+        key = (repository, commit, path, sight)
         found = self._known.get(key)
         if found is None:
             async with self._room:
                 found = self._known.get(key)
                 if found is None:
-                    found = await asyncio.to_thread(self._search, repository, commit, path)
+                    found = await asyncio.to_thread(self._search, *key)
             if found.weight() <= KEPT_RUNS:
                 self._known[key] = found
         return found
 
-    def _search(self, repository: RepositoryName, commit: CommitId, path: str) -> _Found:
+    def _search(self, repository: RepositoryName, commit: CommitId, path: str, sight: Sight) -> _Found:
         with self._git.open(repository) as store:
-            runs = tuple(store.blame(commit, path))
+            since = None if sight.is_whole else _beginning(store, commit, path, sight)
+            runs = tuple(store.blame(commit, path, since=since))
             return _Found(runs, {each: store.commit(each) for each in {run.commit for run in runs}})
+
+
+def _beginning(store: GitBlame, commit: CommitId, path: str, sight: Sight) -> CommitId | None:
+    """The commit that brought a file from where one does not see; None where it always was where one does."""
+    begun: CommitId | None = None
+    at: CommitId | None = commit
+    for _ in range(RENAMES):
+        arrival = store.arrival(at, path) if at is not None else None
+        if arrival is None or arrival.former is None:
+            return None
+        begun, at, path = arrival.commit, arrival.parent, arrival.former
+        name = template_name(path)
+        if name is None or not sight.has(name):
+            break
+    return begun
 
 
 def _origin(

@@ -12,6 +12,7 @@ from registry.domain.ids import BlobId, CommitId, LabelName, RepositoryName
 from registry.domain.korean import sort_key
 from registry.domain.labels import LATEST
 from registry.domain.rights import EVERYTHING, Sight
+from registry.domain.seen_versions import as_seen
 from registry.domain.selectors import Selector
 from registry.ports.bundles import BundleIndex, BundleRows
 from registry.ports.catalogue import TemplateIndex
@@ -85,11 +86,13 @@ class Bundles:
         if label is not None and label != LATEST and not rows.members:
             where = f" below {folder}" if folder else ""
             raise LabelNotFound(f"No template of {repository}{where} carries the label {label!r}.")
+        members = tuple((as_seen(version, sight), labels) for version, labels in rows.members)
         told = hashlib.sha256(f"{ANSWER_FORMAT}\0{wanted}".encode())
-        for version, labels in rows.members:
+        for version, labels in members:
             told.update(f"\0{version.name}\0{version.number}\0{version.digest}\0{','.join(labels)}".encode())
+            told.update(f"\0{version.moved_from or ''}".encode())  # who does not see it gets other bytes
         # Weak: the commit that the answer names may be another while all that it holds is the same.
-        return Bundle(rows.commit, wanted, rows.members, f'W/"b.{told.hexdigest()[:32]}"')
+        return Bundle(rows.commit, wanted, members, f'W/"b.{told.hexdigest()[:32]}"')
 
     async def reads(self, repository: RepositoryName, bundle: Bundle) -> AsyncIterator[TemplateRead]:
         """Each member as a read of it gives it. Raises Unavailable where the branch is rewritten meanwhile."""

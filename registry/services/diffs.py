@@ -11,6 +11,7 @@ from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.labels import LATEST
 from registry.domain.names import template_path
 from registry.domain.rights import EVERYTHING, Sight
+from registry.domain.seen_versions import as_seen
 from registry.domain.selectors import Selector
 from registry.domain.text_diff import text_diff
 from registry.ports.catalogue import VersionIndex
@@ -70,14 +71,14 @@ class Diffs:
     ) -> TemplateDiff:
         """What differs from ``old`` to ``new``; without ``old``, from the predecessor of ``new``.
 
-        The predecessor of a version is the valid version before it, of a renamed template that of the old name; of a
-        state that is no version it is the newest version of where its branch left the default branch. Raises as a read
-        of each side does.
+        The predecessor of a version is the valid version before it, of a renamed template that of the old name where
+        that is seen; of a state that is no version it is the newest version of where its branch left the default
+        branch. Raises as a read of each side does.
         """
         version, loaded = await self._templates.find(repository, name, new, sight)
         after = Side(version, loaded)
         before = await (
-            self._predecessor(repository, after) if old is None else self._side(repository, name, old, sight)
+            self._predecessor(repository, after, sight) if old is None else self._side(repository, name, old, sight)
         )
         async with self._room:
             return await asyncio.to_thread(_compare, before, after)
@@ -88,7 +89,7 @@ class Diffs:
         version, loaded = await self._templates.find(repository, name, selector, sight)
         return Side(version, loaded)
 
-    async def _predecessor(self, repository: RepositoryName, after: Side) -> Side | None:
+    async def _predecessor(self, repository: RepositoryName, after: Side, sight: Sight) -> Side | None:
         version = after.version
         if not version.number:
             try:
@@ -98,7 +99,7 @@ class Diffs:
             if left.version.digest != version.digest:
                 return left
             version = left.version
-        before = await self._version_before(repository, version)
+        before = await self._version_before(repository, as_seen(version, sight))
         return await self._side(repository, before.name, Selector(version=before.number)) if before else None
 
     async def _version_before(self, repository: RepositoryName, version: VersionEntry) -> VersionEntry | None:

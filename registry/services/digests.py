@@ -8,6 +8,7 @@ from registry.domain.errors import BadRequest, Conflict, VersionNotFound
 from registry.domain.ids import Digest, RepositoryName
 from registry.domain.names import printable
 from registry.domain.rights import EVERYTHING, Sight
+from registry.domain.seen_versions import as_seen
 from registry.ports.catalogue import VersionOrigins
 from registry.ports.pushers import Pushers
 from registry.services.pushed_versions import with_pushers
@@ -44,7 +45,8 @@ class Digests:
             raise BadRequest(
                 f"{printable(text)} is no digest: give 8 to 64 of its hexadecimal digits, from the first on"
             )
-        found = [each for each in await self._origins.with_digest(repository, prefix, MOST) if sight.has(each.name)]
+        known = await self._origins.with_digest(repository, prefix, MOST)
+        found = [as_seen(each, sight) for each in known if sight.has(each.name)]
         if not found:
             raise VersionNotFound(f"No version in {repository} has a digest that begins with {prefix}.")
         digests = list(dict.fromkeys(entry.digest for entry in found))

@@ -7,7 +7,7 @@ from typing import NoReturn, Self
 
 from registry.domain.errors import Unavailable
 from registry.domain.ids import BlobId, CommitId, RefName
-from registry.domain.refs import Commit, Entry, FileMode, LineRun, Signature, TreeChange
+from registry.domain.refs import Arrival, Commit, Entry, FileMode, LineRun, Signature, TreeChange
 from registry.ports.git import GitStore
 from registry.services.checkout import blob_id
 
@@ -161,9 +161,13 @@ class ProposedStore:
             return self._commit
         return self._store.last_change(self._base, paths) if self._base is not None else None
 
-    def blame(self, commit: CommitId, path: str) -> list[LineRun]:
+    def blame(self, commit: CommitId, path: str, *, since: CommitId | None = None) -> list[LineRun]:
         """The store's: no line of a proposal has been brought by anybody yet."""
-        return self._store.blame(commit, path)
+        return self._store.blame(commit, path, since=since)
+
+    def arrival(self, commit: CommitId, path: str) -> Arrival | None:
+        """The store's."""
+        return self._store.arrival(commit, path)
 
     def distance(self, tip: CommitId, base: CommitId) -> tuple[int, int]:
         """The store's."""

@@ -1,5 +1,6 @@
 """Templates that were deleted or renamed: what is said of them, and where they are now."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -20,11 +21,12 @@ async def require_present(templates: TemplateIndex, repository: RepositoryName, 
     """Raises TemplateMoved, with the last of its new names, for a renamed template, TemplateGone for a deleted one."""
     if not entry.deleted:
         return
+    message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
+    gone = TemplateGone(message, last_version=entry.version)
     if entry.moved_to is None:
-        message = f"{entry.name} was deleted; its last version was {entry.version} (read it by version=)."
-        raise TemplateGone(message, last_version=entry.version)
-    name = await last_name(templates, repository, entry.moved_to)
-    raise TemplateMoved(f"{entry.name} was renamed to {name}.", to=name)
+        raise gone
+    names = await new_names(templates, repository, entry.moved_to)
+    raise TemplateMoved(f"{entry.name} was renamed to {names[-1]}.", to=names[-1], names=names, gone=gone)
 
 
 async def require_readable(
@@ -69,15 +71,16 @@ async def require_written(templates: TemplateIndex, repository: RepositoryName, 
             await explain_unknown(templates, repository, name)
         await require_present(templates, repository, entry)
     except TemplateMoved as moved:
-        raise TemplateNotFound(f"{moved.message} Nothing was changed.", nearest=[moved.to]) from None
+        raise TemplateNotFound(f"{moved.message} Nothing was changed.", nearest=[moved.to], moved=moved) from None
     return entry
 
 
-async def last_name(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> TemplateName:
-    """The end of a chain of renames. It has no rings: each name was there when the one before it went."""
+async def new_names(templates: TemplateIndex, repository: RepositoryName, name: TemplateName) -> Sequence[TemplateName]:
+    """A chain of renames, from a name on. It has no rings: each name was there when the one before it went."""
+    names = [name]
     for _ in range(RENAMES_FOLLOWED):
-        entry = await templates.find_template(repository, name)
+        entry = await templates.find_template(repository, names[-1])
         if entry is None or not entry.deleted or entry.moved_to is None:
             break
-        name = entry.moved_to
-    return name
+        names.append(entry.moved_to)
+    return names

@@ -6,16 +6,20 @@ from registry.domain.catalogue import Page, TemplateEntry, VersionEntry
 from registry.domain.errors import VersionNotFound
 from registry.domain.ids import RepositoryName, TemplateName
 from registry.domain.rights import EVERYTHING, Sight
+from registry.domain.seen_versions import as_seen
 from registry.domain.version_words import versions_there_are
 from registry.ports.catalogue import TemplateIndex, VersionIndex
 from registry.ports.pushers import Pushers
 from registry.services.pushed_versions import with_pushers
-from registry.services.removals import explain_unknown, last_name
+from registry.services.removals import explain_unknown, new_names
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A template that is there no more: ``moved_to`` is the last of its new names, None where it was deleted."""
+    """A template that is there no more: ``moved_to`` is the last of its new names.
+
+    None where it was deleted, or had names that are not seen.
+    """
 
     moved_to: TemplateName | None
 
@@ -40,7 +44,8 @@ class Versions:
         """A page of versions, newest first. Raises as ``require``, and BadRequest."""
         await self.require(repository, name, sight)
         page = await self._versions.list_versions(repository, name, limit=limit, cursor=cursor)
-        return replace(page, items=await with_pushers(self._pushers, repository, page.items))
+        seen = [as_seen(version, sight) for version in page.items]
+        return replace(page, items=await with_pushers(self._pushers, repository, seen))
 
     async def read(
         self, repository: RepositoryName, name: TemplateName, number: int, *, sight: Sight = EVERYTHING
@@ -50,7 +55,7 @@ class Versions:
         version = await self._versions.find_version(repository, name, number)
         if version is None:
             raise VersionNotFound(f"{name} has no version {number}; {versions_there_are(last)}.")
-        return (await with_pushers(self._pushers, repository, [version]))[0]
+        return (await with_pushers(self._pushers, repository, [as_seen(version, sight)]))[0]
 
     async def removed(
         self, repository: RepositoryName, name: TemplateName, *, sight: Sight = EVERYTHING
@@ -59,8 +64,10 @@ class Versions:
         entry = await self.require(repository, name, sight)
         if not entry.deleted:
             return None
-        moved_to = entry.moved_to
-        return Removed(await last_name(self._templates, repository, moved_to) if moved_to is not None else None)
+        if entry.moved_to is None:
+            return Removed(None)
+        names = await new_names(self._templates, repository, entry.moved_to)
+        return Removed(names[-1] if all(map(sight.has, names)) else None)
 
     async def require(self, repository: RepositoryName, name: TemplateName, sight: Sight = EVERYTHING) -> TemplateEntry:
         """The template as it was last, there or not.

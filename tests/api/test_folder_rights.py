@@ -56,6 +56,25 @@ GETS = [
     "/diff/support/greet?to=ref:main",
     "/diff/support/greet?from=version:1&to=ref:{commit}",
     "/diff/support/greet?from=ref:main&to=at:2100-01-01T00:00:00Z",
+    *[
+        f"/{noun}/support/{name}"
+        for noun in ("templates", "versions", "blame", "diff")
+        for name in ("moved", "fresh", "came", "back")
+    ],
+    *[
+        f"/{noun}/support/{name}{'/1' if noun == 'versions' else f'?{query}'}"
+        for noun, query in (
+            ("templates", "ref=main"),
+            ("templates", "version=1"),
+            ("blame", "ref=main"),
+            ("blame", "version=1"),
+            ("diff", "to=ref:main"),
+            ("diff", "to=version:1"),
+            ("versions", ""),
+        )
+        for name in ("moved", "fresh", "came", "back")
+    ],
+    "/resolve/{moved}",
     "/bundle",
     "/bundle?label=spying",
     "/bundle?folder=secret",
@@ -129,7 +148,8 @@ async def filled(worlds: tuple[World, World], path: str) -> list[str]:
     found = []
     for world in worlds:
         seen = await world.client.get(f"{BASE}/templates", headers=bearer(world.whole))
-        found.append(path.format(digest=digest, commit=seen.headers["promptuary-commit"]))
+        moved = await digest_of(world, "support/moved")
+        found.append(path.format(digest=digest, moved=moved, commit=seen.headers["promptuary-commit"]))
     return found
 
 
@@ -174,7 +194,8 @@ async def test_writes_tell_nothing_of_other_folders(worlds: tuple[World, World])
 async def test_what_is_seen_is_all_there(worlds: tuple[World, World]) -> None:
     world = worlds[0]
     _, listed, _ = await ask(world, "GET", "/templates")
-    assert re.findall(r'"name": ?"(\S+?)"', listed) == ["support/deep/thanks", "support/greet", "support/was"]
+    names = ("back", "deep/thanks", "fresh", "greet", "moved", "was")
+    assert re.findall(r'"name": ?"(\S+?)"', listed) == [f"support/{name}" for name in names]
     status, read, _ = await ask(world, "GET", "/templates/support/greet")
     assert (status, "kind words" in read) == (200, True), "with the partials' text"
     status, made, _ = await ask(world, "PUT", "/templates/support/new", TONE)

@@ -41,6 +41,9 @@ HIDDEN = {
     "labels/spying/secret.yaml": "greet: 1\n",
 }
 
+PLAN = TONE.replace("kind words", "|\n" + "".join(f"    Step {number} of the plan\n" for number in range(9)))
+"""Long enough that Git sees what it was when a line of it is another one."""
+
 
 class World(NamedTuple):
     registry: Registry
@@ -72,12 +75,26 @@ async def _world(stack: AsyncExitStack, folder: Path, hidden: bool) -> World:
     await write_files(registry, {"labels/production/support.yaml": "greet: 1\n"}, "Promote")
     last = {"prompts/secret/last.prompt.yaml": TONE}
     await write_files(registry, last if hidden else {"a": "3"}, "Rename what spies have" if hidden else "Last")
+    await _open(registry, hidden)
     _, whole = await registry.accounts.create_key(user="ada", scope=Scope.ADMIN)
     _, key = await registry.accounts.create_key(user="kim", scope=Scope.WRITE, places=[SUPPORT])
     app = create_app(registry)
     await stack.enter_async_context(running(app))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
     return World(registry, await stack.enter_async_context(client), key, whole)
+
+
+async def _open(registry: Registry, hidden: bool) -> None:
+    """Templates come to where they are seen: one as it is, one changed, and one that was seen before."""
+    there = {"moved": PLAN.replace("Step", "Move"), "plan": PLAN, "away": PLAN.replace("Step", "Way")}
+    at = {name: f"prompts/secret/{name}.prompt.yaml" for name in there}
+    seen = {name: f"prompts/support/{name}.prompt.yaml" for name in ("moved", "fresh", "came", "back")}
+    await write_files(registry, {seen["came"]: there["away"]}, "Come")
+    spied = {at["moved"]: there["moved"], at["plan"]: PLAN, at["away"]: there["away"]} if hidden else {}
+    await write_files(registry, {**spied, seen["came"]: None}, "Make plans")
+    gone: dict[str, str | None] = dict.fromkeys(at.values()) if hidden else {}
+    come = {"moved": there["moved"], "fresh": PLAN.replace("Step 4", "Step four"), "back": there["away"]}
+    await write_files(registry, {**gone, **{seen[name]: text for name, text in come.items()}}, "Open")
 
 
 async def ask(world: World, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, str, str]:

@@ -6,6 +6,7 @@ from registry.adapters.git.store import Pygit2Store
 from registry.bootstrap import Registry
 from registry.domain.ids import CommitId, RefName, TemplateName
 from registry.domain.refs import LineRun
+from registry.domain.rights import Sight
 from registry.domain.selectors import Selector
 from registry.services.blames import TemplateBlame
 from tests.pushing import REPOSITORY, Pusher
@@ -69,6 +70,26 @@ async def test_renames_are_followed(registry: Registry, pusher: Pusher) -> None:
     assert (found["one"], found["zwei"]) == ("a@1", "b@2")
 
 
+async def test_who_does_not_see_where_a_file_was_sees_it_begin_where_it_is(registry: Registry, pusher: Pusher) -> None:
+    """With lines changed on the way no version tells of a rename, but Git does."""
+    names = ["in/a", "out/b", "in/c", "in/d"]
+    said = ["one", "two", "three", "four", "five", "six"]
+    for number, name in enumerate(names):
+        said[number] = f"changed in {name}"
+        gone: dict[str, str | None] = {f"prompts/{names[number - 1]}.prompt.yaml": None} if number else {}
+        await pusher.land({**gone, f"prompts/{name}.prompt.yaml": text(*said)})
+    for folders, first in ((("in",), "in/c@1"), (("in", "out"), "in/a@1"), (None, "in/a@1")):
+        state = TemplateName("in/d")
+        found = await registry.blames.blame(REPOSITORY, state, Selector(), sight=Sight(folders))
+        told = lines(found)
+        assert (told["five"], told["six"]) == (first, first), folders
+        assert told["changed in in/d"] == "in/d@1"
+        assert (told["changed in out/b"] == "out/b@1") == (folders is None or "out" in folders)
+    await pusher.land({"prompts/out/b.prompt.yaml": text(*said)})
+    nothing = await registry.blames.blame(REPOSITORY, TemplateName("out/b"), Selector(), sight=Sight(("out",)))
+    assert set(lines(nothing).values()) == {"out/b@2"}
+
+
 async def test_what_a_merge_brought_is_the_merges(registry: Registry, pusher: Pusher) -> None:
     await pusher.land({PATH: text("one", "two")})
     side = pusher.commit({PATH: text("one", "zwei")}, parent=pusher.tip())
@@ -102,9 +123,9 @@ async def test_a_history_is_searched_once(registry: Registry, pusher: Pusher, mo
     searched = []
     search = Pygit2Store.blame
 
-    def noted(store: Pygit2Store, commit: CommitId, path: str) -> list[LineRun]:
+    def noted(store: Pygit2Store, commit: CommitId, path: str, *, since: CommitId | None = None) -> list[LineRun]:
         searched.append(path)
-        return search(store, commit, path)
+        return search(store, commit, path, since=since)
 
     monkeypatch.setattr(Pygit2Store, "blame", noted)
     assert await blame(registry) == await blame(registry)
