@@ -7,9 +7,12 @@ too: by then a thread may have opened something else under that number.
 """
 
 import asyncio
+import resource
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -24,8 +27,13 @@ class GitChild:
         self._stdin, self._stdout, self._stderr = streams
 
     @classmethod
-    def start(cls, arguments: Sequence[str], path: Path, environment: Mapping[str, str]) -> Self:
-        """Runs git in a folder, with that environment alone. Raises OSError."""
+    def start(
+        cls, arguments: Sequence[str], path: Path, environment: Mapping[str, str], memory: int | None = None
+    ) -> Self:
+        """Runs git in a folder, with that environment alone. Raises OSError.
+
+        It and each process that it starts gets so much ``memory`` for its data (bytes; on Linux) and no more.
+        """
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             for _ in range(3):
@@ -48,6 +56,9 @@ class GitChild:
         finally:
             for _, theirs in pairs:
                 theirs.close()
+        if memory is not None and sys.platform == "linux":
+            with suppress(ProcessLookupError):  # before it has input it starts nothing that would go without
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (memory, memory))
         return cls(process, [ours for ours, _ in pairs])
 
     async def write(self, data: bytes) -> None:

@@ -42,9 +42,14 @@ _HEADROOM = 16 << 20  # above the limit of a pack, so that Git's own message abo
 
 @dataclass(frozen=True, slots=True)
 class GitLimits:
-    """Bounds of what is served. Seconds and bytes; a negotiation is what a fetching client sends."""
+    """Bounds of what is served. Seconds and bytes; a negotiation is what a fetching client sends.
+
+    ``push_memory`` is for each process of a push, ``push_object`` for one commit, tree or delta's result in it.
+    """
 
     push_bytes: int = 64 << 20
+    push_memory: int = 512 << 20
+    push_object: int = 64 << 20
     negotiation_bytes: int = 64 << 20
     fetches: int = 16
     pushes: int = 8
@@ -207,6 +212,7 @@ class GitHttp:
                 {
                     "GIT_PROTOCOL": request.protocol,
                     "PROMPTUARY_GATE": str(hooks.folder),
+                    "GIT_ALLOC_LIMIT": str(self._limits.push_object),
                     "GIT_COMMITTER_NAME": _plain(actor.name) or "unknown",  # for the reflog
                     "GIT_COMMITTER_EMAIL": _plain(actor.email) or "unknown",
                 },
@@ -230,6 +236,7 @@ class GitHttp:
             send=send,
             headers=[(b"content-type", f"application/x-{request.service}-result".encode()), *_NO_CACHE],
             last_words=hooks.report if hooks else None,
+            memory=self._limits.push_memory if request.writes else None,
         )
         code = await process.run()
         if process.started or process.gone:
@@ -250,6 +257,8 @@ class GitHttp:
         """Git's arguments, with the configuration that holds here, whatever stands in the repository's own."""
         settings = {
             "core.hooksPath": str(hooks),
+            "core.bigFileThreshold": "1m",  # larger files than any template go through in pieces
+            "core.deltaBaseCacheLimit": "16m",
             "receive.maxInputSize": str(self._limits.push_bytes),
             "receive.hideRefs": "refs/merge-requests",
             "receive.advertisePushOptions": "true",

@@ -40,9 +40,10 @@ def git_environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
 class PackProcess:
     """One git process between a request body and a response.
 
-    ``last_words`` is for receive-pack: asked once the process has ended, whether or not the client is still there, for
-    lines to show before the answer ends. Such a process is never killed, because it may be moving refs. A client that
-    leaves early only ends its input (half a pack is refused by Git itself); what it got whole, it finishes.
+    ``memory`` is the most bytes of data that each process has. ``last_words`` is for receive-pack: asked once the
+    process has ended, whether or not the client is still there, for lines to show before the answer ends. Such a
+    process is never killed, because it may be moving refs. A client that leaves early only ends its input (half a
+    pack is refused by Git itself); what it got whole, it finishes.
     """
 
     arguments: Sequence[str]
@@ -52,6 +53,7 @@ class PackProcess:
     send: Send
     headers: Headers
     last_words: Callable[[], Awaitable[Sequence[str]]] | None = None
+    memory: int | None = None
     started: bool = field(default=False, init=False)
     gone: bool = field(default=False, init=False)
     error: BodyError | None = field(default=None, init=False)
@@ -59,7 +61,7 @@ class PackProcess:
 
     async def run(self) -> int:
         """Runs to the end and gives the exit code. The response has been started if ``started`` says so."""
-        child = GitChild.start(self.arguments, self.path, self.environment)
+        child = GitChild.start(self.arguments, self.path, self.environment, self.memory)
         feeding = asyncio.create_task(self._feed(child))
         complaints = asyncio.create_task(_log_complaints(self.arguments, child))
         try:

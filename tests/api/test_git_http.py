@@ -119,9 +119,8 @@ class Server:
         (root / "gates").mkdir()
         self.gates = root / "gates"
         self.registry = Registry(git, WordGate(git))
-        self.app = GitHttp(
-            self.registry, limits=GitLimits(push_bytes=4 << 20, negotiation_bytes=1 << 20), gates=self.gates
-        )
+        limits = GitLimits(push_bytes=4 << 20, negotiation_bytes=1 << 20, push_memory=128 << 20, push_object=32 << 20)
+        self.app = GitHttp(self.registry, limits=limits, gates=self.gates)
         # Not uvicorn's own set-up of logs: it would stay for every test that comes after in this process.
         config = uvicorn.Config(
             self.app, port=0, log_config=None, log_level="warning", lifespan="off", loop="uvloop", http="httptools"
@@ -551,12 +550,16 @@ def pack_of(client: Client, old: str, new: str) -> bytes:
     return f"{len(line) + 4:04x}".encode() + line + b"0000" + pack
 
 
-def send_raw(server: Server, body: bytes, announced: int) -> socket.socket:
+def send_raw(server: Server, body: bytes, announced: int, *, chunked: bool = False) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
     head = (
         "POST /git/default.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-write\r\n"
-        f"Content-Type: application/x-git-receive-pack-request\r\nContent-Length: {announced}\r\n\r\n"
+        "Content-Type: application/x-git-receive-pack-request\r\nConnection: close\r\n"
     )
+    if chunked:  # of a length that nobody knows, as git sends large ones
+        head, body = f"{head}Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        head = f"{head}Content-Length: {announced}\r\n\r\n"
     connection.sendall(head.encode() + body)
     return connection
 
