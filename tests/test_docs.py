@@ -118,14 +118,13 @@ def test_the_words_of_the_domain_are_in_the_glossary() -> None:
 
 def test_every_attack_of_the_threat_model_has_a_test_that_is_there() -> None:
     rows = [line for line in (ROOT / "docs/security.md").read_text().splitlines() if "`tests/" in line]
-    named = [re.search(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", row) for row in rows]
+    named = [(row, re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", row)) for row in rows]
     assert len(rows) > 30
     missing = [
-        row
-        for row, found in zip(rows, named, strict=True)
-        if found is None
-        or not (ROOT / found[1]).exists()
-        or f"def {found[2] or 'test_'}" not in (ROOT / found[1]).read_text()
+        (path, test)
+        for row, found in named
+        for path, test in found or [(row, "")]
+        if not (ROOT / path).exists() or f"def {test or 'test_'}" not in (ROOT / path).read_text()
     ]
     assert missing == []
 

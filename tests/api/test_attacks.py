@@ -1,21 +1,27 @@
 """What attackers send to every way in at once: each is answered as any other wrong input is."""
 
+import html
 import re
-import statistics
-import time
 import zlib
-from typing import Any
+from contextlib import nullcontext
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from api.permissions_page import needs
 from registry.bootstrap import Registry
+from registry.domain.access import User
+from registry.domain.access_tokens import CLIENT
 from registry.domain.errors import Unauthenticated
-from registry.domain.key_secrets import new_secret
+from registry.domain.identity_providers import ProviderKind, ProviderSettings
+from registry.domain.ids import UserName
+from registry.domain.key_secrets import KEY_PREFIX, hash_secret, new_secret
 from registry.domain.roles import Scope
 from tests.api.conftest import BASE
-from tests.api.test_permissions import ON_SERVER, VALUES
+from tests.api.test_permissions import ADMIN, ON_SERVER, VALUES
+from tests.made_up_provider import made_up_provider
 
 INJECTED = [
     "' OR '1'='1",
@@ -150,41 +156,94 @@ async def test_a_value_is_never_a_template(client: httpx.AsyncClient) -> None:
     assert rendered.json()["text"] == "Say {{ 7 * 7 }}{% raw %}"
 
 
-async def test_how_near_a_guessed_key_is_takes_no_longer_or_shorter(stocked: Registry) -> None:
-    """Keys are found by their hash: one that differs in its last letter is as far away as any other."""
+async def test_a_key_is_looked_for_by_its_hash_alone(stocked: Registry) -> None:
+    """So how near a guess comes to a key makes no difference: nothing that is compared has a letter of it."""
     _, real = await stocked.accounts.create_key(scope=Scope.READ)
-    near = re.sub(r".{12}$", "", real)
+    near = _with_checksum(real[:40] + new_secret()[40:47])
+    asked: list[object] = []
 
-    async def seconds(guess: str) -> float:
-        began = time.perf_counter()
-        with pytest.raises(Unauthenticated):
-            await stocked.identification.authenticate(guess)
-        return time.perf_counter() - began
+    def note(_c: object, _cursor: object, _statement: str, parameters: object, *_: object) -> None:
+        asked.append(parameters)
 
-    def guessed(like: str) -> str:
-        return _with_checksum(like + new_secret()[len(like) : 47])
-
-    times: dict[str, list[float]] = {"near": [], "far": []}
-    for _ in range(60):
-        times["near"].append(await seconds(guessed(near[:40])))
-        times["far"].append(await seconds(guessed("pmt_")))
-    ratio = statistics.median(times["near"]) / statistics.median(times["far"])
-    assert 0.5 < ratio < 2
+    database = stocked.signing_in.identification._lookups[KEY_PREFIX]._keys._database  # type: ignore[attr-defined]
+    for engine in {database._reading, database._writing}:
+        event.listen(engine, "before_cursor_execute", note)
+    for secret in (real, near, _with_checksum(new_secret()[:47])):
+        asked.clear()
+        stocked.identification.forget()
+        with nullcontext() if secret == real else pytest.raises(Unauthenticated):
+            await stocked.identification.authenticate(secret)
+        assert hash_secret(secret) in str(asked)
+        assert secret[4:20] not in str(asked)
 
 
 def _with_checksum(body: str) -> str:
     return f"{body}{zlib.crc32(body.encode()):08x}"
 
 
-async def test_what_a_page_shows_is_text(anonymous: httpx.AsyncClient, app: Any) -> None:
-    payload = '"><script>alert(1)</script>'
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as browser:
-        shown = [
-            await browser.get("/sign-in", params={"next": payload}),
-            await browser.get("/sign-in", params={"next": f"/{payload}"}),
-            await browser.post("/sign-in", data={"user": payload, "password": "x", "next": payload}),
-        ]
-    for each in shown:
-        assert "<script>alert" not in each.text
-        if "text/html" in each.headers["content-type"]:
-            assert "script-src 'self'" in each.headers["content-security-policy"]
+def state_of(left: httpx.Response) -> str:
+    return parse_qs(urlsplit(left.headers["location"]).query)["state"][0]
+
+
+PAYLOADS = ('"><script>alert(1)</script>', '" autofocus onfocus="alert(1)', "'><img src=x onerror=alert(1)>")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+async def test_what_a_page_shows_is_text(stocked: Registry, browser: httpx.AsyncClient, payload: str) -> None:
+    """Every page, with whatever somebody else can have it show."""
+    shown: dict[str, httpx.Response] = {}
+
+    async def show(method: str, address: str, **form: str) -> None:
+        shown[f"{method} {address} {sorted(form)}"] = await browser.request(method, address, data=form or None)
+
+    query = httpx.QueryParams({"next": payload, "user_code": payload})
+    async with made_up_provider() as provider:
+        for name, issuer in (("corp", provider.issuer), ("away", f"{provider.issuer}/away")):
+            await stocked.signing_in.providers.put(
+                name,
+                actor=ADMIN,
+                kind=ProviderKind.OIDC,
+                name=payload,
+                issuer=issuer,
+                client_id="x",
+                settings=ProviderSettings(allow_private=True),
+            )
+        await show("GET", f"/sign-in?{query}")
+        await show("GET", f"/sign-in?next=/{payload}")
+        await show("POST", "/sign-in", user=payload, password="x", next=payload)
+        await show("GET", f"/sign-in/{quote(payload.replace('/', ''))}")
+        left = await browser.get("/sign-in/corp")
+        said = {"error": payload, "error_description": payload, "state": state_of(left)}
+        await show("GET", f"/sign-in/corp/callback?{httpx.QueryParams(said)}")
+        left = await browser.get("/sign-in/corp")
+        back = {"code": provider.code(left.headers["location"]), "state": state_of(left)}
+        await show("GET", f"/sign-in/corp/callback?{httpx.QueryParams(back)}")
+        await show("GET", "/sign-in/away")
+    for address in ("/join", "/reset"):
+        await show("GET", f"{address}?{query}")
+    await show("POST", "/join", link=payload, password=payload, again="another")
+    await show("POST", "/join", link=payload, password=payload, again=payload)
+    await show("POST", "/reset", user=payload)
+    user = User(UserName("page"), payload, "page@example.com")  # a name that no way in takes, but a table may have
+    await stocked.access._users.put(user)
+    await stocked.signing_in.passwords.set(user, "열쇠 구멍 달빛 1001")
+    await browser.post("/sign-in", data={"user": "page", "password": "열쇠 구멍 달빛 1001"})
+    await show("GET", f"/sign-in?{query}")
+    await show("GET", f"/password?{query}")
+    await show("POST", "/password", password=payload, new=payload, again=payload, next=payload)
+    await show("POST", "/device", user_code=payload, decision=payload)
+    await show("GET", f"/device?{query}")
+    for decision in ("allow", "deny"):
+        form = {"client_id": CLIENT, "scope": "read"}
+        asked = await browser.post("/oauth/device", data=form, headers={"User-Agent": payload})
+        code = asked.json()["user_code"]
+        await show("GET", f"/device?user_code={code}")
+        await show("POST", "/device", user_code=code, decision=decision)
+    pages = {place: found for place, found in shown.items() if "text/html" in found.headers.get("content-type", "")}
+    assert len(pages) == len(shown), shown.keys() - pages.keys()
+    raw = ("<script>", "<img src=x", '" autofocus onfocus="')
+    assert [place for place, found in pages.items() if any(each in found.text for each in raw)] == []
+    told = [place for place, found in pages.items() if payload[:20] in html.unescape(found.text)]
+    assert len(told) >= 9, told
+    for found in pages.values():
+        assert "script-src 'self'" in found.headers["content-security-policy"]

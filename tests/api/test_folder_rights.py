@@ -142,6 +142,11 @@ async def digest_of(world: World, name: str) -> str:
     return str(found.json()["digest"])
 
 
+async def etag_of(world: World, path: str) -> str:
+    found = await world.client.get(BASE + path, headers=bearer(world.key))
+    return str(found.headers.get("etag", "none"))
+
+
 async def filled(worlds: tuple[World, World], path: str) -> list[str]:
     """The path with a hidden template's digest and each world's last commit."""
     digest = await digest_of(worlds[0], "secret/greet")
@@ -161,6 +166,14 @@ async def test_reads_tell_nothing_of_other_folders(worlds: tuple[World, World]) 
         assert one == other, path
         assert "spies" not in one[1].replace(asked, "") or "tag=spies" in asked
         assert await ask(with_it, "GET", asked) == await ask(without, "GET", elsewhere), f"{path}, from memory"
+        assert await ask(with_it, "HEAD", asked) == await ask(without, "HEAD", elsewhere), f"{path}, its headers"
+        known = [await etag_of(with_it, asked), await etag_of(without, elsewhere)]
+        again = [
+            await ask(world, "GET", at, if_none_match=tag)
+            for world, at, tag in zip(worlds, (asked, elsewhere), known, strict=True)
+        ]
+        assert again[0] == again[1], f"{path}, where it is known"
+        assert (again[0][0] == 304) == (known[0] != "none")
 
 
 async def test_a_state_read_by_ref_is_told_by_the_last_commit_that_changed_it(worlds: tuple[World, World]) -> None:

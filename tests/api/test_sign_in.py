@@ -16,6 +16,7 @@ from api.cookies import pending_in, secret_in
 from api.pages import local_path
 from registry.bootstrap import Registry
 from registry.domain.audit import AuditAction, AuditFilter
+from registry.domain.errors import Unauthenticated
 from registry.domain.ids import UserName
 from registry.domain.rate_limits import Buckets, LimitKind, RateLimit
 from registry.domain.rights import SERVER, Place
@@ -48,6 +49,25 @@ async def made(registry: Registry, role: Role | None = None, password: str = PAS
 
 async def sign_in(browser: httpx.AsyncClient, user: str, password: str = PASSWORD) -> httpx.Response:
     return await browser.post("/api/v1/sign-in", json={"user": user, "password": password})
+
+
+async def test_who_is_not_there_takes_as_long_as_a_wrong_password(stocked: Registry) -> None:
+    """All of a sign-in, for who is there, who has no password, and who is not there: each costs one hash."""
+    passwords = stocked.signing_in.passwords
+    kim, lee = await made(stocked), next(NAMES)
+    await stocked.access.put_user(UserName(lee), actor=ADMIN)
+
+    async def seconds(name: str) -> float:
+        began = time.perf_counter()
+        with pytest.raises(Unauthenticated, match="no such user"):
+            await passwords.sign_in(name, "another one", "curl")
+        return time.perf_counter() - began
+
+    for name in (kim, lee, "nobody"):  # what nobody's hash is made of is made at the first
+        await seconds(name)
+    times = {name: min([await seconds(name) for _ in range(3)]) for name in (kim, lee, "nobody")}
+    for name in (lee, "nobody"):
+        assert 0.4 < times[name] / times[kim] < 2.5, times
 
 
 async def test_a_session_reads_and_writes_until_its_user_signs_out(browser: httpx.AsyncClient, kim: str) -> None:

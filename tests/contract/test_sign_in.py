@@ -155,7 +155,7 @@ def test_passwords_are_hashed_by_argon2id_with_a_salt_of_their_own() -> None:
     assert hasher.is_outdated(hashed.replace("t=3", "t=2"))
 
 
-def test_who_is_not_there_takes_as_long_as_a_wrong_password() -> None:
+def test_a_hash_of_nobody_takes_as_long_as_that_of_somebody() -> None:
     hasher = Argon2Hasher()
     hashed = hasher.hash("one")
     hasher.verify(None, "warm")
