@@ -15,7 +15,8 @@ from api.answer_cache import AnswerCache
 from api.cors import Cors
 from api.data_folder import gates_folder
 from api.gateway import BodyLimits, Gateway
-from api.git_http import GitHttp, GitLimits
+from api.git_http import GitHttp
+from api.git_limits import GitLimits
 from api.hot_bundles import HotBundles
 from api.hot_reads import HotReads
 from api.hot_renders import HotRenders

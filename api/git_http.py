@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from starlette.types import Scope as AsgiScope
 
 from api.denied_requests import note_denied
 from api.git_body import RequestBody
+from api.git_limits import GitLimits
 from api.git_process import Headers, PackProcess, git_environment, run_short
 from api.git_requests import GitRequest, Refusal, header, key_of, read_request
 from api.observing import ACTOR, ROUTE
@@ -38,24 +38,6 @@ _NO_CACHE = (
     (b"cache-control", b"no-cache, max-age=0, must-revalidate"),
 )
 _HEADROOM = 16 << 20  # above the limit of a pack, so that Git's own message about it reaches the pusher
-
-
-@dataclass(frozen=True, slots=True)
-class GitLimits:
-    """Bounds of what is served. Seconds and bytes; a negotiation is what a fetching client sends.
-
-    ``push_memory`` is for each process of a push, ``push_object`` for one commit, tree or delta's result in it.
-    """
-
-    push_bytes: int = 64 << 20
-    push_memory: int = 512 << 20
-    push_object: int = 64 << 20
-    negotiation_bytes: int = 64 << 20
-    fetches: int = 16
-    pushes: int = 8
-    wait_seconds: float = 60.0
-    idle_seconds: float = 120.0
-    advertise_seconds: float = 60.0
 
 
 class Served(Protocol):

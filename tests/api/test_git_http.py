@@ -21,7 +21,8 @@ import pytest
 import uvicorn
 import uvloop
 
-from api.git_http import GitHttp, GitLimits
+from api.git_http import GitHttp
+from api.git_limits import GitLimits
 from registry.adapters.git import LocalRepositories
 from registry.domain.access import Actor
 from registry.domain.diagnostics import Diagnostic, Place, Severity, has_errors
@@ -119,7 +120,7 @@ class Server:
         (root / "gates").mkdir()
         self.gates = root / "gates"
         self.registry = Registry(git, WordGate(git))
-        limits = GitLimits(push_bytes=4 << 20, negotiation_bytes=1 << 20, push_memory=128 << 20, push_object=32 << 20)
+        limits = GitLimits(push_bytes=4 << 20, negotiation_bytes=1 << 20, push_object=32 << 20)
         self.app = GitHttp(self.registry, limits=limits, gates=self.gates)
         # Not uvicorn's own set-up of logs: it would stay for every test that comes after in this process.
         config = uvicorn.Config(
