@@ -18,7 +18,16 @@ from api.rate_limiting import note_refusal
 from api.schemas.sign_in import ProviderWay
 from registry.bootstrap import Registry
 from registry.domain.access import Actor
-from registry.domain.errors import BadRequest, Denied, PromptuaryError, TooManyRequests, Unauthenticated, Unavailable
+from registry.domain.errors import (
+    BadRequest,
+    Denied,
+    NotFound,
+    PromptuaryError,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from registry.domain.passwords import PasswordRefused
 
 router = APIRouter(include_in_schema=False)
 
@@ -167,6 +176,10 @@ def _message(name: str, request: Request, error: PromptuaryError | None) -> str:
         return texts[_WRONG[name]]
     if isinstance(error, TooManyRequests):
         return texts["too_often"].format(seconds=error.seconds)
+    if isinstance(error, PasswordRefused):
+        return texts[error.fault]
+    if isinstance(error, NotFound) and name == "device":
+        return texts["device_unknown"]
     return error.message if error is not None else ""
 
 

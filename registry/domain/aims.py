@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 
 class Aim(NamedTuple):
-    """A repository, and in it a template (or a folder, with a slash at its end), a label, a ref by its full name.
+    """A repository, and in it a template, a label, a ref by its full name.
 
+    Instead of a template it can be a folder, with a slash at its end, or the path of another file.
     They are as a caller named them: there need not be any such thing.
     """
 

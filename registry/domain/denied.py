@@ -69,10 +69,10 @@ def denials_in(found: Iterable[Diagnostic], repository: str | None = None) -> li
 
 
 def _aim_of(path: str, repository: str | None) -> Aim:
-    """What a finding is about: a ref, or the template or label of a file."""
+    """What a finding is about: a ref, the template or label of a file, or another file."""
     if path.startswith((HEADS, TAGS)):
         return Aim(repository, ref=path)
     label = label_of_path(path)
     if label is not None:
         return Aim(repository, f"{label[1]}/" if label[1] else None, label[0])
-    return Aim(repository, template_name(path))
+    return Aim(repository, template_name(path) or path or None)

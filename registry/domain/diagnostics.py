@@ -39,7 +39,8 @@ class Diagnostic:
 
     def __str__(self) -> str:
         mark = "" if self.severity is Severity.ERROR else "warning: "
-        return f"{self.path}:{self.place.line}:{self.place.column}: {mark}[{self.rule}] {self.message}"
+        where = f"{self.path}:{self.place.line}:{self.place.column}: " if self.path else ""
+        return f"{where}{mark}[{self.rule}] {self.message}"
 
 
 def in_order(diagnostics: Iterable[Diagnostic], changed: Collection[str] = ()) -> tuple[Diagnostic, ...]:

@@ -100,13 +100,13 @@ class RegistryRules:
         An entry of exactly that name comes first, then the first pattern in the file that fits (``release/*``; ``*``
         takes slashes too). A branch without an entry is free: authors push to it, and may rewrite it.
         """
-        if self.closed:
-            return _CLOSED_BRANCH
-        exact = self.branches.get(branch)
-        if exact is not None:
-            return exact
-        fitting = (rule for pattern, rule in self.branches.items() if fnmatchcase(branch, pattern))
-        return next(fitting, _FREE_BRANCH)
+        return _CLOSED_BRANCH if self.closed else self.branches.get(self.branch_entry(branch), _FREE_BRANCH)
+
+    def branch_entry(self, branch: str) -> str:
+        """What the entry of a branch is called in the file: the pattern that fits it, or its own name."""
+        if branch in self.branches:
+            return branch
+        return next((pattern for pattern in self.branches if fnmatchcase(branch, pattern)), branch)
 
     def may_push(self, branch: str, role: Role) -> bool:
         """Whether a role may push to a branch, or write to it over REST."""

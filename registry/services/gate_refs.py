@@ -111,19 +111,19 @@ def _access(
     if not update.ref.startswith("refs/heads/") or rollback or update.deletes:
         return None
     branch = update.ref.removeprefix("refs/heads/")
-    rule = rules.branch_rule(branch)
     if (rules.may_create if update.creates else rules.may_push)(branch, role):
         return None
-    if update.creates and rule.create != rule.push:
+    entry = rules.branch_entry(branch)
+    if update.creates:
         return "push-not-allowed", (
-            f"{branch} is made only by those whom .registry.yaml names under branches.{branch}.create; you are {role}. "
-            "Use another name, or ask one of them."
+            f"{branch} is made only by those whom .registry.yaml names under branches.{entry}.create (under push where "
+            f"that is not there); with this key or login you are {role}. Use another name, or ask one of them."
         )
     way_out = "push another branch" if update.ref == default else "use another branch"
     return (
         "push-not-allowed",
         f"{branch} takes changes only through merge requests or from those whom .registry.yaml names under "
-        f"branches.{branch}.push; you are {role}. "
+        f"branches.{entry}.push; with this key or login you are {role}. "
         f"Merge requests are not there yet: {way_out} and ask a maintainer.",
     )
 
@@ -142,7 +142,7 @@ def _movement(store: GitStore, update: RefUpdate, default: RefName, rules: Regis
         return None
     return (
         "force-push",
-        f".registry.yaml does not allow {branch} to be rewritten (branches.{branch}.force_push). "
+        f".registry.yaml does not allow {branch} to be rewritten (branches.{rules.branch_entry(branch)}.force_push). "
         "Fetch and put your commits on top, or push another branch.",
     )
 
@@ -163,8 +163,9 @@ def _rewriting(
     if not is_author:
         return rule, actor.missing(REWRITE.role, whole)
     return rule, (
-        f"Who rewrites or deletes {branch} takes away what others put there; it takes that from nobody who is {role} "
-        f"at {whole} (branches.{branch}.{_deciding(rules.branch_rule(branch), update)} in .registry.yaml)."
+        f"{branch} is rewritten and deleted only by those whom .registry.yaml names under "
+        f"branches.{rules.branch_entry(branch)}.{_deciding(rules.branch_rule(branch), update)}; "
+        f"with this key or login you are {role} at {whole}."
     )
 
 
@@ -184,7 +185,7 @@ def _deletion(ref: RefName, default: RefName, rules: RegistryRules) -> tuple[str
         return None
     return (
         "force-push",
-        f".registry.yaml does not allow {branch} to be deleted (branches.{branch}.force_push). "
+        f".registry.yaml does not allow {branch} to be deleted (branches.{rules.branch_entry(branch)}.force_push). "
         "Leave it, or have a maintainer say there, on the default branch, who may (delete: [maintainer]).",
     )
 

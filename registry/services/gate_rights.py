@@ -110,8 +110,8 @@ def _fault(move: Move, path: str, needed: Role) -> Diagnostic | None:
     if move.rollback or move.rules.may_push(branch, role):
         return None
     message = (
-        f"The branch takes changes there from nobody who is {role} at {place} "
-        f"(branches.{branch}.push in .registry.yaml)."
+        f"The branch takes changes there only from those whom .registry.yaml names under "
+        f"branches.{move.rules.branch_entry(branch)}.push; with this key or login you are {role} at {place}."
     )
     return Diagnostic(RULE, message, path)
 

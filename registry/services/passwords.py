@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from registry.domain.access import Actor, User
 from registry.domain.audit import AuditAction
-from registry.domain.errors import BadRequest, Conflict, Denied, Unauthenticated
+from registry.domain.errors import Conflict, Denied, Unauthenticated
 from registry.domain.links import Link
-from registry.domain.passwords import LONGEST, check_new_password, comparable
+from registry.domain.passwords import LONGEST, PasswordFault, PasswordRefused, check_new_password, comparable
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session, StoredPassword
 from registry.domain.template import Json
@@ -92,7 +92,7 @@ class PasswordSignIn:
             await self._enter_failure(user)
             raise Unauthenticated("The present password is another one.")
         if comparable(new) == comparable(current):
-            raise BadRequest("The new password is the present one: take another.")
+            raise PasswordRefused("The new password is the present one: take another.", PasswordFault.SAME)
         if not await self.set(user, new, instead_of=stored):
             raise Conflict("Your password was set anew meanwhile: sign in with that one.")
         return await self._sessions.begin(user, PASSWORD_WAY, agent)

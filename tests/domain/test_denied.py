@@ -25,7 +25,7 @@ def test_its_rules_are_rules() -> None:
         ("labels/production/support/deep.yaml", Aim("default", "support/deep/", "production")),
         ("refs/heads/main", Aim("default", ref="refs/heads/main")),
         ("refs/tags/v1", Aim("default", ref="refs/tags/v1")),
-        (".registry.yaml", Aim("default")),
+        (".registry.yaml", Aim("default", ".registry.yaml")),
         ("", Aim("default")),
     ],
 )
