@@ -117,6 +117,9 @@ TABLE: Mapping[type[PromptuaryError], ProblemType] = {
     domain.BadRequest: ProblemType(
         "bad-request", 400, "The request cannot be understood", "Mend the name, selector, cursor or query it names."
     ),
+    domain.PasswordRefused: ProblemType(
+        "password-refused", 400, "The new password will not do", "Take some words that do not belong together."
+    ),
     domain.VariablesInvalid: ProblemType(
         "variables-invalid",
         422,

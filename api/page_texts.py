@@ -14,7 +14,7 @@ ENGLISH: Mapping[str, str] = {
     "change_password": "Change your password",
     "password_advice": "10 letters or more. Some words that do not belong together are best.",
     "password_length": "A password has 10 to 256 letters.",
-    "password_guessed": "This password is easily guessed. Take some words that do not belong together.",
+    "password_guessed": "This password will not do: it is easily guessed. Take some words that do not belong together.",
     "password_same": "The new password is the present one: take another.",
     "wrong": "There is no such user, or the password is another one.",
     "wrong_present": "The present password is another one.",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.administrating import administered, place_of
+from api.commands.administrating import administered, administered_registry, place_of, warn_of_empty_places
 from api.commands.output import UNUSABLE, Data, Json, existing_data, fail, run, write_json, write_table
 
 if TYPE_CHECKING:
@@ -87,14 +87,17 @@ async def _add(settings: "Settings", role: str, at: str | None, user: str | None
     from registry.domain.account_names import group_name, user_name
     from registry.domain.roles import Role
 
-    async with administered(settings) as (access, actor):
-        return await access.grant(
+    place = place_of(at)
+    async with administered_registry(settings) as (registry, actor):
+        made = await registry.access.grant(
             Role(role),
-            place_of(at),
+            place,
             actor=actor,
             user=user_name(user) if user is not None else None,
             group=group_name(group) if group is not None else None,
         )
+        warn_of_empty_places(registry, [place])
+        return made
 
 
 async def _remove(settings: "Settings", grant: str) -> "Grant":

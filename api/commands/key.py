@@ -1,6 +1,7 @@
 """``promptuary key``: makes, lists and revokes API keys in the data folder, also while the server runs."""
 
 import re
+import sys
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -8,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.commands.acting import acting_locally
-from api.commands.administrating import place_of
+from api.commands.administrating import nearest, place_of, warn_of_empty_places
 from api.commands.output import UNUSABLE, Data, Json, console, existing_data, fail, run, write_json, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from registry.bootstrap import Registry
     from registry.domain.access import ApiKey
     from registry.domain.rights import Place
     from registry.services.accounts import KeyOwner
@@ -142,7 +144,9 @@ def rotate(
 
 @app.command("revoke")
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The key's id, as list shows it.", metavar="ID")],
+    key_id: Annotated[
+        str, typer.Argument(help="The key's id, as list shows it; - reads the key itself.", metavar="ID")
+    ],
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -150,14 +154,19 @@ def revoke(
 
     \b
     promptuary key revoke 3f9ac1d2b4e5
+    promptuary key revoke -    # paste a key that leaked, then Enter
     """
-    earlier, others = run(_revoke(existing_data(data), key_id))
+    from registry.domain.key_secrets import KEY_PREFIX
+
+    if key_id.startswith(KEY_PREFIX):
+        fail("that is a key itself, which shells keep: say its id, or - and paste it", UNUSABLE)
+    key, earlier, others = run(_revoke(existing_data(data), key_id))
     if as_json:
-        write_json({"id": key_id, "revoked": True, "with_it": others})
+        write_json({"id": key, "revoked": True, "with_it": others})
     elif earlier is not None:
-        typer.echo(f"{key_id} was revoked before, on {_day(earlier)} UTC.")
+        typer.echo(f"{key} was revoked before, on {_day(earlier)} UTC.")
     else:
-        typer.echo(f"Revoked {', and what came of it: '.join(filter(None, (key_id, ', '.join(others))))}.")
+        typer.echo(f"Revoked {', and what came of it: '.join(filter(None, (key, ', '.join(others))))}.")
 
 
 def parse_duration(text: str, option: str = "--expires") -> timedelta:
@@ -180,10 +189,23 @@ async def _create(
 
     wanted = WantedKey(Scope(scope), tuple(place_of(each) for each in at) or (SERVER,), note, expires_in)
     async with open_registry(settings) as registry:
+        await _refuse_misspelt(registry, user)
         with acting_locally():
             owner = await registry.accounts.owner(user, wanted.scope.ceiling, wanted.places, system_actor().user)
             key, secret = await registry.accounts.make_key(owner.user, wanted)
+            warn_of_empty_places(registry, wanted.places)
             return key, secret, _made(owner, wanted.places)
+
+
+async def _refuse_misspelt(registry: "Registry", user: str | None) -> None:
+    """Ends the program where there is no such user but one of nearly that name: none is made by a slip."""
+    from hooks.local import system_actor
+    from registry.domain.rights import EVERY_RIGHT
+
+    known = [each.user for each in await registry.access.users(system_actor(EVERY_RIGHT))]
+    hint = nearest(user, known) if user is not None and user not in known else ""
+    if hint:
+        fail(f"there is no user {user}{hint}: to make a new one of that name, promptuary user put {user}", UNUSABLE)
 
 
 def _made(owner: "KeyOwner", places: "Sequence[Place]") -> str:
@@ -216,16 +238,22 @@ async def _rotate(
             return await registry.api_keys.rotate(actor, key_id, overlap=overlap, expires_in=expires_in)
 
 
-async def _revoke(settings: "Settings", key_id: str) -> tuple[datetime | None, list[str]]:
-    """Revokes the key: when it had been revoked before, where it had, and which others were with it."""
+async def _revoke(settings: "Settings", key_id: str) -> tuple[str, datetime | None, list[str]]:
+    """Revokes the key: its id, when it had been revoked before, where it had, and which others were with it."""
     from registry.bootstrap import open_registry
+    from registry.domain.key_secrets import hash_secret
 
+    pasted = hash_secret(sys.stdin.readline().strip()) if key_id == "-" else None
     async with open_registry(settings) as registry:
-        earlier = next((key.revoked_at for key in await registry.accounts.list_keys() if key.id == key_id), None)
-        if earlier is not None:
-            return earlier, []
+        keys = await registry.accounts.list_keys()
+        found = next((key for key in keys if key.hash == pasted or key.id == key_id), None)
+        if found is None and pasted is not None:
+            fail("there is no such key here: it was never one of this server's, or its user was removed")
+        if found is not None and found.revoked_at is not None:
+            return found.id, found.revoked_at, []
+        key_id = found.id if found is not None else key_id
         with acting_locally():
-            return None, [key.id for key in await registry.accounts.revoke_key(key_id) if key.id != key_id]
+            return key_id, None, [key.id for key in await registry.accounts.revoke_key(key_id) if key.id != key_id]
 
 
 def _body(key: "ApiKey") -> dict[str, object]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.administrating import administered_registry, place_of
+from api.commands.administrating import administered_registry, place_of, warn_of_empty_places
 from api.commands.grant import RoleName
 from api.commands.output import UNUSABLE, Data, Json, console, existing_data, fail, run, warn, write_json
 from api.commands.user import Name
@@ -76,17 +76,20 @@ async def _invite(
     from registry.domain.account_names import group_name, user_name
     from registry.domain.roles import Role
 
+    place = place_of(at)
     async with administered_registry(settings) as (registry, actor):
-        return await registry.signing_in.linking.invitations.invite(
+        handed = await registry.signing_in.linking.invitations.invite(
             user_name(user),
             actor=actor,
             email=email,
             name=name,
             groups=[group_name(each) for each in groups],
             role=Role(role) if role is not None else None,
-            place=place_of(at),
+            place=place,
             by_mail=by_mail,
         )
+        warn_of_empty_places(registry, [place])
+        return handed
 
 
 async def _reset(settings: "Settings", user: str, *, by_mail: bool) -> "HandedOver":

@@ -22,12 +22,12 @@ from registry.domain.errors import (
     BadRequest,
     Denied,
     NotFound,
+    PasswordRefused,
     PromptuaryError,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
-from registry.domain.passwords import PasswordRefused
 
 router = APIRouter(include_in_schema=False)
 

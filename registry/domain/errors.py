@@ -160,6 +160,14 @@ class BadRequest(PromptuaryError):
     """The request cannot be understood."""
 
 
+class PasswordRefused(BadRequest):
+    """A new password will not do; ``fault`` is a ``PasswordFault``, for who says so in other words."""
+
+    def __init__(self, message: str, fault: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 class VariablesInvalid(PromptuaryError):
     """The variables do not fit the template's declaration."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from zxcvbn import zxcvbn
 
-from registry.domain.errors import BadRequest
+from registry.domain.errors import PasswordRefused
 
 SHORTEST, LONGEST = 10, 256
 _STRONG = 3
@@ -21,14 +21,6 @@ class PasswordFault(StrEnum):
     LENGTH = "password_length"
     GUESSED = "password_guessed"
     SAME = "password_same"
-
-
-class PasswordRefused(BadRequest):
-    """A new password will not do; ``fault`` is for who says so in other words."""
-
-    def __init__(self, message: str, fault: PasswordFault) -> None:
-        super().__init__(message)
-        self.fault = fault
 
 
 def comparable(password: str) -> str:

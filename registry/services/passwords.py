@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from registry.domain.access import Actor, User
 from registry.domain.audit import AuditAction
-from registry.domain.errors import Conflict, Denied, Unauthenticated
+from registry.domain.errors import Conflict, Denied, PasswordRefused, Unauthenticated
 from registry.domain.links import Link
-from registry.domain.passwords import LONGEST, PasswordFault, PasswordRefused, check_new_password, comparable
+from registry.domain.passwords import LONGEST, PasswordFault, check_new_password, comparable
 from registry.domain.rate_limits import LimitKind
 from registry.domain.sign_in import PASSWORD_WAY, Session, StoredPassword
 from registry.domain.template import Json

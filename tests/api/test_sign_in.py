@@ -293,7 +293,7 @@ async def test_a_password_that_was_given_opens_nothing_but_its_change(
 async def test_passwords_that_will_not_do(browser: httpx.AsyncClient, kim: str, new: str) -> None:
     await sign_in(browser, kim)
     answer = await browser.put("/api/v1/password", json={"present": PASSWORD, "new": new})
-    assert (answer.status_code, answer.json()["title"]) == (400, "The request cannot be understood")
+    assert (answer.status_code, answer.json()["title"]) == (400, "The new password will not do")
     assert new not in answer.text
     assert (await browser.get("/api/v1/session")).status_code == 200
 
@@ -419,6 +419,16 @@ async def test_where_passwords_are_switched_off(browser: httpx.AsyncClient, stoc
     assert (await browser.get("/api/v1/sign-in")).json()["password"] is False
     assert (await sign_in(browser, kim)).status_code == 403
     assert "<form" not in (await browser.get("/sign-in")).text
+
+
+async def test_faults_are_told_in_the_reader_s_language(browser: httpx.AsyncClient, kim: str) -> None:
+    await sign_in(browser, kim)
+    browser.headers["Accept-Language"] = "ko"
+    for new, told in (("짧다", "10자 이상"), ("password1234", "쉽게 추측"), (PASSWORD, "현재 비밀번호와 같습니다")):
+        page = await browser.post("/password", data={"password": PASSWORD, "new": new, "again": new})
+        assert (page.status_code, told in page.text) == (400, True), new
+    unknown = await browser.get("/device?user_code=BCDF-GHJK")
+    assert (unknown.status_code, "기다리는 프로그램이 없습니다" in unknown.text) == (404, True)
 
 
 async def test_the_pages(browser: httpx.AsyncClient, stocked: Registry) -> None:

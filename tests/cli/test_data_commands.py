@@ -52,10 +52,51 @@ def test_keys(run: Run) -> None:
     assert (unknown.code, "nothing" in unknown.err) == (1, True)
 
 
+def test_a_key_that_leaked_is_revoked_by_itself_and_stands_on_no_command_line(run: Run) -> None:
+    run("init", "default")
+    made = run("key", "create", "--user", "ci", "--json").json
+    typed = run("key", "revoke", made["key"])
+    assert (typed.code, "or - and paste it" in typed.err, made["key"] in typed.err) == (2, True, False)
+    unknown = run("key", "revoke", "-", stdin=f"{made['key'][:-1]}\n")
+    assert (unknown.code, "there is no such key here" in unknown.err) == (1, True)
+    assert run("key", "revoke", "-", stdin=f"{made['key']}\n").out == f"Revoked {made['id']}.\n"
+    assert "was revoked before" in run("key", "revoke", "-", stdin=made["key"]).out
+
+
+def test_slips_are_told(run: Run) -> None:
+    """A user's name makes nobody, a place that holds nothing is named."""
+    run("init", "default")
+    run("user", "put", "kim")
+    slip = run("key", "create", "--user", "kmi", "--scope", "admin")
+    assert (slip.code, slip.out) == (2, "")
+    assert "there is no user kmi; nearest: kim" in slip.err
+    assert [each["user"] for each in run("user", "list", "--json").json["users"]] == ["admin", "kim"]
+    assert (
+        "there is no repository defalt yet; nearest: default"
+        in run("grant", "add", "reader", "--user", "kim", "--at", "defalt").err
+    )
+    assert (
+        "there is no template in default/suport yet"
+        in run(
+            "user",
+            "invite",
+            "lee",
+            "--email",
+            "lee@example.com",
+            "--role",
+            "reader",
+            "--at",
+            "default/suport",
+            "--print",
+        ).err
+    )
+    assert "yet" not in run("grant", "add", "reader", "--user", "kim", "--at", "default").err
+
+
 def test_a_key_says_whom_it_was_made_for(run: Run) -> None:
     run("init", "default")
     made = run("key", "create", "--user", "ghost", "--at", "default/고객지원")
-    assert made.err.startswith("Made the user ghost, reader at default/고객지원.\n")
+    assert "Made the user ghost, reader at default/고객지원.\n" in made.err
     assert "ghost" not in run("key", "create", "--user", "ghost", "--json").err
     run("user", "put", "kim")
     assert run("key", "create", "--user", "kim").err.startswith("kim had no role and is reader at the server now.\n")
