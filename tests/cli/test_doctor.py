@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,10 +108,15 @@ def lose_an_object(data: Path) -> None:
 
 
 def spoil_pages(data: Path) -> None:
+    """Of an index that a look at everything alone comes to; the middle of the file may be what every command reads."""
+    with closing(sqlite3.connect(data / "catalogue.sqlite")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        named = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_audit_entries_ref_number'"
+        ((root,),) = connection.execute(named)
+        ((size,),) = connection.execute("PRAGMA page_size")
     with (data / "catalogue.sqlite").open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(size // 2 // 4096 * 4096)
-        file.write(b"\xa5" * 4096 * 4)
+        file.seek((root - 1) * size)
+        file.write(b"\xa5" * size)
 
 
 def config(key: str, *value: str) -> Callable[[Path], object]:
