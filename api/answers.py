@@ -89,13 +89,14 @@ def make_answer(
     etag: str | None = None,
     headers: Mapping[str, str] | None = None,
     read: ReadState | None = None,
+    former: TemplateName | None = None,
 ) -> Answer:
     """An answer with its length, type and the headers that every answer has. Header values are ASCII."""
     raw = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *SAFE_HEADERS]
     if etag is not None:
         raw.append((b"etag", etag.encode()))
     raw.extend((name.lower().encode(), value.encode()) for name, value in (headers or {}).items())
-    return Answer(status, body, tuple(raw), etag.encode() if etag else b"", read)
+    return Answer(status, body, tuple(raw), etag.encode() if etag else b"", read, former)
 
 
 def none_match(header: bytes, etag: bytes) -> bool:

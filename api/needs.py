@@ -7,7 +7,7 @@ from fastapi import Depends
 
 from api.dependencies import Caller, Name, ReadName, Repository
 from registry.domain.access import Actor
-from registry.domain.git_needs import BRANCH, FETCH
+from registry.domain.git_needs import BRANCH, require_branch_maker
 from registry.domain.needs import Need, Reach
 from registry.domain.rights import Place
 from registry.domain.roles import Role
@@ -75,8 +75,7 @@ def somewhere(role: Role) -> Callable[..., Awaitable[Actor]]:
 @_declared(BRANCH.role, BRANCH.reach)
 async def making_branches(caller: Caller, repository: Repository) -> Actor:
     """The caller, who may push a branch of commits that are there. Raises RepositoryNotFound, Denied."""
-    caller.require(FETCH.role, Place(repository))
-    caller.require_somewhere(BRANCH.role, repository)
+    require_branch_maker(caller, repository)
     return caller
 
 

@@ -65,8 +65,8 @@ def _answer_of(
         return make_answer(
             read.source.encode(), media_type=YAML, etag=yaml_etag(read.etag), headers=headers, read=state
         )
-    made = make_answer(json_bytes(template_body(read)), media_type=JSON, etag=read.etag, headers=headers, read=state)
-    return replace(made, former=read.moved_from)
+    body = json_bytes(template_body(read))
+    return make_answer(body, media_type=JSON, etag=read.etag, headers=headers, read=state, former=read.moved_from)
 
 
 def is_seen_whole(answer: Answer, sight: Sight) -> bool:

@@ -93,12 +93,11 @@ async def _remove(settings: "Settings", group: str) -> None:
 
 
 def _body(group: "Group") -> dict[str, object]:
-    by_provider = {provider: list(users) for provider, users in group.by_provider.items()}
     return {
         "group": group.group,
         "name": group.name,
-        "members": list(group.members),
-        "members_by_provider": by_provider,
+        "members": group.members,
+        "members_by_provider": group.by_provider,
     }
 
 

@@ -202,9 +202,10 @@ async def _refuse_misspelt(registry: "Registry", user: str | None) -> None:
     from hooks.local import system_actor
     from registry.domain.rights import EVERY_RIGHT
 
+    if user is None:
+        return
     known = [each.user for each in await registry.access.users(system_actor(EVERY_RIGHT))]
-    hint = nearest(user, known) if user is not None and user not in known else ""
-    if hint:
+    if user not in known and (hint := nearest(user, known)):
         fail(f"there is no user {user}{hint}: to make a new one of that name, promptuary user put {user}", UNUSABLE)
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from registry.domain.access import Actor
+from registry.domain.ids import RepositoryName
 from registry.domain.needs import Need, Reach
 from registry.domain.registry_rules import LabelRule
+from registry.domain.rights import Place
 from registry.domain.roles import Role
 
 
@@ -60,3 +63,9 @@ GIT_NEEDS: Mapping[Operation, Need | None] = {
     Operation.OTHER_REF: None,
 }
 """What each asks; None: nobody may."""
+
+
+def require_branch_maker(actor: Actor, repository: RepositoryName) -> None:
+    """Asks what ``BRANCH`` says, for every way in but Git's own. Raises RepositoryNotFound, Denied, Unavailable."""
+    actor.require(FETCH.role, Place(repository))
+    actor.require_somewhere(BRANCH.role, repository)

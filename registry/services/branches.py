@@ -14,7 +14,7 @@ from registry.domain.catalogue import Page
 from registry.domain.cursors import make_cursor, read_cursor
 from registry.domain.diagnostics import Diagnostic, Severity
 from registry.domain.errors import Conflict, PreconditionFailed, Refused, RevisionNotFound
-from registry.domain.git_needs import BRANCH, FETCH, REWRITE
+from registry.domain.git_needs import REWRITE, require_branch_maker
 from registry.domain.ids import ZERO_COMMIT, CommitId, RefName, RepositoryName
 from registry.domain.near_names import rank_near
 from registry.domain.refs import RefUpdate
@@ -106,8 +106,7 @@ class Branches:
         Raises BadRequest for a name that is none, Conflict where a branch or tag is called so, RevisionNotFound for the
         start, Refused, Denied, RefMoved where somebody else is quicker, Unavailable.
         """
-        actor.require(FETCH.role, Place(repository))
-        actor.require_somewhere(BRANCH.role, repository)
+        require_branch_maker(actor, repository)
         ref = parse_branch(name)
 
         async def first() -> tuple[Branch, tuple[Diagnostic, ...]]:
